@@ -1,0 +1,165 @@
+# steelthread: `make run` serves, `make test` proves, `make help` lists the rest.
+#
+# Everything that is built lies in $(BUILD). Variants of the build are other values of it:
+# build/sanitize (AddressSanitizer, UBSan) and build/coverage (gcov).
+
+BUILD ?= build
+PORT ?= 8000
+RUN_DIR ?= run
+CXX ?= g++
+
+PKGS := libpq openssl libjwt sqlite3 libxcrypt RapidJSON
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS = $(shell pkg-config --libs $(PKGS))
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Werror
+HARDENING := -fstack-protector-strong -fPIE -Wl,-z,relro,-z,now
+OPTIMISE := -O2 -D_FORTIFY_SOURCE=2
+SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+COVERAGE := -O0 --coverage
+MODE_build/sanitize := $(SANITIZE)
+MODE_build/coverage := $(COVERAGE)
+MODE := $(or $(MODE_$(BUILD)),$(OPTIMISE))
+
+CXXFLAGS := -std=c++20 -g1 $(MODE) $(WARNINGS) $(HARDENING) -pthread
+CPPFLAGS = -I. -I$(BUILD)/generated $(PKG_CFLAGS) -DRAPIDJSON_HAS_STDSTRING=0
+LDFLAGS := -pie -Wl,--gc-sections
+LIBS = -lfcgi $(PKG_LIBS)
+
+handlers := $(patsubst handlers/%.cpp,$(BUILD)/handlers/%,$(wildcard handlers/*.cpp))
+queries := $(patsubst sql/queries/%.sql,$(BUILD)/generated/sql/%.hpp,$(wildcard sql/queries/*.sql))
+shared_sources := $(filter-out shared/main.cpp,$(wildcard shared/*.cpp shared/*/*.cpp))
+objects = $(patsubst %.cpp,$(BUILD)/%.o,$(1))
+
+handler_tests := $(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/handlers/*_test.cpp))
+shared_test_sources := $(wildcard tests/shared/*_test.cpp tests/shared/*/*_test.cpp)
+http_test_sources := $(wildcard tests/http/*_test.cpp)
+support := $(BUILD)/tests/libsupport.a
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+# --- running
+
+.PHONY: run build packages
+run: packages ## install what is missing, build, migrate and serve on HOST:PORT until Ctrl-C
+	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@RUN_DIR="$(RUN_DIR)" PORT="$(PORT)" cli/dotenv $(BUILD)/steelthread run --migrate
+
+build: $(handlers) $(BUILD)/steelthread ## build the handlers and the command line tool
+
+packages:
+	@cli/packages run
+
+# --- testing
+
+.PHONY: test coverage bench
+test: ## install what is missing, build, and run every test on SQLite and PostgreSQL
+	@cli/packages run test
+	@$(MAKE) --no-print-directory -j$$(nproc) build tests
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
+	@tests/run build build/sanitize
+
+.PHONY: tests
+tests: build $(handler_tests) $(BUILD)/tests/shared_tests $(BUILD)/tests/http_tests
+
+coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overall
+	@cli/packages run test
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/coverage tests
+	@tests/run build/coverage
+	gcovr --root . --filter shared/ --object-directory build/coverage --fail-under-line 90
+	gcovr --root . --filter shared/ --filter handlers/ --filter cli/ --object-directory build/coverage --fail-under-line 85
+
+bench: ## requests per second, latency and CPU beside pgbench and bare nginx
+	@cli/packages run test bench
+	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@bench/run
+
+# --- database
+
+.PHONY: db-upgrade db-downgrade db-status compose-up compose-down
+db-upgrade: build ## bring the schema of DATABASE_URL up to date
+	@cli/dotenv $(BUILD)/steelthread migrate up
+
+db-downgrade: build ## undo the newest migration
+	@cli/dotenv $(BUILD)/steelthread migrate down
+
+db-status: build ## list the migrations and which of them are applied
+	@cli/dotenv $(BUILD)/steelthread migrate status
+
+compose-up: ## PostgreSQL and steelthread in containers
+	docker compose up --build --detach --wait
+
+compose-down: ## stop them
+	docker compose down
+
+# --- keeping house
+
+.PHONY: lint format generate clean
+cpp_files := $(shell git ls-files '*.cpp' '*.hpp' 2>/dev/null)
+lint: ## formatting, static analysis, and generated files that are out of date
+	@cli/packages run lint
+	clang-format --dry-run --Werror $(cpp_files)
+	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@$(MAKE) --no-print-directory -j$$(nproc) tidy
+	@cli/generate $(BUILD) --check
+
+tidy_stamps := $(patsubst %.cpp,$(BUILD)/tidy/%.ok,$(wildcard handlers/*.cpp cli/*.cpp) $(shared_sources) shared/main.cpp)
+.PHONY: tidy
+tidy: $(tidy_stamps)
+$(BUILD)/tidy/%.ok: %.cpp .clang-tidy $(queries)
+	@mkdir -p $(@D)
+	clang-tidy --quiet $< -- -std=c++20 $(CPPFLAGS)
+	@touch $@
+
+format: ## format all C++ files
+	clang-format -i $(cpp_files)
+
+generate: build ## write the files that are made from the code: routes, error list, settings
+	@cli/generate $(BUILD)
+
+clean: ## remove everything that was built
+	rm -rf build
+
+# --- rules
+
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+$(BUILD)/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk
+	@mkdir -p $(@D)
+	awk -f sql/embed.awk $< > $@
+
+$(BUILD)/generated/migrations.inc: sql/embed_migrations.awk $(wildcard sql/migrations/*/*.sql)
+	@mkdir -p $(@D)
+	awk -f $^ > $@
+
+$(BUILD)/%.o: %.cpp | $(queries) $(BUILD)/generated/migrations.inc
+	@mkdir -p $(@D)
+	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libshared.a: $(call objects,$(shared_sources))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/handlers/%: $(BUILD)/handlers/%.o $(BUILD)/shared/main.o $(BUILD)/libshared.a
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+$(BUILD)/steelthread: $(call objects,$(wildcard cli/*.cpp)) $(BUILD)/libshared.a
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+$(support): $(call objects,$(wildcard tests/support/*.cpp))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/tests/handlers/%_test: $(BUILD)/tests/handlers/%_test.o $(BUILD)/handlers/%.o $(support) $(BUILD)/libshared.a
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcriterion -o $@
+
+$(BUILD)/tests/shared_tests: $(call objects,$(shared_test_sources)) $(support) $(BUILD)/libshared.a
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcriterion -o $@
+
+$(BUILD)/tests/http_tests: $(call objects,$(http_test_sources)) $(support) $(BUILD)/libshared.a
+	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcurl -lcriterion -o $@
+
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/*/generated/*' 2>/dev/null)

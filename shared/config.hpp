@@ -1,0 +1,81 @@
+// The configuration: environment variables only, declared in one table that also generates
+// .env.example and the README's table. A value that starts with "@/" is read from that file.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+struct Config {
+    std::int64_t bcrypt_cost{};
+    std::string cors_origins;
+    std::string database_url;
+    std::int64_t db_connect_timeout_ms{};
+    std::int64_t db_deadline_ms{};
+    std::int64_t db_pool_size{};
+    std::string db_prepare;
+    std::string dev_user_email;
+    std::string dev_user_password;
+    std::string environment;
+    std::string frontend_origin;
+    std::string host;
+    std::int64_t jwt_expire_minutes{};
+    std::string jwt_secret;
+    std::string jwt_secret_previous;
+    std::string log_level;
+    std::string neon_db_url;
+    std::int64_t port{};
+    std::string run_dir;
+    std::string sqlite_synchronous;
+
+    bool is_production() const { return environment == "production"; }
+
+    // CORS_ORIGINS and FRONTEND_ORIGIN, split.
+    std::vector<std::string> allowed_origins() const;
+
+    // DATABASE_URL names a SQLite file: its path (":memory:" for a database in memory). A relative
+    // path is relative to RUN_DIR. Nullopt for PostgreSQL.
+    std::optional<std::string> sqlite_path() const;
+};
+
+struct Setting {
+    using Member = std::variant<std::string Config::*, std::int64_t Config::*>;
+
+    std::string_view name;
+    Member member;
+    std::string_view default_value;
+    std::string_view description;
+    std::int64_t minimum = std::numeric_limits<std::int64_t>::min();
+    std::int64_t maximum = std::numeric_limits<std::int64_t>::max();
+    std::string_view choices = {};  // "a|b|c": the only values allowed
+    bool is_secret = false;
+};
+
+// The table, in alphabetical order.
+std::span<const Setting> settings();
+
+// Every fault of a configuration, one a line.
+class ConfigError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// The value of an environment variable; nullopt when it is not set.
+using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+
+// Reads and checks all settings; throws ConfigError with all faults at once. In development a missing
+// JWT_SECRET is made once and kept in RUN_DIR/jwt_secret (mode 0600).
+Config load_config(const Environment& environment);
+
+// The same from the process's own environment.
+Config load_config();
+
+// "NAME=value" lines; secrets and passwords are masked.
+std::string dump_config(const Config& config);

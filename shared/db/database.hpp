@@ -1,0 +1,186 @@
+// The database as handlers see it: a batch of statements goes out in one round trip, commits as one
+// transaction, and gives back rows that map to plain aggregates.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "shared/async.hpp"
+#include "shared/db/query.hpp"
+#include "shared/timestamp.hpp"
+#include "shared/uuid.hpp"
+
+struct Config;
+
+// A failure with the SQLSTATE that says which (https://www.postgresql.org/docs/15/errcodes-appendix.html);
+// SQLite's codes are translated. The message is for the log, never for a client.
+class DbError : public std::runtime_error {
+public:
+    DbError(std::string sqlstate, const std::string& message)
+        : std::runtime_error(message), sqlstate_(std::move(sqlstate)) {}
+    const std::string& sqlstate() const { return sqlstate_; }
+
+private:
+    std::string sqlstate_;
+};
+
+namespace db {
+
+using Value = std::variant<std::nullptr_t, bool, std::int64_t, std::string, Uuid, Timestamp>;
+
+inline Value value_of(bool value) { return value; }
+inline Value value_of(std::int64_t value) { return value; }
+inline Value value_of(std::string value) { return value; }
+inline Value value_of(std::string_view value) { return std::string{value}; }
+inline Value value_of(const char* value) { return std::string{value}; }
+inline Value value_of(const Uuid& value) { return value; }
+inline Value value_of(const Timestamp& value) { return value; }
+inline Value value_of(std::nullptr_t) { return nullptr; }
+template <class T>
+Value value_of(const std::optional<T>& value) {
+    return value ? value_of(*value) : Value{nullptr};
+}
+
+struct Statement {
+    const Query* query;
+    std::vector<Value> parameters;
+};
+
+// Statements that travel together and commit together.
+class Batch {
+public:
+    template <class... Parameters>
+    Batch& add(const Query& query, const Parameters&... parameters) {
+        statements_.push_back({&query, {value_of(parameters)...}});
+        return *this;
+    }
+    const std::vector<Statement>& statements() const { return statements_; }
+    bool reads_only() const {
+        for (const auto& statement : statements_)
+            if (!statement.query->reads_only) return false;
+        return true;
+    }
+
+private:
+    std::vector<Statement> statements_;
+};
+
+// What one statement returned. Cells are read by the type of the member that wants them; a column of
+// another type throws std::logic_error.
+class Rows {
+public:
+    virtual ~Rows() = default;
+    virtual std::size_t size() const = 0;
+    virtual std::size_t column_count() const = 0;
+    virtual std::string_view column_name(std::size_t column) const = 0;
+    virtual bool is_null(std::size_t row, std::size_t column) const = 0;
+    virtual bool boolean(std::size_t row, std::size_t column) const = 0;
+    virtual std::int64_t integer(std::size_t row, std::size_t column) const = 0;
+    virtual std::string_view text(std::size_t row, std::size_t column) const = 0;
+    virtual Uuid uuid(std::size_t row, std::size_t column) const = 0;
+    virtual Timestamp timestamp(std::size_t row, std::size_t column) const = 0;
+
+    bool empty() const { return size() == 0; }
+};
+
+using Results = std::vector<std::unique_ptr<Rows>>;
+
+inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, bool& out) {
+    out = rows.boolean(row, column);
+}
+inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, std::int64_t& out) {
+    out = rows.integer(row, column);
+}
+inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, std::string& out) {
+    out = rows.text(row, column);
+}
+inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, Uuid& out) {
+    out = rows.uuid(row, column);
+}
+inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, Timestamp& out) {
+    out = rows.timestamp(row, column);
+}
+template <class T>
+void read_cell(const Rows& rows, std::size_t row, std::size_t column, std::optional<T>& out) {
+    if (rows.is_null(row, column)) return out.reset();
+    read_cell(rows, row, column, out.emplace());
+}
+
+// Throws std::logic_error unless the columns are the declared fields of T, by name and in order.
+void check_columns(const Rows& rows, const std::string_view* names, std::size_t count);
+
+// Maps rows to aggregates: column i is the i-th declared field.
+template <class T>
+std::vector<T> all(const Rows& rows) {
+    static constexpr auto fields = T::fields();
+    static constexpr auto names =
+        std::apply([](const auto&... field) { return std::array{field.name...}; }, fields);
+    check_columns(rows, names.data(), names.size());
+    std::vector<T> values(rows.size());
+    for (std::size_t row = 0; row < values.size(); ++row)
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            (read_cell(rows, row, I, values[row].*std::get<I>(fields).member), ...);
+        }(std::make_index_sequence<names.size()>{});
+    return values;
+}
+
+// The first row, if there is one.
+template <class T>
+std::optional<T> first(const Rows& rows) {
+    auto values = all<T>(rows);
+    if (values.empty()) return std::nullopt;
+    return std::move(values.front());
+}
+
+}  // namespace db
+
+class Database {
+public:
+    virtual ~Database() = default;
+
+    // Runs the batch in one round trip and one transaction, within the deadline of DB_DEADLINE_MS (and
+    // DB_CONNECT_TIMEOUT_MS where it must connect first). One Rows per statement, in order. Throws
+    // DbError; class 08 when the outcome of a write is unknown. Repeats by itself, once, what is safe
+    // to repeat: reads whose connection died, and 40001 and 40P01.
+    virtual Async<db::Results> run(db::Batch batch) = 0;
+
+    // Closes every connection and ends what still waits; the loop runs out of work afterwards.
+    virtual void close() = 0;
+
+    template <class T, class... Parameters>
+    Async<std::vector<T>> all(const Query& query, Parameters... parameters) {
+        db::Batch batch;
+        batch.add(query, parameters...);
+        const auto results = co_await run(std::move(batch));
+        co_return db::all<T>(*results.front());
+    }
+
+    template <class T, class... Parameters>
+    Async<std::optional<T>> maybe(const Query& query, Parameters... parameters) {
+        db::Batch batch;
+        batch.add(query, parameters...);
+        const auto results = co_await run(std::move(batch));
+        co_return db::first<T>(*results.front());
+    }
+
+    // Exactly one row; none is a std::logic_error.
+    template <class T, class... Parameters>
+    Async<T> one(const Query& query, Parameters... parameters) {
+        auto value = co_await maybe<T>(query, std::move(parameters)...);
+        if (!value) throw std::logic_error(std::string{query.name} + " returned no row");
+        co_return std::move(*value);
+    }
+};
+
+// Opens the engine that DATABASE_URL names. Connections are made when they are first needed.
+std::unique_ptr<Database> open_database(const Config& config, Loop& loop);

@@ -1,0 +1,46 @@
+#include "shared/db/sqlstate.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace {
+
+struct Mapping {
+    std::string_view prefix;  // a whole state or the start of it
+    Error error;
+};
+
+// The first match counts.
+constexpr std::array mappings = {
+    Mapping{"23505", Error::conflict},             // unique_violation
+    Mapping{"23503", Error::conflict},             // foreign_key_violation
+    Mapping{"22021", Error::validation_error},     // character_not_in_repertoire
+    Mapping{"22P05", Error::validation_error},     // untranslatable_character
+    Mapping{"22003", Error::validation_error},     // numeric_value_out_of_range
+    Mapping{"22001", Error::validation_error},     // string_data_right_truncation
+    Mapping{"40001", Error::service_unavailable},  // serialization_failure, also when repeated
+    Mapping{"40P01", Error::service_unavailable},  // deadlock_detected
+    Mapping{"08", Error::service_unavailable},     // connection exceptions
+    Mapping{"57P0", Error::service_unavailable},   // shutting down, crashed, starting up
+    Mapping{"57014", Error::service_unavailable},  // query_canceled: the deadline
+    Mapping{"53", Error::service_unavailable},     // out of connections, memory or disk
+    Mapping{"55P03", Error::service_unavailable},  // lock_not_available
+    Mapping{"25006", Error::service_unavailable},  // read_only_sql_transaction: a fail-over under way
+};
+
+}  // namespace
+
+Error error_for_sqlstate(std::string_view sqlstate) {
+    const auto found = std::find_if(mappings.begin(), mappings.end(), [&](const Mapping& mapping) {
+        return sqlstate.starts_with(mapping.prefix);
+    });
+    return found == mappings.end() ? Error::internal_error : found->error;
+}
+
+bool is_serialization_failure(std::string_view sqlstate) {
+    return sqlstate == "40001" || sqlstate == "40P01";
+}
+
+bool is_connection_failure(std::string_view sqlstate) {
+    return sqlstate.starts_with("08") || sqlstate.starts_with("57P0");
+}

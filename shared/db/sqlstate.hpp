@@ -1,0 +1,15 @@
+// The one table from SQLSTATE to what a client is told.
+#pragma once
+
+#include <string_view>
+
+#include "shared/http/error.hpp"
+
+// The error a client sees for a failed statement; internal_error for any state not in the table.
+Error error_for_sqlstate(std::string_view sqlstate);
+
+// 40001 and 40P01: rolled back for sure, worth one repetition.
+bool is_serialization_failure(std::string_view sqlstate);
+
+// The connection is gone or the server refuses work: the statement may or may not have run.
+bool is_connection_failure(std::string_view sqlstate);

@@ -1,0 +1,80 @@
+#include "shared/endpoint.hpp"
+
+#include <algorithm>
+
+#include "shared/json/writer.hpp"
+
+namespace {
+
+constexpr std::string_view family_names[] = {"probe", "orchestrator", "api"};
+
+// The declared errors and those that every operation of this kind can answer.
+std::vector<Error> errors_of(const Operation& operation) {
+    auto errors = operation.errors;
+    if (operation.auth == Auth::user)
+        errors.insert(errors.end(), {Error::auth_required, Error::invalid_token});
+    if (operation.request_schema)
+        errors.insert(errors.end(), {Error::payload_too_large, Error::unsupported_media_type,
+                                     Error::validation_error});
+    if (operation.needs_if_match)
+        errors.insert(errors.end(), {Error::precondition_failed, Error::precondition_required});
+    errors.insert(errors.end(), {Error::internal_error, Error::service_unavailable});
+    std::sort(errors.begin(), errors.end());
+    errors.erase(std::unique(errors.begin(), errors.end()), errors.end());
+    return errors;
+}
+
+void write_schema(json::Writer& writer, Schema schema) {
+    if (schema)
+        writer.raw(schema());
+    else
+        writer.null();
+}
+
+void write_operation(json::Writer& writer, const Operation& operation) {
+    writer.begin_object();
+    writer.key("answer");
+    writer.begin_object();
+    writer.key("etag");
+    writer.boolean(operation.answer.has_etag);
+    writer.key("schema");
+    write_schema(writer, operation.answer.schema);
+    writer.key("status");
+    writer.integer(operation.answer.status);
+    writer.end_object();
+    writer.key("auth");
+    writer.string(operation.auth == Auth::user ? "user" : "none");
+    writer.key("errors");
+    writer.begin_array();
+    for (const auto error : errors_of(operation)) writer.string(entry(error).name);
+    writer.end_array();
+    writer.key("if_match");
+    writer.boolean(operation.needs_if_match);
+    writer.key("method");
+    writer.string(name_of(operation.method));
+    writer.key("request");
+    write_schema(writer, operation.request_schema);
+    writer.key("summary");
+    writer.string(operation.summary);
+    writer.end_object();
+}
+
+}  // namespace
+
+std::string describe(const Endpoint& declared, std::string_view name) {
+    std::string text;
+    json::Writer writer{text};
+    writer.begin_object();
+    writer.key("family");
+    writer.string(family_names[static_cast<int>(declared.family)]);
+    writer.key("name");
+    writer.string(name);
+    writer.key("operations");
+    writer.begin_array();
+    for (const auto& operation : declared.operations) write_operation(writer, operation);
+    writer.end_array();
+    writer.key("path");
+    writer.string(declared.path);
+    writer.end_object();
+    return text;
+}

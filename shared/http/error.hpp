@@ -1,0 +1,54 @@
+// Errors for clients. Throwing an ApiError ends a request; http/ renders it in the shape of the
+// endpoint's family.
+#pragma once
+
+#include <exception>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+enum class Error {
+#define ERROR(name, ...) name,
+#include "shared/http/error.def"
+#undef ERROR
+};
+
+struct ErrorEntry {
+    Error error;
+    std::string_view name;  // as in error.def
+    int status;
+    std::string_view code;     // of the api family
+    std::string_view type;     // of the orchestrator family
+    std::string_view title;    // RFC 9110 reason phrase
+    std::string_view message;  // for the client, with what to do
+    std::string_view meaning;  // for the documentation
+};
+
+// Every entry of error.def in its order.
+std::span<const ErrorEntry> error_registry();
+
+const ErrorEntry& entry(Error error);
+
+// One bad field. `type` is the name that Pydantic v2 gives to such a fault, so that clients of a
+// FastAPI back end keep working: https://docs.pydantic.dev/latest/errors/validation_errors/
+struct ErrorDetail {
+    std::vector<std::variant<std::string, long>> location;  // "loc": {"body", "title"}
+    std::string message;                                     // "msg"
+    std::string type;
+};
+
+class ApiError : public std::exception {
+public:
+    explicit ApiError(Error error, std::vector<ErrorDetail> details = {})
+        : error_(error), details_(std::move(details)) {}
+
+    Error error() const { return error_; }
+    const std::vector<ErrorDetail>& details() const { return details_; }
+    const char* what() const noexcept override;
+
+private:
+    Error error_;
+    std::vector<ErrorDetail> details_;
+};

@@ -1,0 +1,17 @@
+#include "shared/http/request.hpp"
+
+#include <stdexcept>
+
+std::string_view Request::parameter(std::string_view name) const {
+    for (const auto& [key, value] : parameters_)
+        if (key == name) return value;
+    throw std::logic_error("the path has no parameter " + std::string{name});
+}
+
+Uuid Request::uuid(std::string_view name) const {
+    const auto uuid = Uuid::parse(parameter(name));
+    if (!uuid)
+        throw ApiError{Error::validation_error,
+                       {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
+    return *uuid;
+}

@@ -1,0 +1,70 @@
+// A request, first as it comes in and then as handlers see it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "shared/http/method.hpp"
+#include "shared/http/target.hpp"
+#include "shared/json/fields.hpp"
+#include "shared/uuid.hpp"
+
+// What the server read, undecoded: an absent header is empty. The views belong to the connection and
+// live until the answer is made.
+struct RawRequest {
+    std::string_view method;
+    std::string_view target;  // path and query as the client sent them
+    std::string_view remote_address;
+    std::string_view accept;
+    std::string_view authorization;
+    std::string_view content_type;
+    std::string_view if_match;
+    std::string_view if_none_match;
+    std::string_view origin;
+    std::string_view access_control_request_method;
+    std::string_view request_id;
+    std::string_view body;
+    bool is_body_too_large = false;
+};
+
+// Who sent a request, as proved by a token.
+struct Identity {
+    std::string user_id;
+    std::string email;  // may be empty
+};
+
+class Request {
+public:
+    Request(const RawRequest& raw, Method method, PathParameters parameters, Identity identity)
+        : raw_(raw),
+          method_(method),
+          parameters_(std::move(parameters)),
+          identity_(std::move(identity)) {}
+
+    Method method() const { return method_; }
+    std::string_view path() const { return path_of(raw_.target); }
+    std::string_view if_match() const { return raw_.if_match; }
+    std::string_view if_none_match() const { return raw_.if_none_match; }
+
+    // Empty where the operation is public.
+    const Identity& identity() const { return identity_; }
+
+    // The body as a T. Throws ApiError (422) with every fault.
+    template <json::Declared T>
+    T body() const {
+        return json::read<T>(raw_.body);
+    }
+
+    // A path parameter; the template must have it.
+    std::string_view parameter(std::string_view name) const;
+
+    // The same as a UUID. Throws ApiError (422, uuid_parsing).
+    Uuid uuid(std::string_view name) const;
+
+private:
+    const RawRequest& raw_;
+    Method method_;
+    PathParameters parameters_;
+    Identity identity_;
+};

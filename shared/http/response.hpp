@@ -1,0 +1,70 @@
+// What a handler answers: a status, a JSON body, and the few headers that are its own business.
+// Everything else (CORS, request id, error shapes, 304) is added in one place, server/answer.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "shared/json/fields.hpp"
+
+class Response {
+public:
+    // 200 with the canonical JSON of a value.
+    template <class T>
+    static Response ok(const T& value) {
+        return {200, json::write(value)};
+    }
+
+    // 201 with Location.
+    template <class T>
+    static Response created(std::string location, const T& value) {
+        return Response{201, json::write(value)}.with("Location", std::move(location));
+    }
+
+    static Response no_content() { return {204, {}}; }
+
+    // A body that is shared between requests, with the ETag that was computed when it was made.
+    static Response cached(std::shared_ptr<const std::string> body, std::string etag);
+
+    Response(int status, std::string body);
+
+    // Adds a header. Throws std::invalid_argument for a control byte in it: no echoed text can start a
+    // header of its own.
+    Response&& with(std::string_view name, std::string value) &&;
+    void set(std::string_view name, std::string value);
+
+    // Asks for an ETag over the body.
+    Response&& with_etag() &&;
+
+    int status() const { return status_; }
+    std::string_view body() const { return shared_body_ ? *shared_body_ : body_; }
+    std::string_view etag() const { return etag_; }
+    const std::vector<std::pair<std::string_view, std::string>>& headers() const {
+        return headers_;
+    }
+    // The value of a header; empty when there is none.
+    std::string_view header(std::string_view name) const;
+
+    // 304 with the same headers and no body.
+    void make_not_modified();
+
+    // For HEAD: the headers stay as they are, Content-Length included.
+    void drop_body();
+
+    // Content-Length of the body before drop_body().
+    std::size_t content_length() const { return content_length_; }
+
+private:
+    int status_;
+    std::string body_;
+    std::shared_ptr<const std::string> shared_body_;
+    std::size_t content_length_;
+    std::string etag_;
+    std::vector<std::pair<std::string_view, std::string>> headers_;
+};
+
+// The head of a CGI response (RFC 3875, section 6): Status, headers, empty line.
+std::string cgi_head(const Response& response);

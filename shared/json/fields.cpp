@@ -1,0 +1,141 @@
+#include "shared/json/fields.hpp"
+
+#include "shared/text.hpp"
+
+namespace json {
+
+namespace {
+
+std::string counted(std::size_t count, const char* noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+void schema_texts(Writer& writer, const Rules& rules) {
+    if (!rules.description.empty()) {
+        writer.key("description");
+        writer.string(rules.description);
+    }
+    if (!rules.example.empty()) {
+        writer.key("examples");
+        writer.begin_array();
+        writer.string(rules.example);
+        writer.end_array();
+    }
+}
+
+void schema_formatted(Writer& writer, const Rules& rules, std::string_view format) {
+    schema_texts(writer, rules);
+    writer.key("format");
+    writer.string(format);
+    writer.key("type");
+    writer.string("string");
+}
+
+}  // namespace
+
+bool check_members(const rapidjson::Value& value, const std::string_view* names, std::size_t count,
+                   Faults& faults) {
+    if (!value.IsObject()) {
+        faults.add("Input should be a valid dictionary or object to extract fields from",
+                   "model_attributes_type");
+        return false;
+    }
+    for (const auto& member : value.GetObject()) {
+        const auto name = text_of(member.name);
+        if (std::find(names, names + count, name) != names + count) continue;
+        faults.enter(std::string{name});
+        faults.add("Extra inputs are not permitted", "extra_forbidden");
+        faults.leave();
+    }
+    return true;
+}
+
+std::string Type<std::string>::read(const rapidjson::Value& value, const Rules& rules,
+                                    Faults& faults) {
+    if (!value.IsString()) {
+        faults.add("Input should be a valid string", "string_type");
+        return {};
+    }
+    auto text = text_of(value);
+    if (rules.is_trimmed) text = trimmed(text);
+    const auto length = code_points(text);
+    if (length < rules.min_length)
+        faults.add("String should have at least " + counted(rules.min_length, "character"),
+                   "string_too_short");
+    if (length > rules.max_length)
+        faults.add("String should have at most " + counted(rules.max_length, "character"),
+                   "string_too_long");
+    return std::string{text};
+}
+
+void Type<std::string>::schema(Writer& writer, const Rules& rules) {
+    schema_texts(writer, rules);
+    if (rules.max_length != Rules{}.max_length) {
+        writer.key("maxLength");
+        writer.integer(static_cast<std::int64_t>(rules.max_length));
+    }
+    if (rules.min_length > 0) {
+        writer.key("minLength");
+        writer.integer(static_cast<std::int64_t>(rules.min_length));
+    }
+    writer.key("type");
+    writer.string("string");
+}
+
+bool Type<bool>::read(const rapidjson::Value& value, const Rules&, Faults& faults) {
+    if (value.IsBool()) return value.GetBool();
+    faults.add("Input should be a valid boolean", "bool_type");
+    return false;
+}
+
+void Type<bool>::schema(Writer& writer, const Rules& rules) {
+    schema_texts(writer, rules);
+    writer.key("type");
+    writer.string("boolean");
+}
+
+std::int64_t Type<std::int64_t>::read(const rapidjson::Value& value, const Rules& rules,
+                                      Faults& faults) {
+    if (!value.IsInt64()) {
+        faults.add("Input should be a valid integer", "int_type");
+        return 0;
+    }
+    const auto number = value.GetInt64();
+    if (number < rules.minimum)
+        faults.add("Input should be greater than or equal to " + std::to_string(rules.minimum),
+                   "greater_than_equal");
+    if (number > rules.maximum)
+        faults.add("Input should be less than or equal to " + std::to_string(rules.maximum),
+                   "less_than_equal");
+    return number;
+}
+
+void Type<std::int64_t>::schema(Writer& writer, const Rules& rules) {
+    schema_texts(writer, rules);
+    if (rules.maximum != Rules{}.maximum) {
+        writer.key("maximum");
+        writer.integer(rules.maximum);
+    }
+    if (rules.minimum != Rules{}.minimum) {
+        writer.key("minimum");
+        writer.integer(rules.minimum);
+    }
+    writer.key("type");
+    writer.string("integer");
+}
+
+Uuid Type<Uuid>::read(const rapidjson::Value& value, const Rules&, Faults& faults) {
+    const auto uuid = value.IsString() ? Uuid::parse(text_of(value)) : std::nullopt;
+    if (!uuid) faults.add("Input should be a valid UUID", "uuid_parsing");
+    return uuid.value_or(Uuid{});
+}
+
+void Type<Uuid>::schema(Writer& writer, const Rules& rules) {
+    schema_formatted(writer, rules, "uuid");
+}
+
+void Type<Timestamp>::schema(Writer& writer, const Rules& rules) {
+    schema_formatted(writer, rules, "date-time");
+}
+
+}  // namespace json

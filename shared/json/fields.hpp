@@ -1,0 +1,336 @@
+// Declared fields. A type lists its members once, and from that list come parsing with every
+// validation error, the JSON that is sent, its JSON Schema, and the mapping of database columns:
+//
+//     struct NewBoardTask {
+//         std::string title;
+//         std::optional<std::string> description;
+//
+//         static consteval auto fields() {
+//             using json::field;
+//             return std::tuple{
+//                 field("title", &NewBoardTask::title).trimmed().length(1, 255),
+//                 field("description", &NewBoardTask::description).length(0, 1024),
+//             };
+//         }
+//     };
+//
+// A member of type T must be there; `std::optional<T>` may be absent or null; `json::Maybe<T>` may be
+// absent, and then stays without a value (a PATCH); `.optional()` may be absent, and then keeps the
+// member's default. Unknown members are refused.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "shared/http/error.hpp"
+#include "shared/json/reader.hpp"
+#include "shared/json/writer.hpp"
+#include "shared/timestamp.hpp"
+#include "shared/uuid.hpp"
+
+namespace json {
+
+// What a value must keep to beyond its type.
+struct Rules {
+    bool may_be_absent = false;
+    bool is_trimmed = false;       // white space at both ends is dropped before the length counts
+    std::size_t min_length = 0;    // code points
+    std::size_t max_length = std::numeric_limits<std::size_t>::max();
+    std::int64_t minimum = std::numeric_limits<std::int64_t>::min();
+    std::int64_t maximum = std::numeric_limits<std::int64_t>::max();
+    std::string_view description;  // for the schema
+    std::string_view example;
+};
+
+template <class Class, class Member>
+struct Field {
+    std::string_view name;
+    Member Class::*member;
+    Rules rules;
+
+    consteval Field optional() const { return with([](Rules& r) { r.may_be_absent = true; }); }
+    consteval Field trimmed() const { return with([](Rules& r) { r.is_trimmed = true; }); }
+    consteval Field length(std::size_t min, std::size_t max) const {
+        return with([=](Rules& r) { r.min_length = min, r.max_length = max; });
+    }
+    consteval Field range(std::int64_t min, std::int64_t max) const {
+        return with([=](Rules& r) { r.minimum = min, r.maximum = max; });
+    }
+    consteval Field describe(std::string_view text) const {
+        return with([=](Rules& r) { r.description = text; });
+    }
+    consteval Field example(std::string_view text) const {
+        return with([=](Rules& r) { r.example = text; });
+    }
+
+private:
+    template <class Change>
+    consteval Field with(Change change) const {
+        Field changed = *this;
+        change(changed.rules);
+        return changed;
+    }
+};
+
+template <class Class, class Member>
+consteval Field<Class, Member> field(std::string_view name, Member Class::*member) {
+    return {name, member, {}};
+}
+
+// A member that a request may leave out: a PATCH changes only what it names.
+template <class T>
+struct Maybe : std::optional<T> {
+    using std::optional<T>::optional;
+};
+
+template <class T>
+concept Declared = requires { T::fields(); };
+
+// Collects the faults of one request, each with where it is.
+class Faults {
+public:
+    explicit Faults(std::string root) : location_{std::move(root)} {}
+
+    void add(std::string message, std::string type) {
+        details_.push_back({location_, std::move(message), std::move(type)});
+    }
+    void enter(std::variant<std::string, long> step) { location_.push_back(std::move(step)); }
+    void leave() { location_.pop_back(); }
+
+    // Throws one ApiError with all of them, if there are any.
+    void raise() const {
+        if (!details_.empty()) throw ApiError{Error::validation_error, details_};
+    }
+
+private:
+    std::vector<std::variant<std::string, long>> location_;
+    std::vector<ErrorDetail> details_;
+};
+
+// How one C++ type is read from JSON, written as JSON and described by JSON Schema. A specialisation
+// has read(value, rules, faults) → T (any T after a fault), write(writer, T) and
+// schema(writer members, rules).
+template <class T>
+struct Type;
+
+template <>
+struct Type<std::string> {
+    static std::string read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+    static void write(Writer& writer, const std::string& value) { writer.string(value); }
+    static void schema(Writer& writer, const Rules& rules);
+};
+
+template <>
+struct Type<bool> {
+    static bool read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+    static void write(Writer& writer, bool value) { writer.boolean(value); }
+    static void schema(Writer& writer, const Rules& rules);
+};
+
+template <>
+struct Type<std::int64_t> {
+    static std::int64_t read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+    static void write(Writer& writer, std::int64_t value) { writer.integer(value); }
+    static void schema(Writer& writer, const Rules& rules);
+};
+
+template <>
+struct Type<Uuid> {
+    static Uuid read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+    static void write(Writer& writer, const Uuid& value) { writer.string(value.text()); }
+    static void schema(Writer& writer, const Rules& rules);
+};
+
+// Output only: no request sets a moment.
+template <>
+struct Type<Timestamp> {
+    static void write(Writer& writer, const Timestamp& value) { writer.string(value.text()); }
+    static void schema(Writer& writer, const Rules& rules);
+};
+
+template <class T>
+struct Type<std::optional<T>> {
+    static std::optional<T> read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
+        if (value.IsNull()) return std::nullopt;
+        return Type<T>::read(value, rules, faults);
+    }
+    static void write(Writer& writer, const std::optional<T>& value) {
+        if (value)
+            Type<T>::write(writer, *value);
+        else
+            writer.null();
+    }
+    static void schema(Writer& writer, const Rules& rules) {
+        writer.key("anyOf");
+        writer.begin_array();
+        writer.begin_object();
+        Type<T>::schema(writer, rules);
+        writer.end_object();
+        writer.raw(R"({"type":"null"})");
+        writer.end_array();
+    }
+};
+
+template <class T>
+struct Type<Maybe<T>> {
+    static Maybe<T> read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
+        return Type<T>::read(value, rules, faults);
+    }
+    static void schema(Writer& writer, const Rules& rules) { Type<T>::schema(writer, rules); }
+};
+
+template <class T>
+struct Type<std::vector<T>> {
+    static void write(Writer& writer, const std::vector<T>& values) {
+        writer.begin_array();
+        for (const auto& value : values) Type<T>::write(writer, value);
+        writer.end_array();
+    }
+    static void schema(Writer& writer, const Rules&) {
+        writer.key("items");
+        writer.begin_object();
+        Type<T>::schema(writer, {});
+        writer.end_object();
+        writer.key("type");
+        writer.string("array");
+    }
+};
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+template <class T>
+inline constexpr bool is_optional<Maybe<T>> = true;
+
+template <class Class, class Member>
+constexpr bool may_be_absent(const Field<Class, Member>& field) {
+    return field.rules.may_be_absent || is_optional<Member>;
+}
+
+template <Declared T>
+inline constexpr std::size_t field_count = std::tuple_size_v<decltype(T::fields())>;
+
+template <Declared T>
+constexpr auto field_names() {
+    return std::apply([](const auto&... field) { return std::array{field.name...}; }, T::fields());
+}
+
+// The indices of T's fields in the order in which JCS writes them. Names are ASCII, so byte order is
+// UTF-16 order.
+template <Declared T>
+consteval auto canonical_order() {
+    const auto names = field_names<T>();
+    std::array<std::size_t, field_count<T>> order{};
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](auto a, auto b) { return names[a] < names[b]; });
+    return order;
+}
+
+// Calls visit(field) for each field of T, in canonical order.
+template <Declared T, class Visit>
+void for_each_field(Visit visit) {
+    static constexpr auto all = T::fields();
+    static constexpr auto order = canonical_order<T>();
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (visit(std::get<order[I]>(all)), ...);
+    }(std::make_index_sequence<field_count<T>>{});
+}
+
+// Refuses what is no object (`model_attributes_type`) and members that T does not declare.
+bool check_members(const rapidjson::Value& value, const std::string_view* names, std::size_t count,
+                   Faults& faults);
+
+template <Declared T>
+struct Type<T> {
+    static T read(const rapidjson::Value& value, const Rules&, Faults& faults) {
+        static constexpr auto names = field_names<T>();
+        T result{};
+        if (!check_members(value, names.data(), names.size(), faults)) return result;
+        for_each_field<T>([&](const auto& field) {
+            using Member = std::remove_reference_t<decltype(result.*field.member)>;
+            const auto found = value.FindMember(
+                rapidjson::Value(rapidjson::StringRef(field.name.data(), field.name.size())));
+            faults.enter(std::string{field.name});
+            if (found != value.MemberEnd())
+                result.*field.member = Type<Member>::read(found->value, field.rules, faults);
+            else if (!may_be_absent(field))
+                faults.add("Field required", "missing");
+            faults.leave();
+        });
+        return result;
+    }
+
+    static void write(Writer& writer, const T& value) {
+        writer.begin_object();
+        for_each_field<T>([&](const auto& field) {
+            using Member = std::remove_cvref_t<decltype(value.*field.member)>;
+            writer.key(field.name);
+            Type<Member>::write(writer, value.*field.member);
+        });
+        writer.end_object();
+    }
+
+    static void schema(Writer& writer, const Rules&) {
+        writer.key("additionalProperties");
+        writer.boolean(false);
+        writer.key("properties");
+        writer.begin_object();
+        for_each_field<T>([&](const auto& field) {
+            using Member = std::remove_cvref_t<decltype(std::declval<T>().*field.member)>;
+            writer.key(field.name);
+            writer.begin_object();
+            Type<Member>::schema(writer, field.rules);
+            writer.end_object();
+        });
+        writer.end_object();
+        writer.key("required");
+        writer.begin_array();
+        for_each_field<T>([&](const auto& field) {
+            if (!may_be_absent(field)) writer.string(field.name);
+        });
+        writer.end_array();
+        writer.key("type");
+        writer.string("object");
+    }
+};
+
+// Reads a T from a JSON text. Throws one ApiError (422) that lists every fault.
+template <Declared T>
+T read(std::string_view text) {
+    const auto document = parse(text);
+    Faults faults{"body"};
+    T value = Type<T>::read(document, {}, faults);
+    faults.raise();
+    return value;
+}
+
+// The canonical JSON of a value.
+template <class T>
+std::string write(const T& value) {
+    std::string out;
+    Writer writer{out};
+    Type<T>::write(writer, value);
+    return out;
+}
+
+// The JSON Schema (2020-12) of a type, as canonical JSON.
+template <class T>
+std::string schema() {
+    std::string out;
+    Writer writer{out};
+    writer.begin_object();
+    Type<T>::schema(writer, {});
+    writer.end_object();
+    return out;
+}
+
+}  // namespace json

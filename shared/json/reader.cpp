@@ -1,0 +1,137 @@
+#include "shared/json/reader.hpp"
+
+#include <rapidjson/error/en.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "shared/http/error.hpp"
+#include "shared/json/writer.hpp"
+#include "shared/text.hpp"
+
+namespace json {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& root, std::size_t offset, const std::string& message) {
+    throw ApiError{Error::validation_error,
+                   {{{root, static_cast<long>(offset)}, "JSON decode error: " + message, "json_invalid"}}};
+}
+
+// UTF-16 code unit order (RFC 8785, section 3.2.3). It differs from UTF-8 byte order only where a
+// supplementary character (lead byte 0xF0 and up) meets one in U+E000..U+FFFF (0xEE, 0xEF).
+bool utf16_less(std::string_view a, std::string_view b) {
+    const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+    if (x == a.end() || y == b.end()) return x == a.end() && y != b.end();
+    const auto rank = [](char c) {
+        const int byte = static_cast<unsigned char>(c);
+        return byte >= 0xf0 ? byte - 2 : byte >= 0xee ? byte + 5 : byte;
+    };
+    return rank(*x) < rank(*y);
+}
+
+// What the parser lets pass but a store could not give back unchanged. Recursion is bounded by
+// max_depth.
+class Checker {
+public:
+    explicit Checker(std::string root) : location_{std::move(root)} {}
+
+    void check(const rapidjson::Value& value, int depth) {
+        if (depth > max_depth) fail("nested deeper than 32 levels", "json_invalid");
+        if (value.IsString()) check_text(text_of(value));
+        if (value.IsArray())
+            for (rapidjson::SizeType i = 0; i < value.Size(); ++i)
+                descend(static_cast<long>(i), value[i], depth);
+        if (value.IsObject()) check_members(value, depth);
+    }
+
+private:
+    using Step = std::variant<std::string, long>;
+
+    void descend(Step step, const rapidjson::Value& value, int depth) {
+        location_.push_back(std::move(step));
+        check(value, depth + 1);
+        location_.pop_back();
+    }
+
+    void check_members(const rapidjson::Value& object, int depth) {
+        std::vector<std::string_view> names;
+        for (const auto& member : object.GetObject()) {
+            check_text(text_of(member.name));
+            names.push_back(text_of(member.name));
+        }
+        std::sort(names.begin(), names.end());
+        const auto twice = std::adjacent_find(names.begin(), names.end());
+        if (twice != names.end()) {
+            location_.emplace_back(std::string{*twice});
+            fail("Value error, this member occurs twice", "value_error");
+        }
+        for (const auto& member : object.GetObject())
+            descend(std::string{text_of(member.name)}, member.value, depth);
+    }
+
+    void check_text(std::string_view text) const {
+        if (text.find('\0') != text.npos) fail("\\u0000 is not allowed", "json_invalid");
+        if (!is_utf8(text)) fail("a lone surrogate is not a character", "json_invalid");
+    }
+
+    [[noreturn]] void fail(const std::string& message, const char* type) const {
+        throw ApiError{Error::validation_error, {{location_, message, type}}};
+    }
+
+    std::vector<Step> location_;
+};
+
+void write_canonical(Writer& writer, const rapidjson::Value& value) {
+    if (value.IsObject()) {
+        std::vector<const rapidjson::Value::Member*> members;
+        for (const auto& member : value.GetObject()) members.push_back(&member);
+        std::sort(members.begin(), members.end(), [](const auto* a, const auto* b) {
+            return utf16_less(text_of(a->name), text_of(b->name));
+        });
+        writer.begin_object();
+        for (const auto* member : members) {
+            writer.key(text_of(member->name));
+            write_canonical(writer, member->value);
+        }
+        writer.end_object();
+    } else if (value.IsArray()) {
+        writer.begin_array();
+        for (const auto& element : value.GetArray()) write_canonical(writer, element);
+        writer.end_array();
+    } else if (value.IsString()) {
+        writer.string(text_of(value));
+    } else if (value.IsNumber()) {
+        writer.number(value.GetDouble());
+    } else if (value.IsBool()) {
+        writer.boolean(value.GetBool());
+    } else {
+        writer.null();
+    }
+}
+
+}  // namespace
+
+rapidjson::Document parse(std::string_view text, const std::string& root) {
+    if (text.starts_with("\xef\xbb\xbf")) refuse(root, 0, "a byte order mark is not allowed");
+    if (const auto nul = text.find('\0'); nul != text.npos) refuse(root, nul, "a NUL is not allowed");
+
+    // The iterative parser bounds the stack; full-precision parsing crashes on some long numbers.
+    rapidjson::Document document;
+    document.Parse<rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag>(
+        text.data(), text.size());
+    if (document.HasParseError())
+        refuse(root, document.GetErrorOffset(),
+               rapidjson::GetParseError_En(document.GetParseError()));
+    Checker{root}.check(document, 0);
+    return document;
+}
+
+std::string canonical(const rapidjson::Value& value) {
+    std::string out;
+    Writer writer{out};
+    write_canonical(writer, value);
+    return out;
+}
+
+}  // namespace json

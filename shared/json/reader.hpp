@@ -1,0 +1,29 @@
+// Reads JSON from strangers: everything that could crash, truncate or ambiguously decode is refused
+// before a handler sees it.
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <string>
+#include <string_view>
+
+namespace json {
+
+// Depth beyond which a document is refused.
+inline constexpr int max_depth = 32;
+
+// Parses one JSON text (RFC 8259) of well-formed UTF-8. Refused, with a 422 ApiError whose detail
+// type is `json_invalid` or, for a duplicate member, `value_error`: a BOM, a NUL (raw or \u0000),
+// lone surrogates, a nesting deeper than max_depth, a member that occurs twice, a number that no
+// double holds, and anything after the value. `root` opens the location of each detail.
+rapidjson::Document parse(std::string_view text, const std::string& root = "body");
+
+// The RFC 8785 form of a parsed value: members in the order of their UTF-16 code units.
+std::string canonical(const rapidjson::Value& value);
+
+// The text of a string value, whatever bytes it holds.
+inline std::string_view text_of(const rapidjson::Value& value) {
+    return {value.GetString(), value.GetStringLength()};
+}
+
+}  // namespace json

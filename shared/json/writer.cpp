@@ -1,0 +1,140 @@
+#include "shared/json/writer.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <stdexcept>
+
+namespace json {
+
+namespace {
+
+// The escape of each byte below 0x20, '"' and '\' (RFC 8785, section 3.2.2.2).
+void append_escape(std::string& out, char c) {
+    static constexpr char digits[] = "0123456789abcdef";
+    switch (c) {
+        case '"': out += "\\\""; break;
+        case '\\': out += "\\\\"; break;
+        case '\b': out += "\\b"; break;
+        case '\t': out += "\\t"; break;
+        case '\n': out += "\\n"; break;
+        case '\f': out += "\\f"; break;
+        case '\r': out += "\\r"; break;
+        default:
+            out += "\\u00";
+            out += digits[static_cast<unsigned char>(c) >> 4];
+            out += digits[c & 0x0f];
+    }
+}
+
+bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+void append_quoted(std::string& out, std::string_view text) {
+    out += '"';
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (!needs_escape(text[i])) continue;
+        out.append(text, start, i - start);
+        append_escape(out, text[i]);
+        start = i + 1;
+    }
+    out.append(text, start);
+    out += '"';
+}
+
+// Number::toString of ECMA-262 from the shortest digits that round-trip.
+void append_number(std::string& out, double value) {
+    if (value == 0) {
+        out += '0';  // also for -0
+        return;
+    }
+    char buffer[32];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, std::fabs(value),
+                                   std::chars_format::scientific)
+                         .ptr;
+    const std::string_view scientific{buffer, static_cast<std::size_t>(end - buffer)};
+    const auto e = scientific.find('e');
+    std::string digits{scientific.substr(0, 1)};
+    if (e > 2) digits += scientific.substr(2, e - 2);
+    const int exponent = std::stoi(std::string{scientific.substr(e + 1)});
+    const int point = exponent + 1;  // digits before the decimal point
+    const int count = static_cast<int>(digits.size());
+
+    if (value < 0) out += '-';
+    if (point > 21 || point <= -6) {
+        out += digits[0];
+        if (count > 1) out.append(".").append(digits, 1);
+        out += exponent < 0 ? "e-" : "e+";
+        out += std::to_string(std::abs(exponent));
+    } else if (point >= count) {
+        out.append(digits).append(static_cast<std::size_t>(point - count), '0');
+    } else if (point > 0) {
+        out.append(digits, 0, static_cast<std::size_t>(point)).append(".");
+        out.append(digits, static_cast<std::size_t>(point));
+    } else {
+        out.append("0.").append(static_cast<std::size_t>(-point), '0').append(digits);
+    }
+}
+
+}  // namespace
+
+void Writer::separate() {
+    if (!first_) out_ += ',';
+    first_ = false;
+}
+
+void Writer::begin_object() {
+    separate();
+    out_ += '{';
+    first_ = true;
+}
+
+void Writer::end_object() {
+    out_ += '}';
+    first_ = false;
+}
+
+void Writer::begin_array() {
+    separate();
+    out_ += '[';
+    first_ = true;
+}
+
+void Writer::end_array() {
+    out_ += ']';
+    first_ = false;
+}
+
+void Writer::key(std::string_view name) {
+    separate();
+    append_quoted(out_, name);
+    out_ += ':';
+    first_ = true;
+}
+
+void Writer::string(std::string_view utf8) {
+    separate();
+    append_quoted(out_, utf8);
+}
+
+void Writer::integer(std::int64_t value) {
+    separate();
+    char buffer[24];
+    out_.append(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+}
+
+void Writer::number(double value) {
+    if (!std::isfinite(value)) throw std::invalid_argument("JSON has no NaN and no infinity");
+    separate();
+    append_number(out_, value);
+}
+
+void Writer::boolean(bool value) { raw(value ? "true" : "false"); }
+
+void Writer::null() { raw("null"); }
+
+void Writer::raw(std::string_view canonical_json) {
+    separate();
+    out_ += canonical_json;
+}
+
+}  // namespace json

@@ -1,0 +1,42 @@
+// Writes JSON in the canonical form of RFC 8785 (JCS): no white space, the shortest escapes,
+// numbers as ECMAScript prints them. Whoever writes an object gives its members in JCS order (json/
+// fields.hpp and canonical() do), so every body of this service is canonical JSON and its ETag is
+// the SHA-256 of the very bytes that are sent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace json {
+
+class Writer {
+public:
+    // Appends to `out`, which must outlive the writer.
+    explicit Writer(std::string& out) : out_(out) {}
+
+    void begin_object();
+    void end_object();
+    void begin_array();
+    void end_array();
+
+    // `name` is written as it is when it needs no escape; the value follows.
+    void key(std::string_view name);
+
+    void string(std::string_view utf8);
+    void integer(std::int64_t value);
+    void number(double value);  // throws std::invalid_argument for NaN and infinities
+    void boolean(bool value);
+    void null();
+
+    // A value that is canonical JSON already.
+    void raw(std::string_view canonical_json);
+
+private:
+    void separate();
+
+    std::string& out_;
+    bool first_ = true;  // nothing stands before the next value on its level
+};
+
+}  // namespace json

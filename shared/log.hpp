@@ -1,0 +1,37 @@
+// Structured logs: one JSON object a line on stderr, written with one write(2).
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace logging {
+
+enum class Level { debug, info, warning, error };
+
+using Field = std::pair<std::string_view, std::variant<std::string_view, std::int64_t>>;
+
+// Lines below this level are dropped. The default is info.
+void set_level(std::string_view name);
+
+// The name that every line carries as "endpoint".
+void set_endpoint(std::string_view name);
+
+void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
+
+inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::debug, message, fields);
+}
+inline void info(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::info, message, fields);
+}
+inline void warning(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::warning, message, fields);
+}
+inline void error(std::string_view message, std::initializer_list<Field> fields = {}) {
+    write(Level::error, message, fields);
+}
+
+}  // namespace logging

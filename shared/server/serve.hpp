@@ -1,0 +1,18 @@
+// The ways an executable answers: many requests over FastCGI, or one as CGI.
+#pragma once
+
+#include <memory>
+
+#include "shared/endpoint.hpp"
+
+// Turns a raw request into the response that is sent. Never throws: every failure becomes the error
+// body of the endpoint's family. The one place that calls, in this order, routing, method and media
+// type checks, authentication, the handler, and rendering.
+Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& context);
+
+// Serves FastCGI on the listening socket `listener` until SIGTERM or SIGINT, then finishes what runs
+// (within 10 s) and returns.
+void serve_fastcgi(int listener, Loop& loop, const Endpoint& served, Context& context);
+
+// Answers the one request in the environment and on stdin (RFC 3875) on stdout.
+void answer_cgi(Loop& loop, const Endpoint& served, Context& context);

@@ -1,0 +1,17 @@
+// A moment in UTC with microsecond resolution, as every table stores it.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+
+struct Timestamp {
+    std::int64_t microseconds = 0;  // since 1970-01-01T00:00:00Z
+
+    static Timestamp now();
+
+    // RFC 3339, always with six fractional digits: 2026-01-08T12:34:56.123456Z.
+    std::string text() const;
+
+    auto operator<=>(const Timestamp&) const = default;
+};
