@@ -12,7 +12,8 @@ PKGS := libpq openssl libjwt sqlite3 libxcrypt RapidJSON
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS))
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Werror
+# GCC 12 takes a std::variant that was moved from for an uninitialised one.
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Werror -Wno-maybe-uninitialized
 HARDENING := -fstack-protector-strong -fPIE -Wl,-z,relro,-z,now
 OPTIMISE := -O2 -D_FORTIFY_SOURCE=2
 SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
@@ -22,7 +23,7 @@ MODE_build/coverage := $(COVERAGE)
 MODE := $(or $(MODE_$(BUILD)),$(OPTIMISE))
 
 CXXFLAGS := -std=c++20 -g1 $(MODE) $(WARNINGS) $(HARDENING) -pthread
-CPPFLAGS = -I. -I$(BUILD)/generated $(PKG_CFLAGS) -DRAPIDJSON_HAS_STDSTRING=0
+CPPFLAGS = -I. -I$(BUILD)/generated $(PKG_CFLAGS)
 LDFLAGS := -pie -Wl,--gc-sections
 LIBS = -lfcgi $(PKG_LIBS)
 
@@ -129,37 +130,43 @@ clean: ## remove everything that was built
 
 $(BUILD)/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk
 	@mkdir -p $(@D)
-	awk -f sql/embed.awk $< > $@
+	@awk -f sql/embed.awk $< > $@
 
 $(BUILD)/generated/migrations.inc: sql/embed_migrations.awk $(wildcard sql/migrations/*/*.sql)
 	@mkdir -p $(@D)
-	awk -f $^ > $@
+	@awk -f $^ > $@
 
 $(BUILD)/%.o: %.cpp | $(queries) $(BUILD)/generated/migrations.inc
 	@mkdir -p $(@D)
-	$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
+	@echo "compile $@"
+	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libshared.a: $(call objects,$(shared_sources))
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(BUILD)/handlers/%: $(BUILD)/handlers/%.o $(BUILD)/shared/main.o $(BUILD)/libshared.a
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	@echo "link    $@"
+	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
 
 $(BUILD)/steelthread: $(call objects,$(wildcard cli/*.cpp)) $(BUILD)/libshared.a
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	@echo "link    $@"
+	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
 
 $(support): $(call objects,$(wildcard tests/support/*.cpp))
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(BUILD)/tests/handlers/%_test: $(BUILD)/tests/handlers/%_test.o $(BUILD)/handlers/%.o $(support) $(BUILD)/libshared.a
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcriterion -o $@
+	@echo "link    $@"
+	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcriterion -o $@
 
 $(BUILD)/tests/shared_tests: $(call objects,$(shared_test_sources)) $(support) $(BUILD)/libshared.a
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcriterion -o $@
+	@echo "link    $@"
+	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcriterion -o $@
 
 $(BUILD)/tests/http_tests: $(call objects,$(http_test_sources)) $(support) $(BUILD)/libshared.a
-	$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcurl -lcriterion -o $@
+	@echo "link    $@"
+	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcurl -lcriterion -o $@
 
 -include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/*/generated/*' 2>/dev/null)

@@ -26,6 +26,7 @@ struct Context {
     Database& db;
     const Tokens& tokens;
     Passwords& passwords;
+    std::vector<std::string> allowed_origins = config.allowed_origins();
 
     // The one T that this process keeps between requests, made when first asked for.
     template <std::default_initializable T>

@@ -2,6 +2,7 @@
 // transaction, and gives back rows that map to plain aggregates.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -36,7 +37,12 @@ private:
 
 namespace db {
 
-using Value = std::variant<std::nullptr_t, bool, std::int64_t, std::string, Uuid, Timestamp>;
+// SQL's NULL still has a type: what it would be if it were there. Prepared statements need it.
+template <class T>
+struct Null {};
+
+using Value = std::variant<bool, std::int64_t, std::string, Uuid, Timestamp, Null<bool>,
+                           Null<std::int64_t>, Null<std::string>, Null<Uuid>, Null<Timestamp>>;
 
 inline Value value_of(bool value) { return value; }
 inline Value value_of(std::int64_t value) { return value; }
@@ -45,10 +51,9 @@ inline Value value_of(std::string_view value) { return std::string{value}; }
 inline Value value_of(const char* value) { return std::string{value}; }
 inline Value value_of(const Uuid& value) { return value; }
 inline Value value_of(const Timestamp& value) { return value; }
-inline Value value_of(std::nullptr_t) { return nullptr; }
 template <class T>
 Value value_of(const std::optional<T>& value) {
-    return value ? value_of(*value) : Value{nullptr};
+    return value ? value_of(*value) : Value{Null<T>{}};
 }
 
 struct Statement {

@@ -1,0 +1,27 @@
+// /collab/tasks: new tasks on the shared board.
+// POST → 200 task | 401 | 413 | 415 | 422
+#include "shared/endpoint.hpp"
+#include "shared/models/collab_task.hpp"
+#include "sql/collab_tasks.hpp"
+
+namespace {
+
+Async<Response> create(const Request& request, Context& context) {
+    const auto input = request.body<NewCollabTask>();
+    const auto task = co_await context.db.one<CollabTask>(sql::insert_collab_task, Uuid::random(),
+                                                          input.title, input.description);
+    co_return Response::ok(task).with("Location", "/collab/tasks/" + task.id.text()).with_etag();
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/collab/tasks",
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::post,
+                    .handler = create,
+                    .auth = Auth::user,
+                    .summary = "Add a task to the board",
+                    .request_schema = schema_of<NewCollabTask>,
+                    .answer = {200, schema_of<CollabTask>, true}}},
+};

@@ -1,0 +1,37 @@
+// /health: the state of the service for people and dashboards. It is never an error.
+// GET → 200 healthy | 200 degraded
+#include "shared/endpoint.hpp"
+#include "shared/log.hpp"
+#include "shared/models/service.hpp"
+#include "sql/health.hpp"
+
+namespace {
+
+Async<bool> is_database_there(Context& context) {
+    try {
+        db::Batch batch;
+        batch.add(sql::ping);
+        co_await context.db.run(std::move(batch));
+        co_return true;
+    } catch (const DbError& error) {
+        logging::warning("degraded", {{"reason", std::string_view{error.what()}}});
+        co_return false;
+    }
+}
+
+Async<Response> get(const Request&, Context& context) {
+    const bool is_connected = co_await is_database_there(context);
+    co_return Response::ok(is_connected ? Health{"healthy", "connected"}
+                                        : Health{"degraded", "disconnected"});
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/health",
+    .family = Family::probe,
+    .operations = {{.method = Method::get,
+                    .handler = get,
+                    .summary = "The state of the service; 200 even when the database is away",
+                    .answer = {200, schema_of<Health>}}},
+};

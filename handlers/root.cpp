@@ -1,0 +1,19 @@
+// /: what this service is.
+// GET → 200
+#include "shared/endpoint.hpp"
+#include "shared/models/service.hpp"
+
+namespace {
+
+Async<Response> get(const Request&, Context&) { co_return Response::ok(ServiceInfo{}); }
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/",
+    .family = Family::probe,
+    .operations = {{.method = Method::get,
+                    .handler = get,
+                    .summary = "What this service is",
+                    .answer = {200, schema_of<ServiceInfo>}}},
+};

@@ -1,0 +1,219 @@
+// PostgreSQL over pipelined libpq: a few connections per process, on each of which the batches of many
+// requests are under way at once. Each batch ends with its own Sync, so it is its own transaction and
+// an error stays inside it.
+
+#include <boost/asio/post.hpp>
+#include <random>
+
+#include "shared/config.hpp"
+#include "shared/db/engines.hpp"
+#include "shared/db/postgres_connection.hpp"
+#include "shared/db/sqlstate.hpp"
+#include "shared/log.hpp"
+
+namespace {
+
+using boost::asio::redirect_error;
+using boost::system::error_code;
+using std::chrono::milliseconds;
+
+// How often deadlines are looked at while anything is under way.
+constexpr auto deadline_tick = milliseconds{50};
+
+milliseconds jittered(milliseconds pause) {
+    static std::minstd_rand random{std::random_device{}()};
+    return milliseconds{std::uniform_int_distribution<long>(pause.count() / 2, pause.count())(random)};
+}
+
+class PostgresDatabase final : public Database {
+public:
+    PostgresDatabase(const Config& config, Loop& loop)
+        : loop_(loop),
+          url_(config.database_url),
+          prepare_(config.db_prepare),
+          pool_size_(static_cast<std::size_t>(config.db_pool_size)),
+          deadline_(config.db_deadline_ms),
+          connect_timeout_(config.db_connect_timeout_ms),
+          tick_(loop) {}
+
+    Async<db::Results> run(db::Batch batch) override {
+        PostgresOperation first{batch, Clock::now() + deadline_};
+        const auto failure = co_await attempt(first);
+        if (!failure) co_return std::move(first.results);
+        if (!is_worth_repeating(failure, first)) std::rethrow_exception(failure);
+
+        co_await pause(milliseconds{20});
+        PostgresOperation second{batch, Clock::now() + deadline_};
+        const auto second_failure = co_await attempt(second);
+        if (second_failure) std::rethrow_exception(second_failure);
+        co_return std::move(second.results);
+    }
+
+    void close() override {
+        is_closing_ = true;
+        for (const auto& connection : std::vector{connections_})
+            connection->fail("57P01", "the service is stopping");
+        fail_waiting("57P01", "the service is stopping");
+        tick_.cancel();
+    }
+
+private:
+    Async<std::exception_ptr> attempt(PostgresOperation& operation) {
+        submit(operation);
+        try {
+            co_await operation.promise.wait();
+        } catch (...) {
+            co_return std::current_exception();
+        }
+        co_return nullptr;
+    }
+
+    // Only what certainly did not happen, or changes nothing: reads whose connection died, statements
+    // that were rolled back, and prepared statements that the server no longer knows.
+    static bool is_worth_repeating(const std::exception_ptr& failure,
+                                   const PostgresOperation& operation) {
+        try {
+            std::rethrow_exception(failure);
+        } catch (const DbError& error) {
+            if (is_serialization_failure(error.sqlstate())) return true;
+            if (is_stale_statement(error.sqlstate())) return true;
+            return operation.was_sent && is_connection_failure(error.sqlstate()) &&
+                   operation.batch.reads_only();
+        } catch (...) {
+            return false;
+        }
+    }
+
+    void submit(PostgresOperation& operation) {
+        if (is_closing_) {
+            operation.fail("57P01", "the service is stopping");
+            return;
+        }
+        watch_deadlines();
+        const auto chosen = least_busy();
+        if ((!chosen || chosen->load() > 0) && connections_.size() < pool_size_) open_connection();
+        if (chosen)
+            chosen->send(operation);
+        else
+            waiting_.push_back(&operation);
+    }
+
+    // The ready connection with the fewest batches under way that takes one more.
+    std::shared_ptr<PostgresConnection> least_busy() const {
+        std::shared_ptr<PostgresConnection> best;
+        for (const auto& connection : connections_)
+            if (connection->takes_more() && (!best || connection->load() < best->load()))
+                best = connection;
+        return best;
+    }
+
+    void open_connection() {
+        auto connection = std::make_shared<PostgresConnection>(
+            loop_, url_, prepare_,
+            PostgresConnection::Events{[this] { send_waiting(); },
+                                       [this](const auto& lost) { replace(lost); }});
+        connections_.push_back(connection);
+        boost::asio::co_spawn(loop_, establish(std::move(connection)), [](std::exception_ptr failure) {
+            if (failure) std::rethrow_exception(failure);
+        });
+    }
+
+    // Connects, again and again within the budget: a server that is starting up or a serverless one
+    // that wakes needs a moment. One that refuses outright is asked twice.
+    Async<> establish(std::shared_ptr<PostgresConnection> connection) {
+        const auto give_up = Clock::now() + connect_timeout_ + deadline_;
+        auto next_pause = milliseconds{50};
+        std::string reason;
+        for (int refusals = 0; !is_closing_ && refusals < 2 && Clock::now() < give_up;) {
+            const auto until = std::min(give_up, Clock::now() + connect_timeout_);
+            const auto outcome = co_await connection->connect(until);
+            if (outcome.is_connected) {
+                if (is_closing_) connection->fail("57P01", "the service is stopping");
+                send_waiting();
+                co_return;
+            }
+            reason = outcome.reason;
+            if (!outcome.was_reached) ++refusals;
+            if (refusals < 2) co_await pause(next_pause);
+            next_pause = std::min(next_pause * 2, milliseconds{400});
+        }
+        logging::warning("database cannot be reached", {{"reason", std::string_view{reason}}});
+        std::erase(connections_, connection);
+        if (connections_.empty()) fail_waiting("08001", reason);
+    }
+
+    Async<> pause(milliseconds longest) {
+        Timer timer{loop_, jittered(longest)};
+        error_code error;
+        co_await timer.async_wait(redirect_error(use_awaitable, error));
+    }
+
+    void send_waiting() {
+        while (!waiting_.empty()) {
+            const auto chosen = least_busy();
+            if (!chosen) return;
+            auto* const operation = waiting_.front();
+            waiting_.pop_front();
+            chosen->send(*operation);
+        }
+    }
+
+    void replace(const std::shared_ptr<PostgresConnection>& lost) {
+        std::erase(connections_, lost);
+        if (!waiting_.empty() && connections_.empty() && !is_closing_) open_connection();
+    }
+
+    void fail_waiting(const char* sqlstate, const std::string& reason) {
+        while (!waiting_.empty()) {
+            waiting_.front()->fail(sqlstate, reason);
+            waiting_.pop_front();
+        }
+    }
+
+    void watch_deadlines() {
+        if (is_ticking_) return;
+        is_ticking_ = true;
+        tick_.expires_after(deadline_tick);
+        tick_.async_wait([this](error_code error) {
+            is_ticking_ = false;
+            if (!error) check_deadlines();
+        });
+    }
+
+    void check_deadlines() {
+        const auto now = Clock::now();
+        bool is_idle = waiting_.empty();
+        for (const auto& connection : std::vector{connections_}) {
+            if (connection->load() == 0) continue;
+            is_idle = false;
+            if (connection->oldest_deadline() <= now) {
+                logging::warning("database deadline passed");
+                connection->fail("57014", "no answer within DB_DEADLINE_MS");
+            }
+        }
+        // A wait for a connection that is being made has establish()'s budget instead.
+        while (!waiting_.empty() && waiting_.front()->deadline + connect_timeout_ <= now) {
+            waiting_.front()->fail("57014", "no connection within DB_DEADLINE_MS");
+            waiting_.pop_front();
+        }
+        if (!is_idle) watch_deadlines();
+    }
+
+    Loop& loop_;
+    std::string url_;
+    std::string prepare_;
+    std::size_t pool_size_;
+    milliseconds deadline_;
+    milliseconds connect_timeout_;
+    Timer tick_;
+    std::vector<std::shared_ptr<PostgresConnection>> connections_;
+    std::deque<PostgresOperation*> waiting_;
+    bool is_ticking_ = false;
+    bool is_closing_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Database> open_postgres(const Config& config, Loop& loop) {
+    return std::make_unique<PostgresDatabase>(config, loop);
+}

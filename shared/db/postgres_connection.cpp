@@ -1,0 +1,280 @@
+#include "shared/db/postgres_connection.hpp"
+
+#include <arpa/inet.h>
+
+#include "shared/db/postgres_rows.hpp"
+#include "shared/log.hpp"
+
+namespace {
+
+using boost::asio::redirect_error;
+using boost::system::error_code;
+
+// Enough to keep a distant server busy; few enough that one slow statement does not hold up hundreds.
+constexpr std::size_t direct_capacity = 256;
+
+// A transaction pooler may hand the connection to somebody else after each Sync, and old ones lose
+// their way when a second one is under way already.
+constexpr std::size_t pooled_capacity = 1;
+
+std::string sqlstate_of(const PGresult* result) {
+    const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state ? state : "08006";
+}
+
+// One line: libpq ends its messages with a newline and puts hints on lines of their own.
+std::string first_line(const char* message) {
+    std::string_view text = message ? message : "";
+    return std::string{text.substr(0, text.find('\n'))};
+}
+
+}  // namespace
+
+bool is_stale_statement(std::string_view sqlstate) {
+    return sqlstate == "26000" || sqlstate == "0A000";
+}
+
+PostgresConnection::PostgresConnection(Loop& loop, std::string url, std::string prepare,
+                                       Events events)
+    : loop_(loop),
+      url_(std::move(url)),
+      prepare_(std::move(prepare)),
+      events_(std::move(events)),
+      socket_(loop) {}
+
+PostgresConnection::~PostgresConnection() { release(); }
+
+Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point latest) {
+    release();
+    const char* keywords[] = {"dbname",          "client_encoding",     "fallback_application_name",
+                              "tcp_user_timeout", "keepalives_idle", nullptr};
+    const char* values[] = {url_.c_str(), "UTF8", "steelthread", "10000", "30", nullptr};
+    connection_ = PQconnectStartParams(keywords, values, 1);
+    Outcome outcome;
+    if (connection_ && PQstatus(connection_) != CONNECTION_BAD) {
+        outcome.is_connected = co_await poll(latest);
+        const bool is_late = Clock::now() >= latest;
+        outcome.was_reached = is_late || reason().find("FATAL") != std::string::npos;
+    }
+    if (!outcome.is_connected) {
+        outcome.reason = outcome.was_reached && reason().empty() ? "no answer in time" : reason();
+        release();
+        co_return outcome;
+    }
+    PQsetNoticeProcessor(
+        connection_, [](void*, const char* message) { logging::debug(first_line(message)); }, nullptr);
+    PQsetnonblocking(connection_, 1);
+    if (prepare_ == "auto") co_await learn_whether_pooled(latest);
+    if (prepare_ != "auto") uses_names_ = prepare_ == "on";
+    capacity_ = uses_names_ ? direct_capacity : pooled_capacity;
+    if (PQstatus(connection_) != CONNECTION_OK || PQenterPipelineMode(connection_) != 1) {
+        outcome = {false, true, reason()};
+        release();
+        co_return outcome;
+    }
+    is_ready_ = true;
+    boost::asio::co_spawn(
+        loop_, [self = shared_from_this()] { return self->read_results(); },
+        [](const std::exception_ptr& failure) {
+            if (failure) std::rethrow_exception(failure);
+        });
+    co_return outcome;
+}
+
+Async<bool> PostgresConnection::poll(Clock::time_point latest) {
+    auto status = PGRES_POLLING_WRITING;
+    while (status == PGRES_POLLING_WRITING || status == PGRES_POLLING_READING) {
+        if (Clock::now() >= latest) co_return false;
+        watch_socket();
+        co_await wait(latest, status == PGRES_POLLING_READING ? Descriptor::wait_read
+                                                              : Descriptor::wait_write);
+        status = PQconnectPoll(connection_);
+    }
+    watch_socket();
+    co_return status == PGRES_POLLING_OK;
+}
+
+// A pooler gives its clients a backend id of its own making, so it is no longer that of the backend
+// that answers.
+Async<> PostgresConnection::learn_whether_pooled(Clock::time_point latest) {
+    bool is_direct = false;
+    if (PQsendQueryParams(connection_, "SELECT pg_backend_pid()", 0, nullptr, nullptr, nullptr,
+                          nullptr, 1) == 1) {
+        while (PQflush(connection_) == 1 && Clock::now() < latest)
+            co_await wait(latest, Descriptor::wait_write);
+        while (PQisBusy(connection_) && Clock::now() < latest) {
+            co_await wait(latest, Descriptor::wait_read);
+            if (!PQconsumeInput(connection_)) co_return;
+        }
+        if (PQisBusy(connection_)) co_return;
+        PostgresResult result{PQgetResult(connection_), &PQclear};
+        if (PQresultStatus(result.get()) == PGRES_TUPLES_OK)
+            is_direct = PostgresRows{std::move(result)}.integer(0, 0) == PQbackendPID(connection_);
+        // ReadyForQuery may still be on its way.
+        while (PQisBusy(connection_) && Clock::now() < latest) {
+            co_await wait(latest, Descriptor::wait_read);
+            if (!PQconsumeInput(connection_)) co_return;
+        }
+        if (!PQisBusy(connection_)) PQclear(PQgetResult(connection_));
+    }
+    uses_names_ = is_direct;
+}
+
+// libpq may change its socket between two polls (several hosts, TLS refused).
+void PostgresConnection::watch_socket() {
+    const int fd = PQsocket(connection_);
+    if (socket_.is_open() && socket_.native_handle() == fd) return;
+    if (socket_.is_open()) socket_.release();
+    if (fd >= 0) socket_.assign(fd);
+}
+
+Async<> PostgresConnection::wait(Clock::time_point latest,
+                                 boost::asio::posix::descriptor_base::wait_type what) {
+    Timer timer{loop_, latest};
+    timer.async_wait([this](error_code error) {
+        if (!error && socket_.is_open()) socket_.cancel();
+    });
+    error_code error;
+    co_await socket_.async_wait(what, redirect_error(use_awaitable, error));
+}
+
+void PostgresConnection::send(PostgresOperation& operation) {
+    operation.was_sent = true;
+    const auto& statements = operation.batch.statements();
+    operation.results.reserve(statements.size());
+    bool is_sent = true;
+    if (uses_names_)
+        for (const auto& statement : statements)
+            is_sent = is_sent && prepare(statement, operation.deadline);
+    for (const auto& statement : statements) is_sent = is_sent && send_statement(statement);
+    expected_.push_back({&operation, nullptr, operation.deadline});
+    // In libpq 15 this also writes what the socket takes.
+    is_sent = is_sent && PQpipelineSync(connection_) == 1;
+    if (!is_sent) return fail("08006", reason());
+    if (!is_writing_ && PQflush(connection_) == 1) {
+        is_writing_ = true;
+        boost::asio::co_spawn(
+            loop_, [self = shared_from_this()] { return self->write_rest(); },
+            [](const std::exception_ptr& failure) {
+                if (failure) std::rethrow_exception(failure);
+            });
+    }
+}
+
+// In a Sync of its own: what happens to the batch does not undo it, and the batch need not wait for it.
+bool PostgresConnection::prepare(const db::Statement& statement, Clock::time_point deadline) {
+    const auto* const query = statement.query;
+    if (prepared_.contains(query)) return true;
+    const auto& name = prepared_[query] =
+        std::string{query->name} + "_" + std::to_string(generation_);
+    const PostgresParameters parameters{statement.parameters};
+    expected_.push_back({nullptr, query, deadline});
+    return PQsendPrepare(connection_, name.c_str(), query->postgres, parameters.count(),
+                         parameters.types()) == 1 &&
+           PQpipelineSync(connection_) == 1;
+}
+
+bool PostgresConnection::send_statement(const db::Statement& statement) {
+    const PostgresParameters parameters{statement.parameters};
+    constexpr int binary = 1;
+    if (uses_names_)
+        return PQsendQueryPrepared(connection_, prepared_.at(statement.query).c_str(),
+                                   parameters.count(), parameters.values(), parameters.lengths(),
+                                   parameters.formats(), binary) == 1;
+    return PQsendQueryParams(connection_, statement.query->postgres, parameters.count(),
+                             parameters.types(), parameters.values(), parameters.lengths(),
+                             parameters.formats(), binary) == 1;
+}
+
+Async<> PostgresConnection::write_rest() {
+    while (is_ready_ && PQflush(connection_) == 1) {
+        error_code error;
+        co_await socket_.async_wait(Descriptor::wait_write, redirect_error(use_awaitable, error));
+    }
+    is_writing_ = false;
+}
+
+Async<> PostgresConnection::read_results() {
+    const auto self = shared_from_this();
+    while (is_ready_) {
+        error_code error;
+        co_await socket_.async_wait(Descriptor::wait_read, redirect_error(use_awaitable, error));
+        if (!is_ready_) break;
+        const bool is_open = PQconsumeInput(connection_) == 1;
+        if (!drain() || !is_open || PQstatus(connection_) == CONNECTION_BAD)
+            fail("08006", reason());
+        else if (takes_more())
+            events_.has_room();
+    }
+}
+
+// Takes every result that has arrived. False when libpq has none although more are expected.
+bool PostgresConnection::drain() {
+    bool was_null = false;
+    while (!expected_.empty() && !PQisBusy(connection_)) {
+        PGresult* const result = PQgetResult(connection_);
+        // A null ends each statement; two in a row mean that nothing is under way.
+        if (!result && was_null) return false;
+        was_null = !result;
+        if (result) take(result);
+    }
+    return true;
+}
+
+void PostgresConnection::take(PGresult* raw) {
+    PostgresResult result{raw, &PQclear};
+    auto& front = expected_.front();
+    switch (PQresultStatus(raw)) {
+        case PGRES_PIPELINE_SYNC: return finish_front();
+        case PGRES_PIPELINE_ABORTED: return;
+        case PGRES_TUPLES_OK:
+        case PGRES_COMMAND_OK:
+            if (front.operation)
+                front.operation->results.push_back(
+                    std::make_unique<PostgresRows>(std::move(result)));
+            return;
+        default: break;
+    }
+    const auto state = sqlstate_of(raw);
+    const char* message = PQresultErrorField(raw, PG_DIAG_MESSAGE_PRIMARY);
+    if (!front.failure)
+        front.failure = std::make_exception_ptr(
+            DbError{state, first_line(message ? message : PQresultErrorMessage(raw))});
+    if (is_stale_statement(state)) {
+        prepared_.clear();
+        ++generation_;
+    }
+}
+
+void PostgresConnection::finish_front() {
+    const auto done = std::move(expected_.front());
+    expected_.pop_front();
+    if (done.operation)
+        done.operation->promise.deliver(done.failure);
+    else if (done.failure)
+        prepared_.erase(done.query);
+}
+
+void PostgresConnection::fail(const std::string& sqlstate, const std::string& why) {
+    const auto self = shared_from_this();
+    is_ready_ = false;
+    const auto lost = std::exchange(expected_, {});
+    release();
+    events_.lost(self);
+    const auto failure = std::make_exception_ptr(DbError{sqlstate, why});
+    for (const auto& expected : lost)
+        if (expected.operation)
+            expected.operation->promise.deliver(expected.failure ? expected.failure : failure);
+}
+
+std::string PostgresConnection::reason() const {
+    return connection_ ? first_line(PQerrorMessage(connection_)) : "out of memory";
+}
+
+// The descriptor belongs to libpq; Asio only watches it.
+void PostgresConnection::release() {
+    if (socket_.is_open()) socket_.release();
+    if (connection_) PQfinish(connection_);
+    connection_ = nullptr;
+    prepared_.clear();
+}

@@ -1,0 +1,263 @@
+// SQLite, inline on the loop: a statement takes microseconds and there is nothing to wait for but
+// another process's commit, which busy_timeout bounds.
+
+#include <sqlite3.h>
+
+#include <unordered_map>
+
+#include "shared/config.hpp"
+#include "shared/db/engines.hpp"
+#include "shared/http/conditional.hpp"
+
+namespace {
+
+using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
+using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
+
+std::string_view sqlstate_of(int extended_code) {
+    switch (extended_code) {
+        case SQLITE_CONSTRAINT_UNIQUE:
+        case SQLITE_CONSTRAINT_PRIMARYKEY: return "23505";
+        case SQLITE_CONSTRAINT_FOREIGNKEY: return "23503";
+        case SQLITE_CONSTRAINT_NOTNULL: return "23502";
+        case SQLITE_CONSTRAINT_CHECK: return "23514";
+        default: break;
+    }
+    switch (extended_code & 0xff) {
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED: return "55P03";
+        case SQLITE_CANTOPEN:
+        case SQLITE_NOTADB: return "08001";
+        case SQLITE_FULL: return "53100";
+        case SQLITE_NOMEM: return "53200";
+        case SQLITE_IOERR: return "58030";
+        case SQLITE_READONLY: return "25006";
+        case SQLITE_TOOBIG: return "22001";
+        case SQLITE_CORRUPT: return "XX001";
+        default: return "XX000";
+    }
+}
+
+[[noreturn]] void fail(sqlite3* connection) {
+    throw DbError{std::string{sqlstate_of(sqlite3_extended_errcode(connection))},
+                  sqlite3_errmsg(connection)};
+}
+
+// A copy of what a statement returned: it is reset before the next one runs.
+class SqliteRows final : public db::Rows {
+public:
+    using Cell = std::variant<std::monostate, std::int64_t, std::string>;
+
+    explicit SqliteRows(sqlite3_stmt* statement) {
+        for (int i = 0; i < sqlite3_column_count(statement); ++i)
+            names_.emplace_back(sqlite3_column_name(statement, i));
+    }
+
+    void add_row(sqlite3_stmt* statement) {
+        for (int i = 0; i < static_cast<int>(names_.size()); ++i)
+            switch (sqlite3_column_type(statement, i)) {
+                case SQLITE_NULL: cells_.emplace_back(); break;
+                case SQLITE_INTEGER:
+                    cells_.emplace_back(std::int64_t{sqlite3_column_int64(statement, i)});
+                    break;
+                default: {
+                    const void* data = sqlite3_column_blob(statement, i);
+                    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, i));
+                    cells_.emplace_back(data ? std::string{static_cast<const char*>(data), size}
+                                             : std::string{});
+                }
+            }
+        ++size_;
+    }
+
+    std::size_t size() const override { return size_; }
+    std::size_t column_count() const override { return names_.size(); }
+    std::string_view column_name(std::size_t column) const override { return names_[column]; }
+    bool is_null(std::size_t row, std::size_t column) const override {
+        return std::holds_alternative<std::monostate>(cell(row, column));
+    }
+    bool boolean(std::size_t row, std::size_t column) const override {
+        return integer(row, column) != 0;
+    }
+    std::int64_t integer(std::size_t row, std::size_t column) const override {
+        return get<std::int64_t>(row, column);
+    }
+    std::string_view text(std::size_t row, std::size_t column) const override {
+        return get<std::string>(row, column);
+    }
+    Uuid uuid(std::size_t row, std::size_t column) const override {
+        const auto uuid = Uuid::parse(text(row, column));
+        if (!uuid) wrong_type(column);
+        return *uuid;
+    }
+    Timestamp timestamp(std::size_t row, std::size_t column) const override {
+        return {integer(row, column)};
+    }
+
+private:
+    const Cell& cell(std::size_t row, std::size_t column) const {
+        return cells_.at(row * names_.size() + column);
+    }
+    template <class T>
+    const T& get(std::size_t row, std::size_t column) const {
+        const auto* value = std::get_if<T>(&cell(row, column));
+        if (!value) wrong_type(column);
+        return *value;
+    }
+    [[noreturn]] void wrong_type(std::size_t column) const {
+        throw std::logic_error("column " + names_[column] + " is null or of another type");
+    }
+
+    std::vector<std::string> names_;
+    std::vector<Cell> cells_;
+    std::size_t size_ = 0;
+};
+
+struct Bind {
+    sqlite3_stmt* statement;
+    int index;
+
+    int operator()(bool value) const { return sqlite3_bind_int(statement, index, value); }
+    int operator()(std::int64_t value) const {
+        return sqlite3_bind_int64(statement, index, value);
+    }
+    int operator()(const std::string& value) const {
+        return sqlite3_bind_text64(statement, index, value.data(), value.size(), SQLITE_STATIC,
+                                   SQLITE_UTF8);
+    }
+    int operator()(const Uuid& value) const {
+        const auto text = value.text();
+        return sqlite3_bind_text64(statement, index, text.data(), text.size(), SQLITE_TRANSIENT,
+                                   SQLITE_UTF8);
+    }
+    int operator()(const Timestamp& value) const { return (*this)(value.microseconds); }
+    template <class T>
+    int operator()(db::Null<T>) const {
+        return sqlite3_bind_null(statement, index);
+    }
+};
+
+// The functions that queries use and SQLite lacks: now() in microseconds, and entity_tag(json).
+void add_functions(sqlite3* connection) {
+    const auto add = [&](const char* name, int arguments, auto* function) {
+        if (sqlite3_create_function(connection, name, arguments, SQLITE_UTF8, nullptr, function,
+                                    nullptr, nullptr) != SQLITE_OK)
+            fail(connection);
+    };
+    add("now", 0, +[](sqlite3_context* context, int, sqlite3_value**) {
+        sqlite3_result_int64(context, Timestamp::now().microseconds);
+    });
+    add("entity_tag", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
+        const void* text = sqlite3_value_blob(arguments[0]);
+        const auto size = static_cast<std::size_t>(sqlite3_value_bytes(arguments[0]));
+        const auto tag = entity_tag({text ? static_cast<const char*>(text) : "", size});
+        sqlite3_result_text64(context, tag.data(), tag.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    });
+}
+
+class SqliteDatabase final : public Database {
+public:
+    SqliteDatabase(std::string path, std::string synchronous, std::int64_t busy_timeout_ms)
+        : path_(std::move(path)),
+          synchronous_(std::move(synchronous)),
+          busy_timeout_ms_(busy_timeout_ms) {}
+
+    Async<db::Results> run(db::Batch batch) override {
+        if (!connection_) open();
+        const bool is_one_read = batch.reads_only() && batch.statements().size() == 1;
+        if (is_one_read) co_return execute_all(batch);
+        execute_text(batch.reads_only() ? "BEGIN" : "BEGIN IMMEDIATE");
+        try {
+            auto results = execute_all(batch);
+            execute_text("COMMIT");
+            co_return results;
+        } catch (...) {
+            // Some errors (a full disk) have rolled back already.
+            if (sqlite3_get_autocommit(connection_.get()) == 0)
+                sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+            throw;
+        }
+    }
+
+    void close() override {
+        statements_.clear();
+        connection_.reset();
+    }
+
+private:
+    void open() {
+        sqlite3* raw = nullptr;
+        const int code = sqlite3_open_v2(
+            path_.c_str(), &raw,
+            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+        Connection opened{raw, &sqlite3_close};
+        if (code != SQLITE_OK) throw DbError{"08001", "cannot open " + path_};
+        sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout_ms_));
+        const std::string pragmas = "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; "
+                                    "PRAGMA synchronous = " + synchronous_;
+        if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
+        add_functions(raw);
+        connection_ = std::move(opened);
+    }
+
+    void execute_text(const char* sql) {
+        if (sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
+            fail(connection_.get());
+    }
+
+    db::Results execute_all(const db::Batch& batch) {
+        db::Results results;
+        for (const auto& statement : batch.statements()) results.push_back(execute(statement));
+        return results;
+    }
+
+    std::unique_ptr<db::Rows> execute(const db::Statement& statement) {
+        sqlite3_stmt* const prepared = prepare(*statement.query);
+        struct Reset {
+            sqlite3_stmt* statement;
+            ~Reset() {
+                sqlite3_reset(statement);
+                sqlite3_clear_bindings(statement);
+            }
+        } const reset_at_end{prepared};
+
+        for (std::size_t i = 0; i < statement.parameters.size(); ++i) {
+            // "$1" is a name for SQLite, not a position.
+            const auto name = "$" + std::to_string(i + 1);
+            const int index = sqlite3_bind_parameter_index(prepared, name.c_str());
+            if (index > 0 && std::visit(Bind{prepared, index}, statement.parameters[i]) != SQLITE_OK)
+                fail(connection_.get());
+        }
+        auto rows = std::make_unique<SqliteRows>(prepared);
+        for (;;) {
+            const int code = sqlite3_step(prepared);
+            if (code == SQLITE_DONE) return rows;
+            if (code != SQLITE_ROW) fail(connection_.get());
+            rows->add_row(prepared);
+        }
+    }
+
+    sqlite3_stmt* prepare(const Query& query) {
+        const auto found = statements_.find(&query);
+        if (found != statements_.end()) return found->second.get();
+        sqlite3_stmt* raw = nullptr;
+        if (sqlite3_prepare_v3(connection_.get(), query.sqlite, -1, SQLITE_PREPARE_PERSISTENT, &raw,
+                               nullptr) != SQLITE_OK)
+            fail(connection_.get());
+        statements_.emplace(&query, Prepared{raw, &sqlite3_finalize});
+        return raw;
+    }
+
+    std::string path_;
+    std::string synchronous_;
+    std::int64_t busy_timeout_ms_;
+    Connection connection_{nullptr, &sqlite3_close};
+    std::unordered_map<const Query*, Prepared> statements_;
+};
+
+}  // namespace
+
+std::unique_ptr<Database> open_sqlite(const Config& config, Loop&) {
+    return std::make_unique<SqliteDatabase>(*config.sqlite_path(), config.sqlite_synchronous,
+                                            config.db_deadline_ms);
+}

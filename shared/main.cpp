@@ -1,0 +1,77 @@
+// The main() of every handler: serves FastCGI when stdin is a listening socket, answers once as CGI when
+// REQUEST_METHOD is set, and otherwise describes itself.
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+
+#include "shared/endpoint.hpp"
+#include "shared/log.hpp"
+#include "shared/server/serve.hpp"
+
+namespace {
+
+// sysexits.h
+constexpr int exit_usage = 64;
+constexpr int exit_config = 78;
+
+bool is_listening(int fd) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
+}
+
+int usage(std::string_view name) {
+    std::cerr << name << " answers " << endpoint.path << "\n\n"
+              << "  REQUEST_METHOD=GET REQUEST_URI=" << endpoint.path << " " << name
+              << "   answer once, as CGI (body on stdin)\n"
+              << "  " << name << " --describe      print the endpoint as JSON\n"
+              << "  " << name << " --dump-config   print the configuration, secrets masked\n"
+              << "  With a listening socket as stdin it serves FastCGI until SIGTERM.\n";
+    return exit_usage;
+}
+
+int serve(std::string_view name, const Config& config) {
+    logging::set_level(config.log_level);
+    logging::set_endpoint(name);
+    Loop loop{1};
+    const auto database = open_database(config, loop);
+    const Tokens tokens{config};
+    Passwords passwords{static_cast<int>(config.bcrypt_cost)};
+    Context context{config, *database, tokens, passwords};
+    if (is_listening(STDIN_FILENO))
+        serve_fastcgi(STDIN_FILENO, loop, endpoint, context);
+    else
+        answer_cgi(loop, endpoint, context);
+    return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::string_view name = argc > 0 ? argv[0] : "handler";
+    name.remove_prefix(name.rfind('/') + 1);
+    const std::string_view option = argc > 1 ? argv[1] : "";
+    try {
+        if (option == "--describe") {
+            std::cout << describe(endpoint, name) << '\n';
+            return EXIT_SUCCESS;
+        }
+        if (option == "--dump-config") {
+            std::cout << dump_config(load_config());
+            return EXIT_SUCCESS;
+        }
+        if (argc > 1 || (!is_listening(STDIN_FILENO) && !std::getenv("REQUEST_METHOD")))
+            return usage(name);
+        return serve(name, load_config());
+    } catch (const ConfigError& error) {
+        std::cerr << error.what() << '\n';
+        return exit_config;
+    } catch (const std::exception& error) {
+        logging::error("stopped", {{"reason", std::string_view{error.what()}}});
+        return EXIT_FAILURE;
+    }
+}

@@ -1,0 +1,66 @@
+// A task of the shared board.
+#pragma once
+
+#include "shared/json/fields.hpp"
+
+struct CollabTask {
+    Uuid id;
+    std::string title;
+    std::optional<std::string> description;
+    std::int64_t version = 0;
+    Timestamp created_at;
+    Timestamp updated_at;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("id", &CollabTask::id),
+            field("title", &CollabTask::title).length(1, 255),
+            field("description", &CollabTask::description).length(0, 1024),
+            field("version", &CollabTask::version).describe("Grows by one with each change"),
+            field("created_at", &CollabTask::created_at),
+            field("updated_at", &CollabTask::updated_at),
+        };
+    }
+};
+
+struct NewCollabTask {
+    std::string title;
+    std::optional<std::string> description;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("title", &NewCollabTask::title).trimmed().length(1, 255).example("Buy milk"),
+            field("description", &NewCollabTask::description).length(0, 1024),
+        };
+    }
+};
+
+// What a PATCH changes: members that are left out stay as they are.
+struct CollabTaskChange {
+    json::Maybe<std::string> title;
+    json::Maybe<std::optional<std::string>> description;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("title", &CollabTaskChange::title).trimmed().length(1, 255),
+            field("description", &CollabTaskChange::description).length(0, 1024),
+        };
+    }
+};
+
+// The whole board.
+struct CollabState {
+    std::string kind = "tasks";
+    std::vector<CollabTask> items;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("kind", &CollabState::kind).example("tasks"),
+            field("items", &CollabState::items).describe("In the order of their creation"),
+        };
+    }
+};

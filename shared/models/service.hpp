@@ -1,0 +1,45 @@
+// What the probes and the root say about the service.
+#pragma once
+
+#include "shared/json/fields.hpp"
+#include "shared/version.hpp"
+
+struct ServiceInfo {
+    std::string message = "steelthread: tasks over HTTP";
+    std::string version{service_version};
+    std::string docs = "/docs";
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("message", &ServiceInfo::message),
+            field("version", &ServiceInfo::version),
+            field("docs", &ServiceInfo::docs),
+        };
+    }
+};
+
+struct Readiness {
+    std::string status = "ok";
+
+    static consteval auto fields() {
+        return std::tuple{json::field("status", &Readiness::status).example("ok")};
+    }
+};
+
+struct Health {
+    std::string status;    // healthy, degraded
+    std::string database;  // connected, disconnected
+    std::string service = "steelthread";
+    std::string version{service_version};
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("status", &Health::status).example("healthy"),
+            field("database", &Health::database).example("connected"),
+            field("service", &Health::service),
+            field("version", &Health::version),
+        };
+    }
+};

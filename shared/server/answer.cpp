@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+
+#include "shared/db/sqlstate.hpp"
+#include "shared/http/error_body.hpp"
+#include "shared/log.hpp"
+#include "shared/server/serve.hpp"
+#include "shared/text.hpp"
+
+namespace {
+
+constexpr std::string_view exposed_headers =
+    "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy";
+constexpr std::string_view allowed_headers =
+    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, "
+    "X-API-Key, X-Request-ID";
+
+bool is_request_id(std::string_view id) {
+    return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+    });
+}
+
+std::string allowed_methods(const Endpoint& served) {
+    std::string list;
+    for (const auto& operation : served.operations) {
+        list.append(name_of(operation.method)).append(", ");
+        if (operation.method == Method::get) list += "HEAD, ";
+    }
+    return list + "OPTIONS";
+}
+
+const Operation* find_operation(const RawRequest& raw, const Endpoint& served) {
+    const auto method = parse_method(raw.method == "HEAD" ? "GET" : raw.method);
+    const auto found = std::find_if(served.operations.begin(), served.operations.end(),
+                                    [&](const auto& operation) { return operation.method == method; });
+    return found == served.operations.end() ? nullptr : &*found;
+}
+
+void check_body(const RawRequest& raw, const Operation& operation) {
+    if (raw.is_body_too_large) throw ApiError{Error::payload_too_large};
+    if (!operation.request_schema) return;
+    if (raw.body.empty() && raw.content_type.empty())
+        throw ApiError{Error::validation_error, {{{"body"}, "Field required", "missing"}}};
+    const auto media_type = trimmed(raw.content_type.substr(0, raw.content_type.find(';')));
+    if (!ascii_iequals(media_type, "application/json"))
+        throw ApiError{Error::unsupported_media_type};
+}
+
+Identity authenticate(const RawRequest& raw, const Context& context) {
+    constexpr std::string_view scheme = "Bearer ";
+    if (!ascii_iequals(raw.authorization.substr(0, scheme.size()), scheme))
+        throw ApiError{Error::auth_required};
+    try {
+        return context.tokens.verify(raw.authorization.substr(scheme.size()));
+    } catch (const TokenError& error) {
+        logging::debug("token refused", {{"reason", std::string_view{error.what()}}});
+        throw ApiError{Error::invalid_token};
+    }
+}
+
+Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context) {
+    auto parameters = match_path(served.path, raw.target);
+    if (!parameters) throw ApiError{Error::not_found};
+    if (raw.method == "OPTIONS") co_return Response::no_content().with("Allow", allowed_methods(served));
+    const auto* const operation = find_operation(raw, served);
+    if (!operation) throw ApiError{Error::method_not_allowed};
+    check_body(raw, *operation);
+    Identity identity;
+    if (operation->auth == Auth::user) identity = authenticate(raw, context);
+    const Request request{raw, operation->method, std::move(*parameters), std::move(identity)};
+    Response response = co_await operation->handler(request, context);
+    const bool is_private = operation->auth != Auth::none || response.etag().empty();
+    response.set("Cache-Control", is_private ? "no-store" : "no-cache");
+    co_return response;
+}
+
+Response error_response(const RawRequest& raw, const Endpoint& served, const ApiError& error,
+                        const std::string& request_id) {
+    const auto shape = error_shape(served.family == Family::api, raw.accept);
+    Response response{entry(error.error()).status, error_body(shape, error, request_id)};
+    response.set("Cache-Control", "no-store");
+    response.set("Content-Type", std::string{media_type(shape)});
+    if (response.status() == 401)
+        response.set("WWW-Authenticate", error.error() == Error::invalid_token
+                                             ? R"(Bearer error="invalid_token")"
+                                             : "Bearer");
+    if (response.status() == 405) response.set("Allow", allowed_methods(served));
+    if (response.status() == 503) response.set("Retry-After", "1");
+    return response;
+}
+
+// What a failure inside becomes for the client; the log gets the reason.
+ApiError disclose(const std::exception_ptr& failure, const std::string& request_id) {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const ApiError& error) {
+        return error;
+    } catch (const DbError& error) {
+        const ApiError disclosed{error_for_sqlstate(error.sqlstate())};
+        if (entry(disclosed.error()).status >= 500)
+            logging::error("database failure", {{"request_id", std::string_view{request_id}},
+                                                {"sqlstate", std::string_view{error.sqlstate()}},
+                                                {"reason", std::string_view{error.what()}}});
+        return disclosed;
+    } catch (const std::exception& error) {
+        logging::error("internal error", {{"request_id", std::string_view{request_id}},
+                                          {"reason", std::string_view{error.what()}}});
+    } catch (...) {
+        logging::error("internal error", {{"request_id", std::string_view{request_id}}});
+    }
+    return ApiError{Error::internal_error};
+}
+
+void add_cors(Response& response, const RawRequest& raw, const Context& context) {
+    response.set("Vary", "Origin");
+    if (raw.origin.empty()) return;
+    const auto& origins = context.allowed_origins;
+    if (std::find(origins.begin(), origins.end(), raw.origin) == origins.end()) return;
+    response.set("Access-Control-Allow-Origin", std::string{raw.origin});
+    response.set("Access-Control-Allow-Credentials", "true");
+    if (raw.method == "OPTIONS" && !raw.access_control_request_method.empty()) {
+        response.set("Access-Control-Allow-Methods", std::string{response.header("Allow")});
+        response.set("Access-Control-Allow-Headers", std::string{allowed_headers});
+        response.set("Access-Control-Max-Age", "600");
+    } else {
+        response.set("Access-Control-Expose-Headers", std::string{exposed_headers});
+    }
+}
+
+}  // namespace
+
+Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& context) {
+    const auto started = std::chrono::steady_clock::now();
+    const std::string request_id =
+        is_request_id(raw.request_id) ? std::string{raw.request_id} : Uuid::random().text();
+
+    std::exception_ptr failure;
+    Response response{500, {}};
+    try {
+        response = co_await respond(raw, served, context);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) response = error_response(raw, served, disclose(failure, request_id), request_id);
+
+    if (response.status() == 200 && !response.etag().empty() &&
+        (raw.method == "GET" || raw.method == "HEAD") &&
+        is_not_modified(raw.if_none_match, response.etag()))
+        response.make_not_modified();
+    if (!response.body().empty() && response.header("Content-Type").empty())
+        response.set("Content-Type", "application/json");
+    response.set("X-Request-ID", request_id);
+    response.set("X-Content-Type-Options", "nosniff");
+    response.set("Referrer-Policy", "no-referrer");
+    add_cors(response, raw, context);
+    if (raw.method == "HEAD") response.drop_body();
+
+    const auto took = std::chrono::steady_clock::now() - started;
+    logging::debug("request",
+                   {{"request_id", std::string_view{request_id}},
+                    {"method", raw.method},
+                    {"path", path_of(raw.target)},
+                    {"status", response.status()},
+                    {"microseconds",
+                     std::chrono::duration_cast<std::chrono::microseconds>(took).count()}});
+    co_return response;
+}

@@ -1,0 +1,62 @@
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <stdexcept>
+
+#include "shared/server/raw_request.hpp"
+#include "shared/server/serve.hpp"
+
+namespace {
+
+// CONTENT_LENGTH bytes, or all of stdin when the variable is not set (a person at a shell); one byte
+// more than allowed is enough to know that a body is too large.
+std::string read_body() {
+    std::size_t limit = max_body_bytes + 1;
+    if (const char* length = std::getenv("CONTENT_LENGTH"); length && *length) {
+        const std::string_view text{length};
+        std::size_t announced = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), announced);
+        if (error == std::errc{} && end == text.data() + text.size())
+            limit = std::min(limit, announced);
+    } else if (isatty(STDIN_FILENO)) {
+        return {};
+    }
+    std::string body(limit, '\0');
+    std::size_t size = 0;
+    while (size < limit) {
+        const auto count = read(STDIN_FILENO, body.data() + size, limit - size);
+        if (count <= 0) break;
+        size += static_cast<std::size_t>(count);
+    }
+    body.resize(size);
+    return body;
+}
+
+void write_all(std::string_view text) {
+    while (!text.empty()) {
+        const auto count = write(STDOUT_FILENO, text.data(), text.size());
+        if (count <= 0) throw std::runtime_error("stdout cannot be written");
+        text.remove_prefix(static_cast<std::size_t>(count));
+    }
+}
+
+}  // namespace
+
+void answer_cgi(Loop& loop, const Endpoint& served, Context& context) {
+    const std::string body = read_body();
+    RawRequest raw = read_variables(environ);
+    raw.is_body_too_large = body.size() > max_body_bytes;
+    if (!raw.is_body_too_large) raw.body = body;
+
+    const auto run = [&]() -> Async<> {
+        const Response response = co_await answer(raw, served, context);
+        write_all(cgi_head(response));
+        write_all(response.body());
+        context.db.close();
+    };
+    boost::asio::co_spawn(loop, run(), [](const std::exception_ptr& failure) {
+        if (failure) std::rethrow_exception(failure);
+    });
+    loop.run();
+}

@@ -1,0 +1,239 @@
+// FastCGI over kept-alive connections. libfcgi reads requests, Asio watches the descriptors, and
+// records.cpp writes the answers. libfcgi wants blocking descriptors and Asio makes them
+// non-blocking; each line of serve() that looks odd is there for that reason, and says so.
+
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <unordered_set>
+
+#include "shared/log.hpp"
+#include "shared/server/raw_request.hpp"
+#include "shared/server/records.hpp"
+#include "shared/server/serve.hpp"
+
+namespace {
+
+using boost::asio::redirect_error;
+using boost::system::error_code;
+using Protocol = boost::asio::generic::stream_protocol;
+using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
+using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
+using Timer = boost::asio::basic_waitable_timer<
+    std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
+    Loop::executor_type>;
+
+constexpr auto longest_stop = std::chrono::seconds{8};
+
+// A connection that nginx opened and keeps, with libfcgi's state of it.
+class Connection {
+public:
+    explicit Connection(Socket socket) : socket_(std::move(socket)) {
+        const int fd = socket_.native_handle();
+        // Asio must believe that the descriptor is non-blocking, or async_wait() makes it so again;
+        // libfcgi takes EAGAIN for an error and needs it blocking.
+        socket_.native_non_blocking(true);
+        fcntl(fd, F_SETFL, 0);
+        // A peer that stops in the middle of a request may hold the loop no longer than this.
+        const timeval timeout{2, 0};
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+
+        FCGX_InitRequest(&request_, -1, 0);  // -1: FCGX_Accept_r can never wait in accept()
+        // libfcgi closes its own descriptor, Asio its own.
+        request_.ipcFd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        FCGX_Detach(&request_);  // close without shutdown() and a wait of 2 s
+    }
+
+    ~Connection() {
+        if (request_.ipcFd >= 0) FCGX_Free(&request_, 1);
+    }
+
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    Socket& socket() { return socket_; }
+
+    // True while nginx may close this connection, or send a request on it, at any moment.
+    bool is_idle() const { return is_idle_; }
+
+    // Waits for the first byte of a request; false when the peer has closed.
+    Async<bool> wait_for_request() {
+        for (;;) {
+            char byte = 0;
+            const auto count = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+            if (count > 0) co_return true;
+            if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+                co_return false;
+            error_code error;
+            is_idle_ = true;
+            co_await socket_.async_wait(Socket::wait_read, redirect_error(use_awaitable, error));
+            is_idle_ = false;
+            if (error) co_return false;
+        }
+    }
+
+    // Reads one request with its whole body; false when it was cut off or is no FastCGI.
+    bool read_request(std::string& body) {
+        request_.keepConnection = 1;  // or FCGX_Accept_r closes ipcFd first
+        if (FCGX_Accept_r(&request_) != 0) return false;
+        // To the end, for GET too: what is left of stdin spoils the next request.
+        char buffer[16 * 1024];
+        body.clear();
+        for (;;) {
+            const int count = FCGX_GetStr(buffer, sizeof buffer, request_.in);
+            if (count <= 0) break;
+            if (body.size() <= max_body_bytes) body.append(buffer, static_cast<std::size_t>(count));
+        }
+        // FCGX_Accept_r is 0 for parameters that were cut off, too.
+        return FCGX_GetError(request_.in) == 0;
+    }
+
+    const char* const* variables() const { return request_.envp; }
+    bool is_kept() const { return request_.keepConnection != 0; }
+    std::uint16_t request_id() const { return static_cast<std::uint16_t>(request_.requestId); }
+
+    // Forgets the request that was read; the variables are gone then.
+    void end_request() { FCGX_Free(&request_, 0); }
+
+private:
+    Socket socket_;
+    FCGX_Request request_{};
+    bool is_idle_ = false;
+};
+
+class Server {
+public:
+    Server(int listener, Loop& loop, const Endpoint& served, Context& context)
+        : loop_(loop),
+          served_(served),
+          context_(context),
+          acceptor_(loop, Protocol{family_of(listener), 0}, listener),
+          signals_(loop, SIGTERM, SIGINT),
+          stop_timer_(loop) {
+        // After signal_set: FCGX_Init takes SIGTERM, SIGUSR1 and SIGPIPE where nobody else has.
+        FCGX_Init();
+        std::signal(SIGPIPE, SIG_IGN);
+    }
+
+    void run() {
+        boost::asio::co_spawn(loop_, accept_connections(), report);
+        signals_.async_wait([this](error_code error, int) {
+            if (!error) stop();
+        });
+        loop_.run();
+    }
+
+private:
+    static int family_of(int fd) {
+        sockaddr_storage address{};
+        socklen_t size = sizeof address;
+        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+        return address.ss_family;
+    }
+
+    static void report(const std::exception_ptr& failure) {
+        if (!failure) return;
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& error) {
+            logging::warning("connection ended", {{"reason", std::string_view{error.what()}}});
+        }
+    }
+
+    Async<> accept_connections() {
+        while (acceptor_.is_open()) {
+            error_code error;
+            Socket socket = co_await acceptor_.async_accept(redirect_error(use_awaitable, error));
+            if (!error) {
+                boost::asio::co_spawn(loop_, serve(std::move(socket)), report);
+            } else if (acceptor_.is_open()) {
+                // Out of descriptors, say: other connections must end first.
+                logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
+                Timer pause{loop_, std::chrono::milliseconds{100}};
+                co_await pause.async_wait(redirect_error(use_awaitable, error));
+            }
+        }
+    }
+
+    Async<> serve(Socket socket) {
+        Connection connection{std::move(socket)};
+        connections_.insert(&connection);
+        struct Leave {
+            Server& server;
+            Connection* connection;
+            ~Leave() { server.leave(connection); }
+        } const leave_at_end{*this, &connection};
+
+        std::string body;
+        bool is_kept = true;
+        while (is_kept && co_await connection.wait_for_request()) {
+            if (!connection.read_request(body)) break;
+            is_kept = connection.is_kept();
+            RawRequest raw = read_variables(connection.variables());
+            raw.is_body_too_large = body.size() > max_body_bytes;
+            if (!raw.is_body_too_large) raw.body = body;
+            const Response response = co_await answer(raw, served_, context_);
+            connection.end_request();
+            co_await write(connection, response);
+        }
+    }
+
+    Async<> write(Connection& connection, const Response& response) {
+        const std::string head = cgi_head(response);
+        ResponseRecords records{connection.request_id(), head, response.body(), is_stopping_};
+        while (!records.write_some(connection.socket().native_handle()))
+            co_await connection.socket().async_wait(Socket::wait_write, use_awaitable);
+    }
+
+    void leave(Connection* connection) {
+        connections_.erase(connection);
+        if (is_stopping_ && connections_.empty()) finish();
+    }
+
+    // Stops accepting, lets nginx close what is idle, and ends when the last connection has gone.
+    void stop() {
+        is_stopping_ = true;
+        acceptor_.close();
+        for (auto* const connection : connections_)
+            if (connection->is_idle())
+                send(connection->socket().native_handle(), stop_record.data(), stop_record.size(),
+                     MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (connections_.empty()) return finish();
+        stop_timer_.expires_after(longest_stop);
+        stop_timer_.async_wait([this](error_code error) {
+            if (error) return;
+            logging::warning("stopped with requests under way");
+            // Not loop_.stop(): suspended coroutines would outlive the server they refer to.
+            std::_Exit(EXIT_SUCCESS);
+        });
+    }
+
+    void finish() {
+        stop_timer_.cancel();
+        context_.db.close();
+    }
+
+    Loop& loop_;
+    const Endpoint& served_;
+    Context& context_;
+    Acceptor acceptor_;
+    boost::asio::basic_signal_set<Loop::executor_type> signals_;
+    Timer stop_timer_;
+    std::unordered_set<Connection*> connections_;
+    bool is_stopping_ = false;
+};
+
+}  // namespace
+
+void serve_fastcgi(int listener, Loop& loop, const Endpoint& served, Context& context) {
+    Server{listener, loop, served, context}.run();
+}

@@ -1,0 +1,11 @@
+-- Every change, written by the triggers of the tables in the transaction of the change. There is one
+-- writer at a time, so the order of ids is the order of commits.
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    type TEXT NOT NULL,
+    audience TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    data TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+        DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)
+) STRICT;

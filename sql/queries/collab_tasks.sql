@@ -1,0 +1,72 @@
+-- name: insert_collab_task
+INSERT INTO collab_tasks (id, title, description, created_at, updated_at)
+VALUES ($1, $2, $3, now(), now())
+RETURNING id, title, description, version, created_at, updated_at
+
+-- name: find_collab_task
+SELECT id, title, description, version, created_at, updated_at
+FROM collab_tasks
+WHERE id = $1
+
+-- name: collab_task_exists
+SELECT count(*) > 0 AS exists
+FROM collab_tasks
+WHERE id = $1
+
+-- name: collab_task_exists sqlite
+SELECT count(*) > 0 AS "exists"
+FROM collab_tasks
+WHERE id = $1
+
+-- The tags in $5 that the client expects are null for any tag. The comparison reads the row that is
+-- being changed, so of two that race with one tag the second finds the first one's change.
+-- name: update_collab_task
+UPDATE collab_tasks
+SET title = coalesce($2, title),
+    description = CASE WHEN $3 THEN $4 ELSE description END,
+    version = version + 1,
+    updated_at = greatest(now(), updated_at)
+WHERE id = $1 AND ($5 IS NULL OR strpos($5, entity_tag(collab_task_json(collab_tasks))) > 0)
+RETURNING id, title, description, version, created_at, updated_at
+
+-- name: update_collab_task sqlite
+UPDATE collab_tasks
+SET title = coalesce($2, title),
+    description = CASE WHEN $3 THEN $4 ELSE description END,
+    version = version + 1,
+    updated_at = max(now(), updated_at)
+WHERE id = $1 AND ($5 IS NULL OR instr($5, (
+    SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = $1)) > 0)
+RETURNING id, title, description, version, created_at, updated_at
+
+-- name: delete_collab_task
+DELETE FROM collab_tasks
+WHERE id = $1 AND ($2 IS NULL OR strpos($2, entity_tag(collab_task_json(collab_tasks))) > 0)
+RETURNING id
+
+-- name: delete_collab_task sqlite
+DELETE FROM collab_tasks
+WHERE id = $1 AND ($2 IS NULL OR instr($2, (
+    SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = $1)) > 0)
+RETURNING id
+
+-- name: board_revision
+SELECT sum(revision)::bigint AS revision
+FROM board_revisions
+
+-- name: board_revision sqlite
+SELECT sum(revision) AS revision
+FROM board_revisions
+
+-- Nothing, without a look at the tasks, while the board is still at revision $1.
+-- name: list_collab_tasks_since
+SELECT id, title, description, version, created_at, updated_at
+FROM collab_tasks
+WHERE (SELECT sum(revision)::bigint FROM board_revisions) <> $1
+ORDER BY created_at, id
+
+-- name: list_collab_tasks_since sqlite
+SELECT id, title, description, version, created_at, updated_at
+FROM collab_tasks
+WHERE (SELECT sum(revision) FROM board_revisions) <> $1
+ORDER BY created_at, id

@@ -1,0 +1,76 @@
+// Assertions that show what they got, and the texts that they compare.
+#pragma once
+
+#include <criterion/criterion.h>
+
+#include <concepts>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "shared/http/error.hpp"
+
+// Printable ASCII as it is and every other byte as \xNN, so that a report shows NULs and bad UTF-8.
+inline std::string shown(std::string_view text) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string printable;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((byte >= 0x20 && byte < 0x7f) || c == '\n') {
+            printable += c;
+            continue;
+        }
+        printable += "\\x";
+        printable += digits[byte >> 4];
+        printable += digits[byte & 0x0f];
+    }
+    return printable;
+}
+
+#define EXPECT_TEXT(actual, expected)                                                          \
+    do {                                                                                       \
+        const std::string expect_actual_{actual};                                              \
+        const std::string expect_wanted_{expected};                                            \
+        cr_expect(expect_actual_ == expect_wanted_, "%s\n     got %s\n  wanted %s", #actual,   \
+                  shown(expect_actual_).c_str(), shown(expect_wanted_).c_str());               \
+    } while (false)
+
+// Whether `call` throws an Exception, and no other.
+template <class Exception, std::invocable Call>
+bool throws(Call call) {
+    try {
+        call();
+    } catch (const Exception&) {
+        return true;
+    }
+    return false;
+}
+
+// How `call` was refused: one line "body/tasks/[2]/title: message (type)" for each detail of its
+// ApiError, the name of the error when it has no details or is no validation error, and nothing
+// when there was no error.
+template <std::invocable Call>
+std::string refusal(Call call) {
+    try {
+        call();
+    } catch (const ApiError& error) {
+        std::string text;
+        if (error.error() != Error::validation_error || error.details().empty())
+            text = entry(error.error()).name;
+        for (const auto& detail : error.details()) {
+            if (!text.empty()) text += '\n';
+            std::string where;
+            for (const auto& step : detail.location) {
+                if (!where.empty()) where += '/';
+                if (const auto* index = std::get_if<long>(&step))
+                    where.append("[").append(std::to_string(*index)).append("]");
+                else
+                    where += std::get<std::string>(step);
+            }
+            text.append(where).append(": ").append(detail.message);
+            text.append(" (").append(detail.type).append(")");
+        }
+        return text;
+    }
+    return {};
+}

@@ -1,0 +1,68 @@
+#include "shared/timestamp.hpp"
+
+#include <chrono>
+#include <ctime>
+#include <random>
+
+#include "tests/shared/expect.hpp"
+
+namespace {
+
+std::int64_t clock_microseconds() {
+    using namespace std::chrono;
+    return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Test(timestamp, is_rfc_3339_with_six_fractional_digits) {
+    static constexpr struct {
+        std::int64_t microseconds;
+        const char* text;
+    } cases[] = {
+        {0, "1970-01-01T00:00:00.000000Z"},
+        {1, "1970-01-01T00:00:00.000001Z"},
+        {-1, "1969-12-31T23:59:59.999999Z"},
+        {1'767'875'696'123'456, "2026-01-08T12:34:56.123456Z"},
+        {951'782'400'000'000, "2000-02-29T00:00:00.000000Z"},
+        {951'868'799'999'999, "2000-02-29T23:59:59.999999Z"},
+        {-2'203'891'200'000'000, "1900-03-01T00:00:00.000000Z"},
+        {-2'203'891'200'000'001, "1900-02-28T23:59:59.999999Z"},
+        {946'684'800'000'000, "2000-01-01T00:00:00.000000Z"},
+        {2'147'483'648'000'000, "2038-01-19T03:14:08.000000Z"},
+        {1'709'164'800'000'100, "2024-02-29T00:00:00.000100Z"},
+        {-62'135'596'800'000'000, "0001-01-01T00:00:00.000000Z"},
+        {-62'167'219'200'000'000, "0000-01-01T00:00:00.000000Z"},
+        {253'402'300'799'999'999, "9999-12-31T23:59:59.999999Z"},
+    };
+    for (const auto& [microseconds, text] : cases) EXPECT_TEXT(Timestamp{microseconds}.text(), text);
+}
+
+Test(timestamp, agrees_with_the_c_library) {
+    std::mt19937_64 random{1};
+    std::uniform_int_distribution<std::int64_t> seconds{-62'135'596'800, 253'402'300'799};
+    for (int i = 0; i < 20'000; ++i) {
+        const std::time_t second = seconds(random);
+        std::tm fields{};
+        cr_assert(gmtime_r(&second, &fields) != nullptr);
+        char expected[64];
+        std::snprintf(expected, sizeof expected, "%04d-%02d-%02dT%02d:%02d:%02d.000042Z",
+                      fields.tm_year + 1900, fields.tm_mon + 1, fields.tm_mday, fields.tm_hour,
+                      fields.tm_min, fields.tm_sec);
+        EXPECT_TEXT((Timestamp{second * 1'000'000 + 42}.text()), expected);
+    }
+}
+
+Test(timestamp, now_is_the_system_clock) {
+    const auto before = clock_microseconds();
+    const auto now = Timestamp::now();
+    const auto after = clock_microseconds();
+    cr_expect_leq(before, now.microseconds);
+    cr_expect_leq(now.microseconds, after);
+}
+
+Test(timestamp, is_ordered_like_time) {
+    cr_expect(Timestamp{-1} < Timestamp{0});
+    cr_expect(Timestamp{1} > Timestamp{0});
+    cr_expect(Timestamp{5} == Timestamp{5});
+}
