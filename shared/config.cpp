@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -36,8 +37,9 @@ constexpr std::array table = {
     Setting{.name = "DB_PREPARE",
             .member = &Config::db_prepare,
             .default_value = "auto",
-            .description = "Named prepared statements: `auto` uses them on direct connections and not "
-                           "through a pooler",
+            .description =
+                "Named prepared statements: `auto` uses them on direct connections and not "
+                "through a pooler",
             .choices = "auto|on|off"},
     Setting{"DEV_USER_EMAIL", &Config::dev_user_email, "",
             "E-mail of an account made by `migrate up`; refused in production"},
@@ -53,14 +55,16 @@ constexpr std::array table = {
             .choices = "development|test|production"},
     Setting{"FRONTEND_ORIGIN", &Config::frontend_origin, "",
             "One more origin that may call from a browser"},
-    Setting{"HOST", &Config::host, "127.0.0.1", "Address that nginx listens on (0.0.0.0 in the image)"},
+    Setting{"HOST", &Config::host, "127.0.0.1",
+            "Address that nginx listens on (0.0.0.0 in the image)"},
     Setting{"JWT_EXPIRE_MINUTES", &Config::jwt_expire_minutes, "60", "Lifetime of a token", 1,
             525'600},
     Setting{.name = "JWT_SECRET",
             .member = &Config::jwt_secret,
             .default_value = "",
-            .description = "Signs this service's tokens (HS256), at least 32 bytes in production; made "
-                           "and kept in RUN_DIR when missing in development",
+            .description =
+                "Signs this service's tokens (HS256), at least 32 bytes in production; made "
+                "and kept in RUN_DIR when missing in development",
             .is_secret = true},
     Setting{.name = "JWT_SECRET_PREVIOUS",
             .member = &Config::jwt_secret_previous,
@@ -83,19 +87,28 @@ constexpr std::array table = {
     Setting{.name = "SQLITE_SYNCHRONOUS",
             .member = &Config::sqlite_synchronous,
             .default_value = "FULL",
-            .description = "`FULL` loses nothing; `NORMAL` is faster and may lose the last commits in a "
-                           "power cut, but nothing when a process dies",
+            .description =
+                "`FULL` loses nothing; `NORMAL` is faster and may lose the last commits in a "
+                "power cut, but nothing when a process dies",
             .choices = "NORMAL|FULL"},
 };
 
 constexpr std::string_view forbidden_secrets[] = {"change-me-change-me-change-me-change-me"};
 
-std::string read_file(const std::string& path) {
+std::string read_file(std::string_view setting, const std::string& path) {
     std::ifstream file{path, std::ios::binary};
-    if (!file) throw ConfigError("cannot read " + path);
+    if (!file || std::filesystem::is_directory(path))
+        throw ConfigError(std::string{setting} + " cannot be read from " + path);
     std::string text{std::istreambuf_iterator<char>{file}, {}};
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
     return text;
+}
+
+// True when a setting has a fault already: what follows from that is no news.
+bool is_faulty(std::string_view setting, const std::vector<std::string>& faults) {
+    return std::any_of(faults.begin(), faults.end(), [&](std::string_view fault) {
+        return fault.starts_with(setting) && fault.substr(setting.size()).starts_with(' ');
+    });
 }
 
 bool is_choice(std::string_view choices, std::string_view value) {
@@ -124,13 +137,12 @@ void store(Config& config, const Setting& setting, const std::string& value) {
     config.*std::get<std::int64_t Config::*>(setting.member) = number;
 }
 
-// One secret for all processes of a development run: the first to come makes the file, complete before
-// it appears under its name.
-std::string development_secret(const std::string& run_dir) {
-    namespace fs = std::filesystem;
-    const std::string path = run_dir + "/jwt_secret";
-    if (fs::exists(path)) return read_file(path);
-    fs::create_directories(run_dir);
+// Makes a secret and its file, which is complete before it appears under its name; the first
+// process to come wins.
+void make_secret(const std::string& run_dir, const std::string& path) {
+    std::error_code error;
+    std::filesystem::create_directories(run_dir, error);
+    if (error) throw ConfigError("RUN_DIR cannot be made: " + run_dir + ": " + error.message());
     std::string bytes(32, '\0');
     if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), 32) != 1)
         throw ConfigError("no random bytes for JWT_SECRET");
@@ -143,24 +155,32 @@ std::string development_secret(const std::string& run_dir) {
     if (!is_written) throw ConfigError("cannot write " + own);
     [[maybe_unused]] const int lost_race = link(own.c_str(), path.c_str());
     unlink(own.c_str());
-    return read_file(path);
 }
 
-void check_secrets(Config& config, std::vector<std::string>& faults) {
-    if (!config.is_production()) {
-        if (config.jwt_secret.empty()) config.jwt_secret = development_secret(config.run_dir);
-        return;
-    }
-    if (config.jwt_secret.empty()) faults.emplace_back("JWT_SECRET is required in production");
+// One secret for all processes of a development run.
+std::string development_secret(const std::string& run_dir) {
+    const std::string path = run_dir + "/jwt_secret";
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) make_secret(run_dir, path);
+    auto secret = read_file("JWT_SECRET", path);
+    if (secret.empty()) throw ConfigError(path + " holds no secret: remove it");
+    return secret;
+}
+
+void check_production(const Config& config, std::vector<std::string>& faults) {
+    if (config.jwt_secret.empty() && !is_faulty("JWT_SECRET", faults))
+        faults.emplace_back("JWT_SECRET is required in production");
     for (const auto& setting : table) {
         if (setting.name.find("SECRET") == setting.name.npos) continue;
         const auto& value = config.*std::get<std::string Config::*>(setting.member);
         if (value.empty()) continue;
         if (value.size() < 32)
-            faults.push_back(std::string{setting.name} + " must have at least 32 bytes in production");
+            faults.push_back(std::string{setting.name} +
+                             " must have at least 32 bytes in production");
         for (const auto forbidden : forbidden_secrets)
             if (value == forbidden)
-                faults.push_back(std::string{setting.name} + " is the printed example: make your own");
+                faults.push_back(std::string{setting.name} +
+                                 " is the printed example: make your own");
     }
     if (!config.dev_user_email.empty())
         faults.emplace_back("DEV_USER_EMAIL is refused in production");
@@ -168,6 +188,7 @@ void check_secrets(Config& config, std::vector<std::string>& faults) {
 
 void check_database(const Config& config, std::vector<std::string>& faults) {
     const std::string_view url = config.database_url;
+    if (is_faulty("DATABASE_URL", faults)) return;
     if (!url.starts_with("postgresql://") && !url.starts_with("postgres://") &&
         !url.starts_with("sqlite:///"))
         faults.emplace_back("DATABASE_URL must start with postgresql:// or sqlite:///");
@@ -207,7 +228,7 @@ Config load_config(const Environment& environment) {
             auto value = environment(std::string{setting.name});
             // An empty variable is how compose files and platforms say "not set".
             if (!value || value->empty()) value = std::string{setting.default_value};
-            if (value->starts_with("@/")) value = read_file(value->substr(1));
+            if (value->starts_with("@/")) value = read_file(setting.name, value->substr(1));
             store(config, setting, *value);
         } catch (const ConfigError& error) {
             faults.emplace_back(error.what());
@@ -217,8 +238,11 @@ Config load_config(const Environment& environment) {
     if ((!url || url->empty()) && !config.neon_db_url.empty())
         config.database_url = config.neon_db_url;
     check_database(config, faults);
-    if (faults.empty()) check_secrets(config, faults);
-    if (faults.empty()) return config;
+    if (config.is_production()) check_production(config, faults);
+    if (faults.empty()) {
+        if (config.jwt_secret.empty()) config.jwt_secret = development_secret(config.run_dir);
+        return config;
+    }
     std::string all;
     for (const auto& fault : faults) all += (all.empty() ? "" : "\n") + fault;
     throw ConfigError(all);

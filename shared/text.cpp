@@ -56,8 +56,9 @@ bool is_utf8(std::string_view text) {
 }
 
 std::size_t code_points(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(
-        text.begin(), text.end(), [](char c) { return (static_cast<std::uint8_t>(c) & 0xc0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<std::uint8_t>(c) & 0xc0) != 0x80;
+    }));
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -70,7 +71,8 @@ std::string_view trimmed(std::string_view text) {
         std::size_t start = text.size() - 1;
         while (start > 0 && (static_cast<std::uint8_t>(text[start]) & 0xc0) == 0x80) --start;
         const auto point = decode(text.substr(start));
-        if (point.length == 0 || !is_white_space(point.value)) break;
+        // Shorter than the rest: malformed bytes follow it.
+        if (point.length != text.size() - start || !is_white_space(point.value)) break;
         text = text.substr(0, start);
     }
     return text;

@@ -1,10 +1,11 @@
-// Passwords: bcrypt ("$2b$") by libxcrypt, in a thread pool so that one login cannot stall its process.
+// Passwords: bcrypt ("$2b$") by libxcrypt, in a thread pool so that one login cannot stall its
+// process.
 #pragma once
 
 #include <boost/asio/thread_pool.hpp>
+#include <cstddef>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "shared/async.hpp"
 
@@ -12,26 +13,41 @@
 inline constexpr std::size_t max_password_bytes = 72;
 inline constexpr std::size_t min_password_bytes = 8;
 
-// A new hash. Throws std::invalid_argument for a password over 72 bytes or with a NUL in it, and
-// std::runtime_error when libxcrypt does not give a $2b$ hash.
+// The most comparisons that wait in one process, the running one included.
+inline constexpr int max_waiting_passwords = 64;
+
+// A new hash; `cost` is 4 to 31. Throws std::invalid_argument for a password over 72 bytes or with
+// a NUL in it, and std::runtime_error when libxcrypt does not give a $2b$ hash of that cost.
 std::string hash_password(const std::string& password, int cost);
 
-// True when the password made this hash. Takes as long for any password and any hash of one cost.
+// True when the password made this hash. Takes as long for any password, even one that cannot be
+// hashed, and any $2b$ hash of one cost; any other hash matches nothing, at once. Throws
+// std::runtime_error when libxcrypt fails.
 bool matches_password(const std::string& password, const std::string& hash);
 
+// Compares passwords with hashes for the coroutines of one loop, one after the other on a thread of
+// its own, which starts with the first comparison. The loop must outlive it.
 class Passwords {
 public:
-    // `cost` is that of new hashes and of the one that unknown accounts are compared with.
+    // `cost` is that of new hashes and of the one that unknown accounts are compared with. Throws
+    // std::invalid_argument unless it is 4 to 31.
     explicit Passwords(int cost);
-    ~Passwords();
 
-    // Compares off the event loop. Without a hash (no such account) it takes the same time and is
-    // false. Throws ApiError (503) when too many comparisons wait already.
+    // Waits for the comparison that runs; those behind it are dropped.
+    ~Passwords() = default;
+
+    Passwords(const Passwords&) = delete;
+    Passwords& operator=(const Passwords&) = delete;
+
+    // Compares off the event loop. Without a hash (no such account), or with one that is no $2b$
+    // hash, it takes the same time and is false. Throws ApiError (503) when too many comparisons
+    // wait already.
     Async<bool> matches(std::string password, std::optional<std::string> hash);
 
 private:
-    int cost_;
+    // Nothing hashes to it, and comparing with it costs one hash.
+    const std::string decoy_;
     int waiting_ = 0;
-    std::optional<std::string> decoy_;
-    boost::asio::thread_pool threads_{1};
+    // The last member: its thread uses the others until it has been joined.
+    std::optional<boost::asio::thread_pool> threads_;
 };

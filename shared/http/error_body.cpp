@@ -1,6 +1,7 @@
 #include "shared/http/error_body.hpp"
 
 #include "shared/json/writer.hpp"
+#include "shared/text.hpp"
 
 namespace {
 
@@ -35,7 +36,8 @@ void put(json::Writer& writer, std::string_view name, std::string_view text) {
 }  // namespace
 
 ErrorShape error_shape(bool is_api, std::string_view accept) {
-    if (accept.find("application/problem+json") != accept.npos) return ErrorShape::problem;
+    if (ascii_lower(accept).find("application/problem+json") != std::string::npos)
+        return ErrorShape::problem;
     return is_api ? ErrorShape::api : ErrorShape::orchestrator;
 }
 

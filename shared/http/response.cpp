@@ -35,7 +35,7 @@ Response Response::cached(std::shared_ptr<const std::string> body, std::string e
 }
 
 void Response::set(std::string_view name, std::string value) {
-    if (has_control_bytes(value))
+    if (has_control_bytes(name) || has_control_bytes(value))
         throw std::invalid_argument("control byte in header " + std::string{name});
     for (auto& [existing, old] : headers_)
         if (existing == name) {
@@ -82,6 +82,8 @@ std::string cgi_head(const Response& response) {
     if (!response.etag().empty()) head.append("ETag: ").append(response.etag()).append("\r\n");
     // RFC 9110, section 8.6: none on 204 and 304.
     if (response.status() != 204 && response.status() != 304)
-        head.append("Content-Length: ").append(std::to_string(response.content_length())).append("\r\n");
+        head.append("Content-Length: ")
+            .append(std::to_string(response.content_length()))
+            .append("\r\n");
     return head += "\r\n";
 }

@@ -1,8 +1,11 @@
 #include "shared/json/reader.hpp"
 
+#include <rapidjson/encodedstream.h>
 #include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
 
 #include <algorithm>
+#include <charconv>
 #include <vector>
 
 #include "shared/http/error.hpp"
@@ -14,8 +17,9 @@ namespace json {
 namespace {
 
 [[noreturn]] void refuse(const std::string& root, std::size_t offset, const std::string& message) {
-    throw ApiError{Error::validation_error,
-                   {{{root, static_cast<long>(offset)}, "JSON decode error: " + message, "json_invalid"}}};
+    throw ApiError{
+        Error::validation_error,
+        {{{root, static_cast<long>(offset)}, "JSON decode error: " + message, "json_invalid"}}};
 }
 
 // UTF-16 code unit order (RFC 8785, section 3.2.3). It differs from UTF-8 byte order only where a
@@ -30,6 +34,26 @@ bool utf16_less(std::string_view a, std::string_view b) {
     return rank(*x) < rank(*y);
 }
 
+// Takes numbers as texts, for RapidJSON's own conversion is off in the last digits, and its
+// full-precision one crashes on some long numbers.
+struct Builder : rapidjson::Document {
+    bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
+        const char* const end = text + length;
+        std::int64_t integer = 0;
+        const auto whole = std::from_chars(text, end, integer);
+        if (whole.ec == std::errc{} && whole.ptr == end) return Int64(integer);
+        double number = 0;
+        return std::from_chars(text, end, number).ec == std::errc{} && Double(number);
+    }
+};
+
+std::string message_of(rapidjson::ParseErrorCode code) {
+    // The handler ends parsing only for a number.
+    if (code == rapidjson::kParseErrorTermination || code == rapidjson::kParseErrorNumberTooBig)
+        return "a number that no double holds";
+    return rapidjson::GetParseError_En(code);
+}
+
 // What the parser lets pass but a store could not give back unchanged. Recursion is bounded by
 // max_depth.
 class Checker {
@@ -37,7 +61,8 @@ public:
     explicit Checker(std::string root) : location_{std::move(root)} {}
 
     void check(const rapidjson::Value& value, int depth) {
-        if (depth > max_depth) fail("nested deeper than 32 levels", "json_invalid");
+        if ((value.IsArray() || value.IsObject()) && depth == max_depth)
+            fail("nested deeper than 32 levels", "json_invalid");
         if (value.IsString()) check_text(text_of(value));
         if (value.IsArray())
             for (rapidjson::SizeType i = 0; i < value.Size(); ++i)
@@ -114,15 +139,23 @@ void write_canonical(Writer& writer, const rapidjson::Value& value) {
 
 rapidjson::Document parse(std::string_view text, const std::string& root) {
     if (text.starts_with("\xef\xbb\xbf")) refuse(root, 0, "a byte order mark is not allowed");
-    if (const auto nul = text.find('\0'); nul != text.npos) refuse(root, nul, "a NUL is not allowed");
+    if (const auto nul = text.find('\0'); nul != text.npos)
+        refuse(root, nul, "a NUL is not allowed");
 
-    // The iterative parser bounds the stack; full-precision parsing crashes on some long numbers.
-    rapidjson::Document document;
-    document.Parse<rapidjson::kParseValidateEncodingFlag | rapidjson::kParseIterativeFlag>(
-        text.data(), text.size());
-    if (document.HasParseError())
-        refuse(root, document.GetErrorOffset(),
-               rapidjson::GetParseError_En(document.GetParseError()));
+    // The iterative parser bounds the stack.
+    constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag |
+                               rapidjson::kParseIterativeFlag |
+                               rapidjson::kParseNumbersAsStringsFlag;
+    Builder document;
+    rapidjson::Reader reader;
+    auto parse_all = [&](rapidjson::Document&) {
+        rapidjson::MemoryStream bytes{text.data(), text.size()};
+        rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream{bytes};
+        return !reader.Parse<flags>(stream, document).IsError();
+    };
+    document.Populate(parse_all);
+    if (reader.HasParseError())
+        refuse(root, reader.GetErrorOffset(), message_of(reader.GetParseErrorCode()));
     Checker{root}.check(document, 0);
     return document;
 }

@@ -67,18 +67,15 @@ public:
 
     // Waits for the first byte of a request; false when the peer has closed.
     Async<bool> wait_for_request() {
-        for (;;) {
-            char byte = 0;
-            const auto count = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-            if (count > 0) co_return true;
-            if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-                co_return false;
-            error_code error;
-            is_idle_ = true;
+        error_code error;
+        is_idle_ = true;
+        auto first = FirstByte::none_yet;
+        while (!error && first == FirstByte::none_yet) {
             co_await socket_.async_wait(Socket::wait_read, redirect_error(use_awaitable, error));
-            is_idle_ = false;
-            if (error) co_return false;
+            if (!error) first = peek();
         }
+        is_idle_ = false;
+        co_return first == FirstByte::is_there;
     }
 
     // Reads one request with its whole body; false when it was cut off or is no FastCGI.
@@ -105,6 +102,17 @@ public:
     void end_request() { FCGX_Free(&request_, 0); }
 
 private:
+    enum class FirstByte { none_yet, is_there, never };
+
+    // libfcgi would block when a wake-up brought nothing.
+    FirstByte peek() {
+        char byte = 0;
+        const auto count = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (count > 0) return FirstByte::is_there;
+        const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+        return count < 0 && is_early ? FirstByte::none_yet : FirstByte::never;
+    }
+
     Socket socket_;
     FCGX_Request request_{};
     bool is_idle_ = false;
@@ -145,7 +153,7 @@ private:
         try {
             std::rethrow_exception(failure);
         } catch (const std::exception& error) {
-            logging::warning("connection ended", {{"reason", std::string_view{error.what()}}});
+            logging::debug("connection ended", {{"reason", std::string_view{error.what()}}});
         }
     }
 

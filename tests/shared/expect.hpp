@@ -27,12 +27,12 @@ inline std::string shown(std::string_view text) {
     return printable;
 }
 
-#define EXPECT_TEXT(actual, expected)                                                          \
-    do {                                                                                       \
-        const std::string expect_actual_{actual};                                              \
-        const std::string expect_wanted_{expected};                                            \
-        cr_expect(expect_actual_ == expect_wanted_, "%s\n     got %s\n  wanted %s", #actual,   \
-                  shown(expect_actual_).c_str(), shown(expect_wanted_).c_str());               \
+#define EXPECT_TEXT(actual, expected)                                                        \
+    do {                                                                                     \
+        const std::string expect_actual_{actual};                                            \
+        const std::string expect_wanted_{expected};                                          \
+        cr_expect(expect_actual_ == expect_wanted_, "%s\n     got %s\n  wanted %s", #actual, \
+                  shown(expect_actual_).c_str(), shown(expect_wanted_).c_str());             \
     } while (false)
 
 // Whether `call` throws an Exception, and no other.

@@ -157,8 +157,8 @@ Test(text, compares_ascii_without_regard_to_case) {
     cr_expect(ascii_iequals("Content-Type", "content-TYPE"));
     cr_expect(ascii_iequals("", ""));
     static constexpr std::string_view different[][2] = {
-        {"a", "b"},  {"a", "aa"}, {"aa", "a"},     {"", "a"},
-        {"[", "{"},  {"@", "`"},  {"k", "\xe2\x84\xaa"},  // the Kelvin sign
+        {"a", "b"},     {"a", "aa"},          {"aa", "a"},           {"", "a"},
+        {"[", "{"},     {"@", "`"},           {"k", "\xe2\x84\xaa"},  // the Kelvin sign
         {"a\0"sv, "a"}, {"a\0b"sv, "a\0c"sv},
     };
     for (const auto& [a, b] : different)

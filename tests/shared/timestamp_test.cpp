@@ -35,7 +35,8 @@ Test(timestamp, is_rfc_3339_with_six_fractional_digits) {
         {-62'167'219'200'000'000, "0000-01-01T00:00:00.000000Z"},
         {253'402'300'799'999'999, "9999-12-31T23:59:59.999999Z"},
     };
-    for (const auto& [microseconds, text] : cases) EXPECT_TEXT(Timestamp{microseconds}.text(), text);
+    for (const auto& [microseconds, text] : cases)
+        EXPECT_TEXT(Timestamp{microseconds}.text(), text);
 }
 
 Test(timestamp, agrees_with_the_c_library) {

@@ -38,22 +38,26 @@ Test(sqlstate, maps_what_a_client_can_act_on) {
 // A fault of the service's own must stay a 500: telling the client otherwise would hide it.
 Test(sqlstate, leaves_everything_else_internal) {
     for (const std::string_view sqlstate :
-         {"", "0", "2", "23", "2350", "00000", "02000", "22000", "22P02", "22012", "23000", "23502",
-          "23514", "25P02", "26000", "28P01", "40000", "40002", "42601", "42703", "42P01", "42P05",
-          "54000", "55000", "57000", "57P", "XX000", "P0001", "no sqlstate", "123505"})
+         {"",      "0",     "2",     "23",    "2350",        "00000", "02000", "22000",
+          "22P02", "22012", "23000", "23502", "23514",       "25P02", "26000", "28P01",
+          "40000", "40002", "42601", "42703", "42P01",       "42P05", "54000", "55000",
+          "57000", "57P",   "XX000", "P0001", "no sqlstate", "123505"})
         EXPECT_TEXT(entry(error_for_sqlstate(sqlstate)).name, "internal_error");
 }
 
 Test(sqlstate, repeats_only_what_was_rolled_back_for_sure) {
     cr_expect(is_serialization_failure("40001"));
     cr_expect(is_serialization_failure("40P01"));
-    for (const std::string_view sqlstate : {"", "40000", "40002", "40003", "08006", "57P01", "400010"})
+    for (const std::string_view sqlstate :
+         {"", "40000", "40002", "40003", "08006", "57P01", "400010"})
         cr_expect_not(is_serialization_failure(sqlstate), "%s", shown(sqlstate).c_str());
 }
 
 Test(sqlstate, knows_a_lost_connection) {
-    for (const std::string_view sqlstate : {"08000", "08001", "08003", "08006", "57P01", "57P02", "57P03"})
+    for (const std::string_view sqlstate :
+         {"08000", "08001", "08003", "08006", "57P01", "57P02", "57P03"})
         cr_expect(is_connection_failure(sqlstate), "%s", shown(sqlstate).c_str());
-    for (const std::string_view sqlstate : {"", "0", "57", "57014", "53300", "23505", "40001", "XX000"})
+    for (const std::string_view sqlstate :
+         {"", "0", "57", "57014", "53300", "23505", "40001", "XX000"})
         cr_expect_not(is_connection_failure(sqlstate), "%s", shown(sqlstate).c_str());
 }

@@ -95,27 +95,139 @@ Test(json_reader, accepts_well_formed_json) {
 // The n_ cases of JSONTestSuite.
 Test(json_reader, refuses_malformed_json) {
     static constexpr std::string_view texts[] = {
-        "", " ", "\n", "\v", "[", "]", "{", "}", "\"", "'", "*", ",", ":", "[[", "[,", "[{", "{,",
-        "{[", "{]", "[}", "[1 true]", "[\"\": 1]", "[\"\"],", "[,1]", "[1,,2]", "[\"x\",,]",
-        "[\"x\"]]", "[\"\",]", "[\"x\"", "[x", "[3[4]]", "[1:2]", "[,]", "[-]", "[   , \"\"]",
-        "[\"a\",\n4\n,1,", "[1,]", "[1,,]", "[\"\va\"\\f]", "[*]", "[\"\"", "[1,\n1\n,1", "[{}",
-        "[fals", "[nul", "[tru", "[ false, nul", "[True]", "[NULL]", "abc", "<.>", "[<null>]",
-        "[1]x", "[\"asd]", "1]", "[][]", "{}}", "{}{}", "2@", "{\"x\": true,", "['single quote']",
-        "{[: \"x\"}\n", "{\"x\", null}", "{\"x\"::\"b\"}", "{\"a\":\"a\" 123}", "{key: 'value'}",
-        "{\"a\" b}", "{:\"b\"}", "{\"a\" \"b\"}", "{\"a\":", "{\"a\"", "{\"a", "{'a'", "{1:1}",
-        "{9999E9999:1}", "{null:null,null:null}", "{\"id\":0,,,,,}", "{'a':0}", "{\"id\":0,}",
-        "{\"a\":\"b\"}/**/", "{\"a\":\"b\"}/**//", "{\"a\":\"b\"}//", "{\"a\":\"b\"}/",
-        "{\"a\":\"b\",,\"c\":\"d\"}", "{a: \"b\"}", "{\"a\":\"a", "{ \"foo\" : \"bar\", \"a\" }",
-        "{\"a\":\"b\"}#", "{\"a\":\"b\"}#{}", "{\"\":", "{\"a\":/*comment*/\"b\"}",
-        "{\"a\": true} \"x\"", "{\"asd\":\"asd\"", "[\\u000A\"\"]", "[\f]", "[\u00a0]", "[\u2060]",
-        "\u00e5", "[\u00e9]", "{\U0001f1e8\U0001f1ed}", "[\\n]", "[\\u0020\"asd\"]",
+        "",
+        " ",
+        "\n",
+        "\v",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "'",
+        "*",
+        ",",
+        ":",
+        "[[",
+        "[,",
+        "[{",
+        "{,",
+        "{[",
+        "{]",
+        "[}",
+        "[1 true]",
+        "[\"\": 1]",
+        "[\"\"],",
+        "[,1]",
+        "[1,,2]",
+        "[\"x\",,]",
+        "[\"x\"]]",
+        "[\"\",]",
+        "[\"x\"",
+        "[x",
+        "[3[4]]",
+        "[1:2]",
+        "[,]",
+        "[-]",
+        "[   , \"\"]",
+        "[\"a\",\n4\n,1,",
+        "[1,]",
+        "[1,,]",
+        "[\"\va\"\\f]",
+        "[*]",
+        "[\"\"",
+        "[1,\n1\n,1",
+        "[{}",
+        "[fals",
+        "[nul",
+        "[tru",
+        "[ false, nul",
+        "[True]",
+        "[NULL]",
+        "abc",
+        "<.>",
+        "[<null>]",
+        "[1]x",
+        "[\"asd]",
+        "1]",
+        "[][]",
+        "{}}",
+        "{}{}",
+        "2@",
+        "{\"x\": true,",
+        "['single quote']",
+        "{[: \"x\"}\n",
+        "{\"x\", null}",
+        "{\"x\"::\"b\"}",
+        "{\"a\":\"a\" 123}",
+        "{key: 'value'}",
+        "{\"a\" b}",
+        "{:\"b\"}",
+        "{\"a\" \"b\"}",
+        "{\"a\":",
+        "{\"a\"",
+        "{\"a",
+        "{'a'",
+        "{1:1}",
+        "{9999E9999:1}",
+        "{null:null,null:null}",
+        "{\"id\":0,,,,,}",
+        "{'a':0}",
+        "{\"id\":0,}",
+        "{\"a\":\"b\"}/**/",
+        "{\"a\":\"b\"}/**//",
+        "{\"a\":\"b\"}//",
+        "{\"a\":\"b\"}/",
+        "{\"a\":\"b\",,\"c\":\"d\"}",
+        "{a: \"b\"}",
+        "{\"a\":\"a",
+        "{ \"foo\" : \"bar\", \"a\" }",
+        "{\"a\":\"b\"}#",
+        "{\"a\":\"b\"}#{}",
+        "{\"\":",
+        "{\"a\":/*comment*/\"b\"}",
+        "{\"a\": true} \"x\"",
+        "{\"asd\":\"asd\"",
+        "[\\u000A\"\"]",
+        "[\f]",
+        "[\u00a0]",
+        "[\u2060]",
+        "\u00e5",
+        "[\u00e9]",
+        "{\U0001f1e8\U0001f1ed}",
+        "[\\n]",
+        "[\\u0020\"asd\"]",
         // Strings.
-        "[\"\\", "[\"\\\"]", "[\"\\\\\\\"]", "[\"\\x00\"]", "[\"\\a\"]", "[\"\\v\"]", "[\"\\'\"]",
-        "[\"\\0\"]", "[\"\\\t\"]", "[\"\\\U0001f300\"]", "[\"\\u00A\"]", "[\"\\uqqqq\"]",
-        "[\"\\u\"]", "[\"\\u00G0\"]", "[\"\\u-123\"]", "[\"\\u 123\"]", "[\"\\UA66D\"]",
-        "[\"\\uD800\\\"]", "[\"\\uD800\\u\"]", "[\"\\uD800\\u1\"]", "[\"\\uD800\\u1x\"]",
-        "[\"\\uD834\\uDd\"]", "[\"\\uD800\\uD800\\x\"]", "[\"a\nb\"]", "[\"a\tb\"]", "[\"\r\"]",
-        "[\"\x01\"]", "[\"\x1f\"]", "{\"a\nb\":0}", "[\"\\{[\"\\{[\"\\{",
+        "[\"\\",
+        "[\"\\\"]",
+        "[\"\\\\\\\"]",
+        "[\"\\x00\"]",
+        "[\"\\a\"]",
+        "[\"\\v\"]",
+        "[\"\\'\"]",
+        "[\"\\0\"]",
+        "[\"\\\t\"]",
+        "[\"\\\U0001f300\"]",
+        "[\"\\u00A\"]",
+        "[\"\\uqqqq\"]",
+        "[\"\\u\"]",
+        "[\"\\u00G0\"]",
+        "[\"\\u-123\"]",
+        "[\"\\u 123\"]",
+        "[\"\\UA66D\"]",
+        "[\"\\uD800\\\"]",
+        "[\"\\uD800\\u\"]",
+        "[\"\\uD800\\u1\"]",
+        "[\"\\uD800\\u1x\"]",
+        "[\"\\uD834\\uDd\"]",
+        "[\"\\uD800\\uD800\\x\"]",
+        "[\"a\nb\"]",
+        "[\"a\tb\"]",
+        "[\"\r\"]",
+        "[\"\x01\"]",
+        "[\"\x1f\"]",
+        "{\"a\nb\":0}",
+        "[\"\\{[\"\\{[\"\\{",
     };
     for (const auto text : texts)
         cr_expect(type_of_refusal(text) == "json_invalid", "%s: %s", shown(text).c_str(),
@@ -123,22 +235,45 @@ Test(json_reader, refuses_malformed_json) {
 }
 
 Test(json_reader, refuses_malformed_numbers) {
-    for (const std::string_view number :
-         {"++1234", "+1", "+Inf", "-01", "-1.0.", "-2.", "-NaN", ".-1", ".2e-3", "0.1.2", "0.3e+",
-          "0.3e", "0.e1", "0E+", "0E", "0e", "1.0e+", "1.0e-", "1.0e", "1eE2", "1 000.0", "2.e+3",
-          "2.e-3", "2.e3", "9.e+", "Inf", "NaN", "nan", "\uff11", "1+2", "0x1", "0x42", "Infinity",
-          "0e+-1", "-123.123foo", "-Infinity", "-foo", "- 1", "-012", "-.123", "-1x", "1ea", "1.",
-          ".123", "1.2a-3", "1.8011670033376514H-308", "012", "00", "-00", "1_000", "1,5", "1e1.5",
-          "--1", "1e", "1f", "0b1", "1n", "-", "e1", "1e+ 1"})
-        EXPECT_TEXT(std::string{number} + type_of_refusal(number) + type_of_refusal(number),
-                    number == "1,5" ? "1,5json_invalidjson_invalid"
-                                    : std::string{number} + "json_invalidjson_invalid");
+    for (const std::string_view number : {"++1234",      "+1",
+                                          "+Inf",        "-01",
+                                          "-1.0.",       "-2.",
+                                          "-NaN",        ".-1",
+                                          ".2e-3",       "0.1.2",
+                                          "0.3e+",       "0.3e",
+                                          "0.e1",        "0E+",
+                                          "0E",          "0e",
+                                          "1.0e+",       "1.0e-",
+                                          "1.0e",        "1eE2",
+                                          "1 000.0",     "2.e+3",
+                                          "2.e-3",       "2.e3",
+                                          "9.e+",        "Inf",
+                                          "NaN",         "nan",
+                                          "\uff11",      "1+2",
+                                          "0x1",         "0x42",
+                                          "Infinity",    "0e+-1",
+                                          "-123.123foo", "-Infinity",
+                                          "-foo",        "- 1",
+                                          "-012",        "-.123",
+                                          "-1x",         "1ea",
+                                          "1.",          ".123",
+                                          "1.2a-3",      "1.8011670033376514H-308",
+                                          "012",         "00",
+                                          "-00",         "1_000",
+                                          "1,5",         "1e1.5",
+                                          "--1",         "1e",
+                                          "1f",          "0b1",
+                                          "1n",          "-",
+                                          "e1",          "1e+ 1"})
+        cr_expect(type_of_refusal(number) == "json_invalid", "%s: %s", shown(number).c_str(),
+                  type_of_refusal(number).c_str());
 }
 
 // Truncating a good document anywhere makes a bad one.
 Test(json_reader, refuses_every_truncation) {
     constexpr std::string_view text =
-        "{\"a\":[1.5e+3,true,null,\"\\u00e9\\ud83d\\ude00\xf0\x9f\x98\x80\\n\"],\"b\":{\"c\":-0.5}}";
+        "{\"a\":[1.5e+3,true,null,\"\\u00e9\\ud83d\\ude00\xf0\x9f\x98\x80\\n\"],\"b\":{\"c\":-0.5}"
+        "}";
     cr_assert(type_of_refusal(text) == "accepted");
     for (std::size_t size = 0; size < text.size(); ++size) {
         // A copy of exactly that size lets AddressSanitizer see a step over its end.
@@ -149,12 +284,15 @@ Test(json_reader, refuses_every_truncation) {
 }
 
 Test(json_reader, says_where_and_why) {
-    EXPECT_TEXT(refusal_of(""), "body/[0]: JSON decode error: The document is empty. (json_invalid)");
+    EXPECT_TEXT(refusal_of(""),
+                "body/[0]: JSON decode error: The document is empty. (json_invalid)");
     EXPECT_TEXT(refusal_of("{\"a\":1,}"),
                 "body/[7]: JSON decode error: Missing a name for object member. (json_invalid)");
     EXPECT_TEXT(refusal_of("[1] x"),
                 "body/[4]: JSON decode error: The document root must not be followed by other "
                 "values. (json_invalid)");
+    EXPECT_TEXT(refusal_of("[\"a\xff\"]"),
+                "body/[2]: JSON decode error: Invalid encoding in string. (json_invalid)");
     EXPECT_TEXT(refusal_of("\xef\xbb\xbf{}"),
                 "body/[0]: JSON decode error: a byte order mark is not allowed (json_invalid)");
     EXPECT_TEXT(refusal_of("[\"a\0\"]"sv),
@@ -164,22 +302,38 @@ Test(json_reader, says_where_and_why) {
 }
 
 Test(json_reader, refuses_a_nul_wherever_it_is) {
-    for (const std::string_view text :
-         {"\0"sv, "\0{}"sv, "{}\0"sv, "{}\0{}"sv, "[1\0]"sv, "[\"\0\"]"sv, "{\"a\0\":1}"sv, "1\0"sv,
-          "\"a\0b\""sv})
+    for (const std::string_view text : {"\0"sv, "\0{}"sv, "{}\0"sv, "{}\0{}"sv, "[1\0]"sv,
+                                        "[\"\0\"]"sv, "{\"a\0\":1}"sv, "1\0"sv, "\"a\0b\""sv})
         cr_expect(type_of_refusal(text) == "json_invalid", "%s", shown(text).c_str());
     EXPECT_TEXT(refusal_of(R"(["a",["b\u0000c"]])"),
                 "body/[1]/[0]: \\u0000 is not allowed (json_invalid)");
-    EXPECT_TEXT(refusal_of(R"({"a":{"b\u0000":1}})"), "body/a: \\u0000 is not allowed (json_invalid)");
+    EXPECT_TEXT(refusal_of(R"({"a":{"b\u0000":1}})"),
+                "body/a: \\u0000 is not allowed (json_invalid)");
     EXPECT_TEXT(refusal_of(R"("\u0000")"), "body: \\u0000 is not allowed (json_invalid)");
 }
 
 Test(json_reader, refuses_malformed_utf8) {
-    for (const std::string_view bytes :
-         {"\x80", "\xbf", "\xe9", "\xc0\x80", "\xc0\xaf", "\xc1\xbf", "\xc2", "\xe0\x80\xaf",
-          "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf", "\xed\xa0\xbd\xed\xb8\x80", "\xe2\x82",
-          "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf0\x9f\x98", "\xf4\x90\x80\x80",
-          "\xf5\x80\x80\x80", "\xf8\x88\x80\x80\x80", "\xfe", "\xff"}) {
+    for (const std::string_view bytes : {"\x80",
+                                         "\xbf",
+                                         "\xe9",
+                                         "\xc0\x80",
+                                         "\xc0\xaf",
+                                         "\xc1\xbf",
+                                         "\xc2",
+                                         "\xe0\x80\xaf",
+                                         "\xe0\x9f\xbf",
+                                         "\xed\xa0\x80",
+                                         "\xed\xbf\xbf",
+                                         "\xed\xa0\xbd\xed\xb8\x80",
+                                         "\xe2\x82",
+                                         "\xf0\x80\x80\x80",
+                                         "\xf0\x8f\xbf\xbf",
+                                         "\xf0\x9f\x98",
+                                         "\xf4\x90\x80\x80",
+                                         "\xf5\x80\x80\x80",
+                                         "\xf8\x88\x80\x80\x80",
+                                         "\xfe",
+                                         "\xff"}) {
         const std::string text{bytes};
         for (const auto& document : {text, "\"" + text + "\"", "[\"a" + text + "b\"]",
                                      "{\"" + text + "\":0}", "[" + text + "]"})
@@ -200,7 +354,8 @@ Test(json_reader, refuses_lone_surrogates) {
           R"(\uD800abc)", R"(\uDd1e\uD834)", R"(\uD800\n)", R"(\uD800\uD800)", R"(\uDBFF\uDBFF)",
           R"(\uD800\uD800\uDC00)", R"(\ud83d\ude00\ude00)", R"(\uDC00\uDC00)", R"(\uD800\uE000)"}) {
         const std::string text{escapes};
-        for (const auto& document : {"\"" + text + "\"", "[\"a" + text + "b\"]", "{\"" + text + "\":0}"})
+        for (const auto& document :
+             {"\"" + text + "\"", "[\"a" + text + "b\"]", "{\"" + text + "\":0}"})
             cr_expect(type_of_refusal(document) == "json_invalid", "%s", document.c_str());
     }
 }
@@ -229,7 +384,8 @@ Test(json_reader, survives_a_depth_of_a_hundred_thousand) {
 }
 
 Test(json_reader, refuses_duplicate_members) {
-    EXPECT_TEXT(refusal_of(R"({"a":1,"a":2})"), "body/a: Value error, this member occurs twice (value_error)");
+    EXPECT_TEXT(refusal_of(R"({"a":1,"a":2})"),
+                "body/a: Value error, this member occurs twice (value_error)");
     EXPECT_TEXT(refusal_of(R"([0,{"b":{"a":0,"c":0,"a":0}}])"),
                 "body/[1]/b/a: Value error, this member occurs twice (value_error)");
     for (const std::string_view text :
@@ -237,8 +393,8 @@ Test(json_reader, refuses_duplicate_members) {
           R"({"/":1,"\/":2})", R"({"\ud83d\ude00":1,"😀":2})", R"({"a":{},"b":[],"a":null})"})
         EXPECT_TEXT(type_of_refusal(text), "value_error");
     for (const std::string_view text :
-         {R"({"a":1,"A":2})", R"({"a":1,"a ":2})", R"({"é":1,"é":2})", R"([{"a":1},{"a":2}])",
-          R"({"a":{"a":{"a":1}}})"})
+         {R"({"a":1,"A":2})", R"({"a":1,"a ":2})", "{\"\u00e9\":1,\"e\u0301\":2}",
+          R"([{"a":1},{"a":2}])", R"({"a":{"a":{"a":1}}})"})
         EXPECT_TEXT(refusal_of(text), "");
     std::string many = "{";
     for (int i = 0; i < 5000; ++i) many += "\"" + std::to_string(i) + "\":0,";
@@ -254,7 +410,6 @@ Test(json_reader, reads_numbers) {
         {"-0.0", "0"},
         {"0e1", "0"},
         {"0e+1", "0"},
-        {"0e999999999999", "0"},
         {"1.0", "1"},
         {"20e1", "200"},
         {"1E22", "1e+22"},
@@ -317,11 +472,12 @@ Test(json_reader, refuses_numbers_that_no_double_holds) {
          {"1e309", "-1e309", "1.8e308", "-1.8e308", "179769313486231581e291", "123123e100000",
           "1e999999999999999999999", "-1e999999999999999999999", "0.00001e400", "1e-400",
           "1e-999999999999999999999"})
-        EXPECT_TEXT(std::string{text} + " " + type_of_refusal(text), std::string{text} + " json_invalid");
+        EXPECT_TEXT(std::string{text} + " " + type_of_refusal(text),
+                    std::string{text} + " json_invalid");
     EXPECT_TEXT(refusal_of("[0, 1e309]"),
-                "body/[4]: JSON decode error: Number too big to be stored in double. (json_invalid)");
+                "body/[4]: JSON decode error: a number that no double holds (json_invalid)");
     EXPECT_TEXT(refusal_of("[0, 1.8e308]"),
-                "body/[4]: JSON decode error: Number too big to be stored in double. (json_invalid)");
+                "body/[4]: JSON decode error: a number that no double holds (json_invalid)");
 }
 
 Test(json_reader, survives_long_numbers) {
@@ -368,13 +524,15 @@ Test(json_canonical, sorts_by_utf16_code_units) {
     EXPECT_TEXT(canonical(R"({"b":{"z":1,"y":[{"d":0,"c":0}]},"aa":2,"a":3,"":4,"B":5})"),
                 R"({"":4,"B":5,"a":3,"aa":2,"b":{"y":[{"c":0,"d":0}],"z":1}})");
     // A prefix comes first, also when a supplementary character follows.
-    EXPECT_TEXT(canonical("{\"a\U0001f600\":1,\"a\":2,\"a\uffff\":3}"), "{\"a\":2,\"a\U0001f600\":1,\"a\uffff\":3}");
+    EXPECT_TEXT(canonical("{\"a\U0001f600\":1,\"a\":2,\"a\uffff\":3}"),
+                "{\"a\":2,\"a\U0001f600\":1,\"a\uffff\":3}");
 }
 
-// Every pair of code points at which UTF-8 and UTF-16 could disagree, alone and after a common start.
+// Every pair of code points at which UTF-8 and UTF-16 could disagree, alone and after a common
+// start.
 Test(json_canonical, agrees_with_utf16_at_every_boundary) {
-    static constexpr char32_t points[] = {0x01,   0x20,   0x7f,   0x80,   0x7ff,   0x800,
-                                          0xd7ff, 0xe000, 0xefff, 0xf000, 0xfffd,  0xffff,
+    static constexpr char32_t points[] = {0x01,    0x20,    0x7f,    0x80,    0x7ff,   0x800,
+                                          0xd7ff,  0xe000,  0xefff,  0xf000,  0xfffd,  0xffff,
                                           0x10000, 0x1f600, 0x3ffff, 0x40000, 0xfffff, 0x10ffff};
     for (const auto a : points) {
         for (const auto b : points) {
@@ -383,14 +541,15 @@ Test(json_canonical, agrees_with_utf16_at_every_boundary) {
                 const auto one = start + utf8(a), other = start + utf8(b);
                 rapidjson::Document object{rapidjson::kObjectType};
                 for (const auto& name : {one, other})
-                    object.AddMember(rapidjson::Value(name.data(), static_cast<unsigned>(name.size()),
-                                                      object.GetAllocator()),
-                                     rapidjson::Value(0), object.GetAllocator());
+                    object.AddMember(
+                        rapidjson::Value(name.data(), static_cast<unsigned>(name.size()),
+                                         object.GetAllocator()),
+                        rapidjson::Value(0), object.GetAllocator());
                 const auto text = json::canonical(object);
                 const bool is_first = utf16(a) < utf16(b);
-                const auto first = json::parse(text).MemberBegin()->name.GetString();
-                cr_expect(first == (is_first ? one : other), "U+%04X and U+%04X",
-                          static_cast<unsigned>(a), static_cast<unsigned>(b));
+                const auto read = json::parse(text);
+                cr_expect(json::text_of(read.MemberBegin()->name) == (is_first ? one : other),
+                          "U+%04X and U+%04X", static_cast<unsigned>(a), static_cast<unsigned>(b));
             }
         }
     }
@@ -398,7 +557,8 @@ Test(json_canonical, agrees_with_utf16_at_every_boundary) {
 
 Test(json_canonical, is_its_own_canonical_form) {
     for (const std::string_view text :
-         {R"({ "z" : [ 1.50, {"y":"\u00e9", "x":null} ], "\ud83d\ude00" : -0 })", "[]", "1e-7", "\"\\/\""}) {
+         {R"({ "z" : [ 1.50, {"y":"\u00e9", "x":null} ], "\ud83d\ude00" : -0 })", "[]", "1e-7",
+          "\"\\/\""}) {
         const auto once = canonical(text);
         EXPECT_TEXT(canonical(once), once);
     }

@@ -1,0 +1,35 @@
+# The image: one build stage, and a run stage with nginx and the executables. It runs as an unprivileged
+# user on a read-only root file system; all that it writes lies in RUN_DIR, on a tmpfs.
+FROM debian:bookworm-slim AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends g++ make pkg-config gawk libfcgi-dev libpq-dev rapidjson-dev \
+    libssl-dev libjwt-dev libboost1.81-dev libsqlite3-dev libcrypt-dev \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY Makefile ./
+COPY shared shared
+COPY sql sql
+COPY cli cli
+COPY handlers handlers
+RUN make -j"$(nproc)" build \
+ && mkdir -p /out/handlers \
+ && find build/handlers -type f -executable -exec cp {} /out/handlers/ ';' \
+ && cp build/steelthread /out/ \
+ && strip /out/steelthread /out/handlers/*
+COPY nginx /out/nginx
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends nginx-light libfcgi0ldbl libpq5 libssl3 libjwt0 libsqlite3-0 \
+    libcrypt1 ca-certificates curl \
+ && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default \
+ && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin steelthread
+COPY --from=build /out /opt/steelthread
+ENV HOST=0.0.0.0 PORT=8000 RUN_DIR=/tmp/steelthread
+USER 10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=6s --start-period=5s --retries=3 \
+    CMD curl --fail --silent --max-time 5 "http://127.0.0.1:${PORT}/healthz" || exit 1
+ENTRYPOINT ["/opt/steelthread/steelthread"]
+CMD ["run", "--migrate"]

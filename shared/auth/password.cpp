@@ -1,0 +1,134 @@
+#include "shared/auth/password.hpp"
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <exception>
+#include <memory>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+
+#include "shared/http/error.hpp"
+
+namespace {
+
+constexpr int min_cost = 4;
+constexpr int max_cost = 31;
+constexpr std::size_t hash_bytes = 60;
+constexpr std::string_view alphabet =
+    "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+// The first seven bytes of every hash of a cost: "$2b$12$".
+std::string prefix_of(int cost) {
+    return {
+        '$', '2', 'b', '$', static_cast<char>('0' + cost / 10), static_cast<char>('0' + cost % 10),
+        '$'};
+}
+
+bool is_cost(int cost) { return cost >= min_cost && cost <= max_cost; }
+
+bool is_bcrypt_hash(const std::string& hash) {
+    if (hash.size() != hash_bytes) return false;
+    const int cost = (hash[4] - '0') * 10 + (hash[5] - '0');
+    return is_cost(cost) && hash.starts_with(prefix_of(cost)) &&
+           hash.find_first_not_of(alphabet, 7) == hash.npos;
+}
+
+// bcrypt reads 72 bytes and libxcrypt stops at a NUL: other passwords with the same beginning would
+// match too.
+bool can_be_hashed(const std::string& password) {
+    return password.size() <= max_password_bytes && password.find('\0') == password.npos;
+}
+
+struct Wipe {
+    void operator()(crypt_data* data) const {
+        OPENSSL_cleanse(data, sizeof *data);
+        delete data;
+    }
+};
+
+// Empty when libxcrypt fails.
+std::string bcrypt(const char* password, const char* setting) {
+    const std::unique_ptr<crypt_data, Wipe> data{new crypt_data{}};
+    const char* hash = crypt_rn(password, setting, data.get(), sizeof *data);
+    return hash ? hash : "";
+}
+
+// Overwrites a password at the end of its scope.
+class Wiped {
+public:
+    explicit Wiped(std::string& secret) : secret_{secret} {}
+    ~Wiped() { OPENSSL_cleanse(secret_.data(), secret_.size()); }
+    Wiped(const Wiped&) = delete;
+    Wiped& operator=(const Wiped&) = delete;
+
+private:
+    std::string& secret_;
+};
+
+}  // namespace
+
+std::string hash_password(const std::string& password, int cost) {
+    if (!can_be_hashed(password))
+        throw std::invalid_argument("a password holds at most 72 bytes and no NUL");
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    if (!is_cost(cost) || !crypt_gensalt_rn("$2b$", static_cast<unsigned long>(cost), nullptr, 0,
+                                            setting, sizeof setting))
+        throw std::runtime_error("libxcrypt makes no salt for bcrypt of this cost");
+    auto hash = bcrypt(password.c_str(), setting);
+    // With a setting that it does not know, libxcrypt may fall back to DES without a word.
+    if (!is_bcrypt_hash(hash) || !hash.starts_with(prefix_of(cost)))
+        throw std::runtime_error("libxcrypt gave something else than a bcrypt hash");
+    return hash;
+}
+
+bool matches_password(const std::string& password, const std::string& hash) {
+    if (!is_bcrypt_hash(hash)) return false;
+    const bool is_possible = can_be_hashed(password);
+    const auto made = bcrypt(is_possible ? password.c_str() : "", hash.c_str());
+    if (made.size() != hash.size()) throw std::runtime_error("libxcrypt failed to hash");
+    return CRYPTO_memcmp(made.data(), hash.data(), hash.size()) == 0 && is_possible;
+}
+
+// Every hash that ends in 31 dots is as unlikely as any other, and matches() never trusts this one.
+Passwords::Passwords(int cost)
+    : decoy_{is_cost(cost) ? prefix_of(cost) + std::string(hash_bytes - 7, '.')
+                           : throw std::invalid_argument("the cost of bcrypt is 4 to 31")} {}
+
+Async<bool> Passwords::matches(std::string password, std::optional<std::string> hash) {
+    const Wiped wiped{password};
+    if (waiting_ >= max_waiting_passwords) throw ApiError{Error::service_unavailable};
+    const bool is_account = hash && is_bcrypt_hash(*hash);
+    const std::string& reference = is_account ? *hash : decoy_;
+    if (!threads_) threads_.emplace(1);
+
+    // The handler owns this coroutine, so what it refers to lives as long as its job.
+    const auto loop = co_await boost::asio::this_coro::executor;
+    const auto compare = [this, loop, &password, &reference](auto&& handler) {
+        auto job = [this, loop, &password, &reference, handler = std::move(handler),
+                    work = boost::asio::make_work_guard(loop)]() mutable {
+            std::exception_ptr failure;
+            bool is_same = false;
+            try {
+                is_same = matches_password(password, reference);
+            } catch (...) {
+                failure = std::current_exception();
+            }
+            boost::asio::post(loop,
+                              [this, failure, is_same, handler = std::move(handler)]() mutable {
+                                  --waiting_;
+                                  std::move(handler)(failure, is_same);
+                              });
+        };
+        boost::asio::post(*threads_, std::move(job));
+        ++waiting_;
+    };
+    const bool is_same =
+        co_await boost::asio::async_initiate<const UseAwaitable, void(std::exception_ptr, bool)>(
+            compare, use_awaitable);
+    co_return (is_same && is_account);
+}

@@ -1,0 +1,67 @@
+#include "tests/support/service.hpp"
+
+namespace {
+
+void add_account(Service& service, const std::string& email, const std::string& password) {
+    service.database().execute("INSERT INTO users (id, email, password_hash) VALUES ('" +
+                               Uuid::random().text() + "', '" + email + "', '" +
+                               hash_password(password, 4) + "')");
+}
+
+Sent login(const std::string& email, const std::string& password) {
+    return {.method = "POST",
+            .target = "/auth/login",
+            .body = R"({"email":")" + email + R"(","password":")" + password + R"("})",
+            .content_type = "application/json"};
+}
+
+}  // namespace
+
+ON_BOTH_ENGINES(auth_login, gives_a_token_that_verifies) {
+    add_account(service, "ada@example.org", "correct horse");
+    const auto response = service.send(login("ada@example.org", "correct horse"));
+    cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
+    const auto body = json_of(response);
+    cr_assert_str_eq(member(body, "token_type").c_str(), "bearer");
+    cr_assert_eq(body["expires_in"].GetInt64(), 3600);
+    const auto identity = service.context().tokens.verify(member(body, "access_token"));
+    cr_assert_str_eq(identity.email.c_str(), "ada@example.org");
+    cr_assert_str_eq(identity.user_id.c_str(),
+                     service.database().execute("SELECT id FROM users").c_str());
+    cr_assert_str_eq(std::string{response.header("Cache-Control")}.c_str(), "no-store");
+}
+
+ON_BOTH_ENGINES(auth_login, ignores_the_case_of_the_email) {
+    add_account(service, "ada@example.org", "correct horse");
+    cr_assert_eq(service.send(login(" Ada@Example.ORG ", "correct horse")).status(), 200);
+}
+
+ON_BOTH_ENGINES(auth_login, refuses_a_wrong_password_and_an_unknown_email_alike) {
+    add_account(service, "ada@example.org", "correct horse");
+    for (const auto& sent :
+         {login("ada@example.org", "wrong horse"), login("bob@example.org", "correct horse"),
+          login("ada@example.org", std::string(73, 'x')), login("ada@example.org", "\\u00e9")}) {
+        const auto response = service.send(sent);
+        expect_error(response, Error::invalid_credentials);
+        cr_assert_str_eq(std::string{response.header("WWW-Authenticate")}.c_str(), "Bearer");
+    }
+}
+
+ON_BOTH_ENGINES(auth_login, refuses_an_account_without_a_password) {
+    service.database().execute("INSERT INTO users (id, email) VALUES ('x', 'eve@example.org')");
+    expect_error(service.send(login("eve@example.org", "anything")), Error::invalid_credentials);
+}
+
+ON_BOTH_ENGINES(auth_login, names_every_bad_field_at_once) {
+    const auto response = service.send({.method = "POST",
+                                        .target = "/auth/login",
+                                        .body = R"({"email":7,"remember":true})",
+                                        .content_type = "application/json"});
+    expect_error(response, Error::validation_error);
+    cr_assert_eq(json_of(response)["details"].Size(), 3);
+}
+
+ON_BOTH_ENGINES(auth_login, does_not_take_sql_for_an_email) {
+    add_account(service, "ada@example.org", "correct horse");
+    expect_error(service.send(login("' OR 1=1 --", "correct horse")), Error::invalid_credentials);
+}

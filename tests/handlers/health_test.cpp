@@ -1,0 +1,26 @@
+#include "tests/support/service.hpp"
+
+ON_BOTH_ENGINES(health, is_healthy_when_the_database_answers) {
+    const auto response = service.send({.target = "/health"});
+    cr_assert_eq(response.status(), 200);
+    cr_assert_str_eq(std::string{response.body()}.c_str(),
+                     R"({"database":"connected","service":"steelthread","status":"healthy",)"
+                     R"("version":"2.0.0"})");
+}
+
+Test(health, is_degraded_and_still_200_without_a_database) {
+    Loop loop{1};
+    auto config = test_config("postgresql://nobody@127.0.0.1:1/nothing");
+    const auto db = open_database(config, loop);
+    const Tokens tokens{config};
+    Passwords passwords{4};
+    Context context{config, *db, tokens, passwords};
+    const auto response = send_to(loop, endpoint, {.target = "/health"}, context);
+    cr_assert_eq(response.status(), 200);
+    const auto body = json_of(response);
+    cr_assert_str_eq(member(body, "status").c_str(), "degraded");
+    cr_assert_str_eq(member(body, "database").c_str(), "disconnected");
+    db->close();
+    loop.restart();
+    loop.run();
+}

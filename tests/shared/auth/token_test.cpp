@@ -1,0 +1,646 @@
+#include "shared/auth/token.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <ctime>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "shared/config.hpp"
+#include "shared/json/reader.hpp"
+#include "shared/uuid.hpp"
+#include "tests/shared/expect.hpp"
+
+using namespace std::string_literals;
+
+namespace {
+
+constexpr std::int64_t now = 1'800'000'000;
+const std::string secret = "a secret of at least thirty-two bytes";
+const std::string header = R"({"alg":"HS256","typ":"JWT"})";
+
+std::string base64url(std::string_view bytes) {
+    std::string text(bytes.size() / 3 * 4 + 5, '\0');
+    const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                     reinterpret_cast<const unsigned char*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
+    text.resize(static_cast<std::size_t>(size));
+    std::replace(text.begin(), text.end(), '+', '-');
+    std::replace(text.begin(), text.end(), '/', '_');
+    text.erase(std::find(text.begin(), text.end(), '='), text.end());
+    return text;
+}
+
+std::string mac_of(std::string_view key, std::string_view text, const EVP_MD* digest) {
+    std::string mac(EVP_MAX_MD_SIZE, '\0');
+    unsigned size = 0;
+    HMAC(digest, key.data(), static_cast<int>(key.size()),
+         reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+         reinterpret_cast<unsigned char*>(mac.data()), &size);
+    mac.resize(size);
+    return mac;
+}
+
+// Signs the text of the first two parts, whatever it is.
+std::string with_signature(const std::string& text, std::string_view key = secret) {
+    return text + "." + base64url(mac_of(key, text, EVP_sha256()));
+}
+
+std::string token_of(std::string_view header_json, std::string_view payload,
+                     std::string_view key = secret) {
+    return with_signature(base64url(header_json) + "." + base64url(payload), key);
+}
+
+// A payload of good claims; each of `changes` replaces, adds or, when its JSON is empty, removes
+// one.
+std::string claims(const std::vector<std::pair<std::string, std::string>>& changes = {}) {
+    std::vector<std::pair<std::string, std::string>> members = {
+        {"iss", R"("steelthread")"},        {"aud", R"("steelthread")"},       {"sub", R"("ann")"},
+        {"exp", std::to_string(now + 600)}, {"email", R"("ann@example.com")"},
+    };
+    for (const auto& change : changes) {
+        std::erase_if(members, [&](const auto& member) { return member.first == change.first; });
+        if (!change.second.empty()) members.push_back(change);
+    }
+    std::string text;
+    for (const auto& [name, value] : members) {
+        text += text.empty() ? "{\"" : ",\"";
+        text.append(name).append("\":").append(value);
+    }
+    return text + "}";
+}
+
+Config configured() {
+    Config config{};
+    config.jwt_secret = secret;
+    config.jwt_expire_minutes = 60;
+    return config;
+}
+
+Tokens tokens_at(std::int64_t moment) {
+    return Tokens{configured(), [moment] { return moment; }};
+}
+
+// Why a token is refused; "accepted" when it is not.
+std::string verdict(const Tokens& tokens, std::string_view token) {
+    try {
+        tokens.verify(token);
+    } catch (const TokenError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+std::string verdict(std::string_view token) { return verdict(tokens_at(now), token); }
+
+std::string verdict_of_claims(const std::vector<std::pair<std::string, std::string>>& changes) {
+    return verdict(token_of(header, claims(changes)));
+}
+
+std::string jws_verdict(std::string_view key, std::string_view token) {
+    try {
+        verify_jws(key, token);
+    } catch (const TokenError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+std::string user_of(const std::vector<std::pair<std::string, std::string>>& changes) {
+    return tokens_at(now).verify(token_of(header, claims(changes))).user_id;
+}
+
+std::string decoded(std::string_view part) {
+    std::string text{part};
+    std::replace(text.begin(), text.end(), '-', '+');
+    std::replace(text.begin(), text.end(), '_', '/');
+    const auto padding = (4 - text.size() % 4) % 4;
+    text.append(padding, '=');
+    std::string bytes(text.size() / 4 * 3, '\0');
+    const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
+                                     reinterpret_cast<const unsigned char*>(text.data()),
+                                     static_cast<int>(text.size()));
+    bytes.resize(static_cast<std::size_t>(size) - padding);
+    return bytes;
+}
+
+std::vector<std::string> parts_of(const std::string& token) {
+    const auto first = token.find('.');
+    const auto last = token.rfind('.');
+    return {token.substr(0, first), token.substr(first + 1, last - first - 1),
+            token.substr(last + 1)};
+}
+
+// A character that differs only in a bit that the last one of an incomplete group leaves unused.
+char with_trailing_bit(char c) {
+    constexpr std::string_view alphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    return alphabet[alphabet.find(c) | 1];
+}
+
+}  // namespace
+
+// RFC 7515, appendix A.1.
+Test(token, verifies_the_published_vector) {
+    static constexpr unsigned char key[] = {
+        3,   35,  53, 75,  43,  15, 165, 188, 131, 126, 6,   101, 119, 123, 166, 143,
+        90,  179, 40, 230, 240, 84, 201, 40,  169, 15,  132, 178, 210, 80,  46,  191,
+        211, 251, 90, 146, 210, 6,  71,  239, 150, 138, 180, 195, 119, 98,  61,  34,
+        61,  46,  33, 114, 5,   46, 79,  8,   192, 205, 154, 245, 103, 208, 128, 163};
+    const std::string_view published{reinterpret_cast<const char*>(key), sizeof key};
+    const auto token =
+        "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9"
+        ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0"
+        "cnVlfQ"
+        ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"s;
+    EXPECT_TEXT(verify_jws(published, token),
+                "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n "
+                "\"http://example.com/is_root\":true}");
+    EXPECT_TEXT(jws_verdict(published.substr(1), token), "signature: made with another key");
+}
+
+Test(token, gives_back_a_payload_of_any_bytes) {
+    const std::string bytes = "\0\xff\x80{\n"s;
+    EXPECT_TEXT(verify_jws(secret, token_of(header, bytes)), bytes);
+    EXPECT_TEXT(verify_jws(secret, token_of(header, "")), "");
+    EXPECT_TEXT(verify_jws("k", token_of(header, "short key", "k")), "short key");
+}
+
+Test(token, refuses_an_empty_key) {
+    EXPECT_TEXT(jws_verdict("", token_of(header, "{}", "")),
+                "signature: an empty key proves nothing");
+    cr_expect(throws<std::invalid_argument>([] { Tokens{Config{}}; }));
+}
+
+// Signed with the right key each time, so that the header alone decides.
+Test(token, judges_the_header) {
+    const std::pair<std::string, std::string> cases[] = {
+        {R"({"alg":"HS256"})", "accepted"},
+        {R"({"typ":"JWT","alg":"HS256"})", "accepted"},
+        {R"({"alg":"HS256","typ":"jwt"})", "accepted"},
+        {R"({"alg":"HS256","typ":"Jwt","kid":"1"})", "accepted"},
+        {R"({ "alg" : "\u0048S256" })", "accepted"},
+        {R"({})", "header: alg is not HS256"},
+        {R"({"typ":"JWT"})", "header: alg is not HS256"},
+        {R"({"alg":"none"})", "header: alg is not HS256"},
+        {R"({"alg":"None"})", "header: alg is not HS256"},
+        {R"({"alg":"NONE"})", "header: alg is not HS256"},
+        {R"({"alg":"nOnE"})", "header: alg is not HS256"},
+        {R"({"alg":""})", "header: alg is not HS256"},
+        {R"({"alg":"hs256"})", "header: alg is not HS256"},
+        {R"({"alg":"HS256 "})", "header: alg is not HS256"},
+        {R"({"alg":"HS2567"})", "header: alg is not HS256"},
+        {R"({"alg":"HS384"})", "header: alg is not HS256"},
+        {R"({"alg":"HS512"})", "header: alg is not HS256"},
+        {R"({"alg":"RS256"})", "header: alg is not HS256"},
+        {R"({"alg":"ES256"})", "header: alg is not HS256"},
+        {R"({"alg":"PS256"})", "header: alg is not HS256"},
+        {R"({"alg":"EdDSA"})", "header: alg is not HS256"},
+        {R"({"alg":null})", "header: alg is not HS256"},
+        {R"({"alg":256})", "header: alg is not HS256"},
+        {R"({"alg":["HS256"]})", "header: alg is not HS256"},
+        {R"({"alg":{"HS256":1}})", "header: alg is not HS256"},
+        {R"({"ALG":"HS256"})", "header: alg is not HS256"},
+        {R"({"alg":"HS256","typ":"at+jwt"})", "header: typ is not JWT"},
+        {R"({"alg":"HS256","typ":"application/jwt"})", "header: typ is not JWT"},
+        {R"({"alg":"HS256","typ":"ticket"})", "header: typ is not JWT"},
+        {R"({"alg":"HS256","typ":"JWT2"})", "header: typ is not JWT"},
+        {R"({"alg":"HS256","typ":""})", "header: typ is not JWT"},
+        {R"({"alg":"HS256","typ":null})", "header: typ is not JWT"},
+        {R"({"alg":"HS256","typ":["JWT"]})", "header: typ is not JWT"},
+        {R"({"alg":"HS256","crit":["exp"]})", "header: crit is not allowed"},
+        {R"({"alg":"HS256","crit":[]})", "header: crit is not allowed"},
+        {R"({"alg":"HS256","crit":null})", "header: crit is not allowed"},
+        {R"({"alg":"HS256","b64":false})", "header: b64 is not allowed"},
+        {R"({"alg":"HS256","b64":true})", "header: b64 is not allowed"},
+        {R"({"alg":"HS256","zip":"DEF"})", "header: zip is not allowed"},
+        {R"({"alg":"HS256","jwk":{"kty":"oct","k":"AA"}})", "header: jwk is not allowed"},
+        {R"({"alg":"HS256","jku":"https://example.com"})", "header: jku is not allowed"},
+        {R"({"alg":"HS256","x5u":"https://example.com"})", "header: x5u is not allowed"},
+        {R"({"alg":"HS256","x5c":["MII"]})", "header: x5c is not allowed"},
+        {R"({"alg":"HS256","alg":"HS256"})", "header: Value error, this member occurs twice"},
+        {R"({"alg":"HS256","\u0061lg":"none"})", "header: Value error, this member occurs twice"},
+        {R"({"alg":"HS256","a":{"b":1,"b":1}})", "header: Value error, this member occurs twice"},
+        {R"(["HS256"])", "header: no object"},
+        {R"("HS256")", "header: no object"},
+        {"null", "header: no object"},
+    };
+    for (const auto& [json, wanted] : cases)
+        EXPECT_TEXT(json + " " + verdict(token_of(json, claims())), json + " " + wanted);
+}
+
+Test(token, refuses_a_header_that_is_no_json) {
+    const std::string nested = std::string(40, '[') + std::string(40, ']');
+    const std::string cases[] = {
+        "",
+        "{",
+        "\xef\xbb\xbf" + header,
+        header + "x",
+        header + header,
+        header + "\0"s,
+        "{'alg':'HS256'}",
+        R"({"alg":"HS256",})",
+        R"({"alg":"HS256"}//)",
+        "{\"alg\":\"HS256\",\"kid\":\"\xff\"}",
+        R"({"alg":"HS256","kid":"\ud800"})",
+        R"({"alg":"HS256","kid":"\u0000"})",
+        R"({"alg":"HS256","kid":)" + nested + "}",
+    };
+    for (const auto& json : cases) {
+        const auto reason = verdict(token_of(json, claims()));
+        cr_expect(reason.starts_with("header: JSON decode error") ||
+                      reason == "header: \\u0000 is not allowed" ||
+                      reason == "header: a lone surrogate is not a character" ||
+                      reason == "header: nested deeper than 32 levels",
+                  "%s: %s", shown(json).c_str(), reason.c_str());
+    }
+}
+
+Test(token, judges_the_times) {
+    const auto at = [](std::int64_t seconds) { return std::to_string(now + seconds); };
+    using Case = std::pair<std::pair<std::string, std::string>, std::string>;
+    const Case cases[] = {
+        {{"exp", at(1)}, "accepted"},
+        {{"exp", at(-29)}, "accepted"},
+        {{"exp", at(-30)}, "exp: past"},
+        {{"exp", at(-31)}, "exp: past"},
+        {{"exp", "1"}, "exp: past"},
+        {{"exp", "9007199254740991"}, "accepted"},
+        {{"exp", "9007199254740992"}, "exp: out of range"},
+        {{"exp", "9223372036854775807"}, "exp: out of range"},
+        {{"exp", "9223372036854775808"}, "exp: no integer"},
+        {{"exp", "18446744073709551615"}, "exp: no integer"},
+        {{"exp", "18446744073709551616"}, "exp: no integer"},
+        {{"exp", ""}, "exp: missing"},
+        {{"exp", "0"}, "exp: out of range"},
+        {{"exp", "-0"}, "exp: out of range"},
+        {{"exp", "-1"}, "exp: out of range"},
+        {{"exp", "-9223372036854775808"}, "exp: out of range"},
+        {{"exp", "1800000600.0"}, "exp: no integer"},
+        {{"exp", "1800000600.5"}, "exp: no integer"},
+        {{"exp", "1.8000006e9"}, "exp: no integer"},
+        {{"exp", "2e9"}, "exp: no integer"},
+        {{"exp", R"("1800000600")"}, "exp: no integer"},
+        {{"exp", R"("")"}, "exp: no integer"},
+        {{"exp", "null"}, "exp: no integer"},
+        {{"exp", "true"}, "exp: no integer"},
+        {{"exp", "[1800000600]"}, "exp: no integer"},
+        {{"exp", "{}"}, "exp: no integer"},
+        {{"nbf", at(-600)}, "accepted"},
+        {{"nbf", "0"}, "accepted"},
+        {{"nbf", at(30)}, "accepted"},
+        {{"nbf", at(31)}, "nbf: in the future"},
+        {{"nbf", "9223372036854775807"}, "nbf: in the future"},
+        {{"nbf", at(0) + ".0"}, "nbf: no integer"},
+        {{"nbf", "1e9"}, "nbf: no integer"},
+        {{"nbf", R"("0")"}, "nbf: no integer"},
+        {{"nbf", "null"}, "nbf: no integer"},
+        {{"iat", at(-600)}, "accepted"},
+        {{"iat", at(30)}, "accepted"},
+        {{"iat", at(31)}, "iat: in the future"},
+        {{"iat", at(0) + ".0"}, "iat: no integer"},
+        {{"iat", R"("0")"}, "iat: no integer"},
+        {{"iat", "null"}, "iat: no integer"},
+    };
+    for (const auto& [change, wanted] : cases) {
+        const auto what = change.first + " " + change.second + " ";
+        EXPECT_TEXT(what + verdict_of_claims({change}), what + wanted);
+    }
+}
+
+Test(token, judges_issuer_and_audience) {
+    using Case = std::pair<std::pair<std::string, std::string>, std::string>;
+    const Case cases[] = {
+        {{"iss", R"("steelthread")"}, "accepted"},
+        {{"iss", ""}, "iss: another issuer"},
+        {{"iss", R"("Steelthread")"}, "iss: another issuer"},
+        {{"iss", R"("steelthread2")"}, "iss: another issuer"},
+        {{"iss", R"("steelthrea")"}, "iss: another issuer"},
+        {{"iss", R"("")"}, "iss: another issuer"},
+        {{"iss", R"(["steelthread"])"}, "iss: another issuer"},
+        {{"iss", "null"}, "iss: another issuer"},
+        {{"iss", "1"}, "iss: another issuer"},
+        {{"aud", R"(["steelthread"])"}, "accepted"},
+        {{"aud", R"(["other","steelthread"])"}, "accepted"},
+        {{"aud", ""}, "aud: another audience"},
+        {{"aud", R"("other")"}, "aud: another audience"},
+        {{"aud", R"("steelthread:ticket")"}, "aud: another audience"},
+        {{"aud", R"("STEELTHREAD")"}, "aud: another audience"},
+        {{"aud", "[]"}, "aud: another audience"},
+        {{"aud", R"(["other"])"}, "aud: another audience"},
+        {{"aud", R"([["steelthread"]])"}, "aud: another audience"},
+        {{"aud", R"({"steelthread":true})"}, "aud: another audience"},
+        {{"aud", "null"}, "aud: another audience"},
+        {{"aud", "true"}, "aud: another audience"},
+    };
+    for (const auto& [change, wanted] : cases) {
+        const auto what = change.first + " " + change.second + " ";
+        EXPECT_TEXT(what + verdict_of_claims({change}), what + wanted);
+    }
+}
+
+Test(token, takes_the_first_text_among_sub_user_id_and_id) {
+    EXPECT_TEXT(user_of({{"sub", R"("a")"}, {"userId", R"("b")"}, {"id", R"("c")"}}), "a");
+    EXPECT_TEXT(user_of({{"sub", R"("")"}, {"userId", R"("b")"}, {"id", R"("c")"}}), "b");
+    EXPECT_TEXT(user_of({{"sub", "null"}, {"userId", R"("b")"}}), "b");
+    EXPECT_TEXT(user_of({{"sub", "7"}, {"userId", "{}"}, {"id", R"("c")"}}), "c");
+    EXPECT_TEXT(user_of({{"sub", ""}, {"userId", ""}, {"id", R"("c")"}}), "c");
+    EXPECT_TEXT(verdict_of_claims({{"sub", ""}}), "sub: no user id");
+    EXPECT_TEXT(verdict_of_claims({{"sub", R"("")"}, {"userId", "1"}, {"id", "[]"}}),
+                "sub: no user id");
+    EXPECT_TEXT(verdict_of_claims({{"sub", ""}, {"user_id", R"("d")"}}), "sub: no user id");
+}
+
+Test(token, bounds_the_user_id) {
+    const auto quoted = [](const std::string& text) { return "\"" + text + "\""; };
+    const std::string longest(255, 'x');
+    EXPECT_TEXT(user_of({{"sub", quoted(longest)}}), longest);
+    EXPECT_TEXT(user_of({{"sub", R"("\u00e4\u0100 \u00a0\u4e2d")"}}), "ä\u0100 \u00a0中");
+    EXPECT_TEXT(verdict_of_claims({{"sub", quoted(longest + "x")}}), "sub: longer than 255 bytes");
+    EXPECT_TEXT(verdict_of_claims({{"sub", R"("")"}, {"id", quoted(longest + "x")}}),
+                "id: longer than 255 bytes");
+    for (const auto* text : {R"("a\nb")", R"("\u001f")", "\"\x7f\"", R"("\u0080")", R"("x\u009f")",
+                             R"("\u4e2d\u0085")"})
+        EXPECT_TEXT(text + " "s + verdict_of_claims({{"sub", text}}),
+                    text + " sub: control characters"s);
+    EXPECT_TEXT(verdict_of_claims({{"sub", R"("a\u0000b")"}}), "payload: \\u0000 is not allowed");
+}
+
+Test(token, reads_the_email) {
+    const auto email_of = [](const std::string& json) {
+        return tokens_at(now).verify(token_of(header, claims({{"email", json}}))).email;
+    };
+    EXPECT_TEXT(email_of(R"("bob@example.com")"), "bob@example.com");
+    EXPECT_TEXT(email_of(""), "");
+    EXPECT_TEXT(email_of("null"), "");
+    EXPECT_TEXT(verdict_of_claims({{"email", "1"}}), "email: no string");
+    EXPECT_TEXT(verdict_of_claims({{"email", R"(["a@b"])"}}), "email: no string");
+    EXPECT_TEXT(verdict_of_claims({{"email", R"("a@b\r\n")"}}), "email: control characters");
+    EXPECT_TEXT(verdict_of_claims({{"email", "\"" + std::string(256, 'x') + "\""}}),
+                "email: longer than 255 bytes");
+}
+
+Test(token, refuses_a_payload_that_is_no_object) {
+    EXPECT_TEXT(verdict(token_of(header, "[]")), "payload: no object");
+    EXPECT_TEXT(verdict(token_of(header, "null")), "payload: no object");
+    EXPECT_TEXT(verdict(token_of(header, R"("x")")), "payload: no object");
+    EXPECT_TEXT(verdict(token_of(header, claims() + "x")).substr(0, 26),
+                "payload: JSON decode error");
+    EXPECT_TEXT(verdict(token_of(header, "")).substr(0, 26), "payload: JSON decode error");
+    EXPECT_TEXT(verdict(token_of(header, "\xff")).substr(0, 26), "payload: JSON decode error");
+    // A token in a token (RFC 7519, section 5.2) is not looked into.
+    EXPECT_TEXT(verdict(token_of(header, token_of(header, claims()))).substr(0, 26),
+                "payload: JSON decode error");
+}
+
+Test(token, refuses_a_claim_that_occurs_twice) {
+    const auto twice = claims();
+    for (const auto* again : {R"(,"sub":"eve"})", R"(,"exp":9999999999})", R"(,"a\u0075d":"x"})"})
+        EXPECT_TEXT(verdict(token_of(header, twice.substr(0, twice.size() - 1) + again)),
+                    "payload: Value error, this member occurs twice");
+}
+
+Test(token, refuses_everything_but_three_parts) {
+    const auto good = token_of(header, claims());
+    const auto parts = parts_of(good);
+    for (const auto& text : {""s, "."s, "x"s, parts[0], parts[0] + "." + parts[1], good + ".",
+                             "." + good, good + "." + parts[2], "...."s, good + "..AA"})
+        EXPECT_TEXT(text + " " + verdict(text), text + " token: not three parts");
+    EXPECT_TEXT(verdict(".."), "signature: not 32 bytes");
+    EXPECT_TEXT(verdict(parts[0] + "." + parts[1] + "."), "signature: not 32 bytes");
+    EXPECT_TEXT(verdict(with_signature("." + parts[1])).substr(0, 25), "header: JSON decode error");
+    EXPECT_TEXT(verdict(with_signature(parts[0] + ".")).substr(0, 26),
+                "payload: JSON decode error");
+}
+
+Test(token, refuses_a_change_of_any_byte) {
+    const auto tokens = tokens_at(now);
+    const auto good = token_of(header, claims());
+    cr_assert(verdict(tokens, good) == "accepted");
+    for (std::size_t i = 0; i < good.size(); ++i)
+        for (const char other : {'A', 'z', '.', '=', ' ', '\0', '\xff'}) {
+            if (good[i] == other) continue;
+            auto changed = good;
+            changed[i] = other;
+            cr_expect(verdict(tokens, changed) != "accepted", "byte %zu as %d", i, other);
+        }
+}
+
+Test(token, refuses_every_truncation) {
+    const auto tokens = tokens_at(now);
+    const auto good = token_of(header, claims());
+    cr_assert(verdict(tokens, good) == "accepted");
+    for (std::size_t size = 0; size < good.size(); ++size) {
+        cr_expect(verdict(tokens, good.substr(0, size)) != "accepted", "the first %zu", size);
+        cr_expect(verdict(tokens, good.substr(good.size() - size)) != "accepted", "the last %zu",
+                  size);
+    }
+}
+
+Test(token, refuses_parts_of_two_good_tokens) {
+    const auto tokens = tokens_at(now);
+    const auto ann = parts_of(token_of(header, claims()));
+    const auto eve = parts_of(token_of(R"({"alg":"HS256"})", claims({{"sub", R"("eve")"}})));
+    const auto wanted = "signature: made with another key";
+    EXPECT_TEXT(verdict(tokens, ann[0] + "." + eve[1] + "." + ann[2]), wanted);
+    EXPECT_TEXT(verdict(tokens, eve[0] + "." + ann[1] + "." + ann[2]), wanted);
+    EXPECT_TEXT(verdict(tokens, ann[0] + "." + ann[1] + "." + eve[2]), wanted);
+}
+
+Test(token, refuses_signatures_that_the_key_did_not_make) {
+    const auto text = base64url(header) + "." + base64url(claims());
+    const auto refused = [&](const std::string& signature) {
+        return verdict(text + "." + base64url(signature));
+    };
+    const auto wanted = "signature: made with another key";
+    EXPECT_TEXT(refused(mac_of(secret, text, EVP_sha256())), "accepted");
+    EXPECT_TEXT(refused(mac_of("another secret of thirty-two bytes", text, EVP_sha256())), wanted);
+    EXPECT_TEXT(refused(mac_of("", text, EVP_sha256())), wanted);
+    EXPECT_TEXT(refused(mac_of(secret.substr(1), text, EVP_sha256())), wanted);
+    EXPECT_TEXT(refused(std::string(32, '\0')), wanted);
+    EXPECT_TEXT(refused(mac_of(secret, text + " ", EVP_sha256())), wanted);
+    const auto wide = mac_of(secret, text, EVP_sha512());
+    EXPECT_TEXT(refused(wide), "signature: not 32 bytes");
+    EXPECT_TEXT(refused(wide.substr(0, 32)), wanted);
+    const auto mac = mac_of(secret, text, EVP_sha256());
+    EXPECT_TEXT(refused(mac.substr(0, 31)), "signature: not 32 bytes");
+    EXPECT_TEXT(refused(mac.substr(0, 1)), "signature: not 32 bytes");
+    EXPECT_TEXT(refused(mac + "\0"s), "signature: not 32 bytes");
+    EXPECT_TEXT(refused(mac + mac), "signature: not 32 bytes");
+}
+
+// The first two parts are signed as they are written here, so that nothing but their form is wrong.
+Test(token, refuses_everything_but_canonical_base64url) {
+    const auto h = base64url(header);
+    const auto p = base64url(claims());
+    const auto refused = [](const std::string& text) { return verdict(with_signature(text)); };
+    EXPECT_TEXT(refused(h + "." + p), "accepted");
+    EXPECT_TEXT(refused(h + "=." + p), "header: not base64url");
+    EXPECT_TEXT(refused(h + "." + p + "="), "payload: not base64url");
+    EXPECT_TEXT(refused(h + "." + p + "=="), "payload: not base64url");
+    EXPECT_TEXT(refused(" " + h + "." + p), "header: not base64url");
+    for (const char stray : {' ', '\n', '\t', '\r', '+', '/', '=', '\0', '~', '\x80', '\xff'}) {
+        auto spoiled = p;
+        spoiled[4] = stray;
+        EXPECT_TEXT(refused(h + "." + spoiled), "payload: not base64url");
+        auto spoiled_header = h;
+        spoiled_header[4] = stray;
+        EXPECT_TEXT(refused(spoiled_header + "." + p), "header: not base64url");
+    }
+    const auto whole = base64url(R"({"alg":"HS256" })");
+    cr_assert(whole.size() % 4 == 2 || whole.size() % 4 == 3);
+    EXPECT_TEXT(refused(whole + "." + p), "accepted");
+    auto trailing = whole;
+    trailing.back() = with_trailing_bit(trailing.back());
+    EXPECT_TEXT(refused(trailing + "." + p), "header: not canonical base64url");
+    EXPECT_TEXT(refused("A." + p), "header: cut off");
+    EXPECT_TEXT(refused("AAAAA." + p), "header: cut off");
+}
+
+Test(token, refuses_another_text_of_a_good_signature) {
+    const auto good = token_of(header, claims());
+    auto trailing = good;
+    trailing.back() = with_trailing_bit(trailing.back());
+    cr_assert(trailing != good);
+    EXPECT_TEXT(decoded(parts_of(trailing)[2]), decoded(parts_of(good)[2]));
+    EXPECT_TEXT(verdict(trailing), "signature: not canonical base64url");
+    EXPECT_TEXT(verdict(good + "="), "signature: not base64url");
+    EXPECT_TEXT(verdict(good + "\n"), "signature: not base64url");
+    EXPECT_TEXT(verdict(good + "AA"), "signature: cut off");
+}
+
+Test(token, refuses_more_than_8_kib) {
+    const auto largest = token_of(header, std::string(6083, 'x'));
+    cr_assert(largest.size() == max_token_bytes);
+    EXPECT_TEXT(jws_verdict(secret, largest), "accepted");
+    const auto larger = token_of(header, std::string(6084, 'x'));
+    cr_assert(larger.size() == max_token_bytes + 1);
+    EXPECT_TEXT(jws_verdict(secret, larger), "token: longer than 8 KiB");
+    EXPECT_TEXT(verdict(std::string(100'000, '.')), "token: longer than 8 KiB");
+    EXPECT_TEXT(verdict(token_of(header, claims({{"note", "\"" + std::string(9000, 'x') + "\""}}))),
+                "token: longer than 8 KiB");
+}
+
+Test(token, accepts_the_previous_secret_during_a_rotation) {
+    auto config = configured();
+    config.jwt_secret_previous = "the secret of the month before this";
+    const Tokens tokens{config, [] { return now; }};
+    EXPECT_TEXT(verdict(tokens, token_of(header, claims(), config.jwt_secret)), "accepted");
+    EXPECT_TEXT(verdict(tokens, token_of(header, claims(), config.jwt_secret_previous)),
+                "accepted");
+    EXPECT_TEXT(verdict(tokens, token_of(header, claims(), "neither of the two")),
+                "signature: made with another key");
+    EXPECT_TEXT(verdict(tokens, token_of(header, claims(), "")),
+                "signature: made with another key");
+    EXPECT_TEXT(jws_verdict(config.jwt_secret, tokens.issue({"ann", ""})), "accepted");
+
+    const auto rotated = tokens_at(now);
+    EXPECT_TEXT(verdict(rotated, token_of(header, claims(), config.jwt_secret_previous)),
+                "signature: made with another key");
+    EXPECT_TEXT(verdict(rotated, token_of(header, claims(), "")),
+                "signature: made with another key");
+}
+
+Test(token, checks_a_known_token_each_time) {
+    std::int64_t moment = now;
+    const Tokens tokens{configured(), [&moment] { return moment; }};
+    const auto token = token_of(header, claims({{"nbf", std::to_string(now)}}));
+    EXPECT_TEXT(verdict(tokens, token), "accepted");
+    EXPECT_TEXT(verdict(tokens, token), "accepted");
+    moment = now + 629;
+    EXPECT_TEXT(verdict(tokens, token), "accepted");
+    moment = now + 630;
+    EXPECT_TEXT(verdict(tokens, token), "exp: past");
+    moment = now - 31;
+    EXPECT_TEXT(verdict(tokens, token), "nbf: in the future");
+    moment = now;
+    const auto parts = parts_of(token);
+    EXPECT_TEXT(verdict(tokens, base64url(R"({"alg":"none"})") + "." + parts[1] + "." + parts[2]),
+                "signature: made with another key");
+    EXPECT_TEXT(verdict(tokens, token), "accepted");
+}
+
+// More tokens than are remembered, so that they take each other's places.
+Test(token, keeps_the_users_of_many_tokens_apart) {
+    const auto tokens = tokens_at(now);
+    for (int round = 0; round < 2; ++round)
+        for (int i = 0; i < 1500; ++i) {
+            const auto name = "user-" + std::to_string(i);
+            const auto token = token_of(header, claims({{"sub", "\"" + name + "\""}}));
+            cr_assert(tokens.verify(token).user_id == name);
+            cr_assert(tokens.verify(token).user_id == name);
+        }
+}
+
+Test(token, issues_what_it_verifies) {
+    const auto tokens = tokens_at(now);
+    const std::string user_id = "Jürgen \"\\/\u4e2d";
+    const auto user = tokens.verify(tokens.issue({user_id, "j@example.com"}));
+    EXPECT_TEXT(user.user_id, user_id);
+    EXPECT_TEXT(user.email, "j@example.com");
+    cr_expect(tokens.lifetime_seconds() == 3600);
+}
+
+Test(token, reads_the_clock_of_the_machine) {
+    const auto seconds = static_cast<std::int64_t>(std::time(nullptr));
+    EXPECT_TEXT(verdict(tokens_at(seconds), Tokens{configured()}.issue({"ann", ""})), "accepted");
+    const auto token = tokens_at(seconds).issue({"ann", ""});
+    EXPECT_TEXT(verdict(Tokens{configured()}, token), "accepted");
+    EXPECT_TEXT(verdict(Tokens{configured()}, tokens_at(seconds - 7200).issue({"ann", ""})),
+                "exp: past");
+}
+
+Test(token, issues_every_claim) {
+    const auto token = tokens_at(now).issue({"ann", "ann@example.com"});
+    const auto parts = parts_of(token);
+    EXPECT_TEXT(json::canonical(json::parse(decoded(parts[0]))), R"({"alg":"HS256","typ":"JWT"})");
+    auto payload = json::parse(decoded(parts[1]));
+    const auto jti = Uuid::parse(payload["jti"].GetString());
+    cr_assert(jti.has_value());
+    payload.EraseMember("jti");
+    EXPECT_TEXT(json::canonical(payload),
+                R"({"aud":"steelthread","email":"ann@example.com","exp":1800003600,)"
+                R"("iat":1800000000,"iss":"steelthread","sub":"ann"})");
+}
+
+Test(token, leaves_an_empty_email_out) {
+    const auto payload = json::parse(decoded(parts_of(tokens_at(now).issue({"ann", ""}))[1]));
+    cr_expect(!payload.HasMember("email"));
+    cr_expect(payload.HasMember("jti"));
+}
+
+Test(token, issues_no_two_tokens_alike) {
+    const auto tokens = tokens_at(now);
+    std::set<std::string> issued;
+    for (int i = 0; i < 100; ++i) issued.insert(tokens.issue({"ann", ""}));
+    cr_expect(issued.size() == 100);
+}
+
+Test(token, issued_tokens_expire) {
+    auto config = configured();
+    config.jwt_expire_minutes = 1;
+    const auto token = Tokens{config, [] { return now; }}.issue({"ann", ""});
+    EXPECT_TEXT(verdict(tokens_at(now - 30), token), "accepted");
+    EXPECT_TEXT(verdict(tokens_at(now - 31), token), "iat: in the future");
+    EXPECT_TEXT(verdict(tokens_at(now + 89), token), "accepted");
+    EXPECT_TEXT(verdict(tokens_at(now + 90), token), "exp: past");
+}
+
+Test(token, issues_nothing_that_it_would_refuse) {
+    const auto tokens = tokens_at(now);
+    const auto is_refused = [&](const std::string& user_id, const std::string& email) {
+        return throws<std::invalid_argument>([&] { tokens.issue({user_id, email}); });
+    };
+    cr_expect(!is_refused(std::string(255, 'x'), ""));
+    cr_expect(is_refused("", ""));
+    cr_expect(is_refused(std::string(256, 'x'), ""));
+    cr_expect(is_refused("a\nb", ""));
+    cr_expect(is_refused("a\0b"s, ""));
+    cr_expect(is_refused("ann", "a@b\0c"s));
+    cr_expect(is_refused("ann", std::string(256, 'x')));
+    // Text that is no UTF-8 has no form in JSON.
+    cr_expect(is_refused("\xff", ""));
+}

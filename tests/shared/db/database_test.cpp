@@ -1,0 +1,320 @@
+#include "shared/db/database.hpp"
+
+#include <chrono>
+
+#include "shared/db/sqlstate.hpp"
+#include "sql/collab_tasks.hpp"
+#include "sql/health.hpp"
+#include "sql/users.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/proxy.hpp"
+
+namespace {
+
+constexpr Query echo{"echo",
+                     "SELECT $1::boolean AS flag, $2::bigint AS number, $3::text AS text, $4::uuid AS id, "
+                     "$5::timestamptz AS moment",
+                     "SELECT $1 AS flag, $2 AS number, $3 AS text, $4 AS id, $5 AS moment", true};
+constexpr Query make_table{"make_table", "CREATE TABLE things (id bigint PRIMARY KEY, name text)",
+                           "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT)", false};
+constexpr Query add_thing{"add_thing", "INSERT INTO things (id, name) VALUES ($1, $2)",
+                          "INSERT INTO things (id, name) VALUES ($1, $2)", false};
+constexpr Query count_things{"count_things", "SELECT count(*) AS number FROM things",
+                             "SELECT count(*) AS number FROM things", true};
+constexpr Query nonsense{"nonsense", "SELECT nothing FROM nowhere", "SELECT nothing FROM nowhere",
+                         true};
+constexpr Query sleep_long{"sleep_long", "SELECT pg_sleep(60)::text AS text", "SELECT 1", true};
+
+template <class T>
+struct Echo {
+    std::optional<bool> flag;
+    std::optional<T> number;
+    std::optional<std::string> text;
+    std::optional<Uuid> id;
+    std::optional<Timestamp> moment;
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{field("flag", &Echo::flag), field("number", &Echo::number),
+                          field("text", &Echo::text), field("id", &Echo::id),
+                          field("moment", &Echo::moment)};
+    }
+};
+using Echoed = Echo<std::int64_t>;
+
+struct Number {
+    std::int64_t number = 0;
+    static consteval auto fields() { return std::tuple{json::field("number", &Number::number)}; }
+};
+
+db::Batch batch_of(const Query& query) {
+    db::Batch batch;
+    batch.add(query);
+    return batch;
+}
+
+}  // namespace
+
+#define ON_BOTH_DATABASES(name)                                       \
+    static void database_##name(OpenDatabase& open);                  \
+    Test(database, name##_on_sqlite) {                                \
+        OpenDatabase open{Engine::sqlite};                            \
+        database_##name(open);                                        \
+    }                                                                 \
+    Test(database, name##_on_postgres) {                              \
+        OpenDatabase open{Engine::postgres};                          \
+        database_##name(open);                                        \
+    }                                                                 \
+    static void database_##name(OpenDatabase& open)
+
+ON_BOTH_DATABASES(gives_back_every_type_as_it_was) {
+    const auto id = Uuid::random();
+    const Timestamp moment{-1};
+    const auto row = open.wait(open.db().one<Echoed>(echo, true, std::int64_t{INT64_MIN},
+                                                     std::string{"a\xf0\x9f\x98\x80"}, id, moment));
+    cr_assert(*row.flag);
+    cr_assert_eq(*row.number, INT64_MIN);
+    cr_assert_str_eq(row.text->c_str(), "a\xf0\x9f\x98\x80");
+    cr_assert(*row.id == id);
+    cr_assert(*row.moment == moment);
+}
+
+ON_BOTH_DATABASES(gives_back_null_of_every_type) {
+    for (int i = 0; i < 2; ++i) {
+        const auto row = open.wait(open.db().one<Echoed>(
+            echo, std::optional<bool>{}, std::optional<std::int64_t>{}, std::optional<std::string>{},
+            std::optional<Uuid>{}, std::optional<Timestamp>{}));
+        cr_assert(!row.flag && !row.number && !row.text && !row.id && !row.moment);
+    }
+}
+
+ON_BOTH_DATABASES(tells_an_empty_text_from_null) {
+    const auto row = open.wait(open.db().one<Echoed>(echo, false, std::int64_t{0}, std::string{},
+                                                     Uuid{}, Timestamp{}));
+    cr_assert(row.text.has_value());
+    cr_assert(row.text->empty());
+}
+
+ON_BOTH_DATABASES(commits_a_batch_as_one) {
+    open.wait(open.db().run(batch_of(make_table)));
+    db::Batch good;
+    good.add(add_thing, std::int64_t{1}, "one").add(add_thing, std::int64_t{2}, "two").add(count_things);
+    const auto results = open.wait(open.db().run(std::move(good)));
+    cr_assert_eq(results.size(), 3);
+    cr_assert_eq(db::first<Number>(*results[2])->number, 2);
+
+    db::Batch bad;
+    bad.add(add_thing, std::int64_t{3}, "three").add(add_thing, std::int64_t{1}, "again");
+    cr_assert_str_eq(open.sqlstate_of(open.db().run(std::move(bad))).c_str(), "23505");
+    cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 2);
+}
+
+ON_BOTH_DATABASES(keeps_an_error_inside_its_own_batch) {
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 20; ++i)
+        batches.push_back(open.db().run(batch_of(i % 2 == 0 ? sql::ping : nonsense)));
+    const auto failures = open.wait_for_all(std::move(batches));
+    for (std::size_t i = 0; i < failures.size(); ++i)
+        cr_assert_eq(failures[i].empty(), i % 2 == 0, "batch %zu: %s", i, failures[i].c_str());
+}
+
+ON_BOTH_DATABASES(refuses_rows_of_another_shape) {
+    bool is_refused = false;
+    try {
+        open.wait(open.db().one<Echoed>(sql::ping));
+    } catch (const std::logic_error&) {
+        is_refused = true;
+    }
+    cr_assert(is_refused);
+}
+
+ON_BOTH_DATABASES(prepares_every_query) {
+    for (const auto& queries : {std::span<const Query* const>{sql::collab_tasks_queries},
+                                std::span<const Query* const>{sql::users_queries},
+                                std::span<const Query* const>{sql::health_queries}})
+        for (const auto* query : queries) {
+            const auto failure = open.prepare(*query);
+            cr_assert(failure.empty(), "%s: %s", query->name, failure.c_str());
+        }
+}
+
+// The planner may prefer to read a small table whole; with that forbidden an index must serve.
+ON_BOTH_DATABASES(serves_the_board_from_an_index) {
+    const auto plan = open.plan(sql::list_collab_tasks_since);
+    cr_assert(plan.find("collab_tasks_in_creation_order") != plan.npos, "%s", plan.c_str());
+    cr_assert(plan.find("Sort") == plan.npos && plan.find("TEMP B-TREE") == plan.npos, "%s",
+              plan.c_str());
+}
+
+Test(postgres, asks_once_for_each_batch) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    OpenDatabase open{with_port(database.url(), proxy.port())};
+    open.wait(open.db().run(batch_of(sql::ping)));
+    // Also the first time, when statements are prepared on the way.
+    for (const auto* query : {&sql::ping, &sql::board_revision, &sql::board_revision}) {
+        const int before = proxy.round_trips();
+        db::Batch batch;
+        batch.add(*query).add(sql::ping);
+        open.wait(open.db().run(std::move(batch)));
+        cr_assert_eq(proxy.round_trips() - before, 1, "%s took %d", query->name,
+                     proxy.round_trips() - before);
+    }
+    cr_assert_eq(proxy.connections(), 1);
+}
+
+Test(postgres, sends_many_batches_over_few_connections) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    OpenDatabase open{with_port(database.url(), proxy.port())};
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 200; ++i) batches.push_back(open.db().run(batch_of(sql::ping)));
+    for (const auto& failure : open.wait_for_all(std::move(batches))) cr_assert(failure.empty());
+    cr_assert_leq(proxy.connections(), 4);
+}
+
+Test(postgres, repeats_a_read_whose_connection_died_and_never_a_write) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    OpenDatabase open{with_port(database.url(), proxy.port())};
+    open.wait(open.db().run(batch_of(make_table)));
+    const auto kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
+                      "'%pg_sleep%' AND pid <> pg_backend_pid() AND datname = current_database()";
+    constexpr Query slow_write{"slow_write",
+                               "INSERT INTO things (id, name) SELECT 1, pg_sleep(60)::text",
+                               "SELECT 1", false};
+    const auto state = open.sqlstate_while(open.db().run(batch_of(slow_write)), [&] {
+        return database.execute(kill) == "t";
+    });
+    cr_assert(is_connection_failure(state), "%s", state.c_str());
+    cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 0);
+
+    // The read is killed once; the repetition is quick, as the second row is there then.
+    constexpr Query slow_read{"slow_read",
+                              "SELECT CASE WHEN count(*) = 0 THEN pg_sleep(60)::text ELSE 'done' END "
+                              "AS text FROM things",
+                              "SELECT 1", true};
+    const auto read_state = open.sqlstate_while(open.db().run(batch_of(slow_read)), [&] {
+        if (database.execute("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' "
+                             "AND pid <> pg_backend_pid() AND datname = current_database()") == "0")
+            return false;
+        database.execute("INSERT INTO things (id) VALUES (1)");
+        return database.execute(kill) == "t";
+    });
+    cr_assert_str_eq(read_state.c_str(), "");
+}
+
+Test(postgres, gives_up_at_the_deadline_when_the_server_is_silent) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    auto config = test_config(with_port(database.url(), proxy.port()));
+    config.db_deadline_ms = 300;
+    config.db_connect_timeout_ms = 200;
+    OpenDatabase open{config};
+    open.wait(open.db().run(batch_of(sql::ping)));
+    proxy.stall();
+    const auto started = std::chrono::steady_clock::now();
+    const auto state = open.sqlstate_of(open.db().run(batch_of(sql::ping)));
+    cr_assert_eq(error_for_sqlstate(state), Error::service_unavailable, "%s", state.c_str());
+    const auto took = std::chrono::steady_clock::now() - started;
+    cr_assert_geq(took / std::chrono::milliseconds{1}, 300);
+    // Then it must connect anew, which is silent as well.
+    const auto second = open.sqlstate_of(open.db().run(batch_of(sql::ping)));
+    cr_assert_eq(error_for_sqlstate(second), Error::service_unavailable, "%s", second.c_str());
+}
+
+Test(postgres, drops_a_statement_that_takes_too_long_and_goes_on) {
+    TestDatabase database{Engine::postgres};
+    auto config = test_config(database.url());
+    config.db_deadline_ms = 200;
+    OpenDatabase open{config};
+    cr_assert_str_eq(open.sqlstate_of(open.db().run(batch_of(sleep_long))).c_str(), "57014");
+    open.wait(open.db().run(batch_of(sql::ping)));
+}
+
+Test(postgres, says_unavailable_when_nobody_listens) {
+    OpenDatabase open{std::string{"postgresql://nobody@127.0.0.1:1/nothing"}};
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 10; ++i) batches.push_back(open.db().run(batch_of(sql::ping)));
+    for (const auto& failure : open.wait_for_all(std::move(batches)))
+        cr_assert_str_eq(failure.c_str(), "08001");
+}
+
+Test(postgres, comes_back_after_all_its_connections_were_cut) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    OpenDatabase open{with_port(database.url(), proxy.port())};
+    for (int round = 0; round < 3; ++round) {
+        open.wait(open.db().run(batch_of(sql::ping)));
+        proxy.cut();
+    }
+    open.wait(open.db().run(batch_of(sql::ping)));
+    cr_assert_gt(proxy.connections(), 1);
+}
+
+Test(postgres, forgets_prepared_statements_that_the_server_lost) {
+    TestDatabase database{Engine::postgres};
+    OpenDatabase open{database.url()};
+    open.wait(open.db().run(batch_of(make_table)));
+    constexpr Query all_things{"all_things", "SELECT * FROM things", "SELECT 1", true};
+    open.wait(open.db().run(batch_of(all_things)));
+    // "cached plan must not change result type"
+    database.execute("ALTER TABLE things ADD COLUMN more text");
+    open.wait(open.db().run(batch_of(all_things)));
+    constexpr Query forget{"forget", "DEALLOCATE ALL", "SELECT 1", false};
+    open.wait(open.db().run(batch_of(forget)));
+    open.wait(open.db().run(batch_of(all_things)));
+}
+
+Test(postgres, repeats_what_lost_a_deadlock) {
+    TestDatabase database{Engine::postgres};
+    OpenDatabase open{database.url()};
+    open.wait(open.db().run(batch_of(make_table)));
+    // A serialization failure on the first call and success on the second.
+    database.execute(
+        "CREATE SEQUENCE calls; CREATE FUNCTION fail_once() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN "
+        "IF nextval('calls') = 1 THEN RAISE EXCEPTION 'once' USING ERRCODE = '40001'; END IF; "
+        "RETURN currval('calls'); END $$");
+    constexpr Query call{"call", "SELECT fail_once() AS number", "SELECT 1", false};
+    cr_assert_eq(open.wait(open.db().one<Number>(call)).number, 2);
+}
+
+Test(sqlite, says_unavailable_while_another_process_writes) {
+    TestDatabase database{Engine::sqlite};
+    auto config = test_config(database.url());
+    config.db_deadline_ms = 50;
+    OpenDatabase open{config};
+    open.wait(open.db().run(batch_of(make_table)));
+    constexpr Query begin{"begin", "SELECT 1", "BEGIN IMMEDIATE", true};
+    OpenDatabase other{config};
+    other.wait(other.db().run(batch_of(begin)));
+    db::Batch batch;
+    batch.add(add_thing, std::int64_t{1}, "one");
+    cr_assert_str_eq(open.sqlstate_of(open.db().run(std::move(batch))).c_str(), "55P03");
+    cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 0);
+}
+
+Test(sqlite, says_so_when_the_disk_is_full_and_keeps_what_it_acknowledged) {
+    TestDatabase database{Engine::sqlite};
+    OpenDatabase open{database.url()};
+    open.wait(open.db().run(batch_of(make_table)));
+    constexpr Query limit{"limit", "SELECT 1", "PRAGMA max_page_count = 60", true};
+    open.wait(open.db().run(batch_of(limit)));
+    std::int64_t acknowledged = 0;
+    std::string state;
+    while (state.empty() && acknowledged < 1000) {
+        db::Batch batch;
+        batch.add(add_thing, acknowledged + 1, std::string(2000, 'x'));
+        state = open.sqlstate_of(open.db().run(std::move(batch)));
+        if (state.empty()) ++acknowledged;
+    }
+    cr_assert_str_eq(state.c_str(), "53100");
+    cr_assert_eq(error_for_sqlstate(state), Error::service_unavailable);
+    cr_assert_gt(acknowledged, 0);
+    cr_assert_str_eq(database.execute("SELECT count(*) FROM things").c_str(),
+                     std::to_string(acknowledged).c_str());
+}
+
+Test(sqlite, says_unavailable_when_the_file_cannot_be_opened) {
+    OpenDatabase open{std::string{"sqlite:////nonexistent/folder/x.db"}};
+    cr_assert_str_eq(open.sqlstate_of(open.db().run(batch_of(sql::ping))).c_str(), "08001");
+}

@@ -1,0 +1,150 @@
+#include "shared/http/conditional.hpp"
+
+#include "tests/shared/expect.hpp"
+
+using namespace std::string_view_literals;
+
+namespace {
+
+// "* strong,… / weak,…", or "malformed".
+std::string parsed(std::string_view field_value) {
+    const auto tags = EntityTags::parse(field_value);
+    if (!tags) return "malformed";
+    std::string text = tags->is_any ? "*" : "";
+    for (const auto& tag : tags->strong) text += tag;
+    text += "/";
+    for (const auto& tag : tags->weak) text += tag;
+    return text;
+}
+
+}  // namespace
+
+Test(conditional, etag_is_the_quoted_sha256_of_the_bytes) {
+    EXPECT_TEXT(entity_tag(""),
+                "\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"");
+    EXPECT_TEXT(entity_tag("abc"),
+                "\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"");
+    cr_expect(entity_tag("{}") != entity_tag("{}\0"sv));
+}
+
+Test(conditional, parses_lists_of_entity_tags) {
+    static constexpr std::string_view cases[][2] = {
+        {"*", "*/"},
+        {" * \t", "*/"},
+        {R"("a")", R"("a"/)"},
+        {R"(W/"a")", R"(/"a")"},
+        {R"("")", R"(""/)"},
+        {R"(W/"")", R"(/"")"},
+        {R"("a","b")", R"("a""b"/)"},
+        {"\"a\" \t,\t W/\"b\" , \"c\"", R"("a""c"/"b")"},
+        {R"("a,b", "c")", R"("a,b""c"/)"},
+        {R"("W/x")", R"("W/x"/)"},
+        {R"("*")", R"("*"/)"},
+        {R"("a\")", R"("a\"/)"},  // an entity-tag knows no escapes
+        {"\"\x21\x23\x7e\x80\xff\"", "\"\x21\x23\x7e\x80\xff\"/"},
+        {R"(,"a")", R"("a"/)"},
+        {R"("a",)", R"("a"/)"},
+        {R"( , ,"a", ,, "b" , )", R"("a""b"/)"},
+    };
+    for (const auto& [field_value, expected] : cases) EXPECT_TEXT(parsed(field_value), expected);
+}
+
+Test(conditional, refuses_malformed_lists) {
+    static constexpr std::string_view field_values[] = {
+        "",
+        " ",
+        ",",
+        ", ,",
+        "a",
+        "\"",
+        "\"a",
+        "a\"",
+        "\"a\"b",
+        "\"a\"\"b\"",
+        "\"a\" \"b\"",
+        "\"a\";\"b\"",
+        "'a'",
+        "w/\"a\"",
+        "W\"a\"",
+        "W/",
+        "W/a",
+        "W/ \"a\"",
+        "W/W/\"a\"",
+        "W//\"a\"",
+        "*,\"a\"",
+        "\"a\",*",
+        "**",
+        "*x",
+        "* *",
+        "\"a b\"",
+        "\"a\tb\"",
+        "\"a\x7f\"",
+        "\"a\x01\"",
+        "\"a\0\""sv,
+        "\0\"a\""sv,
+        "\"a\"\0"sv,
+        "\"a\",b",
+        "\"a\",\"b",
+        "\"a\"\"",
+        "\"a\"\n",
+        "\"a\"\r\n",
+        "\xe2\x80\x9c"
+        "a\xe2\x80\x9d",
+        "ba7816bf",
+    };
+    for (const auto field_value : field_values)
+        cr_expect(parsed(field_value) == "malformed", "%s: %s", shown(field_value).c_str(),
+                  shown(parsed(field_value)).c_str());
+}
+
+// RFC 9110, section 13.1.2.
+Test(conditional, answers_304_by_weak_comparison) {
+    const auto etag = entity_tag("{}");
+    for (const auto& field_value : {etag, "W/" + etag, "\"x\", " + etag, "W/\"x\",W/" + etag,
+                                    std::string{"*"}, etag + ",\"x\"", " " + etag + " "})
+        cr_expect(is_not_modified(field_value, etag), "%s", field_value.c_str());
+    for (const auto& field_value :
+         {std::string{}, std::string{"\"x\""}, std::string{"\"\""}, std::string{"W/\"x\""},
+          entity_tag("[]"), etag.substr(1), etag.substr(1, 64), "\"a" + etag.substr(1), etag + "x",
+          // A malformed list is ignored, even when the tag is in it.
+          etag + " \"x\"", "x, " + etag, "*, " + etag, "w/" + etag})
+        cr_expect_not(is_not_modified(field_value, etag), "%s", field_value.c_str());
+}
+
+// RFC 9110, section 13.1.1.
+Test(conditional, expects_strong_tags_only) {
+    cr_expect_not(expected_tags("*").has_value());
+    cr_expect_not(expected_tags(" * ").has_value());
+    static constexpr std::string_view cases[][2] = {
+        {"", ""},
+        {R"("a")", R"("a")"},
+        {R"("a", "b")", R"("a""b")"},
+        {R"(W/"a")", ""},
+        {R"(W/"a", "b", W/"c")", R"("b")"},
+        {R"("a" "b")", ""},
+        {"a", ""},
+        {R"(*, "a")", ""},
+        {R"("a", *)", ""},
+    };
+    for (const auto& [field_value, expected] : cases)
+        EXPECT_TEXT(expected_tags(field_value).value_or("any"), expected);
+}
+
+// The statement looks the row's tag up in this text: what is between two tags must not look like
+// one.
+Test(conditional, expected_tags_run_together_make_no_other_tag) {
+    const auto one = entity_tag("1"), other = entity_tag("2");
+    const auto list = expected_tags(one + "," + other).value_or("any");
+    cr_expect(list.find(one) != list.npos && list.find(other) != list.npos);
+    cr_expect(list.find(entity_tag("3")) == list.npos);
+    EXPECT_TEXT(list, one + other);
+}
+
+Test(conditional, says_why_a_write_changed_nothing) {
+    EXPECT_TEXT(refusal([] { refuse_write("", false); }), "not_found");
+    EXPECT_TEXT(refusal([] { refuse_write("\"a\"", false); }), "not_found");
+    EXPECT_TEXT(refusal([] { refuse_write("*", false); }), "not_found");
+    EXPECT_TEXT(refusal([] { refuse_write("", true); }), "precondition_required");
+    EXPECT_TEXT(refusal([] { refuse_write("\"a\"", true); }), "precondition_failed");
+    EXPECT_TEXT(refusal([] { refuse_write("malformed", true); }), "precondition_failed");
+}

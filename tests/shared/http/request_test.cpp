@@ -1,0 +1,81 @@
+#include "shared/http/request.hpp"
+
+#include <stdexcept>
+
+#include "tests/shared/expect.hpp"
+
+namespace {
+
+struct Note {
+    std::string text;
+
+    static consteval auto fields() {
+        return std::tuple{json::field("text", &Note::text).length(1, 5)};
+    }
+};
+
+Request request_with(const RawRequest& raw, PathParameters parameters = {}) {
+    return {raw, Method::patch, std::move(parameters), {}};
+}
+
+}  // namespace
+
+Test(request, shows_what_came_in) {
+    RawRequest raw;
+    raw.target = "/collab/tasks/1?x=%2F";
+    raw.if_match = "\"a\"";
+    raw.if_none_match = "\"b\"";
+    const Request request{raw, Method::patch, {}, {.user_id = "ann", .email = "ann@example.org"}};
+    cr_expect(request.method() == Method::patch);
+    EXPECT_TEXT(request.path(), "/collab/tasks/1");
+    EXPECT_TEXT(request.if_match(), "\"a\"");
+    EXPECT_TEXT(request.if_none_match(), "\"b\"");
+    EXPECT_TEXT(request.identity().user_id, "ann");
+    EXPECT_TEXT(request.identity().email, "ann@example.org");
+}
+
+Test(request, knows_method_names_by_case) {
+    for (const auto method :
+         {Method::get, Method::post, Method::put, Method::patch, Method::delete_})
+        cr_expect(parse_method(name_of(method)) == method, "%s", name_of(method).data());
+    EXPECT_TEXT(name_of(Method::delete_), "DELETE");
+    for (const std::string_view name : {"", "get", "Get", "GET ", " GET", "GETS", "HEAD", "OPTIONS",
+                                        "TRACE", "CONNECT", "delete_", "DELETE_"})
+        cr_expect_not(parse_method(name).has_value(), "%s", name.data());
+}
+
+Test(request, gives_path_parameters_by_name) {
+    const RawRequest raw;
+    const auto request = request_with(raw, {{"user_id", "ann"}, {"id", "7"}, {"empty", ""}});
+    EXPECT_TEXT(request.parameter("user_id"), "ann");
+    EXPECT_TEXT(request.parameter("id"), "7");
+    EXPECT_TEXT(request.parameter("empty"), "");
+    for (const std::string_view name : {"", "ID", "user", "id "})
+        cr_expect(throws<std::logic_error>([&] { request.parameter(name); }), "%s", name.data());
+}
+
+Test(request, gives_uuids_or_says_which_is_none) {
+    const RawRequest raw;
+    const auto request = request_with(
+        raw, {{"id", "00112233-4455-6677-8899-AABBCCDDEEFF"}, {"bad", "42"}, {"empty", ""}});
+    EXPECT_TEXT(request.uuid("id").text(), "00112233-4455-6677-8899-aabbccddeeff");
+    EXPECT_TEXT(refusal([&] { request.uuid("bad"); }),
+                "path/bad: Input should be a valid UUID (uuid_parsing)");
+    EXPECT_TEXT(refusal([&] { request.uuid("empty"); }),
+                "path/empty: Input should be a valid UUID (uuid_parsing)");
+    cr_expect(throws<std::logic_error>([&] { request.uuid("absent"); }));
+}
+
+Test(request, reads_its_body) {
+    const auto read = [](std::string_view body) {
+        RawRequest raw;
+        raw.body = body;
+        return request_with(raw).body<Note>().text;
+    };
+    EXPECT_TEXT(read(R"({"text":"abc"})"), "abc");
+    EXPECT_TEXT(refusal([&] { read(R"({"text":"","more":1})"); }),
+                "body/more: Extra inputs are not permitted (extra_forbidden)\n"
+                "body/text: String should have at least 1 character (string_too_short)");
+    EXPECT_TEXT(refusal([&] { read({}); }),
+                "body/[0]: JSON decode error: The document is empty. (json_invalid)");
+}

@@ -1,0 +1,162 @@
+#include "shared/http/target.hpp"
+
+#include "tests/shared/expect.hpp"
+
+using namespace std::string_view_literals;
+
+namespace {
+
+// "name=value&…", or "no match".
+std::string matched(std::string_view path_template, std::string_view target) {
+    const auto parameters = match_path(path_template, target);
+    if (!parameters) return "no match";
+    std::string text;
+    for (const auto& [name, value] : *parameters)
+        text.append(text.empty() ? "" : "&").append(name).append("=").append(value);
+    return text;
+}
+
+}  // namespace
+
+Test(target, path_ends_at_the_first_question_mark) {
+    EXPECT_TEXT(path_of("/a/b"), "/a/b");
+    EXPECT_TEXT(path_of("/a?b=/c"), "/a");
+    EXPECT_TEXT(path_of("/a?"), "/a");
+    EXPECT_TEXT(path_of("/a??b?c"), "/a");
+    EXPECT_TEXT(path_of("?a"), "");
+    EXPECT_TEXT(path_of(""), "");
+    EXPECT_TEXT(path_of("/a%3fb"), "/a%3fb");
+}
+
+Test(target, matches_templates) {
+    static constexpr std::string_view cases[][3] = {
+        {"/", "/", ""},
+        {"/", "/?x=1", ""},
+        {"/healthz", "/healthz", ""},
+        {"/healthz", "/healthz?a/b", ""},
+        {"/collab/tasks", "/collab/t%61sks", ""},
+        {"/collab/tasks/{id}", "/collab/tasks/42", "id=42"},
+        {"/collab/tasks/{id}", "/collab/tasks/42?id=43&x=/", "id=42"},
+        {"/api/v1/{user_id}/tasks/{id}/complete", "/api/v1/u%201/tasks/7/complete",
+         "user_id=u 1&id=7"},
+        {"/{a}", "/x", "a=x"},
+        {"/{a}/{b}", "/x/y", "a=x&b=y"},
+    };
+    for (const auto& [path_template, target, expected] : cases)
+        EXPECT_TEXT(matched(path_template, target), expected);
+}
+
+Test(target, matches_whole_paths_only) {
+    static constexpr std::string_view cases[][2] = {
+        {"/healthz", ""},
+        {"/healthz", "/"},
+        {"/healthz", "healthz"},
+        {"/healthz", "/health"},
+        {"/healthz", "/healthzz"},
+        {"/healthz", "/Healthz"},
+        {"/healthz", "/healthz/"},
+        {"/healthz", "//healthz"},
+        {"/healthz", "/healthz//"},
+        {"/healthz", "/healthz/x"},
+        {"/healthz", "/healthz;x=1"},
+        {"/healthz", "/healthz%20"},
+        {"/healthz", "/healthz%3f"},
+        {"/healthz", "http://host/healthz"},
+        {"/healthz", "*"},
+        {"/healthz", "?/healthz"},
+        {"/", ""},
+        {"/", "//"},
+        {"/", "/x"},
+        {"/collab/tasks/{id}", "/collab/tasks"},
+        {"/collab/tasks/{id}", "/collab/tasks/"},
+        {"/collab/tasks/{id}", "/collab/tasks//"},
+        {"/collab/tasks/{id}", "/collab/tasks//42"},
+        {"/collab/tasks/{id}", "/collab//tasks/42"},
+        {"/collab/tasks/{id}", "/collab/tasks/42/"},
+        {"/collab/tasks/{id}", "/collab/tasks/42/x"},
+        {"/collab/tasks/{id}", "/collab/task/42"},
+        {"/collab/tasks/{id}", "/collab/tasks/?42"},
+        {"/{a}/{b}", "/x"},
+        {"/{a}/{b}", "//y"},
+        {"/{a}/{b}", "/x/"},
+        // Only as a parameter does a name in braces stand for anything.
+        {"/healthz", "/{a}"},
+    };
+    for (const auto& [path_template, target] : cases)
+        cr_expect(matched(path_template, target) == "no match", "%s matches %s",
+                  path_template.data(), shown(target).c_str());
+}
+
+Test(target, decodes_each_segment_once) {
+    static constexpr std::string_view cases[][2] = {
+        {"%41", "A"},
+        {"%e2%82%ac", "\u20ac"},
+        {"%E2%82%aC", "\u20ac"},
+        {"%F0%9F%98%80", "\U0001f600"},
+        {"\u20ac", "\u20ac"},
+        {"a+b", "a+b"},
+        {"a%2Bb", "a+b"},
+        {"%25", "%"},
+        {"%2541", "%41"},
+        {"%252F", "%2F"},
+        {"%252e%252e", "%2e%2e"},
+        {"%2500", "%00"},
+        {"%3f", "?"},
+        {"%23", "#"},
+        {"%7bid%7d", "{id}"},
+        {"...", "..."},
+        {".a", ".a"},
+        {"..a", "..a"},
+        {"%20", " "},
+        {"a%5cb", "a\\b"},
+    };
+    for (const auto& [segment, value] : cases)
+        EXPECT_TEXT(matched("/x/{id}", "/x/" + std::string{segment}), "id=" + std::string{value});
+}
+
+Test(target, refuses_what_two_programs_could_read_differently) {
+    static constexpr std::string_view segments[] = {
+        "a%2Fb",     "a%2fb",        "%2F",    "%2f..",  // encoded slashes
+        ".",         "..",           "%2e",    "%2E",          "%2e%2e",
+        "%2E%2e",    ".%2e",         "%2e.",  // dot segments
+        "%00",       "a%00",         "%00a",   "%0a",          "%0D%0A",
+        "%09",       "%1f",          "%7f",  // control bytes
+        "a\tb",      "a\x7f",        "\x01",   "a\0b"sv,       "%",
+        "a%",        "%4",           "a%4",    "%%41",         "%4g",
+        "%g4",       "%-1",          "%+1",    "% 1",          "%u0041",
+        "%zz",       "%\xff",        "%0x41",  // malformed escapes
+        "%80",       "%ff",          "%c0%af", "%c0%ae%c0%ae", "%c1%9c",
+        "%e0%80%af", "%f0%80%80%af", "%c0%80", "%ed%a0%80",    "%f4%90%80%80",
+        "%e2%82",    "%c3",          "\xff",   "\xc0\xaf",     "%e2\xa0",
+    };
+    for (const auto segment : segments) {
+        const auto text = std::string{segment};
+        EXPECT_TEXT(matched("/x/{id}", "/x/" + text), "no match");
+        EXPECT_TEXT(matched("/{id}/x", "/" + text + "/x"), "no match");
+    }
+    for (const std::string_view target :
+         {"/x/../x/1", "/./x/1", "/x/./1", "/x/1/..", "/%2e/x/1", "/x%2F1", "/x/1/%2e%2e"})
+        EXPECT_TEXT(matched("/x/{id}", target), "no match");
+}
+
+// The path is a view into a longer buffer: what follows it is no part of an escape.
+Test(target, never_reads_past_the_end) {
+    constexpr std::string_view buffer = "/x/%41";
+    EXPECT_TEXT(matched("/x/{id}", buffer), "id=A");
+    EXPECT_TEXT(matched("/x/{id}", buffer.substr(0, 5)), "no match");
+    EXPECT_TEXT(matched("/x/{id}", buffer.substr(0, 4)), "no match");
+}
+
+// A query belongs to the handler: nothing in it changes which path was asked for.
+Test(target, leaves_the_query_alone) {
+    for (const std::string_view query : {"?%00", "?%zz", "?/../..", "?\xff", "?a=%2F", "??", "?#"})
+        EXPECT_TEXT(matched("/x/{id}", "/x/1" + std::string{query}), "id=1");
+}
+
+Test(target, names_view_into_the_template) {
+    const std::string path_template = "/{first}/{second}";
+    const auto parameters = match_path(path_template, "/1/2");
+    cr_assert(parameters && parameters->size() == 2);
+    cr_expect_eq((*parameters)[0].first.data(), path_template.data() + 2);
+    EXPECT_TEXT((*parameters)[1].first, "second");
+}

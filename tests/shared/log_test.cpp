@@ -1,0 +1,174 @@
+#include "shared/log.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <vector>
+
+#include "shared/json/reader.hpp"
+#include "shared/text.hpp"
+#include "shared/timestamp.hpp"
+#include "tests/shared/expect.hpp"
+
+using namespace std::string_view_literals;
+
+namespace {
+
+// What `call` writes to stderr.
+template <std::invocable Call>
+std::string written_by(Call call) {
+    char path[] = "/tmp/log_test.XXXXXX";
+    const int file = mkstemp(path);
+    cr_assert_geq(file, 0);
+    unlink(path);
+    const int standard_error = dup(STDERR_FILENO);
+    dup2(file, STDERR_FILENO);
+    call();
+    dup2(standard_error, STDERR_FILENO);
+    close(standard_error);
+    std::string text(static_cast<std::size_t>(lseek(file, 0, SEEK_END)), '\0');
+    cr_assert_eq(pread(file, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    close(file);
+    return text;
+}
+
+// The members of the only line, "name=value" in their order, without the time.
+template <std::invocable Call>
+std::string logged(Call call) {
+    const auto text = written_by(call);
+    if (text.empty()) return "nothing";
+    cr_expect_eq(text.find('\n'), text.size() - 1, "not one line: %s", shown(text).c_str());
+    cr_expect_not(has_control_bytes({text.data(), text.size() - 1}), "%s", shown(text).c_str());
+    std::string members;
+    const auto line = json::parse(text);
+    for (const auto& member : line.GetObject()) {
+        const auto name = json::text_of(member.name);
+        if (name == "time") continue;
+        members.append(members.empty() ? "" : " ").append(name).append("=");
+        members.append(json::canonical(member.value));
+    }
+    return members;
+}
+
+}  // namespace
+
+Test(log, writes_one_json_object_a_line) {
+    const auto text = written_by([] {
+        logging::info("one");
+        logging::error("two", {{"status", 500}, {"path", "/a"}});
+    });
+    const auto middle = text.find('\n');
+    cr_assert_neq(middle, text.npos);
+    cr_expect_eq(text.find('\n', middle + 1), text.size() - 1);
+    EXPECT_TEXT(json::parse(text.substr(0, middle))["message"].GetString(), "one");
+    EXPECT_TEXT(json::parse(text.substr(middle + 1))["message"].GetString(), "two");
+}
+
+Test(log, carries_time_level_endpoint_and_fields) {
+    EXPECT_TEXT(logged([] { logging::info("hello"); }), R"(level="info" message="hello")");
+    logging::set_endpoint("collab_tasks");
+    EXPECT_TEXT(logged([] {
+                    logging::warning(
+                        "slow", {{"milliseconds", 12}, {"request_id", "r-1"}, {"n", INT64_MIN}});
+                }),
+                R"(level="warning" endpoint="collab_tasks" message="slow" milliseconds=12 )"
+                R"(request_id="r-1" n=-9223372036854776000)");
+
+    const auto before = Timestamp::now().text();
+    const auto text = written_by([] { logging::info("now"); });
+    const auto after = Timestamp::now().text();
+    const auto line = json::parse(text);
+    const std::string time = line["time"].GetString();
+    cr_expect(before <= time && time <= after, "%s", time.c_str());
+    cr_expect(text.starts_with("{\"time\":"), "%s", text.c_str());
+}
+
+Test(log, keeps_whole_numbers_whole) {
+    const auto text = written_by([] { logging::info("n", {{"id", 9'007'199'254'740'993}}); });
+    cr_expect(text.find("\"id\":9007199254740993}") != text.npos, "%s", text.c_str());
+}
+
+Test(log, drops_what_is_below_its_level) {
+    static constexpr const char* names[] = {"debug", "info", "warning", "error"};
+    const auto count = [] {
+        const auto text = written_by([] {
+            logging::debug("x");
+            logging::info("x");
+            logging::warning("x");
+            logging::error("x");
+        });
+        return std::count(text.begin(), text.end(), '\n');
+    };
+    cr_expect_eq(count(), 3);  // info is the default
+    for (int level = 0; level < 4; ++level) {
+        logging::set_level(names[level]);
+        cr_expect_eq(count(), 4 - level, "%s", names[level]);
+    }
+    logging::set_level("warning");
+    for (const std::string_view unknown : {"", "WARNING", "loud", "4"}) {
+        logging::set_level(unknown);
+        cr_expect_eq(count(), 2, "%s", unknown.data());
+    }
+}
+
+Test(log, names_its_levels) {
+    logging::set_level("debug");
+    EXPECT_TEXT(logged([] { logging::debug("m"); }), R"(level="debug" message="m")");
+    EXPECT_TEXT(logged([] { logging::info("m"); }), R"(level="info" message="m")");
+    EXPECT_TEXT(logged([] { logging::warning("m"); }), R"(level="warning" message="m")");
+    EXPECT_TEXT(logged([] { logging::error("m"); }), R"(level="error" message="m")");
+}
+
+// Nothing that a stranger sends may end a line or start another.
+Test(log, cannot_be_injected_into) {
+    const std::string forged =
+        "x\n{\"time\":\"2026\",\"level\":\"error\",\"message\":\"forged\"}\r\n";
+    const auto text = written_by([&] { logging::info(forged, {{"path", forged}}); });
+    cr_expect_eq(std::count(text.begin(), text.end(), '\n'), 1, "%s", text.c_str());
+    const auto line = json::parse(text);
+    EXPECT_TEXT(json::text_of(line["message"]), forged);
+    EXPECT_TEXT(json::text_of(line["path"]), forged);
+    EXPECT_TEXT(logged([] { logging::info("\",\"level\":\"error"); }),
+                R"(level="info" message="\",\"level\":\"error")");
+}
+
+Test(log, escapes_control_characters) {
+    for (int byte = 1; byte < 0x20; ++byte) {
+        const std::string message{'a', static_cast<char>(byte), 'b'};
+        const auto text = written_by([&] { logging::info(message, {{"value", message}}); });
+        cr_expect_eq(text.find('\n'), text.size() - 1, "byte %d", byte);
+        EXPECT_TEXT(json::text_of(json::parse(text)["message"]), message);
+        EXPECT_TEXT(json::text_of(json::parse(text)["value"]), message);
+    }
+    const auto text = written_by([] { logging::info("a\0b"sv, {{"value", "\0"sv}}); });
+    cr_expect(text.ends_with("\"message\":\"a\\u0000b\",\"value\":\"\\u0000\"}\n"), "%s",
+              shown(text).c_str());
+}
+
+Test(log, replaces_bytes_that_are_not_utf8) {
+    EXPECT_TEXT(logged([] {
+                    logging::info("caf\xe9", {{"path", "/\xff\xc3("}});
+                }),
+                R"(level="info" message="caf?" path="/??(")");
+    EXPECT_TEXT(logged([] {
+                    logging::info("ok \xe2\x82\xac", {{"bad", "\xed\xa0\x80"}});
+                }),
+                "level=\"info\" message=\"ok \u20ac\" bad=\"???\"");
+    EXPECT_TEXT(logged([] { logging::info("\xe9\n\x01"); }), R"(level="info" message="?\n\u0001")");
+}
+
+Test(log, survives_a_stderr_that_is_closed) {
+    const int standard_error = dup(STDERR_FILENO);
+    close(STDERR_FILENO);
+    logging::error("into the void");
+    dup2(standard_error, STDERR_FILENO);
+    close(standard_error);
+    EXPECT_TEXT(logged([] { logging::info("m"); }), R"(level="info" message="m")");
+}
+
+Test(log, writes_long_lines_whole) {
+    const std::string message(100'000, 'x');
+    EXPECT_TEXT(logged([&] { logging::info(message); }),
+                "level=\"info\" message=\"" + message + "\"");
+}

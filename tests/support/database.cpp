@@ -1,0 +1,216 @@
+#include "tests/support/database.hpp"
+
+#include <libpq-fe.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+
+namespace {
+
+std::string variable(const char* name) {
+    const char* value = std::getenv(name);
+    cr_assert_not_null(value, "%s is not set: run the tests through tests/run", name);
+    return value;
+}
+
+std::string execute_postgres(const std::string& url, const std::string& sql) {
+    PGconn* connection = PQconnectdb(url.c_str());
+    PGresult* result = PQexec(connection, sql.c_str());
+    const auto status = PQresultStatus(result);
+    const std::string error = PQresultErrorMessage(result);
+    const std::string cell =
+        PQntuples(result) > 0 && PQnfields(result) > 0 ? PQgetvalue(result, 0, 0) : "";
+    PQclear(result);
+    PQfinish(connection);
+    cr_assert(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql.c_str(),
+              error.c_str());
+    return cell;
+}
+
+std::string execute_sqlite(const std::string& path, const std::string& sql) {
+    sqlite3* connection = nullptr;
+    sqlite3_open(path.c_str(), &connection);
+    sqlite3_busy_timeout(connection, 5000);
+    std::pair<std::string, bool> cell{"", false};
+    char* error = nullptr;
+    const int code = sqlite3_exec(
+        connection, sql.c_str(),
+        [](void* kept, int count, char** values, char**) {
+            auto& [text, is_set] = *static_cast<std::pair<std::string, bool>*>(kept);
+            if (!is_set && count > 0 && values[0]) text = values[0];
+            is_set = true;
+            return 0;
+        },
+        &cell, &error);
+    const std::string reason = error ? error : "";
+    sqlite3_free(error);
+    sqlite3_close(connection);
+    cr_assert(code == SQLITE_OK, "%s: %s", sql.c_str(), reason.c_str());
+    return cell.first;
+}
+
+std::string with_database(const std::string& url, const std::string& name) {
+    return url.substr(0, url.rfind('/') + 1) + name;
+}
+
+constexpr std::string_view sqlite_scheme = "sqlite:///";
+
+}  // namespace
+
+TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
+    static std::atomic<int> count = 0;
+    name_ = "test_" + std::to_string(getpid()) + "_" + std::to_string(++count);
+    if (engine == Engine::sqlite) {
+        const auto path = variable("TEST_DIR") + "/" + name_ + ".db";
+        std::filesystem::copy_file(variable("TEST_DIR") + "/template.db", path);
+        url_ = "sqlite:///" + path;
+    } else {
+        const auto server = variable("TEST_POSTGRES_URL");
+        execute_postgres(server, "CREATE DATABASE " + name_ + " TEMPLATE steelthread_template");
+        url_ = with_database(server, name_);
+    }
+}
+
+TestDatabase::~TestDatabase() {
+    if (engine_ == Engine::postgres) {
+        execute_postgres(variable("TEST_POSTGRES_URL"), "DROP DATABASE " + name_ + " WITH (FORCE)");
+        return;
+    }
+    for (const char* suffix : {"", "-wal", "-shm"})
+        std::filesystem::remove(url_.substr(sqlite_scheme.size()) + suffix);
+}
+
+std::string TestDatabase::execute(const std::string& sql) const {
+    return engine_ == Engine::postgres
+               ? execute_postgres(url_, sql)
+               : execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
+}
+
+Config test_config(const std::string& database_url) {
+    return load_config([&](const std::string& name) -> std::optional<std::string> {
+        if (name == "DATABASE_URL") return database_url;
+        if (name == "BCRYPT_COST") return "4";
+        if (name == "JWT_SECRET") return "a secret of the tests, long enough for HS256";
+        return std::nullopt;
+    });
+}
+
+OpenDatabase::OpenDatabase(Engine engine)
+    : own_(std::make_unique<TestDatabase>(engine)),
+      config_(test_config(own_->url())),
+      db_(open_database(config_, loop_)) {}
+
+OpenDatabase::OpenDatabase(const std::string& url) : OpenDatabase(test_config(url)) {}
+
+OpenDatabase::OpenDatabase(const Config& config)
+    : config_(config), db_(open_database(config_, loop_)) {}
+
+OpenDatabase::~OpenDatabase() {
+    db_->close();
+    loop_.restart();
+    loop_.run();
+}
+
+void OpenDatabase::run_until(const bool& is_done) {
+    loop_.restart();
+    while (!is_done && loop_.run_one() > 0) continue;
+    cr_assert(is_done, "the loop ended before the answer");
+}
+
+std::string OpenDatabase::sqlstate_of(Async<db::Results> batch) {
+    try {
+        wait(std::move(batch));
+        return "";
+    } catch (const DbError& error) {
+        return error.sqlstate();
+    }
+}
+
+std::vector<std::string> OpenDatabase::wait_for_all(std::vector<Async<db::Results>> batches) {
+    std::vector<std::string> states(batches.size());
+    std::size_t waiting = batches.size();
+    bool is_done = batches.empty();
+    for (std::size_t i = 0; i < batches.size(); ++i)
+        boost::asio::co_spawn(loop_, std::move(batches[i]),
+                              [&, i](const std::exception_ptr& failure, const db::Results&) {
+                                  try {
+                                      if (failure) std::rethrow_exception(failure);
+                                  } catch (const DbError& error) {
+                                      states[i] = error.sqlstate();
+                                  }
+                                  is_done = --waiting == 0;
+                              });
+    run_until(is_done);
+    return states;
+}
+
+std::string OpenDatabase::sqlstate_while(Async<db::Results> batch,
+                                         const std::function<bool()>& meanwhile) {
+    std::string state;
+    bool is_done = false;
+    bool goes_on = true;
+    boost::asio::co_spawn(loop_, std::move(batch),
+                          [&](const std::exception_ptr& failure, const db::Results&) {
+                              is_done = true;
+                              try {
+                                  if (failure) std::rethrow_exception(failure);
+                              } catch (const DbError& error) {
+                                  state = error.sqlstate();
+                              }
+                          });
+    loop_.restart();
+    while (!is_done) {
+        loop_.run_one_for(std::chrono::milliseconds{10});
+        if (goes_on) goes_on = !meanwhile();
+    }
+    return state;
+}
+
+std::string OpenDatabase::prepare(const Query& query) {
+    if (const auto path = config_.sqlite_path()) {
+        // Through the engine, which has functions of its own: EXPLAIN compiles and does not run.
+        const std::string text = std::string{"EXPLAIN "} + query.sqlite;
+        const Query explain{query.name, query.postgres, text.c_str(), true};
+        db::Batch batch;
+        batch.add(explain);
+        try {
+            wait(db_->run(std::move(batch)));
+            return "";
+        } catch (const DbError& error) {
+            return error.what();
+        }
+    }
+    PGconn* connection = PQconnectdb(config_.database_url.c_str());
+    PGresult* result = PQprepare(connection, "", query.postgres, 0, nullptr);
+    const std::string error = PQresultErrorMessage(result);
+    PQclear(result);
+    PQfinish(connection);
+    return error;
+}
+
+std::string OpenDatabase::plan(const Query& query) {
+    std::string plan;
+    if (const auto path = config_.sqlite_path()) {
+        const std::string text = std::string{"EXPLAIN QUERY PLAN "} + query.sqlite;
+        const Query explain{query.name, query.postgres, text.c_str(), true};
+        db::Batch batch;
+        batch.add(explain);
+        const auto results = wait(db_->run(std::move(batch)));
+        for (std::size_t row = 0; row < results[0]->size(); ++row)
+            plan.append(results[0]->text(row, 3)).append("\n");
+        return plan;
+    }
+    PGconn* connection = PQconnectdb(config_.database_url.c_str());
+    const std::string sql = std::string{"SET enable_seqscan = off; PREPARE query (bigint) AS "} +
+                            query.postgres + "; EXPLAIN EXECUTE query (0)";
+    PGresult* result = PQexec(connection, sql.c_str());
+    plan = PQresultErrorMessage(result);
+    for (int row = 0; row < PQntuples(result); ++row)
+        plan.append(PQgetvalue(result, row, 0)).append("\n");
+    PQclear(result);
+    PQfinish(connection);
+    return plan;
+}

@@ -1,0 +1,89 @@
+// Databases for tests: one with the whole schema and of its own for each test, and an open engine on it.
+#pragma once
+
+#include <criterion/criterion.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "shared/config.hpp"
+#include "shared/db/database.hpp"
+#include "shared/json/fields.hpp"
+
+enum class Engine { sqlite, postgres };
+
+// The configuration of tests: every default, cheap hashes, and a fixed secret.
+Config test_config(const std::string& database_url);
+
+// A database made from the migrated template that tests/run prepared; dropped at the end.
+class TestDatabase {
+public:
+    explicit TestDatabase(Engine engine);
+    ~TestDatabase();
+    TestDatabase(const TestDatabase&) = delete;
+    TestDatabase& operator=(const TestDatabase&) = delete;
+
+    const std::string& url() const { return url_; }
+
+    // Runs SQL on a connection of its own and returns the first cell of its first row, as text.
+    std::string execute(const std::string& sql) const;
+
+private:
+    Engine engine_;
+    std::string name_;
+    std::string url_;
+};
+
+// An engine with a loop of its own. What a test awaits runs until it is done.
+class OpenDatabase {
+public:
+    explicit OpenDatabase(Engine engine);
+    explicit OpenDatabase(const std::string& url);
+    explicit OpenDatabase(const Config& config);
+    ~OpenDatabase();
+    OpenDatabase(const OpenDatabase&) = delete;
+    OpenDatabase& operator=(const OpenDatabase&) = delete;
+
+    Database& db() { return *db_; }
+
+    template <class T>
+    T wait(Async<T> awaited) {
+        std::optional<T> result;
+        std::exception_ptr failure;
+        bool is_done = false;
+        boost::asio::co_spawn(loop_, std::move(awaited),
+                              [&](const std::exception_ptr& thrown, T value) {
+                                  failure = thrown;
+                                  if (!thrown) result.emplace(std::move(value));
+                                  is_done = true;
+                              });
+        run_until(is_done);
+        if (failure) std::rethrow_exception(failure);
+        return std::move(*result);
+    }
+
+    // The SQLSTATE that a batch fails with; empty when it does not.
+    std::string sqlstate_of(Async<db::Results> batch);
+
+    // The same for batches that are under way together, in their order.
+    std::vector<std::string> wait_for_all(std::vector<Async<db::Results>> batches);
+
+    // The same for one batch while `meanwhile` is called, in between, until it returns true.
+    std::string sqlstate_while(Async<db::Results> batch, const std::function<bool()>& meanwhile);
+
+    // Prepares a query without running it; what went wrong, or empty.
+    std::string prepare(const Query& query);
+
+    // The engine's plan for a query, sequential scans forbidden where the engine can be told so.
+    std::string plan(const Query& query);
+
+private:
+    void run_until(const bool& is_done);
+
+    std::unique_ptr<TestDatabase> own_;
+    Config config_;
+    Loop loop_{1};
+    std::unique_ptr<Database> db_;
+};

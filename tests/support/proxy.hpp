@@ -1,0 +1,47 @@
+// A TCP proxy on loopback that stands between a client and its database: it counts round trips on the
+// wire, adds latency, stalls and cuts connections. It runs in a thread of its own.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <thread>
+
+class Proxy {
+public:
+    // Listens on a free port and forwards to 127.0.0.1:upstream_port. Each chunk of bytes is held for
+    // `one_way` in either direction.
+    explicit Proxy(unsigned short upstream_port,
+                   std::chrono::microseconds one_way = std::chrono::microseconds{0});
+    ~Proxy();
+    Proxy(const Proxy&) = delete;
+    Proxy& operator=(const Proxy&) = delete;
+
+    unsigned short port() const { return port_; }
+
+    // How often the direction has changed from the server's answer back to the client's next words,
+    // over all connections: the number of round trips, less the first of each connection.
+    int round_trips() const;
+
+    int connections() const;
+
+    // From now on nothing is forwarded, in either direction, and nothing is closed.
+    void stall();
+
+    // Closes all connections, or all and the listening socket.
+    void cut();
+    void close();
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+    unsigned short port_;
+    std::thread thread_;
+};
+
+// The port in a URL of this form: scheme://user@host:port/database.
+unsigned short port_of(const std::string& url);
+
+// The same URL with another port.
+std::string with_port(const std::string& url, unsigned short port);

@@ -1,0 +1,123 @@
+#include "tests/support/service.hpp"
+
+#include "shared/server/serve.hpp"
+
+namespace {
+
+RawRequest raw_of(const Sent& sent) {
+    RawRequest raw;
+    raw.method = sent.method;
+    raw.target = sent.target;
+    raw.body = sent.body;
+    raw.content_type = sent.content_type;
+    raw.authorization = sent.authorization;
+    raw.if_match = sent.if_match;
+    raw.if_none_match = sent.if_none_match;
+    raw.accept = sent.accept;
+    raw.origin = sent.origin;
+    raw.access_control_request_method = sent.access_control_request_method;
+    raw.request_id = sent.request_id;
+    return raw;
+}
+
+}  // namespace
+
+Service::Service(Engine engine)
+    : database_(engine),
+      config_(test_config(database_.url())),
+      db_(open_database(config_, loop_)),
+      tokens_(std::make_unique<Tokens>(config_)),
+      passwords_(std::make_unique<Passwords>(static_cast<int>(config_.bcrypt_cost))),
+      context_(new Context{config_, *db_, *tokens_, *passwords_}) {}
+
+Service::~Service() {
+    db_->close();
+    loop_.restart();
+    loop_.run();
+}
+
+std::vector<Response> send_all_to(Loop& loop, const Endpoint& served, const std::vector<Sent>& sent,
+                                  Context& context) {
+    std::vector<std::optional<Response>> responses(sent.size());
+    std::size_t waiting = sent.size();
+    for (std::size_t i = 0; i < sent.size(); ++i)
+        boost::asio::co_spawn(
+            loop,
+            [&, i]() -> Async<> {
+                const RawRequest raw = raw_of(sent[i]);
+                auto response = co_await answer(raw, served, context);
+                responses[i] = std::move(response);
+                --waiting;
+            },
+            [](const std::exception_ptr& failure) {
+                if (failure) std::rethrow_exception(failure);
+            });
+    loop.restart();
+    while (waiting > 0 && loop.run_one() > 0) continue;
+    cr_assert_eq(waiting, 0, "the loop ended without an answer");
+    std::vector<Response> given;
+    for (auto& response : responses) given.push_back(std::move(*response));
+    return given;
+}
+
+Response send_to(Loop& loop, const Endpoint& served, const Sent& sent, Context& context) {
+    return std::move(send_all_to(loop, served, {sent}, context).front());
+}
+
+std::vector<Response> Service::send_all(const std::vector<Sent>& sent) {
+    return send_all_to(loop_, endpoint, sent, *context_);
+}
+
+std::string Service::bearer(const std::string& user_id) const {
+    return "Bearer " + tokens_->issue({user_id, "somebody@example.org"});
+}
+
+Sent Service::with_token(std::string method, std::string target, std::string body) const {
+    return {.method = std::move(method),
+            .target = std::move(target),
+            .body = body,
+            .content_type = body.empty() ? "" : "application/json",
+            .authorization = bearer()};
+}
+
+rapidjson::Document json_of(const Response& response) {
+    rapidjson::Document document;
+    document.Parse(response.body().data(), response.body().size());
+    cr_assert(!document.HasParseError(), "no JSON: %.*s", static_cast<int>(response.body().size()),
+              response.body().data());
+    return document;
+}
+
+std::string member(const rapidjson::Value& object, const char* name) {
+    const auto found = object.FindMember(name);
+    if (found == object.MemberEnd()) return "<absent>";
+    if (found->value.IsNull()) return "<null>";
+    cr_assert(found->value.IsString(), "%s is no string", name);
+    return found->value.GetString();
+}
+
+void expect_error(const Response& response, Error error) {
+    const auto& row = entry(error);
+    cr_assert(response.status() == row.status, "status %d instead of %d: %.*s", response.status(),
+              row.status, static_cast<int>(response.body().size()), response.body().data());
+    const auto body = json_of(response);
+    cr_assert_str_eq(member(body, "type").c_str(), std::string{row.type}.c_str());
+    cr_assert_str_eq(member(body, "message").c_str(), std::string{row.message}.c_str());
+    cr_assert_str_eq(member(body, "request_id").c_str(),
+                     std::string{response.header("X-Request-ID")}.c_str());
+}
+
+void expect_detail(const Response& response, const char* location, const char* type) {
+    expect_error(response, Error::validation_error);
+    const auto body = json_of(response);
+    cr_assert(body.HasMember("details"));
+    cr_assert(body["details"].Size() == 1, "%.*s", static_cast<int>(response.body().size()),
+              response.body().data());
+    const auto& detail = body["details"][0];
+    std::string path;
+    for (const auto& step : detail["loc"].GetArray())
+        path += (path.empty() ? "" : ".") +
+                (step.IsString() ? std::string{step.GetString()} : std::to_string(step.GetInt64()));
+    cr_assert_str_eq(path.c_str(), location);
+    cr_assert_str_eq(detail["type"].GetString(), type);
+}

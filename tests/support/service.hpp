@@ -1,0 +1,94 @@
+// One endpoint in process, on a database of its own with the whole schema: how handler tests send
+// requests without nginx.
+#pragma once
+
+#include <criterion/criterion.h>
+#include <rapidjson/document.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "shared/endpoint.hpp"
+#include "tests/support/database.hpp"
+
+// Runs a test body twice, once on each engine, with `service` as its service.
+#define ON_BOTH_ENGINES(suite, name)                   \
+    static void suite##_##name(Service& service);      \
+    Test(suite, name##_on_sqlite) {                    \
+        Service service{Engine::sqlite};               \
+        suite##_##name(service);                       \
+    }                                                  \
+    Test(suite, name##_on_postgres) {                  \
+        Service service{Engine::postgres};             \
+        suite##_##name(service);                       \
+    }                                                  \
+    static void suite##_##name([[maybe_unused]] Service& service)
+
+// A request; what is empty is not sent.
+struct Sent {
+    std::string method = "GET";
+    std::string target = {};
+    std::string body = {};
+    std::string content_type = {};
+    std::string authorization = {};
+    std::string if_match = {};
+    std::string if_none_match = {};
+    std::string accept = {};
+    std::string origin = {};
+    std::string access_control_request_method = {};
+    std::string request_id = {};
+};
+
+// Sends one request to an endpoint and runs the loop until it is answered.
+Response send_to(Loop& loop, const Endpoint& served, const Sent& sent, Context& context);
+
+std::vector<Response> send_all_to(Loop& loop, const Endpoint& served, const std::vector<Sent>& sent,
+                                  Context& context);
+
+class Service {
+public:
+    explicit Service(Engine engine);
+    ~Service();
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    // Sends a request to `endpoint` and runs the loop until it is answered.
+    Response send(const Sent& sent) { return send_to(loop_, endpoint, sent, *context_); }
+
+    // Sends them all at once and waits for all answers, in the order of the requests.
+    std::vector<Response> send_all(const std::vector<Sent>& sent);
+
+    // "Bearer …" for a user.
+    std::string bearer(const std::string& user_id = "11111111-2222-4333-8444-555555555555") const;
+
+    // A POST, PATCH … with a JSON body and a token.
+    Sent with_token(std::string method, std::string target, std::string body = {}) const;
+
+    TestDatabase& database() { return database_; }
+    Context& context() { return *context_; }
+    Config& config() { return config_; }
+    Loop& loop() { return loop_; }
+
+private:
+    TestDatabase database_;
+    Config config_;
+    Loop loop_{1};
+    std::unique_ptr<Database> db_;
+    std::unique_ptr<Tokens> tokens_;
+    std::unique_ptr<Passwords> passwords_;
+    std::unique_ptr<Context> context_;
+};
+
+// The body of a response as a document; fails the test when it is no JSON.
+rapidjson::Document json_of(const Response& response);
+
+// A string member, "<null>" for null, "<absent>" when there is none.
+std::string member(const rapidjson::Value& object, const char* name);
+
+// Fails the test unless the response is this orchestrator error, whole: status, type, and the request
+// id of the header.
+void expect_error(const Response& response, Error error);
+
+// The same for a 422 with one detail of this type at this place ("body.title").
+void expect_detail(const Response& response, const char* location, const char* type);
