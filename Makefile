@@ -128,7 +128,7 @@ clean: ## remove everything that was built
 
 # --- rules
 
-.SECONDARY:
+.PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/generated/sql/%.hpp
 .DELETE_ON_ERROR:
 
 $(BUILD)/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <boost/asio/associated_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <exception>
@@ -107,8 +108,8 @@ Async<bool> Passwords::matches(std::string password, std::optional<std::string> 
     if (!threads_) threads_.emplace(1);
 
     // The handler owns this coroutine, so what it refers to lives as long as its job.
-    const auto loop = co_await boost::asio::this_coro::executor;
-    const auto compare = [this, loop, &password, &reference](auto&& handler) {
+    const auto compare = [this, &password, &reference](auto&& handler) {
+        const auto loop = boost::asio::get_associated_executor(handler);
         auto job = [this, loop, &password, &reference, handler = std::move(handler),
                     work = boost::asio::make_work_guard(loop)]() mutable {
             std::exception_ptr failure;

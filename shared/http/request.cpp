@@ -11,7 +11,8 @@ std::string_view Request::parameter(std::string_view name) const {
 Uuid Request::uuid(std::string_view name) const {
     const auto uuid = Uuid::parse(parameter(name));
     if (!uuid)
-        throw ApiError{Error::validation_error,
-                       {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
+        throw ApiError{
+            Error::validation_error,
+            {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
     return *uuid;
 }

@@ -292,7 +292,7 @@ Test(json_reader, says_where_and_why) {
                 "body/[4]: JSON decode error: The document root must not be followed by other "
                 "values. (json_invalid)");
     EXPECT_TEXT(refusal_of("[\"a\xff\"]"),
-                "body/[2]: JSON decode error: Invalid encoding in string. (json_invalid)");
+                "body/[3]: JSON decode error: Invalid encoding in string. (json_invalid)");
     EXPECT_TEXT(refusal_of("\xef\xbb\xbf{}"),
                 "body/[0]: JSON decode error: a byte order mark is not allowed (json_invalid)");
     EXPECT_TEXT(refusal_of("[\"a\0\"]"sv),

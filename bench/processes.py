@@ -1,0 +1,122 @@
+"""What /proc tells of process trees (CPU time, memory), and starting and ending them by pid."""
+
+import os
+import signal
+import subprocess
+import time
+
+TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+CORES = os.cpu_count()
+
+
+def read(path):
+    """The file's text, or "" when the process has gone or may not be looked at."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def stat(pid):
+    """The fields of /proc/PID/stat from `state` on: the name before them may hold anything."""
+    return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+
+
+def tree(root):
+    """The process and all that descend from it."""
+    children = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit() and (fields := stat(name)):
+            children.setdefault(int(fields[1]), []).append(int(name))
+    pids = [root]
+    for pid in pids:
+        pids += children.get(pid, [])
+    return pids
+
+
+def is_nginx(pid):
+    return read(f"/proc/{pid}/comm").strip() == "nginx"
+
+
+def program(pid):
+    return os.path.basename(read(f"/proc/{pid}/cmdline").partition("\0")[0].partition(" ")[0])
+
+
+def cpu_ns(pids):
+    """CPU time of the processes and of the children they have waited for: it only ever grows."""
+    total = 0
+    for pid in pids:
+        fields = stat(pid)
+        if not fields:
+            continue
+        total += (int(fields[13]) + int(fields[14])) * TICK_NS
+        try:
+            threads = os.listdir(f"/proc/{pid}/task")
+        except OSError:
+            continue
+        exact = [read(f"/proc/{pid}/task/{thread}/schedstat") for thread in threads]
+        if all(exact):
+            total += sum(int(line.split()[0]) for line in exact)
+        else:
+            total += (int(fields[11]) + int(fields[12])) * TICK_NS
+    return total
+
+
+def machine_busy_ns():
+    """CPU time of everything on the machine."""
+    user, nice, system, _, _, irq, softirq, steal = read("/proc/stat").split()[1:9]
+    return sum(map(int, (user, nice, system, irq, softirq, steal))) * TICK_NS
+
+
+def kib(pid, file, field):
+    """`VmRSS` of status or `Pss` of smaps_rollup; None where the kernel does not say."""
+    for line in read(f"/proc/{pid}/{file}").splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1])
+    return None
+
+
+def wait_until(condition, seconds, pause=0.01):
+    """Polls; the condition's last value, which is false when the time was over."""
+    latest = time.monotonic() + seconds
+    while not (value := condition()) and time.monotonic() < latest:
+        time.sleep(pause)
+    return value
+
+
+class Program:
+    """A program in the foreground of a session of its own, so that Ctrl-C reaches only the bench."""
+
+    def __init__(self, arguments, log, **options):
+        self.log = log
+        with open(log, "ab") as file:
+            options = {"stdin": subprocess.DEVNULL, "stdout": file, **options}
+            self.process = subprocess.Popen(arguments, stderr=file, start_new_session=True, **options)
+        self.pid = self.process.pid
+
+    def check(self):
+        if self.process.poll() is not None:
+            raise Broken(f"{self.process.args[0]} ended with {self.process.returncode}", self.log)
+
+    def end(self):
+        """SIGTERM; what has not gone after 15 s, or was left behind by it, gets SIGKILL."""
+        started = {pid: stat(pid)[19:20] for pid in tree(self.pid)}
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for pid, start_time in started.items():
+            if start_time and stat(pid)[19:20] == start_time and stat(pid)[0] != "Z":
+                os.kill(pid, signal.SIGKILL)
+
+
+class Broken(Exception):
+    """Something that has to work did not; carries the end of a log."""
+
+    def __init__(self, what, log=None):
+        tail = "".join(read(log).splitlines(keepends=True)[-15:]) if log else ""
+        super().__init__(what + ("\n" + tail if tail else ""))

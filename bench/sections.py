@@ -1,0 +1,221 @@
+"""The sections of the report. Each takes the Bench and prints one table, or a row of the first one."""
+
+import os
+import statistics
+import subprocess
+import time
+
+from load import (JSON, TASK, Call, cpu, cpu_of_others, median, pgbench, row, share, table,
+                  with_range, write_script, wrk)
+from processes import Broken, kib, program, wait_until
+from stack import BUILD, Distance, ask, service_environment
+
+BOARD = "/collab/state/tasks"
+ONE_WAY_MS = 5
+STARTS = 10
+
+
+def healthz_call(bench):
+    return Call("/healthz", statements=("ping",))
+
+
+def create_call(bench):
+    return Call("/collab/tasks", "POST", {"Authorization": f"Bearer {bench.token}", **JSON}, TASK,
+                statements=("insert_collab_task",),
+                parameters={"insert_collab_task": ("(gen_random_uuid())", "Buy milk and bread",
+                                                   "From the corner shop, before it closes.")})
+
+
+def get_call(bench):
+    task = bench.postgres.sql("SELECT id FROM collab_tasks ORDER BY created_at OFFSET 40 LIMIT 1")
+    return Call(f"/collab/tasks/{task}", statements=("find_collab_task",),
+                parameters={"find_collab_task": (task,)})
+
+
+def board_call(bench, is_known):
+    call = Call(BOARD, statements=("board_revision", "list_collab_tasks_since"))
+    etag = call.check(bench.service.port)[1]["ETag"]
+    if is_known:
+        call.headers, call.status = {"If-None-Match": etag}, 304
+    revision = bench.postgres.sql(bench.statements["board_revision"])
+    call.parameters = {"list_collab_tasks_since": (revision,)}
+    return call
+
+
+# Section, tasks on the board, label, what makes the call.
+REQUESTS = [
+    ("healthz", 100, "healthz", healthz_call),
+    ("create", 100, "create", create_call),
+    ("get", 100, "get", get_call),
+    ("board", 100, "board 200, 100 tasks", lambda bench: board_call(bench, False)),
+    ("board", 100, "board 304, 100 tasks", lambda bench: board_call(bench, True)),
+    ("board_10000", 10_000, "board 200, 10,000 tasks", lambda bench: board_call(bench, False)),
+    ("board_10000", 10_000, "board 304, 10,000 tasks", lambda bench: board_call(bench, True)),
+]
+
+
+def interleave(rounds, targets):
+    """Every target once a round, forwards and backwards in turn: lists of runs, target by target."""
+    runs = {name: [] for name in targets}
+    for number in range(rounds):
+        for name in list(targets)[::-1 if number % 2 else 1]:
+            runs[name].append(targets[name]())
+    return runs
+
+
+def requests(bench, chosen):
+    pool, many = bench.pool, bench.connections
+    table(f"Requests, {many} connections",
+          "", "bytes", "requests/s", "p50 ms", "p99 ms", "CPU µs: nginx / handlers / Postgres",
+          f"pgbench, {pool} clients", "µs", "share", f"{many} clients", "µs", "share",
+          "bare nginx", "µs", "share")
+    seen = []
+    for section, size, label, make_call in REQUESTS:
+        if section not in chosen:
+            continue
+        bench.note(label)
+        bench.fill_board(size)
+        call = make_call(bench)
+        script = write_script(bench.folder / "pgbench.sql", call, bench.statements)
+        body = call.check(bench.service.port)[2]
+        bench.drive(label, call, 1)  # opens the connections and prepares the statements
+        runs = interleave(bench.rounds, {
+            "service": lambda: bench.drive(label, call),
+            "pool": lambda: bench.drive_postgres(script, pool),
+            "many": lambda: bench.drive_postgres(script, many),
+            "nginx": bench.drive_nginx,
+        })
+        call.check(bench.service.port)
+        ours = runs["service"]
+        limits = [cell for name, group in (("pool", "Postgres"), ("many", "Postgres"), ("nginx", "nginx"))
+                  for cell in (with_range(runs[name]), cpu(runs[name], group), share(ours, runs[name]))]
+        row(label, f"{len(body):,}", with_range(ours), f"{median(ours, lambda run: run.p50_ms):.2f}",
+            f"{median(ours, lambda run: run.p99_ms):.2f}",
+            cpu(ours, "nginx", "handlers", "Postgres"), *limits)
+        seen += [run for one in runs.values() for run in one]
+        if section == "create":
+            bench.board_size = None
+    print("\n" + cpu_of_others(seen))
+
+
+def clients(bench):
+    table("get, by clients", "clients", "requests/s", "of the peak", "p50 ms", "p99 ms",
+          "CPU µs: nginx / handlers / Postgres", "not 2xx, or wrk's errors")
+    bench.fill_board(100)
+    call = get_call(bench)
+    call.check(bench.service.port)
+    runs = interleave(bench.rounds, {
+        count: lambda count=count: bench.drive(f"get, {count} clients", call, connections=count)
+        for count in (1, 8, 32, 128, 512)})
+    peak = max(median(one) for one in runs.values())
+    for count, one in runs.items():
+        faults = "; ".join(run.faults for run in one if run.faults)
+        row(count, with_range(one), f"{median(one) / peak:.0%}",
+            f"{median(one, lambda run: run.p50_ms):.2f}", f"{median(one, lambda run: run.p99_ms):.2f}",
+            cpu(one, "nginx", "handlers", "Postgres"), faults or 0)
+    print("\n" + cpu_of_others([run for one in runs.values() for run in one]))
+
+
+def distance(bench):
+    """A second stack whose database is 10 ms away."""
+    bench.fill_board(100)
+    delay = bench.start(Distance(bench.folder, bench.postgres.port(), ONE_WAY_MS * 1000))
+    service = bench.start_service(url=bench.postgres.url_at(delay.port)).wait()
+    near, bench.service = bench.service, service
+    try:
+        calls = {"healthz": healthz_call(bench), "get": get_call(bench), "create": create_call(bench),
+                 "board 200": board_call(bench, False), "board 304": board_call(bench, True)}
+        rtt_ms = 2 * ONE_WAY_MS
+        table(f"The database {rtt_ms} ms away", "", "clients", "requests/s", "p50 ms",
+              "p50 − round trip, ms", "p99 ms", "pgbench through the same proxy, mean ms")
+        for label, call in calls.items():
+            script = write_script(bench.folder / "pgbench.sql", call, bench.statements)
+            name = f"{label}, distant database"
+            bench.drive(name, call, 1, 1)
+            if label == "board 304":  # the board has changed by `create`
+                call = board_call(bench, True)
+            runs = interleave(bench.rounds, {
+                "service": lambda: bench.drive(name, call, connections=1),
+                "pgbench": lambda: pgbench(bench.postgres.url_at(delay.port), script,
+                                           bench.seconds, 1, {})})
+            p50_ms = median(runs["service"], lambda run: run.p50_ms)
+            row(label, 1, with_range(runs["service"]), f"{p50_ms:.2f}", f"{p50_ms - rtt_ms:.2f}",
+                f"{median(runs['service'], lambda run: run.p99_ms):.2f}",
+                f"{median(runs['pgbench'], lambda run: run.p50_ms):.2f}")
+        bench.drive("get, distant database", calls["get"], 1, 256)
+        runs = [bench.drive("get, distant database, 256 clients", calls["get"], connections=256)
+                for _ in range(bench.rounds)]
+        p50_ms = median(runs, lambda run: run.p50_ms)
+        row("get", 256, with_range(runs), f"{p50_ms:.2f}", f"{p50_ms - rtt_ms:.2f}",
+            f"{median(runs, lambda run: run.p99_ms):.2f}", "")
+        workers = os.environ.get("WORKERS_COLLAB_TASK", "1")
+        print(f"\nProcesses that answer get: {workers}, with {bench.pool} connections each.")
+    finally:
+        bench.service, bench.board_size = near, None
+        bench.end(service)
+        bench.end(delay)
+
+
+def time_cgi(handler, environment):
+    """Milliseconds from exec to the whole answer of a handler that is run by hand."""
+    started = time.monotonic()
+    done = subprocess.run([handler], env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+    took_ms = (time.monotonic() - started) * 1000
+    if done.returncode != 0 or b"Status: " in done.stdout and b"Status: 200" not in done.stdout:
+        raise Broken(f"{handler}: {(done.stderr or done.stdout)[:300]}")
+    return took_ms
+
+
+def cold(bench):
+    bench.fill_board(100)
+    table(f"Cold start, of {STARTS}", "from exec to the first answer", "median ms", "min..max ms")
+
+    def show(label, times_ms):
+        row(label, f"{statistics.median(times_ms):.1f}", f"{min(times_ms):.1f}..{max(times_ms):.1f}")
+
+    environment = {**service_environment(bench.postgres.url, bench.folder / "cgi", 1, bench.password),
+                   "REQUEST_METHOD": "GET"}
+    uris = {"root": "/", "healthz": "/healthz", "collab_task": get_call(bench).path,
+            "collab_state_tasks": BOARD}
+    show("an empty program (/bin/true)", [time_cgi("/bin/true", {}) for _ in range(STARTS)])
+    for name, uri in uris.items():
+        environment["REQUEST_URI"] = uri
+        show(f"{name} by CGI{', no database' if name == 'root' else ''}",
+             [time_cgi(BUILD / "handlers" / name, environment) for _ in range(STARTS)])
+
+    def start_and_end():
+        service = bench.start_service().wait()
+        bench.end(service)
+        return service.first_answer_after * 1000
+
+    show("steelthread run, until /healthz is 200", [start_and_end() for _ in range(STARTS)])
+
+
+def memory(bench):
+    service = bench.start_service().wait()
+
+    def resident():
+        return {pid: kib(pid, "status", "VmRSS") for pid in service.handler_pids()}
+
+    def is_settled():
+        before = resident()
+        time.sleep(0.2)
+        return before == resident()
+
+    wait_until(is_settled, 10)
+    figures = {}
+    for pid in [*service.handler_pids(), *service.nginx_pids()]:
+        sizes = (kib(pid, "status", "VmRSS"), kib(pid, "smaps_rollup", "Pss"))
+        figures.setdefault(program(pid).rstrip(":"), []).append(sizes)
+    bench.end(service)
+
+    def mib(sizes):
+        return "?" if None in sizes else f"{sum(sizes) / 1024:.1f}"
+
+    table("Memory at rest, after /healthz has answered", "program", "processes", "RSS MiB each",
+          "PSS MiB, all")
+    for name, sizes in sorted(figures.items()):
+        rss, pss = zip(*sizes)
+        row(name, len(sizes), mib([max(rss)]), mib(pss))
+    everything = [pss for sizes in figures.values() for _, pss in sizes]
+    row("**the whole stack**", len(everything), "", mib(everything))

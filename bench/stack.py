@@ -1,0 +1,209 @@
+"""What is measured, and what it is measured against: Postgres, the service, a bare nginx, a distance."""
+
+import http.client
+import json
+import os
+import random
+import re
+import secrets
+import socket
+import string
+import subprocess
+import time
+import urllib.parse
+from pathlib import Path
+
+from processes import Broken, Program, is_nginx, tree, wait_until
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / os.environ.get("BUILD", "build")
+EMAIL = "bench@example.com"
+SECRET = secrets.token_hex(32)
+
+
+def free_port():
+    """Below the range of outgoing connections, so that none takes it before the server does."""
+    while True:
+        port = random.randint(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def ask(port, path, method="GET", headers=None, body=None):
+    """One request on a connection of its own: status, headers, body; None when nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+class Postgres:
+    """A throw-away cluster that keeps fsync on."""
+
+    def __init__(self, folder):
+        self.folder = folder / "postgres"
+        self.start()
+
+    def script(self, verb):
+        return subprocess.run([ROOT / "tests/support/postgres", self.folder, verb],
+                              env={**os.environ, "PG_DURABLE": "1"}, start_new_session=True,
+                              stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+    def start(self):
+        self.url = self.script("start")
+        self.pid = int((self.folder / "data/postmaster.pid").read_text().split()[0])
+
+    def end(self):
+        self.script("stop")
+
+    def pids(self):
+        return tree(self.pid)
+
+    def url_at(self, port):
+        parts = urllib.parse.urlsplit(self.url)
+        return parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{port}").geturl()
+
+    def port(self):
+        return urllib.parse.urlsplit(self.url).port
+
+    def sql(self, *commands):
+        arguments = [argument for command in commands for argument in ("-c", command)]
+        done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", *arguments, self.url],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            raise Broken("psql: " + done.stderr.strip())
+        return done.stdout.strip()
+
+    def fill_board(self, count):
+        """Replaces the board by so many tasks, in short transactions as their writers would."""
+        self.sql("TRUNCATE collab_tasks", f"""
+            DO $$ BEGIN
+                FOR batch IN 0 .. ({count} - 1) / 100 LOOP
+                    INSERT INTO collab_tasks (id, title, description, created_at, updated_at)
+                    SELECT gen_random_uuid(), 'Task number ' || n, 'What is to be done, in some words',
+                           moment, moment
+                    FROM generate_series(batch * 100 + 1, least(batch * 100 + 100, {count})) AS n,
+                         LATERAL (SELECT now() + n * interval '1 microsecond' AS moment) AS moments;
+                    COMMIT;
+                END LOOP;
+            END $$""", "VACUUM ANALYZE", "CHECKPOINT")
+
+
+def queries():
+    """The service's own statements for PostgreSQL, by name."""
+    found = {}
+    for file in sorted((ROOT / "sql/queries").glob("*.sql")):
+        for block in re.split(r"^-- name: ", file.read_text(), flags=re.MULTILINE)[1:]:
+            name, _, text = block.partition("\n")
+            if " " not in name.strip():
+                text = re.sub(r"^--.*\n?", "", text, flags=re.MULTILINE)
+                found[name.strip()] = text.strip().rstrip(";")
+    return found
+
+
+class Service:
+    """The whole stack as `steelthread run` starts it."""
+
+    def __init__(self, folder, name, database_url, password, *options):
+        self.port = free_port()
+        self.folder = folder / name
+        self.folder.mkdir(mode=0o711)
+        self.environment = service_environment(database_url, self.folder, self.port, password)
+        self.started_at = time.monotonic()
+        self.program = Program([BUILD / "steelthread", "run", *options], folder / f"{name}.log",
+                               cwd=ROOT, env=self.environment)
+        self.first_answer_after = None
+
+    def wait(self):
+        wait_until(self.is_answering, 30, 0.001)
+        if self.first_answer_after is None:
+            raise Broken("/healthz does not answer 200", self.program.log)
+        return self
+
+    def is_answering(self):
+        self.program.check()
+        answer = ask(self.port, "/healthz")
+        if answer is None or answer[0] != 200:
+            return False
+        self.first_answer_after = time.monotonic() - self.started_at
+        return True
+
+    def end(self):
+        self.program.end()
+
+    def nginx_pids(self):
+        return [pid for pid in tree(self.program.pid) if is_nginx(pid)]
+
+    def handler_pids(self):
+        return [pid for pid in tree(self.program.pid) if not is_nginx(pid)]
+
+    def log_in(self, password):
+        body = json.dumps({"email": EMAIL, "password": password})
+        answer = ask(self.port, "/auth/login", "POST", {"Content-Type": "application/json"}, body)
+        if answer is None or answer[0] != 200:
+            raise Broken(f"POST /auth/login: {answer and (answer[0], answer[2])}", self.program.log)
+        return json.loads(answer[2])["access_token"]
+
+
+def service_environment(database_url, run_dir, port, password):
+    """Nothing of the caller's settings but how many processes and connections there are."""
+    kept = {name: value for name, value in os.environ.items()
+            if name in ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+            or name.startswith(("WORKERS_", "DB_", "NGINX_"))}
+    return {**kept, "DATABASE_URL": database_url, "RUN_DIR": str(run_dir), "PORT": str(port),
+            "HOST": "127.0.0.1", "JWT_SECRET": SECRET, "DEV_USER_EMAIL": EMAIL,
+            "DEV_USER_PASSWORD": password}
+
+
+class BareNginx:
+    def __init__(self, folder):
+        self.port = free_port()
+        folder = folder / "nginx"
+        folder.mkdir(mode=0o711)
+        template = string.Template((ROOT / "bench/nginx.conf.in").read_text())
+        (folder / "nginx.conf").write_text(template.substitute(PORT=self.port))
+        self.program = Program(["nginx", "-e", "stderr", "-p", f"{folder}/", "-c", "nginx.conf"],
+                               folder / "log")
+
+    def wait(self):
+        def is_answering():
+            self.program.check()
+            return ask(self.port, "/")
+        if not wait_until(is_answering, 10):
+            raise Broken("the bare nginx does not answer", self.program.log)
+        return self
+
+    def end(self):
+        self.program.end()
+
+    def pids(self):
+        return tree(self.program.pid)
+
+
+class Distance:
+    """A TCP proxy that holds every byte for `one_way_us`, in either direction."""
+
+    def __init__(self, folder, port, one_way_us):
+        executable = BUILD / "bench/delay"
+        if not executable.exists():
+            raise Broken(f"{executable} is not built: make build/bench/delay")
+        self.program = Program([executable, str(port), str(one_way_us)], folder / "delay.log",
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.port = int(self.program.process.stdout.readline() or 0)
+        if not self.port:
+            raise Broken("the delaying proxy does not start", self.program.log)
+
+    def end(self):
+        self.program.end()
+
+    def pids(self):
+        return tree(self.program.pid)

@@ -1,0 +1,168 @@
+#include "cli/documents.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <ostream>
+#include <set>
+#include <stdexcept>
+
+#include "shared/config.hpp"
+#include "shared/http/error_body.hpp"
+#include "shared/json/reader.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view generated = "# Generated from the code by `make generate`.\n";
+
+struct Route {
+    std::string name;
+    std::string path;
+};
+
+std::string output_of(const fs::path& executable, const std::string& option) {
+    const auto command = "'" + executable.string() + "' " + option;
+    const std::unique_ptr<FILE, decltype(&pclose)> pipe{popen(command.c_str(), "r"), &pclose};
+    if (!pipe) throw std::runtime_error("cannot run " + command);
+    std::string text;
+    std::array<char, 4096> buffer;
+    while (const auto count = fread(buffer.data(), 1, buffer.size(), pipe.get()))
+        text.append(buffer.data(), count);
+    return text;
+}
+
+std::vector<Route> routes() {
+    std::vector<Route> found;
+    for (const auto& executable : handler_executables()) {
+        const auto described = json::parse(output_of(executable, "--describe"));
+        found.push_back({executable.filename().string(), std::string{json::text_of(described["path"])}});
+    }
+    return found;
+}
+
+// nginx matches the decoded path, so a parameter must not take in control bytes that were escaped; the
+// handler looks at the raw path again.
+std::string location_of(const std::string& path) {
+    if (path.find('{') == path.npos) return "= " + path;
+    std::string pattern = "~ ^";
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        if (path[i] == '{') {
+            pattern += R"([^/\x00-\x1f\x7f]+)";
+            i = path.find('}', i);
+        } else {
+            pattern += path[i] == '.' ? "\\." : std::string{path[i]};
+        }
+    }
+    return "\"" + pattern + "$\"";
+}
+
+// What nginx itself answers, and as what. A handler that is away or too slow is a dependency that
+// fails.
+struct NginxError {
+    const char* statuses;
+    Error error;
+};
+constexpr NginxError nginx_errors[] = {
+    {"400", Error::bad_request},       {"403", Error::forbidden},
+    {"404", Error::not_found},         {"405", Error::method_not_allowed},
+    {"413", Error::payload_too_large}, {"414", Error::uri_too_long},
+    {"429", Error::rate_limited},      {"494 =431", Error::headers_too_large},
+    {"500", Error::internal_error},    {"502 503 504 =503", Error::service_unavailable},
+};
+
+constexpr std::pair<ErrorShape, const char*> shapes[] = {
+    {ErrorShape::orchestrator, "orchestrator"},
+    {ErrorShape::api, "api"},
+    {ErrorShape::problem, "problem"},
+};
+
+void print_error_location(std::ostream& out, Error error, ErrorShape shape, const char* shape_name) {
+    const auto& row = entry(error);
+    out << "location = /_errors/" << shape_name << "/" << row.status << " {\n"
+        << "    internal;\n"
+        << "    default_type " << media_type(shape) << ";\n"
+        << "    include error_headers.conf;\n";
+    if (row.status == 429 || row.status == 503) out << "    add_header Retry-After 1 always;\n";
+    out << "    return " << row.status << " '" << error_body(shape, ApiError{error}, "$correlation_id")
+        << "';\n}\n";
+}
+
+std::string default_of(const Setting& setting) {
+    return setting.default_value.empty() ? "–" : "`" + std::string{setting.default_value} + "`";
+}
+
+}  // namespace
+
+std::vector<fs::path> handler_executables() {
+    const auto folder = fs::read_symlink("/proc/self/exe").parent_path() / "handlers";
+    std::vector<fs::path> found;
+    for (const auto& file : fs::directory_iterator{folder})
+        if (file.is_regular_file() && access(file.path().c_str(), X_OK) == 0)
+            found.push_back(file.path());
+    std::sort(found.begin(), found.end());
+    if (found.empty()) throw std::runtime_error("no handlers in " + folder.string());
+    return found;
+}
+
+void print_routes(std::ostream& out) {
+    out << generated << '\n';
+    for (const auto& route : routes())
+        out << "location " << location_of(route.path) << " { fastcgi_pass " << route.name << "; }\n";
+    out << "\n# What nginx answers itself. The status 494 is nginx's own, for a header that is too large.\n";
+    for (const auto& [statuses, error] : nginx_errors)
+        out << "error_page " << statuses << " /_errors/$error_shape/" << entry(error).status << ";\n";
+    for (const auto& nginx_error : nginx_errors)
+        for (const auto& [shape, name] : shapes)
+            print_error_location(out, nginx_error.error, shape, name);
+}
+
+void print_maps(std::ostream& out) {
+    out << generated;
+    for (const auto& route : routes())
+        out << "\nupstream " << route.name << " {\n"
+            << "    server unix:sockets/" << route.name << ".sock max_fails=0;\n"
+            << "    keepalive 64;\n"
+            << "    keepalive_requests 1000000000;\n"
+            << "    keepalive_timeout 1h;\n"
+            << "}\n";
+}
+
+void print_errors(std::ostream& out) {
+    out << "# Errors\n\n"
+        << "Generated from `shared/http/error.def` by `make generate`. Every error body names the request; "
+           "the log has more under its id.\n\n"
+        << "| status | code (`/api`) | type (elsewhere) | message | meaning |\n|---|---|---|---|---|\n";
+    for (const auto& row : error_registry())
+        out << "| " << row.status << " | `" << row.code << "` | `" << row.type << "` | " << row.message
+            << " | " << row.meaning << " |\n";
+}
+
+void print_settings_env(std::ostream& out) {
+    out << "# Every setting with its default. `make run` reads .env; variables that are set win.\n"
+        << "# A value that starts with @/ is read from that file. Generated by `make generate`.\n";
+    for (const auto& setting : settings()) {
+        out << "\n# " << setting.description;
+        if (!setting.choices.empty()) out << " (" << setting.choices << ")";
+        out << ".\n#" << setting.name << "=" << setting.default_value << '\n';
+    }
+    out << "\n# Processes of one endpoint: its name in capitals.\n#WORKERS_AUTH_LOGIN=2\n";
+}
+
+void print_settings_markdown(std::ostream& out) {
+    out << "| name | default | meaning |\n|---|---|---|\n";
+    for (const auto& setting : settings()) {
+        out << "| `" << setting.name << "` | " << default_of(setting) << " | " << setting.description;
+        if (!setting.choices.empty()) {
+            std::string choices{setting.choices};
+            std::replace(choices.begin(), choices.end(), '|', ',');
+            out << " (" << choices << ")";
+        }
+        out << " |\n";
+    }
+    out << "| `WORKERS_<ENDPOINT>` | 1 (2 for `auth_login`) | Processes of one endpoint |\n";
+}

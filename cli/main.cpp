@@ -1,0 +1,89 @@
+// steelthread: runs the service and looks after its schema.
+
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/documents.hpp"
+#include "cli/migrate.hpp"
+#include "cli/supervisor.hpp"
+#include "shared/config.hpp"
+#include "shared/version.hpp"
+
+namespace {
+
+// sysexits.h
+constexpr int exit_usage = 64;
+constexpr int exit_config = 78;
+
+constexpr std::string_view help = R"(usage: steelthread COMMAND
+
+  run [--migrate]        serve on HOST:PORT until SIGTERM; with --migrate, bring the schema up to date first
+  restart ENDPOINT       replace the processes of one endpoint without losing a request
+  migrate up|down|status apply what is pending | undo the newest | list
+  config                 print the settings in force, secrets masked
+  version
+
+For `make generate`:
+  routes maps            print nginx/routes.conf, nginx/maps.conf
+  errors                 print docs/errors.md
+  settings env|markdown  print .env.example, the README's table
+)";
+
+using Words = std::vector<std::string>;
+
+int usage() {
+    std::cerr << help;
+    return exit_usage;
+}
+
+int migrate(const std::string& direction) {
+    const auto config = load_config();
+    if (direction == "up") migrate_up(config, std::cout);
+    if (direction == "down") migrate_down(config, std::cout);
+    if (direction == "status") migrate_status(config, std::cout);
+    return EXIT_SUCCESS;
+}
+
+int run(const Words& words) {
+    const auto command = words.empty() ? "" : words[0];
+    const auto argument = words.size() > 1 ? words[1] : "";
+    if (words.size() > 2) return usage();
+    if (command == "run" && (argument.empty() || argument == "--migrate"))
+        return supervise(load_config(), !argument.empty());
+    if (command == "restart" && !argument.empty()) return request_restart(load_config(), argument);
+    if (command == "migrate" && (argument == "up" || argument == "down" || argument == "status"))
+        return migrate(argument);
+
+    const std::map<std::string, std::function<void()>> printers = {
+        {"config", [] { std::cout << dump_config(load_config()); }},
+        {"version", [] { std::cout << service_version << '\n'; }},
+        {"help", [] { std::cout << help; }},
+        {"routes", [] { print_routes(std::cout); }},
+        {"maps", [] { print_maps(std::cout); }},
+        {"errors", [] { print_errors(std::cout); }},
+        {"settings env", [] { print_settings_env(std::cout); }},
+        {"settings markdown", [] { print_settings_markdown(std::cout); }},
+    };
+    const auto found = printers.find(argument.empty() ? command : command + " " + argument);
+    if (found == printers.end()) return usage();
+    found->second();
+    return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    try {
+        return run({argv + 1, argv + argc});
+    } catch (const ConfigError& error) {
+        std::cerr << error.what() << '\n';
+        return exit_config;
+    } catch (const std::exception& error) {
+        std::cerr << "steelthread: " << error.what() << '\n';
+        return EXIT_FAILURE;
+    }
+}

@@ -1,0 +1,237 @@
+#include "cli/migrate.hpp"
+
+#include <libpq-fe.h>
+#include <sqlite3.h>
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <ostream>
+#include <thread>
+
+#include "shared/auth/password.hpp"
+#include "shared/text.hpp"
+#include "shared/timestamp.hpp"
+#include "shared/uuid.hpp"
+
+namespace {
+
+struct MigrationFile {
+    std::string_view engine;
+    std::string_view name;  // 0001_users.up
+    const char* sql;
+};
+
+constexpr MigrationFile files[] = {
+#include "migrations.inc"
+};
+
+using Row = std::vector<std::string>;
+
+// A blocking connection: migrations are the one place that needs no event loop.
+class Connection {
+public:
+    virtual ~Connection() = default;
+
+    virtual std::string_view engine() const = 0;
+
+    // Begins a transaction that no other migration can be in.
+    virtual void begin() = 0;
+
+    // Runs any number of statements.
+    virtual void execute(const std::string& sql) = 0;
+
+    // Runs one statement with text parameters.
+    virtual std::vector<Row> query(const char* sql, const Row& parameters = {}) = 0;
+};
+
+class PostgresConnection final : public Connection {
+public:
+    explicit PostgresConnection(const std::string& url) {
+        const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds{5};
+        connection_.reset(PQconnectdb(url.c_str()));
+        while (PQstatus(connection_.get()) != CONNECTION_OK) {
+            if (std::chrono::steady_clock::now() > give_up) fail();
+            std::this_thread::sleep_for(std::chrono::milliseconds{100});
+            connection_.reset(PQconnectdb(url.c_str()));
+        }
+        PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+    }
+
+    std::string_view engine() const override { return "postgres"; }
+
+    void begin() override {
+        execute("BEGIN");
+        // Held until the end of the transaction, so that it also works through a pooler.
+        execute("SELECT pg_advisory_xact_lock(5063112418)");
+    }
+
+    void execute(const std::string& sql) override {
+        take(PQexec(connection_.get(), sql.c_str()));
+    }
+
+    std::vector<Row> query(const char* sql, const Row& parameters) override {
+        std::vector<const char*> values;
+        for (const auto& parameter : parameters) values.push_back(parameter.c_str());
+        return take(PQexecParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
+                                 values.data(), nullptr, nullptr, 0));
+    }
+
+private:
+    std::vector<Row> take(PGresult* raw) {
+        const std::unique_ptr<PGresult, decltype(&PQclear)> result{raw, &PQclear};
+        const auto status = PQresultStatus(raw);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail();
+        std::vector<Row> rows(static_cast<std::size_t>(PQntuples(raw)));
+        for (int row = 0; row < PQntuples(raw); ++row)
+            for (int column = 0; column < PQnfields(raw); ++column)
+                rows[static_cast<std::size_t>(row)].emplace_back(PQgetvalue(raw, row, column));
+        return rows;
+    }
+
+    [[noreturn]] void fail() { throw std::runtime_error(PQerrorMessage(connection_.get())); }
+
+    std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, &PQfinish};
+};
+
+class SqliteConnection final : public Connection {
+public:
+    explicit SqliteConnection(const std::string& path) {
+        if (const auto folder = std::filesystem::path{path}.parent_path(); !folder.empty())
+            std::filesystem::create_directories(folder);
+        sqlite3* raw = nullptr;
+        const int code = sqlite3_open(path.c_str(), &raw);
+        connection_.reset(raw);
+        if (code != SQLITE_OK) throw std::runtime_error("cannot open " + path);
+        sqlite3_busy_timeout(raw, 5000);
+        execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON");
+    }
+
+    std::string_view engine() const override { return "sqlite"; }
+    void begin() override { execute("BEGIN IMMEDIATE"); }
+
+    void execute(const std::string& sql) override {
+        if (sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+            fail();
+    }
+
+    std::vector<Row> query(const char* sql, const Row& parameters) override {
+        sqlite3_stmt* raw = nullptr;
+        if (sqlite3_prepare_v2(connection_.get(), sql, -1, &raw, nullptr) != SQLITE_OK) fail();
+        const std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)> statement{
+            raw, &sqlite3_finalize};
+        for (std::size_t i = 0; i < parameters.size(); ++i)
+            sqlite3_bind_text(raw, static_cast<int>(i) + 1, parameters[i].c_str(), -1,
+                              SQLITE_TRANSIENT);
+        std::vector<Row> rows;
+        int code = 0;
+        while ((code = sqlite3_step(raw)) == SQLITE_ROW) {
+            Row row;
+            for (int i = 0; i < sqlite3_column_count(raw); ++i) {
+                const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(raw, i));
+                row.emplace_back(text ? text : "");
+            }
+            rows.push_back(std::move(row));
+        }
+        if (code != SQLITE_DONE) fail();
+        return rows;
+    }
+
+private:
+    [[noreturn]] void fail() { throw std::runtime_error(sqlite3_errmsg(connection_.get())); }
+
+    std::unique_ptr<sqlite3, decltype(&sqlite3_close)> connection_{nullptr, &sqlite3_close};
+};
+
+std::unique_ptr<Connection> connect(const Config& config) {
+    if (const auto path = config.sqlite_path()) return std::make_unique<SqliteConnection>(*path);
+    return std::make_unique<PostgresConnection>(config.database_url);
+}
+
+// The files of one engine and direction ("up"), by the migration's name.
+std::map<std::string, const char*> migrations(std::string_view engine, std::string_view direction) {
+    const std::string suffix = "." + std::string{direction};
+    std::map<std::string, const char*> found;
+    for (const auto& file : files)
+        if (file.engine == engine && file.name.ends_with(suffix))
+            found.emplace(file.name.substr(0, file.name.size() - suffix.size()), file.sql);
+    return found;
+}
+
+void ensure_table(Connection& connection) {
+    connection.begin();
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS schema_migrations "
+        "(name text NOT NULL PRIMARY KEY, applied_at text NOT NULL)");
+    connection.execute("COMMIT");
+}
+
+bool is_applied(Connection& connection, const std::string& name) {
+    return !connection.query("SELECT name FROM schema_migrations WHERE name = $1", {name}).empty();
+}
+
+void seed_developer(const Config& config, Connection& connection, std::ostream& out) {
+    if (config.dev_user_email.empty()) return;
+    const auto email = ascii_lower(config.dev_user_email);
+    if (config.dev_user_password.size() < min_password_bytes ||
+        config.dev_user_password.size() > max_password_bytes)
+        throw std::runtime_error("DEV_USER_PASSWORD must have 8 to 72 bytes");
+    if (!connection.query("SELECT id FROM users WHERE email = $1", {email}).empty()) return;
+    const auto hash = hash_password(config.dev_user_password, static_cast<int>(config.bcrypt_cost));
+    connection.query(
+        "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) "
+        "ON CONFLICT (email) DO NOTHING",
+        {Uuid::random().text(), email, hash});
+    out << "account " << email << '\n';
+}
+
+}  // namespace
+
+void migrate_up(const Config& config, std::ostream& out) {
+    const auto connection = connect(config);
+    ensure_table(*connection);
+    for (const auto& [name, sql] : migrations(connection->engine(), "up")) {
+        connection->begin();
+        const bool is_pending = !is_applied(*connection, name);
+        if (is_pending) {
+            connection->execute(sql);
+            connection->query("INSERT INTO schema_migrations (name, applied_at) VALUES ($1, $2)",
+                              {name, Timestamp::now().text()});
+        }
+        connection->execute("COMMIT");
+        if (is_pending) out << "applied " << name << '\n';
+    }
+    seed_developer(config, *connection, out);
+}
+
+void migrate_down(const Config& config, std::ostream& out) {
+    const auto connection = connect(config);
+    ensure_table(*connection);
+    connection->begin();
+    const auto newest = connection->query("SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1");
+    if (newest.empty()) {
+        out << "nothing to undo\n";
+        return;
+    }
+    const auto& name = newest.front().front();
+    const auto known = migrations(connection->engine(), "down");
+    const auto found = known.find(name);
+    if (found == known.end())
+        throw std::runtime_error("this version does not know the migration " + name);
+    connection->execute(found->second);
+    connection->query("DELETE FROM schema_migrations WHERE name = $1", {name});
+    connection->execute("COMMIT");
+    out << "undone " << name << '\n';
+}
+
+void migrate_status(const Config& config, std::ostream& out) {
+    const auto connection = connect(config);
+    ensure_table(*connection);
+    auto all = migrations(connection->engine(), "up");
+    std::map<std::string, std::string> lines;
+    for (const auto& [name, sql] : all) lines[name] = "pending";
+    for (const auto& row : connection->query("SELECT name, applied_at FROM schema_migrations"))
+        lines[row[0]] = row[1];
+    for (const auto& [name, state] : lines) out << name << "  " << state << '\n';
+}

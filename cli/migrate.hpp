@@ -1,0 +1,17 @@
+// The schema of DATABASE_URL, from the migrations that are embedded in this executable.
+#pragma once
+
+#include <iosfwd>
+
+#include "shared/config.hpp"
+
+// Applies what is pending, each migration in a transaction of its own and under a lock, then makes the
+// account of DEV_USER_EMAIL if there is none. Waits up to 5 s for the database. Says what it did, a line
+// each. Throws std::runtime_error.
+void migrate_up(const Config& config, std::ostream& out);
+
+// Undoes the newest migration.
+void migrate_down(const Config& config, std::ostream& out);
+
+// Lists all migrations with the moment they were applied, or "pending".
+void migrate_status(const Config& config, std::ostream& out);
