@@ -1,8 +1,10 @@
 """What /proc tells of process trees (CPU time, memory), and starting and ending them by pid."""
 
+import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 
 TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -85,14 +87,55 @@ def wait_until(condition, seconds, pause=0.01):
     return value
 
 
+class Interrupts:
+    """SIGINT, SIGTERM and SIGHUP end the bench by SystemExit, but not between the start of a program
+    and the note that it has to be ended."""
+
+    held = False
+    pending = None
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    @classmethod
+    def begin(cls):
+        for number in cls.signals:
+            signal.signal(number, cls.catch)
+
+    @classmethod
+    def end(cls):
+        """From now on they are ignored: what was started is being ended."""
+        for number in cls.signals:
+            signal.signal(number, signal.SIG_IGN)
+        cls.pending = None
+
+    @classmethod
+    def catch(cls, number, _):
+        cls.pending = number
+        if not cls.held:
+            sys.exit(128 + number)
+
+    @classmethod
+    @contextlib.contextmanager
+    def hold(cls):
+        cls.held = True
+        try:
+            yield
+        finally:
+            cls.held = False
+        if cls.pending:
+            sys.exit(128 + cls.pending)
+
+
 class Program:
     """A program in the foreground of a session of its own, so that Ctrl-C reaches only the bench."""
 
+    running = []
+
     def __init__(self, arguments, log, **options):
         self.log = log
-        with open(log, "ab") as file:
+        with open(log, "ab") as file, Interrupts.hold():
             options = {"stdin": subprocess.DEVNULL, "stdout": file, **options}
             self.process = subprocess.Popen(arguments, stderr=file, start_new_session=True, **options)
+            self.running.append(self)
         self.pid = self.process.pid
 
     def check(self):
@@ -101,6 +144,7 @@ class Program:
 
     def end(self):
         """SIGTERM; what has not gone after 15 s, or was left behind by it, gets SIGKILL."""
+        self.running.remove(self)
         started = {pid: stat(pid)[19:20] for pid in tree(self.pid)}
         if self.process.poll() is None:
             self.process.terminate()

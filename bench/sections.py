@@ -119,21 +119,21 @@ def clients(bench):
 def distance(bench):
     """A second stack whose database is 10 ms away."""
     bench.fill_board(100)
-    delay = bench.start(Distance(bench.folder, bench.postgres.port(), ONE_WAY_MS * 1000))
+    delay = Distance(bench.folder, bench.postgres.port(), ONE_WAY_MS * 1000)
     service = bench.start_service(url=bench.postgres.url_at(delay.port)).wait()
     near, bench.service = bench.service, service
     try:
-        calls = {"healthz": healthz_call(bench), "get": get_call(bench), "create": create_call(bench),
-                 "board 200": board_call(bench, False), "board 304": board_call(bench, True)}
+        calls = {"healthz": healthz_call, "get": get_call, "create": create_call,
+                 "board 200": lambda bench: board_call(bench, False),
+                 "board 304": lambda bench: board_call(bench, True)}
         rtt_ms = 2 * ONE_WAY_MS
         table(f"The database {rtt_ms} ms away", "", "clients", "requests/s", "p50 ms",
               "p50 − round trip, ms", "p99 ms", "pgbench through the same proxy, mean ms")
-        for label, call in calls.items():
+        for label, make_call in calls.items():
+            call = make_call(bench)
             script = write_script(bench.folder / "pgbench.sql", call, bench.statements)
             name = f"{label}, distant database"
             bench.drive(name, call, 1, 1)
-            if label == "board 304":  # the board has changed by `create`
-                call = board_call(bench, True)
             runs = interleave(bench.rounds, {
                 "service": lambda: bench.drive(name, call, connections=1),
                 "pgbench": lambda: pgbench(bench.postgres.url_at(delay.port), script,
@@ -142,8 +142,9 @@ def distance(bench):
             row(label, 1, with_range(runs["service"]), f"{p50_ms:.2f}", f"{p50_ms - rtt_ms:.2f}",
                 f"{median(runs['service'], lambda run: run.p99_ms):.2f}",
                 f"{median(runs['pgbench'], lambda run: run.p50_ms):.2f}")
-        bench.drive("get, distant database", calls["get"], 1, 256)
-        runs = [bench.drive("get, distant database, 256 clients", calls["get"], connections=256)
+        call = get_call(bench)
+        bench.drive("get, distant database", call, 1, 256)
+        runs = [bench.drive("get, distant database, 256 clients", call, connections=256)
                 for _ in range(bench.rounds)]
         p50_ms = median(runs, lambda run: run.p50_ms)
         row("get", 256, with_range(runs), f"{p50_ms:.2f}", f"{p50_ms - rtt_ms:.2f}",
@@ -152,8 +153,8 @@ def distance(bench):
         print(f"\nProcesses that answer get: {workers}, with {bench.pool} connections each.")
     finally:
         bench.service, bench.board_size = near, None
-        bench.end(service)
-        bench.end(delay)
+        service.end()
+        delay.end()
 
 
 def time_cgi(handler, environment):
@@ -185,7 +186,7 @@ def cold(bench):
 
     def start_and_end():
         service = bench.start_service().wait()
-        bench.end(service)
+        service.end()
         return service.first_answer_after * 1000
 
     show("steelthread run, until /healthz is 200", [start_and_end() for _ in range(STARTS)])
@@ -207,7 +208,7 @@ def memory(bench):
     for pid in [*service.handler_pids(), *service.nginx_pids()]:
         sizes = (kib(pid, "status", "VmRSS"), kib(pid, "smaps_rollup", "Pss"))
         figures.setdefault(program(pid).rstrip(":"), []).append(sizes)
-    bench.end(service)
+    service.end()
 
     def mib(sizes):
         return "?" if None in sizes else f"{sum(sizes) / 1024:.1f}"
@@ -216,6 +217,6 @@ def memory(bench):
           "PSS MiB, all")
     for name, sizes in sorted(figures.items()):
         rss, pss = zip(*sizes)
-        row(name, len(sizes), mib([max(rss)]), mib(pss))
+        row(name, len(sizes), mib([max(rss, key=lambda size: size or 0)]), mib(pss))
     everything = [pss for sizes in figures.values() for _, pss in sizes]
     row("**the whole stack**", len(everything), "", mib(everything))

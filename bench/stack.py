@@ -13,7 +13,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from processes import Broken, Program, is_nginx, tree, wait_until
+from processes import Broken, Interrupts, Program, is_nginx, tree, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
@@ -51,12 +51,12 @@ class Postgres:
 
     def __init__(self, folder):
         self.folder = folder / "postgres"
-        self.start()
 
     def script(self, verb):
-        return subprocess.run([ROOT / "tests/support/postgres", self.folder, verb],
-                              env={**os.environ, "PG_DURABLE": "1"}, start_new_session=True,
-                              stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+        with Interrupts.hold():
+            return subprocess.run([ROOT / "tests/support/postgres", self.folder, verb],
+                                  env={**os.environ, "PG_DURABLE": "1"}, start_new_session=True,
+                                  stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
     def start(self):
         self.url = self.script("start")
@@ -120,7 +120,8 @@ class Service:
         self.environment = service_environment(database_url, self.folder, self.port, password)
         self.started_at = time.monotonic()
         self.program = Program([BUILD / "steelthread", "run", *options], folder / f"{name}.log",
-                               cwd=ROOT, env=self.environment)
+                               cwd=ROOT, env=self.environment,
+                               stdout=subprocess.DEVNULL)  # nginx's access log: formatted, not kept
         self.first_answer_after = None
 
     def wait(self):

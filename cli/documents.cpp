@@ -40,13 +40,14 @@ std::vector<Route> routes() {
     std::vector<Route> found;
     for (const auto& executable : handler_executables()) {
         const auto described = json::parse(output_of(executable, "--describe"));
-        found.push_back({executable.filename().string(), std::string{json::text_of(described["path"])}});
+        found.push_back(
+            {executable.filename().string(), std::string{json::text_of(described["path"])}});
     }
     return found;
 }
 
-// nginx matches the decoded path, so a parameter must not take in control bytes that were escaped; the
-// handler looks at the raw path again.
+// nginx matches the decoded path, so a parameter must not take in control bytes that were escaped;
+// the handler looks at the raw path again.
 std::string location_of(const std::string& path) {
     if (path.find('{') == path.npos) return "= " + path;
     std::string pattern = "~ ^";
@@ -81,15 +82,16 @@ constexpr std::pair<ErrorShape, const char*> shapes[] = {
     {ErrorShape::problem, "problem"},
 };
 
-void print_error_location(std::ostream& out, Error error, ErrorShape shape, const char* shape_name) {
+void print_error_location(std::ostream& out, Error error, ErrorShape shape,
+                          const char* shape_name) {
     const auto& row = entry(error);
     out << "location = /_errors/" << shape_name << "/" << row.status << " {\n"
         << "    internal;\n"
         << "    default_type " << media_type(shape) << ";\n"
         << "    include error_headers.conf;\n";
     if (row.status == 429 || row.status == 503) out << "    add_header Retry-After 1 always;\n";
-    out << "    return " << row.status << " '" << error_body(shape, ApiError{error}, "$correlation_id")
-        << "';\n}\n";
+    out << "    return " << row.status << " '"
+        << error_body(shape, ApiError{error}, "$correlation_id") << "';\n}\n";
 }
 
 std::string default_of(const Setting& setting) {
@@ -112,10 +114,13 @@ std::vector<fs::path> handler_executables() {
 void print_routes(std::ostream& out) {
     out << generated << '\n';
     for (const auto& route : routes())
-        out << "location " << location_of(route.path) << " { fastcgi_pass " << route.name << "; }\n";
-    out << "\n# What nginx answers itself. The status 494 is nginx's own, for a header that is too large.\n";
+        out << "location " << location_of(route.path) << " { fastcgi_pass " << route.name
+            << "; }\n";
+    out << "\n# What nginx answers itself. The status 494 is nginx's own, for a header that is too "
+           "large.\n";
     for (const auto& [statuses, error] : nginx_errors)
-        out << "error_page " << statuses << " /_errors/$error_shape/" << entry(error).status << ";\n";
+        out << "error_page " << statuses << " /_errors/$error_shape/" << entry(error).status
+            << ";\n";
     for (const auto& nginx_error : nginx_errors)
         for (const auto& [shape, name] : shapes)
             print_error_location(out, nginx_error.error, shape, name);
@@ -134,12 +139,14 @@ void print_maps(std::ostream& out) {
 
 void print_errors(std::ostream& out) {
     out << "# Errors\n\n"
-        << "Generated from `shared/http/error.def` by `make generate`. Every error body names the request; "
+        << "Generated from `shared/http/error.def` by `make generate`. Every error body names the "
+           "request; "
            "the log has more under its id.\n\n"
-        << "| status | code (`/api`) | type (elsewhere) | message | meaning |\n|---|---|---|---|---|\n";
+        << "| status | code (`/api`) | type (elsewhere) | message | meaning "
+           "|\n|---|---|---|---|---|\n";
     for (const auto& row : error_registry())
-        out << "| " << row.status << " | `" << row.code << "` | `" << row.type << "` | " << row.message
-            << " | " << row.meaning << " |\n";
+        out << "| " << row.status << " | `" << row.code << "` | `" << row.type << "` | "
+            << row.message << " | " << row.meaning << " |\n";
 }
 
 void print_settings_env(std::ostream& out) {
@@ -156,7 +163,8 @@ void print_settings_env(std::ostream& out) {
 void print_settings_markdown(std::ostream& out) {
     out << "| name | default | meaning |\n|---|---|---|\n";
     for (const auto& setting : settings()) {
-        out << "| `" << setting.name << "` | " << default_of(setting) << " | " << setting.description;
+        out << "| `" << setting.name << "` | " << default_of(setting) << " | "
+            << setting.description;
         if (!setting.choices.empty()) {
             std::string choices{setting.choices};
             std::replace(choices.begin(), choices.end(), '|', ',');

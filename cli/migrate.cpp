@@ -56,7 +56,8 @@ public:
             std::this_thread::sleep_for(std::chrono::milliseconds{100});
             connection_.reset(PQconnectdb(url.c_str()));
         }
-        PQsetNoticeProcessor(connection_.get(), [](void*, const char*) {}, nullptr);
+        PQsetNoticeProcessor(
+            connection_.get(), [](void*, const char*) {}, nullptr);
     }
 
     std::string_view engine() const override { return "postgres"; }
@@ -67,9 +68,7 @@ public:
         execute("SELECT pg_advisory_xact_lock(5063112418)");
     }
 
-    void execute(const std::string& sql) override {
-        take(PQexec(connection_.get(), sql.c_str()));
-    }
+    void execute(const std::string& sql) override { take(PQexec(connection_.get(), sql.c_str())); }
 
     std::vector<Row> query(const char* sql, const Row& parameters) override {
         std::vector<const char*> values;
@@ -209,7 +208,8 @@ void migrate_down(const Config& config, std::ostream& out) {
     const auto connection = connect(config);
     ensure_table(*connection);
     connection->begin();
-    const auto newest = connection->query("SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1");
+    const auto newest =
+        connection->query("SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1");
     if (newest.empty()) {
         out << "nothing to undo\n";
         return;

@@ -51,7 +51,8 @@ std::string origin_lines(const Config& config) {
     std::string lines;
     for (const auto& origin : config.allowed_origins()) {
         const bool is_plain = std::all_of(origin.begin(), origin.end(), [](char c) {
-            return std::isalnum(static_cast<unsigned char>(c)) || std::strchr(":/.-[]_", c) != nullptr;
+            return std::isalnum(static_cast<unsigned char>(c)) ||
+                   std::strchr(":/.-[]_", c) != nullptr;
         });
         if (!is_plain) throw ConfigError("CORS_ORIGINS: " + origin + " is no origin");
         lines += "    \"" + origin + "\" $http_origin;\n";
@@ -120,10 +121,10 @@ bool nginx_answers(const Config& config) {
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     char answer[16] = {};
     const std::string request = "GET /livez HTTP/1.0\r\n\r\n";
-    const bool is_answered =
-        connect(fd, address->ai_addr, address->ai_addrlen) == 0 &&
-        send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0 &&
-        recv(fd, answer, sizeof answer - 1, 0) > 0 && std::strstr(answer, " 200") != nullptr;
+    const bool is_answered = connect(fd, address->ai_addr, address->ai_addrlen) == 0 &&
+                             send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0 &&
+                             recv(fd, answer, sizeof answer - 1, 0) > 0 &&
+                             std::strstr(answer, " 200") != nullptr;
     close(fd);
     return is_answered;
 }

@@ -90,7 +90,8 @@ void limit_resources() {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-// In the child: becomes the process, with its socket as standard input. Ends when the supervisor dies.
+// In the child: becomes the process, with its socket as standard input. Ends when the supervisor
+// dies.
 [[noreturn]] void become(const Process& process, pid_t supervisor, const sigset_t& original_mask) {
     setpgid(0, 0);  // Ctrl-C is the supervisor's to handle
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -154,7 +155,8 @@ private:
     void block_signals() {
         sigset_t mask;
         sigemptyset(&mask);
-        for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1}) sigaddset(&mask, signal);
+        for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1})
+            sigaddset(&mask, signal);
         sigprocmask(SIG_BLOCK, &mask, &original_mask_);
         signals_ = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
         if (signals_ < 0) fail("signalfd");
@@ -204,7 +206,8 @@ private:
         auto wait = milliseconds{60'000};
         for (const auto& process : processes_)
             if (process.pid == 0)
-                wait = std::min(wait, std::chrono::ceil<milliseconds>(process.next_start - Clock::now()));
+                wait = std::min(wait,
+                                std::chrono::ceil<milliseconds>(process.next_start - Clock::now()));
         return std::max(wait, milliseconds{0});
     }
 
@@ -247,13 +250,14 @@ private:
             if (process.pid == 0 && process.next_start <= Clock::now()) start(process);
     }
 
-    // One after the other: the successor shares the socket, so whatever the old process no longer accepts
-    // waits for it.
+    // One after the other: the successor shares the socket, so whatever the old process no longer
+    // accepts waits for it.
     void replace_requested() {
         for (const auto& request : fs::directory_iterator{"restart"}) {
             const auto name = request.path().filename().string();
             for (auto& process : processes_) {
-                if (process.name != name || process.executable.empty() || process.pid == 0) continue;
+                if (process.name != name || process.executable.empty() || process.pid == 0)
+                    continue;
                 const pid_t old = process.pid;
                 start(process);
                 replaced_.push_back(old);
@@ -301,16 +305,19 @@ private:
     void announce_when_ready() {
         if (!nginx_answers(config_)) return;
         is_ready_ = true;
-        const auto base = "http://" + (config_.host == "0.0.0.0" ? "127.0.0.1" : config_.host) + ":" +
-                          std::to_string(config_.port);
-        std::cout << "steelthread serves " << endpoint_count_ << " endpoints on " << base << " from "
-                  << (config_.sqlite_path() ? "SQLite (" + *config_.sqlite_path() + ")" : "PostgreSQL")
+        const auto base = "http://" + (config_.host == "0.0.0.0" ? "127.0.0.1" : config_.host) +
+                          ":" + std::to_string(config_.port);
+        std::cout << "steelthread serves " << endpoint_count_ << " endpoints on " << base
+                  << " from "
+                  << (config_.sqlite_path() ? "SQLite (" + *config_.sqlite_path() + ")"
+                                            : "PostgreSQL")
                   << "\n\n  curl " << base << "/healthz\n";
         if (config_.dev_user_email.empty())
-            std::cout << "  set DEV_USER_EMAIL and DEV_USER_PASSWORD for an account to log in with\n";
+            std::cout
+                << "  set DEV_USER_EMAIL and DEV_USER_PASSWORD for an account to log in with\n";
         else
-            std::cout << "  curl " << base << "/auth/login --json '{\"email\":\"" << config_.dev_user_email
-                      << "\",\"password\":\"…\"}'\n";
+            std::cout << "  curl " << base << "/auth/login --json '{\"email\":\""
+                      << config_.dev_user_email << "\",\"password\":\"…\"}'\n";
         std::cout << "\nCtrl-C stops it.\n" << std::flush;
     }
 

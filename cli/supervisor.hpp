@@ -1,8 +1,8 @@
 // The supervisor of a running service, and PID 1 of its container.
 //
-// It holds every listening socket, so that connections wait while a handler restarts; it starts nginx
-// and WORKERS_<ENDPOINT> processes per handler, restarts what dies (at once, then with pauses of 50 ms to
-// 5 s), and ends with them. Everything it writes lies in RUN_DIR.
+// It holds every listening socket, so that connections wait while a handler restarts; it starts
+// nginx and WORKERS_<ENDPOINT> processes per handler, restarts what dies (at once, then with pauses
+// of 50 ms to 5 s), and ends with them. Everything it writes lies in RUN_DIR.
 //
 // SIGTERM, SIGINT: a clean stop within 9 s. SIGHUP: nginx reads its configuration again.
 #pragma once

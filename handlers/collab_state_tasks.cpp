@@ -7,8 +7,8 @@
 
 namespace {
 
-// The board as it was last rendered. While its revision stands, a request costs the database one look
-// at the revision, however many tasks there are.
+// The board as it was last rendered. While its revision stands, a request costs the database one
+// look at the revision, however many tasks there are.
 struct Board {
     std::int64_t revision = -1;
     std::shared_ptr<const std::string> body;
@@ -26,8 +26,8 @@ struct Revision {
 };
 
 Async<> refresh(Board& board, Database& database) {
-    // The revision is read first: if the board changes between the two, the tasks are newer than the
-    // revision they are kept under, and the next request reads them again.
+    // The revision is read first: if the board changes between the two, the tasks are newer than
+    // the revision they are kept under, and the next request reads them again.
     db::Batch batch;
     batch.add(sql::board_revision);
     batch.add(sql::list_collab_tasks_since, board.revision);
@@ -43,8 +43,8 @@ Async<> refresh(Board& board, Database& database) {
     board.revision = revision;
 }
 
-// Requests that are there in the same turn of the loop share one look, which is sent after the last of
-// them has come: none is answered from before its time.
+// Requests that are there in the same turn of the loop share one look, which is sent after the last
+// of them has come: none is answered from before its time.
 Async<> look(Board& board, Database& database) {
     if (board.joined) {
         Promise promise;

@@ -2,8 +2,8 @@
 // GET    → 200 task | 304 | 404 | 422
 // PATCH  → 200 task | 401 | 404 | 412 | 413 | 415 | 422 | 428
 // DELETE → 204 | 401 | 404 | 412 | 422 | 428
-#include "shared/endpoint.hpp"
 #include "shared/models/collab_task.hpp"
+#include "shared/endpoint.hpp"
 #include "sql/collab_tasks.hpp"
 
 namespace {
@@ -25,8 +25,9 @@ Async<Response> patch(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     const auto change = request.body<CollabTaskChange>();
     if (!change.title && !change.description)
-        throw ApiError{Error::validation_error,
-                       {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
+        throw ApiError{
+            Error::validation_error,
+            {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
 
     db::Batch batch;
     batch.add(sql::update_collab_task, id, static_cast<std::optional<std::string>>(change.title),

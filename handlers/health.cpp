@@ -1,9 +1,9 @@
 // /health: the state of the service for people and dashboards. It is never an error.
 // GET → 200 healthy | 200 degraded
+#include "sql/health.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/log.hpp"
 #include "shared/models/service.hpp"
-#include "sql/health.hpp"
 
 namespace {
 

@@ -70,8 +70,8 @@ public:
 // The value of an environment variable; nullopt when it is not set.
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
 
-// Reads and checks all settings; throws ConfigError with all faults at once. In development a missing
-// JWT_SECRET is made once and kept in RUN_DIR/jwt_secret (mode 0600).
+// Reads and checks all settings; throws ConfigError with all faults at once. In development a
+// missing JWT_SECRET is made once and kept in RUN_DIR/jwt_secret (mode 0600).
 Config load_config(const Environment& environment);
 
 // The same from the process's own environment.

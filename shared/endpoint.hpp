@@ -1,4 +1,5 @@
-// All that a handler file needs. It defines one `const Endpoint endpoint`; main() belongs to shared/.
+// All that a handler file needs. It defines one `const Endpoint endpoint`; main() belongs to
+// shared/.
 #pragma once
 
 #include <any>

@@ -1,5 +1,5 @@
-// The main() of every handler: serves FastCGI when stdin is a listening socket, answers once as CGI when
-// REQUEST_METHOD is set, and otherwise describes itself.
+// The main() of every handler: serves FastCGI when stdin is a listening socket, answers once as CGI
+// when REQUEST_METHOD is set, and otherwise describes itself.
 
 #include <sys/socket.h>
 #include <unistd.h>

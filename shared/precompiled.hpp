@@ -1,5 +1,5 @@
-// What nearly every file includes and takes longest to read; precompiled to shorten the build. Each file
-// still includes what it uses.
+// What nearly every file includes and takes longest to read; precompiled to shorten the build. Each
+// file still includes what it uses.
 #include <rapidjson/document.h>
 
 #include <array>

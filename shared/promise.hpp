@@ -17,11 +17,11 @@ public:
             co_return;
         }
         co_await boost::asio::async_initiate<const UseAwaitable, void(std::exception_ptr)>(
-            [this](auto&& handler) { handler_.emplace(std::move(handler)); }, use_awaitable);
+            [this](auto handler) { handler_.emplace(std::move(handler)); }, use_awaitable);
     }
 
-    // Wakes the waiting coroutine in a later turn of the loop, never inside this call. Only the first
-    // delivery counts.
+    // Wakes the waiting coroutine in a later turn of the loop, never inside this call. Only the
+    // first delivery counts.
     void deliver(std::exception_ptr failure = nullptr) {
         if (is_delivered_) return;
         is_delivered_ = true;

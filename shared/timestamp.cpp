@@ -12,7 +12,8 @@ void put_digits(char* end, std::int64_t value, int count) {
 
 Timestamp Timestamp::now() {
     using namespace std::chrono;
-    return {duration_cast<std::chrono::microseconds>(system_clock::now().time_since_epoch()).count()};
+    return {
+        duration_cast<std::chrono::microseconds>(system_clock::now().time_since_epoch()).count()};
 }
 
 std::string Timestamp::text() const {

@@ -108,7 +108,7 @@ Async<bool> Passwords::matches(std::string password, std::optional<std::string> 
     if (!threads_) threads_.emplace(1);
 
     // The handler owns this coroutine, so what it refers to lives as long as its job.
-    const auto compare = [this, &password, &reference](auto&& handler) {
+    const auto compare = [this, &password, &reference](auto handler) {
         const auto loop = boost::asio::get_associated_executor(handler);
         auto job = [this, loop, &password, &reference, handler = std::move(handler),
                     work = boost::asio::make_work_guard(loop)]() mutable {

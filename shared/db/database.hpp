@@ -23,8 +23,9 @@
 
 struct Config;
 
-// A failure with the SQLSTATE that says which (https://www.postgresql.org/docs/15/errcodes-appendix.html);
-// SQLite's codes are translated. The message is for the log, never for a client.
+// A failure with the SQLSTATE that says which
+// (https://www.postgresql.org/docs/15/errcodes-appendix.html); SQLite's codes are translated. The
+// message is for the log, never for a client.
 class DbError : public std::runtime_error {
 public:
     DbError(std::string sqlstate, const std::string& message)
@@ -80,8 +81,8 @@ private:
     std::vector<Statement> statements_;
 };
 
-// What one statement returned. Cells are read by the type of the member that wants them; a column of
-// another type throws std::logic_error.
+// What one statement returned. Cells are read by the type of the member that wants them; a column
+// of another type throws std::logic_error.
 class Rows {
 public:
     virtual ~Rows() = default;
@@ -135,7 +136,8 @@ std::vector<T> all(const Rows& rows) {
     for (std::size_t row = 0; row < values.size(); ++row)
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             (read_cell(rows, row, I, values[row].*std::get<I>(fields).member), ...);
-        }(std::make_index_sequence<names.size()>{});
+        }
+    (std::make_index_sequence<names.size()>{});
     return values;
 }
 
@@ -153,10 +155,10 @@ class Database {
 public:
     virtual ~Database() = default;
 
-    // Runs the batch in one round trip and one transaction, within the deadline of DB_DEADLINE_MS (and
-    // DB_CONNECT_TIMEOUT_MS where it must connect first). One Rows per statement, in order. Throws
-    // DbError; class 08 when the outcome of a write is unknown. Repeats by itself, once, what is safe
-    // to repeat: reads whose connection died, and 40001 and 40P01.
+    // Runs the batch in one round trip and one transaction, within the deadline of DB_DEADLINE_MS
+    // (and DB_CONNECT_TIMEOUT_MS where it must connect first). One Rows per statement, in order.
+    // Throws DbError; class 08 when the outcome of a write is unknown. Repeats by itself, once,
+    // what is safe to repeat: reads whose connection died, and 40001 and 40P01.
     virtual Async<db::Results> run(db::Batch batch) = 0;
 
     // Closes every connection and ends what still waits; the loop runs out of work afterwards.

@@ -1,6 +1,6 @@
-// PostgreSQL over pipelined libpq: a few connections per process, on each of which the batches of many
-// requests are under way at once. Each batch ends with its own Sync, so it is its own transaction and
-// an error stays inside it.
+// PostgreSQL over pipelined libpq: a few connections per process, on each of which the batches of
+// many requests are under way at once. Each batch ends with its own Sync, so it is its own
+// transaction and an error stays inside it.
 
 #include <boost/asio/post.hpp>
 #include <random>
@@ -22,7 +22,8 @@ constexpr auto deadline_tick = milliseconds{50};
 
 milliseconds jittered(milliseconds pause) {
     static std::minstd_rand random{std::random_device{}()};
-    return milliseconds{std::uniform_int_distribution<long>(pause.count() / 2, pause.count())(random)};
+    return milliseconds{
+        std::uniform_int_distribution<long>(pause.count() / 2, pause.count())(random)};
 }
 
 class PostgresDatabase final : public Database {
@@ -68,8 +69,8 @@ private:
         co_return nullptr;
     }
 
-    // Only what certainly did not happen, or changes nothing: reads whose connection died, statements
-    // that were rolled back, and prepared statements that the server no longer knows.
+    // Only what certainly did not happen, or changes nothing: reads whose connection died,
+    // statements that were rolled back, and prepared statements that the server no longer knows.
     static bool is_worth_repeating(const std::exception_ptr& failure,
                                    const PostgresOperation& operation) {
         try {
@@ -113,9 +114,10 @@ private:
             PostgresConnection::Events{[this] { send_waiting(); },
                                        [this](const auto& lost) { replace(lost); }});
         connections_.push_back(connection);
-        boost::asio::co_spawn(loop_, establish(std::move(connection)), [](std::exception_ptr failure) {
-            if (failure) std::rethrow_exception(failure);
-        });
+        boost::asio::co_spawn(loop_, establish(std::move(connection)),
+                              [](std::exception_ptr failure) {
+                                  if (failure) std::rethrow_exception(failure);
+                              });
     }
 
     // Connects, again and again within the budget: a server that is starting up or a serverless one
@@ -137,6 +139,7 @@ private:
             if (refusals < 2) co_await pause(next_pause);
             next_pause = std::min(next_pause * 2, milliseconds{400});
         }
+        if (is_closing_) co_return;
         logging::warning("database cannot be reached", {{"reason", std::string_view{reason}}});
         std::erase(connections_, connection);
         if (connections_.empty()) fail_waiting("08001", reason);

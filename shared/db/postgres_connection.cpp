@@ -10,7 +10,8 @@ namespace {
 using boost::asio::redirect_error;
 using boost::system::error_code;
 
-// Enough to keep a distant server busy; few enough that one slow statement does not hold up hundreds.
+// Enough to keep a distant server busy; few enough that one slow statement does not hold up
+// hundreds.
 constexpr std::size_t direct_capacity = 256;
 
 // A transaction pooler may hand the connection to somebody else after each Sync, and old ones lose
@@ -46,7 +47,7 @@ PostgresConnection::~PostgresConnection() { release(); }
 
 Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point latest) {
     release();
-    const char* keywords[] = {"dbname",          "client_encoding",     "fallback_application_name",
+    const char* keywords[] = {"dbname",           "client_encoding", "fallback_application_name",
                               "tcp_user_timeout", "keepalives_idle", nullptr};
     const char* values[] = {url_.c_str(), "UTF8", "steelthread", "10000", "30", nullptr};
     connection_ = PQconnectStartParams(keywords, values, 1);
@@ -57,12 +58,13 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point
         outcome.was_reached = is_late || reason().find("FATAL") != std::string::npos;
     }
     if (!outcome.is_connected) {
-        outcome.reason = outcome.was_reached && reason().empty() ? "no answer in time" : reason();
+        outcome.reason = Clock::now() >= latest ? "no answer in time" : reason();
         release();
         co_return outcome;
     }
     PQsetNoticeProcessor(
-        connection_, [](void*, const char* message) { logging::debug(first_line(message)); }, nullptr);
+        connection_, [](void*, const char* message) { logging::debug(first_line(message)); },
+        nullptr);
     PQsetnonblocking(connection_, 1);
     if (prepare_ == "auto") co_await learn_whether_pooled(latest);
     if (prepare_ != "auto") uses_names_ = prepare_ == "on";
@@ -142,12 +144,11 @@ void PostgresConnection::send(PostgresOperation& operation) {
     operation.was_sent = true;
     const auto& statements = operation.batch.statements();
     operation.results.reserve(statements.size());
+    auto& expected = expected_.emplace_back(Expected{&operation, operation.deadline});
     bool is_sent = true;
     if (uses_names_)
-        for (const auto& statement : statements)
-            is_sent = is_sent && prepare(statement, operation.deadline);
+        for (const auto& statement : statements) is_sent = is_sent && prepare(statement, expected);
     for (const auto& statement : statements) is_sent = is_sent && send_statement(statement);
-    expected_.push_back({&operation, nullptr, operation.deadline});
     // In libpq 15 this also writes what the socket takes.
     is_sent = is_sent && PQpipelineSync(connection_) == 1;
     if (!is_sent) return fail("08006", reason());
@@ -161,17 +162,17 @@ void PostgresConnection::send(PostgresOperation& operation) {
     }
 }
 
-// In a Sync of its own: what happens to the batch does not undo it, and the batch need not wait for it.
-bool PostgresConnection::prepare(const db::Statement& statement, Clock::time_point deadline) {
+// Ahead of the batch and in its Sync, so that a statement is prepared without a round trip. Batches
+// sent meanwhile count on it; should it fail, they fail as stale and are repeated.
+bool PostgresConnection::prepare(const db::Statement& statement, Expected& expected) {
     const auto* const query = statement.query;
     if (prepared_.contains(query)) return true;
     const auto& name = prepared_[query] =
         std::string{query->name} + "_" + std::to_string(generation_);
+    expected.preparing.push_back(query);
     const PostgresParameters parameters{statement.parameters};
-    expected_.push_back({nullptr, query, deadline});
     return PQsendPrepare(connection_, name.c_str(), query->postgres, parameters.count(),
-                         parameters.types()) == 1 &&
-           PQpipelineSync(connection_) == 1;
+                         parameters.types()) == 1;
 }
 
 bool PostgresConnection::send_statement(const db::Statement& statement) {
@@ -229,7 +230,9 @@ void PostgresConnection::take(PGresult* raw) {
         case PGRES_PIPELINE_ABORTED: return;
         case PGRES_TUPLES_OK:
         case PGRES_COMMAND_OK:
-            if (front.operation)
+            if (front.prepared < front.preparing.size())
+                ++front.prepared;
+            else
                 front.operation->results.push_back(
                     std::make_unique<PostgresRows>(std::move(result)));
             return;
@@ -249,10 +252,10 @@ void PostgresConnection::take(PGresult* raw) {
 void PostgresConnection::finish_front() {
     const auto done = std::move(expected_.front());
     expected_.pop_front();
-    if (done.operation)
-        done.operation->promise.deliver(done.failure);
-    else if (done.failure)
-        prepared_.erase(done.query);
+    // The names of the next attempts are new ones: some of these may exist after all.
+    if (done.prepared < done.preparing.size()) ++generation_;
+    for (auto i = done.prepared; i < done.preparing.size(); ++i) prepared_.erase(done.preparing[i]);
+    done.operation->promise.deliver(done.failure);
 }
 
 void PostgresConnection::fail(const std::string& sqlstate, const std::string& why) {
@@ -263,8 +266,7 @@ void PostgresConnection::fail(const std::string& sqlstate, const std::string& wh
     events_.lost(self);
     const auto failure = std::make_exception_ptr(DbError{sqlstate, why});
     for (const auto& expected : lost)
-        if (expected.operation)
-            expected.operation->promise.deliver(expected.failure ? expected.failure : failure);
+        expected.operation->promise.deliver(expected.failure ? expected.failure : failure);
 }
 
 std::string PostgresConnection::reason() const {

@@ -72,16 +72,18 @@ public:
     // Sends a batch at once; its promise is delivered when the answer is there.
     void send(PostgresOperation& operation);
 
-    // Gives the connection up: everything under way fails with this state, unless the server has already
-    // given a reason of its own.
+    // Gives the connection up: everything under way fails with this state, unless the server has
+    // already given a reason of its own.
     void fail(const std::string& sqlstate, const std::string& reason);
 
 private:
-    // What the next results belong to, up to their Sync.
+    // What the results up to the next Sync belong to: first those of the statements that had to be
+    // prepared, then those of the batch.
     struct Expected {
-        PostgresOperation* operation = nullptr;  // null: the preparation of `query`
-        const Query* query = nullptr;
+        PostgresOperation* operation;
         Clock::time_point deadline;
+        std::vector<const Query*> preparing = {};
+        std::size_t prepared = 0;  // of `preparing`
         std::exception_ptr failure = nullptr;
     };
 
@@ -96,7 +98,7 @@ private:
     void take(PGresult* result);
     void finish_front();
     bool send_statement(const db::Statement& statement);
-    bool prepare(const db::Statement& statement, Clock::time_point deadline);
+    bool prepare(const db::Statement& statement, Expected& expected);
     std::string reason() const;
     void release();
 

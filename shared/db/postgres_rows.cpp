@@ -6,8 +6,9 @@
 namespace {
 
 // src/include/catalog/pg_type.dat: these never change.
-constexpr Oid bool_oid = 16, name_oid = 19, int8_oid = 20, int2_oid = 21, int4_oid = 23, text_oid = 25,
-              json_oid = 114, varchar_oid = 1043, timestamptz_oid = 1184, uuid_oid = 2950;
+constexpr Oid bool_oid = 16, name_oid = 19, int8_oid = 20, int2_oid = 21, int4_oid = 23,
+              text_oid = 25, json_oid = 114, varchar_oid = 1043, timestamptz_oid = 1184,
+              uuid_oid = 2950;
 
 // timestamptz counts microseconds since 2000-01-01T00:00:00Z.
 constexpr std::int64_t postgres_epoch = 946'684'800'000'000;
@@ -65,7 +66,9 @@ PostgresParameters::PostgresParameters(const std::vector<db::Value>& values)
     }
 }
 
-std::size_t PostgresRows::size() const { return static_cast<std::size_t>(PQntuples(result_.get())); }
+std::size_t PostgresRows::size() const {
+    return static_cast<std::size_t>(PQntuples(result_.get()));
+}
 
 std::size_t PostgresRows::column_count() const {
     return static_cast<std::size_t>(PQnfields(result_.get()));
@@ -123,5 +126,6 @@ Oid PostgresRows::type(std::size_t column) const {
 }
 
 void PostgresRows::wrong_type(std::size_t column, const char* wanted) const {
-    throw std::logic_error("column " + std::string{column_name(column)} + " is null or no " + wanted);
+    throw std::logic_error("column " + std::string{column_name(column)} + " is null or no " +
+                           wanted);
 }

@@ -118,9 +118,7 @@ struct Bind {
     int index;
 
     int operator()(bool value) const { return sqlite3_bind_int(statement, index, value); }
-    int operator()(std::int64_t value) const {
-        return sqlite3_bind_int64(statement, index, value);
-    }
+    int operator()(std::int64_t value) const { return sqlite3_bind_int64(statement, index, value); }
     int operator()(const std::string& value) const {
         return sqlite3_bind_text64(statement, index, value.data(), value.size(), SQLITE_STATIC,
                                    SQLITE_UTF8);
@@ -144,15 +142,17 @@ void add_functions(sqlite3* connection) {
                                     nullptr, nullptr) != SQLITE_OK)
             fail(connection);
     };
-    add("now", 0, +[](sqlite3_context* context, int, sqlite3_value**) {
-        sqlite3_result_int64(context, Timestamp::now().microseconds);
-    });
-    add("entity_tag", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
-        const void* text = sqlite3_value_blob(arguments[0]);
-        const auto size = static_cast<std::size_t>(sqlite3_value_bytes(arguments[0]));
-        const auto tag = entity_tag({text ? static_cast<const char*>(text) : "", size});
-        sqlite3_result_text64(context, tag.data(), tag.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-    });
+    add(
+        "now", 0, +[](sqlite3_context* context, int, sqlite3_value**) {
+            sqlite3_result_int64(context, Timestamp::now().microseconds);
+        });
+    add(
+        "entity_tag", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
+            const void* text = sqlite3_value_blob(arguments[0]);
+            const auto size = static_cast<std::size_t>(sqlite3_value_bytes(arguments[0]));
+            const auto tag = entity_tag({text ? static_cast<const char*>(text) : "", size});
+            sqlite3_result_text64(context, tag.data(), tag.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+        });
 }
 
 class SqliteDatabase final : public Database {
@@ -188,13 +188,15 @@ private:
     void open() {
         sqlite3* raw = nullptr;
         const int code = sqlite3_open_v2(
-            path_.c_str(), &raw,
-            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+            path_.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+            nullptr);
         Connection opened{raw, &sqlite3_close};
         if (code != SQLITE_OK) throw DbError{"08001", "cannot open " + path_};
         sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout_ms_));
-        const std::string pragmas = "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; "
-                                    "PRAGMA synchronous = " + synchronous_;
+        const std::string pragmas =
+            "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; "
+            "PRAGMA synchronous = " +
+            synchronous_;
         if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
         add_functions(raw);
         connection_ = std::move(opened);
@@ -225,7 +227,8 @@ private:
             // "$1" is a name for SQLite, not a position.
             const auto name = "$" + std::to_string(i + 1);
             const int index = sqlite3_bind_parameter_index(prepared, name.c_str());
-            if (index > 0 && std::visit(Bind{prepared, index}, statement.parameters[i]) != SQLITE_OK)
+            if (index > 0 &&
+                std::visit(Bind{prepared, index}, statement.parameters[i]) != SQLITE_OK)
                 fail(connection_.get());
         }
         auto rows = std::make_unique<SqliteRows>(prepared);

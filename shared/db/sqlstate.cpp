@@ -25,7 +25,8 @@ constexpr std::array mappings = {
     Mapping{"57014", Error::service_unavailable},  // query_canceled: the deadline
     Mapping{"53", Error::service_unavailable},     // out of connections, memory or disk
     Mapping{"55P03", Error::service_unavailable},  // lock_not_available
-    Mapping{"25006", Error::service_unavailable},  // read_only_sql_transaction: a fail-over under way
+    Mapping{"25006",
+            Error::service_unavailable},  // read_only_sql_transaction: a fail-over under way
 };
 
 }  // namespace

@@ -6,15 +6,15 @@
 #include <string_view>
 #include <vector>
 
-// A strong ETag, quotes included: the hex SHA-256 of the bytes that are sent, which are canonical JSON
-// (RFC 8785).
+// A strong ETag, quotes included: the hex SHA-256 of the bytes that are sent, which are canonical
+// JSON (RFC 8785).
 std::string entity_tag(std::string_view canonical_json);
 
 // The field value of If-Match or If-None-Match.
 struct EntityTags {
-    bool is_any = false;               // "*"
-    std::vector<std::string> strong;   // quotes included
-    std::vector<std::string> weak;     // their opaque part, quotes included
+    bool is_any = false;              // "*"
+    std::vector<std::string> strong;  // quotes included
+    std::vector<std::string> weak;    // their opaque part, quotes included
 
     // Nullopt when malformed: no list of entity-tags and not "*".
     static std::optional<EntityTags> parse(std::string_view field_value);
@@ -24,9 +24,9 @@ struct EntityTags {
 // field is ignored.
 bool is_not_modified(std::string_view if_none_match, std::string_view etag);
 
-// What a conditional write hands to its statement, which compares it with the row's current tag in the
-// write's own transaction: the strong tags one after another, nullopt for "*" (any), and for an absent
-// or malformed field a text that holds no tag.
+// What a conditional write hands to its statement, which compares it with the row's current tag in
+// the write's own transaction: the strong tags one after another, nullopt for "*" (any), and for an
+// absent or malformed field a text that holds no tag.
 std::optional<std::string> expected_tags(std::string_view if_match);
 
 // Why a conditional write changed nothing: throws not_found when the resource does not exist, then

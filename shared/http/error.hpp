@@ -35,7 +35,7 @@ const ErrorEntry& entry(Error error);
 // FastAPI back end keep working: https://docs.pydantic.dev/latest/errors/validation_errors/
 struct ErrorDetail {
     std::vector<std::variant<std::string, long>> location;  // "loc": {"body", "title"}
-    std::string message;                                     // "msg"
+    std::string message;                                    // "msg"
     std::string type;
 };
 

@@ -10,8 +10,8 @@
 #include "shared/json/fields.hpp"
 #include "shared/uuid.hpp"
 
-// What the server read, undecoded: an absent header is empty. The views belong to the connection and
-// live until the answer is made.
+// What the server read, undecoded: an absent header is empty. The views belong to the connection
+// and live until the answer is made.
 struct RawRequest {
     std::string_view method;
     std::string_view target;  // path and query as the client sent them

@@ -31,8 +31,8 @@ public:
 
     Response(int status, std::string body);
 
-    // Adds a header. Throws std::invalid_argument for a control byte in it: no echoed text can start a
-    // header of its own.
+    // Adds a header. Throws std::invalid_argument for a control byte in it: no echoed text can
+    // start a header of its own.
     Response&& with(std::string_view name, std::string value) &&;
     void set(std::string_view name, std::string value);
 

@@ -14,9 +14,9 @@
 //         }
 //     };
 //
-// A member of type T must be there; `std::optional<T>` may be absent or null; `json::Maybe<T>` may be
-// absent, and then stays without a value (a PATCH); `.optional()` may be absent, and then keeps the
-// member's default. Unknown members are refused.
+// A member of type T must be there; `std::optional<T>` may be absent or null; `json::Maybe<T>` may
+// be absent, and then stays without a value (a PATCH); `.optional()` may be absent, and then keeps
+// the member's default. Unknown members are refused.
 #pragma once
 
 #include <algorithm>
@@ -41,8 +41,8 @@ namespace json {
 // What a value must keep to beyond its type.
 struct Rules {
     bool may_be_absent = false;
-    bool is_trimmed = false;       // white space at both ends is dropped before the length counts
-    std::size_t min_length = 0;    // code points
+    bool is_trimmed = false;     // white space at both ends is dropped before the length counts
+    std::size_t min_length = 0;  // code points
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
     std::int64_t minimum = std::numeric_limits<std::int64_t>::min();
     std::int64_t maximum = std::numeric_limits<std::int64_t>::max();
@@ -56,8 +56,12 @@ struct Field {
     Member Class::*member;
     Rules rules;
 
-    consteval Field optional() const { return with([](Rules& r) { r.may_be_absent = true; }); }
-    consteval Field trimmed() const { return with([](Rules& r) { r.is_trimmed = true; }); }
+    consteval Field optional() const {
+        return with([](Rules& r) { r.may_be_absent = true; });
+    }
+    consteval Field trimmed() const {
+        return with([](Rules& r) { r.is_trimmed = true; });
+    }
     consteval Field length(std::size_t min, std::size_t max) const {
         return with([=](Rules& r) { r.min_length = min, r.max_length = max; });
     }
@@ -92,7 +96,9 @@ struct Maybe : std::optional<T> {
 };
 
 template <class T>
-concept Declared = requires { T::fields(); };
+concept Declared = requires {
+    T::fields();
+};
 
 // Collects the faults of one request, each with where it is.
 class Faults {
@@ -115,8 +121,8 @@ private:
     std::vector<ErrorDetail> details_;
 };
 
-// How one C++ type is read from JSON, written as JSON and described by JSON Schema. A specialisation
-// has read(value, rules, faults) → T (any T after a fault), write(writer, T) and
+// How one C++ type is read from JSON, written as JSON and described by JSON Schema. A
+// specialisation has read(value, rules, faults) → T (any T after a fault), write(writer, T) and
 // schema(writer members, rules).
 template <class T>
 struct Type;
@@ -158,7 +164,8 @@ struct Type<Timestamp> {
 
 template <class T>
 struct Type<std::optional<T>> {
-    static std::optional<T> read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
+    static std::optional<T> read(const rapidjson::Value& value, const Rules& rules,
+                                 Faults& faults) {
         if (value.IsNull()) return std::nullopt;
         return Type<T>::read(value, rules, faults);
     }
@@ -224,8 +231,8 @@ constexpr auto field_names() {
     return std::apply([](const auto&... field) { return std::array{field.name...}; }, T::fields());
 }
 
-// The indices of T's fields in the order in which JCS writes them. Names are ASCII, so byte order is
-// UTF-16 order.
+// The indices of T's fields in the order in which JCS writes them. Names are ASCII, so byte order
+// is UTF-16 order.
 template <Declared T>
 consteval auto canonical_order() {
     const auto names = field_names<T>();
@@ -240,9 +247,8 @@ template <Declared T, class Visit>
 void for_each_field(Visit visit) {
     static constexpr auto all = T::fields();
     static constexpr auto order = canonical_order<T>();
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (visit(std::get<order[I]>(all)), ...);
-    }(std::make_index_sequence<field_count<T>>{});
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::get<order[I]>(all)), ...); }
+    (std::make_index_sequence<field_count<T>>{});
 }
 
 // Refuses what is no object (`model_attributes_type`) and members that T does not declare.

@@ -33,8 +33,9 @@ std::string allowed_methods(const Endpoint& served) {
 
 const Operation* find_operation(const RawRequest& raw, const Endpoint& served) {
     const auto method = parse_method(raw.method == "HEAD" ? "GET" : raw.method);
-    const auto found = std::find_if(served.operations.begin(), served.operations.end(),
-                                    [&](const auto& operation) { return operation.method == method; });
+    const auto found =
+        std::find_if(served.operations.begin(), served.operations.end(),
+                     [&](const auto& operation) { return operation.method == method; });
     return found == served.operations.end() ? nullptr : &*found;
 }
 
@@ -63,7 +64,8 @@ Identity authenticate(const RawRequest& raw, const Context& context) {
 Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context) {
     auto parameters = match_path(served.path, raw.target);
     if (!parameters) throw ApiError{Error::not_found};
-    if (raw.method == "OPTIONS") co_return Response::no_content().with("Allow", allowed_methods(served));
+    if (raw.method == "OPTIONS")
+        co_return Response::no_content().with("Allow", allowed_methods(served));
     const auto* const operation = find_operation(raw, served);
     if (!operation) throw ApiError{Error::method_not_allowed};
     check_body(raw, *operation);
@@ -158,12 +160,12 @@ Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& c
     if (raw.method == "HEAD") response.drop_body();
 
     const auto took = std::chrono::steady_clock::now() - started;
-    logging::debug("request",
-                   {{"request_id", std::string_view{request_id}},
-                    {"method", raw.method},
-                    {"path", path_of(raw.target)},
-                    {"status", response.status()},
-                    {"microseconds",
-                     std::chrono::duration_cast<std::chrono::microseconds>(took).count()}});
+    logging::debug(
+        "request",
+        {{"request_id", std::string_view{request_id}},
+         {"method", raw.method},
+         {"path", path_of(raw.target)},
+         {"status", response.status()},
+         {"microseconds", std::chrono::duration_cast<std::chrono::microseconds>(took).count()}});
     co_return response;
 }

@@ -9,14 +9,15 @@
 
 namespace {
 
-// CONTENT_LENGTH bytes, or all of stdin when the variable is not set (a person at a shell); one byte
-// more than allowed is enough to know that a body is too large.
+// CONTENT_LENGTH bytes, or all of stdin when the variable is not set (a person at a shell); one
+// byte more than allowed is enough to know that a body is too large.
 std::string read_body() {
     std::size_t limit = max_body_bytes + 1;
     if (const char* length = std::getenv("CONTENT_LENGTH"); length && *length) {
         const std::string_view text{length};
         std::size_t announced = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), announced);
+        const auto [end, error] =
+            std::from_chars(text.data(), text.data() + text.size(), announced);
         if (error == std::errc{} && end == text.data() + text.size())
             limit = std::min(limit, announced);
     } else if (isatty(STDIN_FILENO)) {

@@ -28,9 +28,9 @@ using boost::system::error_code;
 using Protocol = boost::asio::generic::stream_protocol;
 using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
 using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
-using Timer = boost::asio::basic_waitable_timer<
-    std::chrono::steady_clock, boost::asio::wait_traits<std::chrono::steady_clock>,
-    Loop::executor_type>;
+using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                                boost::asio::wait_traits<std::chrono::steady_clock>,
+                                                Loop::executor_type>;
 
 constexpr auto longest_stop = std::chrono::seconds{8};
 

@@ -24,8 +24,7 @@ ResponseRecords::ResponseRecords(std::uint16_t request_id, std::string_view head
     add_header(FCGI_END_REQUEST, 8);
     auto& end = headers_.emplace_back();  // FCGI_EndRequestBody: status 0, FCGI_REQUEST_COMPLETE
     parts_.push_back({end.data(), 8});
-    if (is_stopping)
-        parts_.push_back({const_cast<char*>(stop_record.data()), stop_record.size()});
+    if (is_stopping) parts_.push_back({const_cast<char*>(stop_record.data()), stop_record.size()});
 }
 
 void ResponseRecords::add_stdout(std::string_view content) {

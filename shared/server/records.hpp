@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-// An empty FCGI_STDERR record. nginx drops an idle connection on which it arrives, and does not keep
-// one on which it follows END_REQUEST: how a server that stops gets rid of connections without
+// An empty FCGI_STDERR record. nginx drops an idle connection on which it arrives, and does not
+// keep one on which it follows END_REQUEST: how a server that stops gets rid of connections without
 // losing the request that may be under way on them.
 inline constexpr std::string_view stop_record{"\x01\x07\x00\x01\x00\x00\x00\x00", 8};
 

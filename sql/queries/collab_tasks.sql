@@ -26,7 +26,7 @@ SET title = coalesce($2, title),
     description = CASE WHEN $3 THEN $4 ELSE description END,
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-WHERE id = $1 AND ($5 IS NULL OR strpos($5, entity_tag(collab_task_json(collab_tasks))) > 0)
+WHERE id = $1 AND coalesce(strpos($5, entity_tag(collab_task_json(collab_tasks))) > 0, true)
 RETURNING id, title, description, version, created_at, updated_at
 
 -- name: update_collab_task sqlite
@@ -35,19 +35,19 @@ SET title = coalesce($2, title),
     description = CASE WHEN $3 THEN $4 ELSE description END,
     version = version + 1,
     updated_at = max(now(), updated_at)
-WHERE id = $1 AND ($5 IS NULL OR instr($5, (
-    SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = $1)) > 0)
+WHERE id = $1 AND coalesce(instr($5, (
+    SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = $1)) > 0, true)
 RETURNING id, title, description, version, created_at, updated_at
 
 -- name: delete_collab_task
 DELETE FROM collab_tasks
-WHERE id = $1 AND ($2 IS NULL OR strpos($2, entity_tag(collab_task_json(collab_tasks))) > 0)
+WHERE id = $1 AND coalesce(strpos($2, entity_tag(collab_task_json(collab_tasks))) > 0, true)
 RETURNING id
 
 -- name: delete_collab_task sqlite
 DELETE FROM collab_tasks
-WHERE id = $1 AND ($2 IS NULL OR instr($2, (
-    SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = $1)) > 0)
+WHERE id = $1 AND coalesce(instr($2, (
+    SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = $1)) > 0, true)
 RETURNING id
 
 -- name: board_revision

@@ -22,13 +22,12 @@ ON_BOTH_ENGINES(auth_login, gives_a_token_that_verifies) {
     const auto response = service.send(login("ada@example.org", "correct horse"));
     cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
     const auto body = json_of(response);
-    cr_assert_str_eq(member(body, "token_type").c_str(), "bearer");
+    EXPECT_TEXT(member(body, "token_type"), "bearer");
     cr_assert_eq(body["expires_in"].GetInt64(), 3600);
     const auto identity = service.context().tokens.verify(member(body, "access_token"));
-    cr_assert_str_eq(identity.email.c_str(), "ada@example.org");
-    cr_assert_str_eq(identity.user_id.c_str(),
-                     service.database().execute("SELECT id FROM users").c_str());
-    cr_assert_str_eq(std::string{response.header("Cache-Control")}.c_str(), "no-store");
+    EXPECT_TEXT(identity.email, "ada@example.org");
+    EXPECT_TEXT(identity.user_id, service.database().execute("SELECT id FROM users"));
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
 }
 
 ON_BOTH_ENGINES(auth_login, ignores_the_case_of_the_email) {
@@ -43,7 +42,7 @@ ON_BOTH_ENGINES(auth_login, refuses_a_wrong_password_and_an_unknown_email_alike)
           login("ada@example.org", std::string(73, 'x')), login("ada@example.org", "\\u00e9")}) {
         const auto response = service.send(sent);
         expect_error(response, Error::invalid_credentials);
-        cr_assert_str_eq(std::string{response.header("WWW-Authenticate")}.c_str(), "Bearer");
+        EXPECT_TEXT(std::string{response.header("WWW-Authenticate")}, "Bearer");
     }
 }
 

@@ -10,15 +10,14 @@ void add_task(Service& service, const std::string& title = "Buy milk",
               const std::string& description = "'two litres'") {
     const bool is_sqlite = service.config().sqlite_path().has_value();
     const std::string moment = is_sqlite ? "1767875696123456" : "'2026-01-08T12:34:56.123456Z'";
-    service.database().execute("INSERT INTO collab_tasks (id, title, description, created_at, "
-                               "updated_at) VALUES ('" +
-                               std::string{id} + "', '" + title + "', " + description + ", " + moment +
-                               ", " + moment + ")");
+    service.database().execute(
+        "INSERT INTO collab_tasks (id, title, description, created_at, "
+        "updated_at) VALUES ('" +
+        std::string{id} + "', '" + title + "', " + description + ", " + moment + ", " + moment +
+        ")");
 }
 
-std::string etag_of(Service& service) {
-    return std::string{service.send({.target = path}).etag()};
-}
+std::string etag_of(Service& service) { return std::string{service.send({.target = path}).etag()}; }
 
 Sent with_match(Sent sent, const std::string& if_match) {
     sent.if_match = if_match;
@@ -31,12 +30,12 @@ ON_BOTH_ENGINES(collab_task, is_public_and_tagged) {
     add_task(service);
     const auto response = service.send({.target = path});
     cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
-    cr_assert_str_eq(std::string{response.body()}.c_str(),
-                     R"({"created_at":"2026-01-08T12:34:56.123456Z","description":"two litres",)"
-                     R"("id":"0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee","title":"Buy milk",)"
-                     R"("updated_at":"2026-01-08T12:34:56.123456Z","version":1})");
-    cr_assert_str_eq(std::string{response.etag()}.c_str(), entity_tag(response.body()).c_str());
-    cr_assert_str_eq(std::string{response.header("Cache-Control")}.c_str(), "no-cache");
+    EXPECT_TEXT(std::string{response.body()},
+                R"({"created_at":"2026-01-08T12:34:56.123456Z","description":"two litres",)"
+                R"("id":"0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee","title":"Buy milk",)"
+                R"("updated_at":"2026-01-08T12:34:56.123456Z","version":1})");
+    EXPECT_TEXT(std::string{response.etag()}, entity_tag(response.body()));
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-cache");
 }
 
 ON_BOTH_ENGINES(collab_task, is_not_modified_while_the_etag_matches) {
@@ -46,11 +45,12 @@ ON_BOTH_ENGINES(collab_task, is_not_modified_while_the_etag_matches) {
         const auto response = service.send({.target = path, .if_none_match = header});
         cr_assert_eq(response.status(), 304, "%s", header.c_str());
         cr_assert(response.body().empty());
-        cr_assert_str_eq(std::string{response.etag()}.c_str(), etag.c_str());
+        EXPECT_TEXT(std::string{response.etag()}, etag);
     }
     for (const char* header : {"\"x\"", "x", "\"", "W/x"})
         cr_assert_eq(service.send({.target = path, .if_none_match = header}).status(), 200);
-    cr_assert_eq(service.send({.method = "HEAD", .target = path, .if_none_match = etag}).status(), 304);
+    cr_assert_eq(service.send({.method = "HEAD", .target = path, .if_none_match = etag}).status(),
+                 304);
 }
 
 ON_BOTH_ENGINES(collab_task, is_not_found_where_there_is_none) {
@@ -58,15 +58,18 @@ ON_BOTH_ENGINES(collab_task, is_not_found_where_there_is_none) {
 }
 
 ON_BOTH_ENGINES(collab_task, needs_a_uuid) {
-    for (const char* bad : {"1", "0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffe", "0b8f1a526c1c4f0e9f573f2a44c0ffee",
-                            "gb8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee", "%7B%7D", "a'%20OR%201=1"})
+    for (const char* bad :
+         {"1", "0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffe", "0b8f1a526c1c4f0e9f573f2a44c0ffee",
+          "gb8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee", "%7B%7D", "a'%20OR%201=1"})
         expect_detail(service.send({.target = std::string{"/collab/tasks/"} + bad}), "path.id",
                       "uuid_parsing");
     for (const char* bad : {"%00", "a%2Fb", "..", "%2e%2e", "%0a", "%ff", "%zz"})
-        expect_error(service.send({.target = std::string{"/collab/tasks/"} + bad}), Error::not_found);
+        expect_error(service.send({.target = std::string{"/collab/tasks/"} + bad}),
+                     Error::not_found);
     add_task(service);
-    cr_assert_eq(service.send({.target = "/collab/tasks/0B8F1A52-6C1C-4F0E-9F57-3F2A44C0FFEE"}).status(),
-                 200);
+    cr_assert_eq(
+        service.send({.target = "/collab/tasks/0B8F1A52-6C1C-4F0E-9F57-3F2A44C0FFEE"}).status(),
+        200);
 }
 
 ON_BOTH_ENGINES(collab_task, patch_changes_what_it_names) {
@@ -75,22 +78,21 @@ ON_BOTH_ENGINES(collab_task, patch_changes_what_it_names) {
         service.with_token("PATCH", path, R"({"title":" Buy bread "})"), etag_of(service)));
     cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
     auto body = json_of(response);
-    cr_assert_str_eq(member(body, "title").c_str(), "Buy bread");
-    cr_assert_str_eq(member(body, "description").c_str(), "two litres");
+    EXPECT_TEXT(member(body, "title"), "Buy bread");
+    EXPECT_TEXT(member(body, "description"), "two litres");
     cr_assert_eq(body["version"].GetInt64(), 2);
     cr_assert(member(body, "updated_at") > member(body, "created_at"));
-    cr_assert_str_eq(std::string{response.etag()}.c_str(), etag_of(service).c_str());
+    EXPECT_TEXT(std::string{response.etag()}, etag_of(service));
 
     response = service.send(with_match(service.with_token("PATCH", path, R"({"description":null})"),
                                        std::string{response.etag()}));
     cr_assert_eq(response.status(), 200);
     body = json_of(response);
-    cr_assert_str_eq(member(body, "title").c_str(), "Buy bread");
-    cr_assert_str_eq(member(body, "description").c_str(), "<null>");
+    EXPECT_TEXT(member(body, "title"), "Buy bread");
+    EXPECT_TEXT(member(body, "description"), "<null>");
     cr_assert_eq(body["version"].GetInt64(), 3);
-    cr_assert_str_eq(
-        service.database().execute("SELECT type FROM events ORDER BY id DESC LIMIT 1").c_str(),
-        "task.updated");
+    EXPECT_TEXT(service.database().execute("SELECT type FROM events ORDER BY id DESC LIMIT 1"),
+                "task.updated");
 }
 
 ON_BOTH_ENGINES(collab_task, patch_takes_lists_of_tags_and_any) {
@@ -110,16 +112,15 @@ ON_BOTH_ENGINES(collab_task, computes_one_etag_in_code_and_in_sql) {
                            "\xef\xbf\xbe\xef\xbf\xbf\xf4\x8f\xbf\xbf"};
     add_task(service);
     for (const char* text : texts) {
-        const std::string json = "{\"title\":\"x" + std::string{text} + "x\",\"description\":\"" + text +
-                                 "\"}";
-        auto response = service.send(
-            with_match(service.with_token("PATCH", path, json), etag_of(service)));
+        const std::string json =
+            "{\"title\":\"x" + std::string{text} + "x\",\"description\":\"" + text + "\"}";
+        auto response =
+            service.send(with_match(service.with_token("PATCH", path, json), etag_of(service)));
         cr_assert_eq(response.status(), 200, "%s: %s", text, std::string{response.body()}.c_str());
     }
-    cr_assert_eq(service
-                     .send(with_match(service.with_token("DELETE", path), etag_of(service)))
-                     .status(),
-                 204);
+    cr_assert_eq(
+        service.send(with_match(service.with_token("DELETE", path), etag_of(service))).status(),
+        204);
 }
 
 ON_BOTH_ENGINES(collab_task, patch_needs_a_current_etag) {
@@ -128,8 +129,9 @@ ON_BOTH_ENGINES(collab_task, patch_needs_a_current_etag) {
     const auto patch = service.with_token("PATCH", path, R"({"title":"x"})");
     expect_error(service.send(patch), Error::precondition_required);
     cr_assert_eq(service.send(with_match(patch, stale)).status(), 200);
-    for (const auto& header : {stale, "W/" + etag_of(service), std::string{"nonsense"}, std::string{"\""},
-                               std::string{"\"\""}, std::string{"1"}, etag_of(service) + "x"})
+    for (const auto& header :
+         {stale, "W/" + etag_of(service), std::string{"nonsense"}, std::string{"\""},
+          std::string{"\"\""}, std::string{"1"}, etag_of(service) + "x"})
         expect_error(service.send(with_match(patch, header)), Error::precondition_failed);
     cr_assert_eq(json_of(service.send({.target = path}))["version"].GetInt64(), 2);
 }
@@ -162,8 +164,8 @@ ON_BOTH_ENGINES(collab_task, patch_refuses_bad_bodies) {
         {R"({"id":"x"})", "body.id", "extra_forbidden"},
     };
     for (const auto& [body, location, type] : cases)
-        expect_detail(service.send(with_match(service.with_token("PATCH", path, body), "*")), location,
-                      type);
+        expect_detail(service.send(with_match(service.with_token("PATCH", path, body), "*")),
+                      location, type);
     cr_assert_eq(json_of(service.send({.target = path}))["version"].GetInt64(), 1);
 }
 
@@ -177,9 +179,8 @@ ON_BOTH_ENGINES(collab_task, delete_needs_a_current_etag) {
     cr_assert(response.body().empty());
     expect_error(service.send({.target = path}), Error::not_found);
     expect_error(service.send(with_match(remove, "*")), Error::not_found);
-    cr_assert_str_eq(
-        service.database().execute("SELECT type FROM events ORDER BY id DESC LIMIT 1").c_str(),
-        "task.deleted");
+    EXPECT_TEXT(service.database().execute("SELECT type FROM events ORDER BY id DESC LIMIT 1"),
+                "task.deleted");
 }
 
 ON_BOTH_ENGINES(collab_task, of_two_racing_patches_one_wins) {
@@ -188,7 +189,8 @@ ON_BOTH_ENGINES(collab_task, of_two_racing_patches_one_wins) {
     std::vector<Sent> sent;
     for (int i = 0; i < 8; ++i)
         sent.push_back(with_match(
-            service.with_token("PATCH", path, R"({"title":")" + std::to_string(i) + R"("})"), etag));
+            service.with_token("PATCH", path, R"({"title":")" + std::to_string(i) + R"("})"),
+            etag));
     int won = 0;
     for (const auto& response : service.send_all(sent))
         if (response.status() == 200)
@@ -202,6 +204,5 @@ ON_BOTH_ENGINES(collab_task, of_two_racing_patches_one_wins) {
 ON_BOTH_ENGINES(collab_task, lists_its_methods) {
     const auto response = service.send({.method = "POST", .target = path});
     expect_error(response, Error::method_not_allowed);
-    cr_assert_str_eq(std::string{response.header("Allow")}.c_str(),
-                     "GET, HEAD, PATCH, DELETE, OPTIONS");
+    EXPECT_TEXT(std::string{response.header("Allow")}, "GET, HEAD, PATCH, DELETE, OPTIONS");
 }

@@ -17,30 +17,29 @@ ON_BOTH_ENGINES(collab_tasks, creates_a_task) {
         "POST", path, R"({"title":"  Buy milk\t","description":"From the corner shop"})"));
     cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
     const auto body = json_of(response);
-    cr_assert_str_eq(member(body, "title").c_str(), "Buy milk");
-    cr_assert_str_eq(member(body, "description").c_str(), "From the corner shop");
+    EXPECT_TEXT(member(body, "title"), "Buy milk");
+    EXPECT_TEXT(member(body, "description"), "From the corner shop");
     cr_assert_eq(body["version"].GetInt64(), 1);
     cr_assert(Uuid::parse(member(body, "id")).has_value());
-    cr_assert_str_eq(member(body, "created_at").c_str(), member(body, "updated_at").c_str());
+    EXPECT_TEXT(member(body, "created_at"), member(body, "updated_at"));
     cr_assert_eq(member(body, "created_at").size(), 27);
-    cr_assert_str_eq(std::string{response.header("Location")}.c_str(),
-                     (path + "/" + member(body, "id")).c_str());
-    cr_assert_str_eq(std::string{response.etag()}.c_str(), entity_tag(response.body()).c_str());
-    cr_assert_str_eq(std::string{response.header("Cache-Control")}.c_str(), "no-store");
-    cr_assert_str_eq(service.database().execute("SELECT count(*) FROM collab_tasks").c_str(), "1");
+    EXPECT_TEXT(std::string{response.header("Location")}, (path + "/" + member(body, "id")));
+    EXPECT_TEXT(std::string{response.etag()}, entity_tag(response.body()));
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM collab_tasks"), "1");
 }
 
 ON_BOTH_ENGINES(collab_tasks, writes_an_event_and_a_revision_with_the_task) {
-    const auto response = service.send(service.with_token("POST", path, R"({"title":"a\"\\\u0001é"})"));
+    const auto response =
+        service.send(service.with_token("POST", path, R"({"title":"a\"\\\u0001é"})"));
     cr_assert_eq(response.status(), 200);
     auto& database = service.database();
-    cr_assert_str_eq(database.execute("SELECT type FROM events").c_str(), "task.created");
-    cr_assert_str_eq(database.execute("SELECT audience FROM events").c_str(), "public");
-    cr_assert_str_eq(database.execute("SELECT subject FROM events").c_str(),
-                     std::string{response.header("Location")}.c_str());
-    cr_assert_str_eq(database.execute("SELECT data FROM events").c_str(),
-                     std::string{response.body()}.c_str());
-    cr_assert_str_eq(database.execute("SELECT sum(revision) FROM board_revisions").c_str(), "1");
+    EXPECT_TEXT(database.execute("SELECT type FROM events"), "task.created");
+    EXPECT_TEXT(database.execute("SELECT audience FROM events"), "public");
+    EXPECT_TEXT(database.execute("SELECT subject FROM events"),
+                std::string{response.header("Location")});
+    EXPECT_TEXT(database.execute("SELECT data FROM events"), std::string{response.body()});
+    EXPECT_TEXT(database.execute("SELECT sum(revision) FROM board_revisions"), "1");
 }
 
 ON_BOTH_ENGINES(collab_tasks, takes_the_longest_title_in_characters) {
@@ -48,7 +47,7 @@ ON_BOTH_ENGINES(collab_tasks, takes_the_longest_title_in_characters) {
     const auto response =
         service.send(service.with_token("POST", path, R"({"title":")" + title + R"("})"));
     cr_assert_eq(response.status(), 200);
-    cr_assert_str_eq(member(json_of(response), "title").c_str(), title.c_str());
+    EXPECT_TEXT(member(json_of(response), "title"), title);
     const auto longer =
         service.send(service.with_token("POST", path, R"({"title":"x)" + title + R"("})"));
     expect_detail(longer, "body.title", "string_too_long");
@@ -59,7 +58,7 @@ ON_BOTH_ENGINES(collab_tasks, needs_a_token) {
     sent.authorization.clear();
     auto response = service.send(sent);
     expect_error(response, Error::auth_required);
-    cr_assert_str_eq(std::string{response.header("WWW-Authenticate")}.c_str(), "Bearer");
+    EXPECT_TEXT(std::string{response.header("WWW-Authenticate")}, "Bearer");
 
     for (const char* authorization : {"Basic YTpi", "Bearer", "bearer", "Token x"}) {
         sent.authorization = authorization;
@@ -68,9 +67,9 @@ ON_BOTH_ENGINES(collab_tasks, needs_a_token) {
     sent.authorization = service.bearer() + "x";
     response = service.send(sent);
     expect_error(response, Error::invalid_token);
-    cr_assert_str_eq(std::string{response.header("WWW-Authenticate")}.c_str(),
-                     R"(Bearer error="invalid_token")");
-    cr_assert_str_eq(service.database().execute("SELECT count(*) FROM collab_tasks").c_str(), "0");
+    EXPECT_TEXT(std::string{response.header("WWW-Authenticate")},
+                R"(Bearer error="invalid_token")");
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM collab_tasks"), "0");
 }
 
 ON_BOTH_ENGINES(collab_tasks, refuses_bad_bodies_and_stores_nothing) {
@@ -108,7 +107,7 @@ ON_BOTH_ENGINES(collab_tasks, refuses_bad_bodies_and_stores_nothing) {
     expect_error(service.send(sent), Error::unsupported_media_type);
     sent.content_type = "";
     expect_error(service.send(sent), Error::unsupported_media_type);
-    cr_assert_str_eq(service.database().execute("SELECT count(*) FROM collab_tasks").c_str(), "0");
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM collab_tasks"), "0");
     sent.content_type = "Application/JSON; charset=utf-8";
     cr_assert_eq(service.send(sent).status(), 200);
 }
@@ -134,7 +133,7 @@ ON_BOTH_ENGINES(collab_tasks, says_which_methods_it_answers) {
         } else {
             expect_error(response, Error::method_not_allowed);
         }
-        cr_assert_str_eq(std::string{response.header("Allow")}.c_str(), "POST, OPTIONS");
+        EXPECT_TEXT(std::string{response.header("Allow")}, "POST, OPTIONS");
     }
 }
 
@@ -142,9 +141,7 @@ ON_BOTH_ENGINES(collab_tasks, does_not_know_other_paths) {
     for (const char* target : {"/collab/tasks/", "/collab//tasks", "/collab/tasks%2f",
                                "/collab/./tasks", "/collab/tasks%00", "/", "", "collab/tasks", "*"})
         expect_error(service.send({.method = "POST", .target = target}), Error::not_found);
-    cr_assert_eq(service
-                     .send({.method = "OPTIONS", .target = "/coll%61b/tasks?x=1"})
-                     .status(),
+    cr_assert_eq(service.send({.method = "OPTIONS", .target = "/coll%61b/tasks?x=1"}).status(),
                  204);
 }
 
@@ -154,22 +151,22 @@ ON_BOTH_ENGINES(collab_tasks, answers_a_preflight_for_known_origins_only) {
                                   .origin = "http://localhost:3001",
                                   .access_control_request_method = "POST"});
     cr_assert_eq(response.status(), 204);
-    cr_assert_str_eq(std::string{response.header("Access-Control-Allow-Origin")}.c_str(),
-                     "http://localhost:3001");
-    cr_assert_str_eq(std::string{response.header("Access-Control-Allow-Methods")}.c_str(),
-                     "POST, OPTIONS");
-    cr_assert_str_eq(std::string{response.header("Access-Control-Allow-Credentials")}.c_str(), "true");
-    cr_assert_str_eq(std::string{response.header("Access-Control-Max-Age")}.c_str(), "600");
+    EXPECT_TEXT(std::string{response.header("Access-Control-Allow-Origin")},
+                "http://localhost:3001");
+    EXPECT_TEXT(std::string{response.header("Access-Control-Allow-Methods")}, "POST, OPTIONS");
+    EXPECT_TEXT(std::string{response.header("Access-Control-Allow-Credentials")}, "true");
+    EXPECT_TEXT(std::string{response.header("Access-Control-Max-Age")}, "600");
     cr_assert(response.header("Access-Control-Allow-Headers").find("If-Match") !=
               std::string_view::npos);
-    for (const char* origin : {"http://evil.example", "null", "http://localhost:3001.evil.example"}) {
+    for (const char* origin :
+         {"http://evil.example", "null", "http://localhost:3001.evil.example"}) {
         response = service.send({.method = "OPTIONS",
                                  .target = path,
                                  .origin = origin,
                                  .access_control_request_method = "POST"});
         cr_assert_eq(response.status(), 204);
         cr_assert(response.header("Access-Control-Allow-Origin").empty());
-        cr_assert_str_eq(std::string{response.header("Vary")}.c_str(), "Origin");
+        EXPECT_TEXT(std::string{response.header("Vary")}, "Origin");
     }
 }
 
@@ -177,22 +174,21 @@ ON_BOTH_ENGINES(collab_tasks, exposes_its_headers_to_known_origins) {
     auto sent = service.with_token("POST", path, R"({"title":"x"})");
     sent.origin = "http://localhost:3001";
     const auto response = service.send(sent);
-    cr_assert_str_eq(std::string{response.header("Access-Control-Allow-Origin")}.c_str(),
-                     "http://localhost:3001");
-    cr_assert_str_eq(std::string{response.header("Access-Control-Expose-Headers")}.c_str(),
-                     "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy");
+    EXPECT_TEXT(std::string{response.header("Access-Control-Allow-Origin")},
+                "http://localhost:3001");
+    EXPECT_TEXT(std::string{response.header("Access-Control-Expose-Headers")},
+                "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy");
 }
 
 ON_BOTH_ENGINES(collab_tasks, echoes_only_harmless_request_ids) {
     Sent sent{.method = "POST", .target = path, .request_id = "abc.DEF_1-2"};
-    cr_assert_str_eq(std::string{service.send(sent).header("X-Request-ID")}.c_str(), "abc.DEF_1-2");
-    for (const std::string& id :
-         {std::string{"a b"}, std::string{"a\r\nSet-Cookie: x"}, std::string(65, 'a'),
-          std::string{"é"}, std::string{}}) {
+    EXPECT_TEXT(std::string{service.send(sent).header("X-Request-ID")}, "abc.DEF_1-2");
+    for (const std::string& id : {std::string{"a b"}, std::string{"a\r\nSet-Cookie: x"},
+                                  std::string(65, 'a'), std::string{"é"}, std::string{}}) {
         sent.request_id = id;
         const auto response = service.send(sent);
         const std::string made{response.header("X-Request-ID")};
-        cr_assert_str_neq(made.c_str(), id.c_str());
+        cr_assert(made != id);
         cr_assert(Uuid::parse(made).has_value());
     }
 }
@@ -201,27 +197,26 @@ ON_BOTH_ENGINES(collab_tasks, gives_problem_details_to_whoever_asks) {
     const auto response = service.send(
         {.method = "POST", .target = path, .accept = "application/problem+json, */*;q=0.1"});
     cr_assert_eq(response.status(), 422);
-    cr_assert_str_eq(std::string{response.header("Content-Type")}.c_str(),
-                     "application/problem+json");
+    EXPECT_TEXT(std::string{response.header("Content-Type")}, "application/problem+json");
     const auto body = json_of(response);
-    cr_assert_str_eq(member(body, "code").c_str(), "VALIDATION_ERROR");
-    cr_assert_str_eq(member(body, "type").c_str(), "about:blank");
-    cr_assert_str_eq(member(body, "title").c_str(), "Unprocessable Content");
-    cr_assert_str_eq(member(body, "instance").c_str(),
-                     std::string{response.header("X-Request-ID")}.c_str());
+    EXPECT_TEXT(member(body, "code"), "VALIDATION_ERROR");
+    EXPECT_TEXT(member(body, "type"), "about:blank");
+    EXPECT_TEXT(member(body, "title"), "Unprocessable Content");
+    EXPECT_TEXT(member(body, "instance"), std::string{response.header("X-Request-ID")});
     cr_assert_eq(body["status"].GetInt(), 422);
     cr_assert_eq(body["details"].Size(), 1);
 }
 
 ON_BOTH_ENGINES(collab_tasks, stores_what_was_sent) {
     const char* titles[] = {R"(Robert'); DROP TABLE collab_tasks;--)", "$1 %s ${PORT} \\\\n",
-                            "\xed\x9f\xbf \xee\x80\x80 \xf4\x8f\xbf\xbf", "a\\u0001\\u001f\\u007f\\n"};
+                            "\xed\x9f\xbf \xee\x80\x80 \xf4\x8f\xbf\xbf",
+                            "a\\u0001\\u001f\\u007f\\nz"};
     for (const char* title : titles) {
-        const auto response =
-            service.send(service.with_token("POST", path, std::string{R"({"title":")"} + title + R"("})"));
+        const auto response = service.send(
+            service.with_token("POST", path, std::string{R"({"title":")"} + title + R"("})"));
         cr_assert_eq(response.status(), 200, "%s", title);
         rapidjson::Document sent;
         sent.Parse((std::string{R"({"title":")"} + title + R"("})").c_str());
-        cr_assert_str_eq(member(json_of(response), "title").c_str(), sent["title"].GetString());
+        EXPECT_TEXT(member(json_of(response), "title"), sent["title"].GetString());
     }
 }

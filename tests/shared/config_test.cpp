@@ -10,7 +10,7 @@
 #include <fstream>
 #include <map>
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 namespace fs = std::filesystem;
 

@@ -1,6 +1,6 @@
 #include "shared/endpoint.hpp"
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 namespace {
 

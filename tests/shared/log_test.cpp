@@ -9,7 +9,7 @@
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
 #include "shared/timestamp.hpp"
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 using namespace std::string_view_literals;
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <vector>
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 using namespace std::string_view_literals;
 

@@ -4,7 +4,7 @@
 #include <ctime>
 #include <random>
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 namespace {
 

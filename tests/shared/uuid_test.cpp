@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 using namespace std::string_view_literals;
 

@@ -84,9 +84,8 @@ TestDatabase::~TestDatabase() {
 }
 
 std::string TestDatabase::execute(const std::string& sql) const {
-    return engine_ == Engine::postgres
-               ? execute_postgres(url_, sql)
-               : execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
+    return engine_ == Engine::postgres ? execute_postgres(url_, sql)
+                                       : execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
 }
 
 Config test_config(const std::string& database_url) {

@@ -1,4 +1,5 @@
-// Databases for tests: one with the whole schema and of its own for each test, and an open engine on it.
+// Databases for tests: one with the whole schema and of its own for each test, and an open engine
+// on it.
 #pragma once
 
 #include <criterion/criterion.h>

@@ -18,9 +18,9 @@ using boost::system::error_code;
 using Address = asio::ip::tcp::endpoint;
 using Socket = asio::basic_stream_socket<asio::ip::tcp, Loop::executor_type>;
 using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Loop::executor_type>;
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                         asio::wait_traits<std::chrono::steady_clock>,
-                                         Loop::executor_type>;
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock,
+                               asio::wait_traits<std::chrono::steady_clock>, Loop::executor_type>;
 
 struct Link {
     explicit Link(Loop& loop) : client(loop), server(loop) {}
@@ -41,9 +41,11 @@ struct Proxy::State {
         for (;;) {
             error_code error;
             auto link = std::make_shared<Link>(loop);
-            co_await acceptor.async_accept(link->client, asio::redirect_error(use_awaitable, error));
+            co_await acceptor.async_accept(link->client,
+                                           asio::redirect_error(use_awaitable, error));
             if (error) co_return;
-            co_await link->server.async_connect(upstream, asio::redirect_error(use_awaitable, error));
+            co_await link->server.async_connect(upstream,
+                                                asio::redirect_error(use_awaitable, error));
             if (error) continue;
             link->client.set_option(asio::ip::tcp::no_delay{true});
             link->server.set_option(asio::ip::tcp::no_delay{true});
@@ -64,12 +66,13 @@ struct Proxy::State {
         std::vector<char> buffer(64 * 1024);
         for (;;) {
             error_code error;
-            const auto size = co_await from.async_read_some(asio::buffer(buffer),
-                                                            asio::redirect_error(use_awaitable, error));
+            const auto size = co_await from.async_read_some(
+                asio::buffer(buffer), asio::redirect_error(use_awaitable, error));
             if (error) break;
             if (is_from_client && link->server_spoke_last) ++round_trips;
             link->server_spoke_last = !is_from_client;
-            auto chunk = std::make_shared<std::vector<char>>(buffer.begin(), buffer.begin() + long(size));
+            auto chunk =
+                std::make_shared<std::vector<char>>(buffer.begin(), buffer.begin() + long(size));
             if (one_way.count() == 0 && !is_stalled)
                 co_await asio::async_write(to, asio::buffer(*chunk), use_awaitable);
             else

@@ -1,5 +1,5 @@
-// A TCP proxy on loopback that stands between a client and its database: it counts round trips on the
-// wire, adds latency, stalls and cuts connections. It runs in a thread of its own.
+// A TCP proxy on loopback that stands between a client and its database: it counts round trips on
+// the wire, adds latency, stalls and cuts connections. It runs in a thread of its own.
 #pragma once
 
 #include <atomic>
@@ -10,8 +10,8 @@
 
 class Proxy {
 public:
-    // Listens on a free port and forwards to 127.0.0.1:upstream_port. Each chunk of bytes is held for
-    // `one_way` in either direction.
+    // Listens on a free port and forwards to 127.0.0.1:upstream_port. Each chunk of bytes is held
+    // for `one_way` in either direction.
     explicit Proxy(unsigned short upstream_port,
                    std::chrono::microseconds one_way = std::chrono::microseconds{0});
     ~Proxy();

@@ -101,10 +101,9 @@ void expect_error(const Response& response, Error error) {
     cr_assert(response.status() == row.status, "status %d instead of %d: %.*s", response.status(),
               row.status, static_cast<int>(response.body().size()), response.body().data());
     const auto body = json_of(response);
-    cr_assert_str_eq(member(body, "type").c_str(), std::string{row.type}.c_str());
-    cr_assert_str_eq(member(body, "message").c_str(), std::string{row.message}.c_str());
-    cr_assert_str_eq(member(body, "request_id").c_str(),
-                     std::string{response.header("X-Request-ID")}.c_str());
+    EXPECT_TEXT(member(body, "type"), std::string{row.type});
+    EXPECT_TEXT(member(body, "message"), std::string{row.message});
+    EXPECT_TEXT(member(body, "request_id"), std::string{response.header("X-Request-ID")});
 }
 
 void expect_detail(const Response& response, const char* location, const char* type) {
@@ -118,6 +117,6 @@ void expect_detail(const Response& response, const char* location, const char* t
     for (const auto& step : detail["loc"].GetArray())
         path += (path.empty() ? "" : ".") +
                 (step.IsString() ? std::string{step.GetString()} : std::to_string(step.GetInt64()));
-    cr_assert_str_eq(path.c_str(), location);
-    cr_assert_str_eq(detail["type"].GetString(), type);
+    EXPECT_TEXT(path, location);
+    EXPECT_TEXT(detail["type"].GetString(), type);
 }

@@ -11,18 +11,19 @@
 
 #include "shared/endpoint.hpp"
 #include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
 
 // Runs a test body twice, once on each engine, with `service` as its service.
-#define ON_BOTH_ENGINES(suite, name)                   \
-    static void suite##_##name(Service& service);      \
-    Test(suite, name##_on_sqlite) {                    \
-        Service service{Engine::sqlite};               \
-        suite##_##name(service);                       \
-    }                                                  \
-    Test(suite, name##_on_postgres) {                  \
-        Service service{Engine::postgres};             \
-        suite##_##name(service);                       \
-    }                                                  \
+#define ON_BOTH_ENGINES(suite, name)              \
+    static void suite##_##name(Service& service); \
+    Test(suite, name##_on_sqlite) {               \
+        Service service{Engine::sqlite};          \
+        suite##_##name(service);                  \
+    }                                             \
+    Test(suite, name##_on_postgres) {             \
+        Service service{Engine::postgres};        \
+        suite##_##name(service);                  \
+    }                                             \
     static void suite##_##name([[maybe_unused]] Service& service)
 
 // A request; what is empty is not sent.
@@ -86,8 +87,8 @@ rapidjson::Document json_of(const Response& response);
 // A string member, "<null>" for null, "<absent>" when there is none.
 std::string member(const rapidjson::Value& object, const char* name);
 
-// Fails the test unless the response is this orchestrator error, whole: status, type, and the request
-// id of the header.
+// Fails the test unless the response is this orchestrator error, whole: status, type, and the
+// request id of the header.
 void expect_error(const Response& response, Error error);
 
 // The same for a 422 with one detail of this type at this place ("body.title").

@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 using namespace std::string_literals;
 using namespace std::chrono_literals;

@@ -12,7 +12,7 @@
 #include "shared/config.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/uuid.hpp"
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 using namespace std::string_literals;
 

@@ -7,14 +7,16 @@
 #include "sql/health.hpp"
 #include "sql/users.hpp"
 #include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
 #include "tests/support/proxy.hpp"
 
 namespace {
 
-constexpr Query echo{"echo",
-                     "SELECT $1::boolean AS flag, $2::bigint AS number, $3::text AS text, $4::uuid AS id, "
-                     "$5::timestamptz AS moment",
-                     "SELECT $1 AS flag, $2 AS number, $3 AS text, $4 AS id, $5 AS moment", true};
+constexpr Query echo{
+    "echo",
+    "SELECT $1::boolean AS flag, $2::bigint AS number, $3::text AS text, $4::uuid AS id, "
+    "$5::timestamptz AS moment",
+    "SELECT $1 AS flag, $2 AS number, $3 AS text, $4 AS id, $5 AS moment", true};
 constexpr Query make_table{"make_table", "CREATE TABLE things (id bigint PRIMARY KEY, name text)",
                            "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT)", false};
 constexpr Query add_thing{"add_thing", "INSERT INTO things (id, name) VALUES ($1, $2)",
@@ -54,16 +56,16 @@ db::Batch batch_of(const Query& query) {
 
 }  // namespace
 
-#define ON_BOTH_DATABASES(name)                                       \
-    static void database_##name(OpenDatabase& open);                  \
-    Test(database, name##_on_sqlite) {                                \
-        OpenDatabase open{Engine::sqlite};                            \
-        database_##name(open);                                        \
-    }                                                                 \
-    Test(database, name##_on_postgres) {                              \
-        OpenDatabase open{Engine::postgres};                          \
-        database_##name(open);                                        \
-    }                                                                 \
+#define ON_BOTH_DATABASES(name)                      \
+    static void database_##name(OpenDatabase& open); \
+    Test(database, name##_on_sqlite) {               \
+        OpenDatabase open{Engine::sqlite};           \
+        database_##name(open);                       \
+    }                                                \
+    Test(database, name##_on_postgres) {             \
+        OpenDatabase open{Engine::postgres};         \
+        database_##name(open);                       \
+    }                                                \
     static void database_##name(OpenDatabase& open)
 
 ON_BOTH_DATABASES(gives_back_every_type_as_it_was) {
@@ -73,7 +75,7 @@ ON_BOTH_DATABASES(gives_back_every_type_as_it_was) {
                                                      std::string{"a\xf0\x9f\x98\x80"}, id, moment));
     cr_assert(*row.flag);
     cr_assert_eq(*row.number, INT64_MIN);
-    cr_assert_str_eq(row.text->c_str(), "a\xf0\x9f\x98\x80");
+    EXPECT_TEXT(row.text->c_str(), "a\xf0\x9f\x98\x80");
     cr_assert(*row.id == id);
     cr_assert(*row.moment == moment);
 }
@@ -81,15 +83,15 @@ ON_BOTH_DATABASES(gives_back_every_type_as_it_was) {
 ON_BOTH_DATABASES(gives_back_null_of_every_type) {
     for (int i = 0; i < 2; ++i) {
         const auto row = open.wait(open.db().one<Echoed>(
-            echo, std::optional<bool>{}, std::optional<std::int64_t>{}, std::optional<std::string>{},
-            std::optional<Uuid>{}, std::optional<Timestamp>{}));
+            echo, std::optional<bool>{}, std::optional<std::int64_t>{},
+            std::optional<std::string>{}, std::optional<Uuid>{}, std::optional<Timestamp>{}));
         cr_assert(!row.flag && !row.number && !row.text && !row.id && !row.moment);
     }
 }
 
 ON_BOTH_DATABASES(tells_an_empty_text_from_null) {
-    const auto row = open.wait(open.db().one<Echoed>(echo, false, std::int64_t{0}, std::string{},
-                                                     Uuid{}, Timestamp{}));
+    const auto row = open.wait(
+        open.db().one<Echoed>(echo, false, std::int64_t{0}, std::string{}, Uuid{}, Timestamp{}));
     cr_assert(row.text.has_value());
     cr_assert(row.text->empty());
 }
@@ -97,14 +99,16 @@ ON_BOTH_DATABASES(tells_an_empty_text_from_null) {
 ON_BOTH_DATABASES(commits_a_batch_as_one) {
     open.wait(open.db().run(batch_of(make_table)));
     db::Batch good;
-    good.add(add_thing, std::int64_t{1}, "one").add(add_thing, std::int64_t{2}, "two").add(count_things);
+    good.add(add_thing, std::int64_t{1}, "one")
+        .add(add_thing, std::int64_t{2}, "two")
+        .add(count_things);
     const auto results = open.wait(open.db().run(std::move(good)));
     cr_assert_eq(results.size(), 3);
     cr_assert_eq(db::first<Number>(*results[2])->number, 2);
 
     db::Batch bad;
     bad.add(add_thing, std::int64_t{3}, "three").add(add_thing, std::int64_t{1}, "again");
-    cr_assert_str_eq(open.sqlstate_of(open.db().run(std::move(bad))).c_str(), "23505");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(bad))), "23505");
     cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 2);
 }
 
@@ -177,22 +181,23 @@ Test(postgres, repeats_a_read_whose_connection_died_and_never_a_write) {
     Proxy proxy{port_of(database.url())};
     OpenDatabase open{with_port(database.url(), proxy.port())};
     open.wait(open.db().run(batch_of(make_table)));
-    const auto kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
-                      "'%pg_sleep%' AND pid <> pg_backend_pid() AND datname = current_database()";
+    const auto kill =
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
+        "'%pg_sleep%' AND pid <> pg_backend_pid() AND datname = current_database()";
     constexpr Query slow_write{"slow_write",
                                "INSERT INTO things (id, name) SELECT 1, pg_sleep(60)::text",
                                "SELECT 1", false};
-    const auto state = open.sqlstate_while(open.db().run(batch_of(slow_write)), [&] {
-        return database.execute(kill) == "t";
-    });
+    const auto state = open.sqlstate_while(open.db().run(batch_of(slow_write)),
+                                           [&] { return database.execute(kill) == "t"; });
     cr_assert(is_connection_failure(state), "%s", state.c_str());
     cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 0);
 
     // The read is killed once; the repetition is quick, as the second row is there then.
-    constexpr Query slow_read{"slow_read",
-                              "SELECT CASE WHEN count(*) = 0 THEN pg_sleep(60)::text ELSE 'done' END "
-                              "AS text FROM things",
-                              "SELECT 1", true};
+    constexpr Query slow_read{
+        "slow_read",
+        "SELECT CASE WHEN count(*) = 0 THEN pg_sleep(60)::text ELSE 'done' END "
+        "AS text FROM things",
+        "SELECT 1", true};
     const auto read_state = open.sqlstate_while(open.db().run(batch_of(slow_read)), [&] {
         if (database.execute("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' "
                              "AND pid <> pg_backend_pid() AND datname = current_database()") == "0")
@@ -200,7 +205,7 @@ Test(postgres, repeats_a_read_whose_connection_died_and_never_a_write) {
         database.execute("INSERT INTO things (id) VALUES (1)");
         return database.execute(kill) == "t";
     });
-    cr_assert_str_eq(read_state.c_str(), "");
+    EXPECT_TEXT(read_state, "");
 }
 
 Test(postgres, gives_up_at_the_deadline_when_the_server_is_silent) {
@@ -227,7 +232,7 @@ Test(postgres, drops_a_statement_that_takes_too_long_and_goes_on) {
     auto config = test_config(database.url());
     config.db_deadline_ms = 200;
     OpenDatabase open{config};
-    cr_assert_str_eq(open.sqlstate_of(open.db().run(batch_of(sleep_long))).c_str(), "57014");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sleep_long))), "57014");
     open.wait(open.db().run(batch_of(sql::ping)));
 }
 
@@ -235,8 +240,7 @@ Test(postgres, says_unavailable_when_nobody_listens) {
     OpenDatabase open{std::string{"postgresql://nobody@127.0.0.1:1/nothing"}};
     std::vector<Async<db::Results>> batches;
     for (int i = 0; i < 10; ++i) batches.push_back(open.db().run(batch_of(sql::ping)));
-    for (const auto& failure : open.wait_for_all(std::move(batches)))
-        cr_assert_str_eq(failure.c_str(), "08001");
+    for (const auto& failure : open.wait_for_all(std::move(batches))) EXPECT_TEXT(failure, "08001");
 }
 
 Test(postgres, comes_back_after_all_its_connections_were_cut) {
@@ -271,7 +275,8 @@ Test(postgres, repeats_what_lost_a_deadlock) {
     open.wait(open.db().run(batch_of(make_table)));
     // A serialization failure on the first call and success on the second.
     database.execute(
-        "CREATE SEQUENCE calls; CREATE FUNCTION fail_once() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN "
+        "CREATE SEQUENCE calls; CREATE FUNCTION fail_once() RETURNS bigint LANGUAGE plpgsql AS $$ "
+        "BEGIN "
         "IF nextval('calls') = 1 THEN RAISE EXCEPTION 'once' USING ERRCODE = '40001'; END IF; "
         "RETURN currval('calls'); END $$");
     constexpr Query call{"call", "SELECT fail_once() AS number", "SELECT 1", false};
@@ -289,7 +294,7 @@ Test(sqlite, says_unavailable_while_another_process_writes) {
     other.wait(other.db().run(batch_of(begin)));
     db::Batch batch;
     batch.add(add_thing, std::int64_t{1}, "one");
-    cr_assert_str_eq(open.sqlstate_of(open.db().run(std::move(batch))).c_str(), "55P03");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(batch))), "55P03");
     cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 0);
 }
 
@@ -307,14 +312,13 @@ Test(sqlite, says_so_when_the_disk_is_full_and_keeps_what_it_acknowledged) {
         state = open.sqlstate_of(open.db().run(std::move(batch)));
         if (state.empty()) ++acknowledged;
     }
-    cr_assert_str_eq(state.c_str(), "53100");
+    EXPECT_TEXT(state, "53100");
     cr_assert_eq(error_for_sqlstate(state), Error::service_unavailable);
     cr_assert_gt(acknowledged, 0);
-    cr_assert_str_eq(database.execute("SELECT count(*) FROM things").c_str(),
-                     std::to_string(acknowledged).c_str());
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), std::to_string(acknowledged));
 }
 
 Test(sqlite, says_unavailable_when_the_file_cannot_be_opened) {
     OpenDatabase open{std::string{"sqlite:////nonexistent/folder/x.db"}};
-    cr_assert_str_eq(open.sqlstate_of(open.db().run(batch_of(sql::ping))).c_str(), "08001");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sql::ping))), "08001");
 }

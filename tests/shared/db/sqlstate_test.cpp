@@ -1,6 +1,6 @@
 #include "shared/db/sqlstate.hpp"
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 Test(sqlstate, maps_what_a_client_can_act_on) {
     static constexpr struct {

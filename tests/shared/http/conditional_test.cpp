@@ -1,6 +1,6 @@
 #include "shared/http/conditional.hpp"
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 using namespace std::string_view_literals;
 

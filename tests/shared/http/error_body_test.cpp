@@ -1,7 +1,7 @@
 #include "shared/http/error_body.hpp"
 
 #include "shared/json/reader.hpp"
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 namespace {
 

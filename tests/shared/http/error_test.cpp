@@ -2,7 +2,7 @@
 
 #include <set>
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 Test(error, keeps_the_codes_that_clients_know) {
     static constexpr struct {

@@ -2,7 +2,7 @@
 
 #include <stdexcept>
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 namespace {
 

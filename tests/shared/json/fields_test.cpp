@@ -1,6 +1,6 @@
 #include "shared/json/fields.hpp"
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "tests/shared/expect.hpp"
+#include "tests/support/expect.hpp"
 
 using namespace std::string_view_literals;
 
