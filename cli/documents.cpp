@@ -50,7 +50,7 @@ std::vector<Route> routes() {
 // the handler looks at the raw path again.
 std::string location_of(const std::string& path) {
     if (path.find('{') == path.npos) return "= " + path;
-    std::string pattern = "~ ^";
+    std::string pattern = "~ \"^";
     for (std::size_t i = 0; i < path.size(); ++i) {
         if (path[i] == '{') {
             pattern += R"([^/\x00-\x1f\x7f]+)";
@@ -59,7 +59,7 @@ std::string location_of(const std::string& path) {
             pattern += path[i] == '.' ? "\\." : std::string{path[i]};
         }
     }
-    return "\"" + pattern + "$\"";
+    return pattern + "$\"";
 }
 
 // What nginx itself answers, and as what. A handler that is away or too slow is a dependency that

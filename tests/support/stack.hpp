@@ -1,23 +1,31 @@
-// The whole service as its users run it: `steelthread run` with nginx and every handler, in a folder of its
-// own and on a free port, with a database of its own. And a client for it.
+// The whole service as its users run it: `steelthread run` with nginx and every handler, in a
+// folder of its own and on a free port, with a database of its own. And clients for it.
 #pragma once
 
 #include <sys/types.h>
 
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "shared/http/error.hpp"
 #include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
 
-// What came back. The names of headers are in lower case; a header that occurs twice is an error.
+// What came back. The names of headers are in lower case; a header that occurs twice is a failure.
 struct Reply {
     long status = 0;
     std::map<std::string, std::string> headers;
     std::string body;
-    std::string failure;  // libcurl's words when there was no answer
+    std::string failure;  // what went wrong when there is no sound answer
+
+    std::string header(const std::string& name) const;
 };
 
+// A request. A body goes as application/json unless the headers say otherwise.
 struct Call {
     std::string method = "GET";
     std::string path = "/";
@@ -26,6 +34,28 @@ struct Call {
 };
 
 using Variables = std::map<std::string, std::string>;
+
+// How a command ended.
+struct Finished {
+    int status = 0;  // 128 + the signal when one killed it
+    std::string output;
+    std::string errors;  // what it wrote to stderr
+};
+
+// One kept-alive connection, for one thread.
+class Client {
+public:
+    explicit Client(int port);
+    ~Client();
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    Reply send(const Call& call);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
 
 class Stack {
 public:
@@ -41,7 +71,7 @@ public:
     Stack(const Stack&) = delete;
     Stack& operator=(const Stack&) = delete;
 
-    // One request on a connection of its own.
+    // One request on a connection of its own. May be called from any thread.
     Reply send(const Call& call) const;
 
     // Raw bytes to the port, and all that comes back until the server closes.
@@ -59,24 +89,34 @@ public:
     const std::string& database_url() const { return database_url_; }
 
     pid_t supervisor() const { return supervisor_; }
-    // The processes of one endpoint, or of "nginx" (its master).
+
+    // The supervisor's processes of one endpoint, or of "nginx" (its master).
     std::vector<pid_t> processes(const std::string& name) const;
+
+    // Everything that the supervisor has started and that still runs, nginx's worker included.
+    std::vector<pid_t> descendants() const;
 
     // All that the stack has written to stdout and stderr so far.
     std::string log() const;
 
     // Stops as the destructor does; the exit status.
     int stop();
+
+    // Waits until the supervisor has ended of itself; its exit status.
+    int wait_for_end();
+
     // Starts again in the same folder, on the same port and database.
     void start();
 
-    // Runs `steelthread WORDS…` with this stack's variables; exit status and output.
-    std::pair<int, std::string> command(const std::vector<std::string>& words) const;
+    // Runs `steelthread WORDS…` with this stack's variables.
+    Finished command(std::vector<std::string> words) const;
 
     // The variables of its processes.
-    Variables variables() const { return variables_; }
+    const Variables& variables() const { return variables_; }
 
 private:
+    void prepare(const Variables& variables);
+
     std::unique_ptr<TestDatabase> own_;
     std::string database_url_;
     std::string run_dir_;
@@ -88,13 +128,35 @@ private:
 // An executable of the build under test: "handlers/healthz", "steelthread".
 std::string built(const std::string& name);
 
-// Runs a command with exactly these variables and this text on stdin; exit status and what it wrote to
-// stdout (and stderr).
-std::pair<int, std::string> run_command(const std::vector<std::string>& words,
-                                        const Variables& variables, const std::string& input = "");
+// What tests/run says: TEST_DIR, TEST_POSTGRES_URL.
+std::string test_variable(const char* name);
+
+// What every process of the build needs: PATH, TEST_DIR and the options of the sanitizers.
+Variables base_variables();
+
+// The settings of a service in `run_dir`, on the test's cheap hashes and fixed secret.
+Variables service_variables(const std::string& database_url, const std::string& run_dir);
+
+// Runs a command with exactly these variables and this text on stdin, and kills it after 60 s.
+Finished run_command(const std::vector<std::string>& words, const Variables& variables,
+                     const std::string& input = "");
 
 // Polls until `condition` is true; fails the test after `seconds`, naming `what`.
-void wait_until(const char* what, const std::function<bool()>& condition, int seconds = 20);
+void wait_until(const char* what, const std::function<bool()>& condition, double seconds = 20);
 
-// A free TCP port on loopback.
+// A TCP port on loopback that nothing listens on and no outgoing connection gets.
 int free_port();
+
+// A text file, whole.
+std::string read_text(const std::string& path);
+
+// One answer as it came off the wire.
+Reply parse_reply(const std::string& raw);
+
+// A string member of a JSON text, found by its path: "error.request_id". "<absent>" when there is
+// none; a number as it is written.
+std::string json_member(const std::string& text, const std::string& path);
+
+// Fails the test unless the reply is this error, whole, in the shape of the orchestrator: status,
+// type, message, and the request id of the header.
+void expect_error(const Reply& reply, Error error);
