@@ -77,7 +77,7 @@ coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overal
 
 bench: ## requests per second, latency and CPU beside pgbench and bare nginx
 	@cli/packages run test bench
-	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@$(MAKE) --no-print-directory -j$$(nproc) build $(BUILD)/bench/delay
 	@bench/run
 
 # --- database
@@ -185,5 +185,7 @@ $(BUILD)/tests/http_tests: $(call objects,$(http_test_sources)) $(support) $(BUI
 	@mkdir -p $(@D)
 	@echo "link    $@"
 	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcurl -lcriterion -o $@
+
+-include bench/Makefile.inc
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

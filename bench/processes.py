@@ -88,8 +88,8 @@ def wait_until(condition, seconds, pause=0.01):
 
 
 class Interrupts:
-    """SIGINT, SIGTERM and SIGHUP end the bench by SystemExit, but not between the start of a program
-    and the note that it has to be ended."""
+    """SIGINT, SIGTERM and SIGHUP end the bench by SystemExit, but not between the start of a
+    program and the note that it has to be ended."""
 
     held = False
     pending = None
@@ -126,7 +126,7 @@ class Interrupts:
 
 
 class Program:
-    """A program in the foreground of a session of its own, so that Ctrl-C reaches only the bench."""
+    """A program in a session of its own, so that Ctrl-C reaches only the bench."""
 
     running = []
 
@@ -134,7 +134,8 @@ class Program:
         self.log = log
         with open(log, "ab") as file, Interrupts.hold():
             options = {"stdin": subprocess.DEVNULL, "stdout": file, **options}
-            self.process = subprocess.Popen(arguments, stderr=file, start_new_session=True, **options)
+            self.process = subprocess.Popen(arguments, stderr=file, start_new_session=True,
+                                            **options)
             self.running.append(self)
         self.pid = self.process.pid
 

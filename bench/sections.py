@@ -1,4 +1,4 @@
-"""The sections of the report. Each takes the Bench and prints one table, or a row of the first one."""
+"""The sections of the report: each takes the Bench and prints one table."""
 
 import os
 import statistics
@@ -6,9 +6,9 @@ import subprocess
 import time
 
 from load import (JSON, TASK, Call, cpu, cpu_of_others, median, pgbench, row, share, table,
-                  with_range, write_script, wrk)
+                  with_range, write_script)
 from processes import Broken, kib, program, wait_until
-from stack import BUILD, Distance, ask, service_environment
+from stack import BUILD, Distance, service_environment
 
 BOARD = "/collab/state/tasks"
 ONE_WAY_MS = 5
@@ -55,7 +55,7 @@ REQUESTS = [
 
 
 def interleave(rounds, targets):
-    """Every target once a round, forwards and backwards in turn: lists of runs, target by target."""
+    """Every target once a round, forwards and backwards in turn: the runs of each."""
     runs = {name: [] for name in targets}
     for number in range(rounds):
         for name in list(targets)[::-1 if number % 2 else 1]:
@@ -87,15 +87,20 @@ def requests(bench, chosen):
         })
         call.check(bench.service.port)
         ours = runs["service"]
-        limits = [cell for name, group in (("pool", "Postgres"), ("many", "Postgres"), ("nginx", "nginx"))
-                  for cell in (with_range(runs[name]), cpu(runs[name], group), share(ours, runs[name]))]
-        row(label, f"{len(body):,}", with_range(ours), f"{median(ours, lambda run: run.p50_ms):.2f}",
-            f"{median(ours, lambda run: run.p99_ms):.2f}",
+        limits = []
+        for name, group in (("pool", "Postgres"), ("many", "Postgres"), ("nginx", "nginx")):
+            limits += [with_range(runs[name]), cpu(runs[name], group), share(ours, runs[name])]
+        row(label, f"{len(body):,}", with_range(ours), *latency(ours),
             cpu(ours, "nginx", "handlers", "Postgres"), *limits)
         seen += [run for one in runs.values() for run in one]
         if section == "create":
             bench.board_size = None
     print("\n" + cpu_of_others(seen))
+
+
+def latency(runs):
+    return (f"{median(runs, lambda run: run.p50_ms):.2f}",
+            f"{median(runs, lambda run: run.p99_ms):.2f}")
 
 
 def clients(bench):
@@ -111,7 +116,7 @@ def clients(bench):
     for count, one in runs.items():
         faults = "; ".join(run.faults for run in one if run.faults)
         row(count, with_range(one), f"{median(one) / peak:.0%}",
-            f"{median(one, lambda run: run.p50_ms):.2f}", f"{median(one, lambda run: run.p99_ms):.2f}",
+            *latency(one),
             cpu(one, "nginx", "handlers", "Postgres"), faults or 0)
     print("\n" + cpu_of_others([run for one in runs.values() for run in one]))
 
@@ -160,7 +165,8 @@ def distance(bench):
 def time_cgi(handler, environment):
     """Milliseconds from exec to the whole answer of a handler that is run by hand."""
     started = time.monotonic()
-    done = subprocess.run([handler], env=environment, stdin=subprocess.DEVNULL, capture_output=True)
+    done = subprocess.run([handler], env=environment, stdin=subprocess.DEVNULL,
+                          capture_output=True)
     took_ms = (time.monotonic() - started) * 1000
     if done.returncode != 0 or b"Status: " in done.stdout and b"Status: 200" not in done.stdout:
         raise Broken(f"{handler}: {(done.stderr or done.stdout)[:300]}")
@@ -172,10 +178,11 @@ def cold(bench):
     table(f"Cold start, of {STARTS}", "from exec to the first answer", "median ms", "min..max ms")
 
     def show(label, times_ms):
-        row(label, f"{statistics.median(times_ms):.1f}", f"{min(times_ms):.1f}..{max(times_ms):.1f}")
+        row(label, f"{statistics.median(times_ms):.1f}",
+            f"{min(times_ms):.1f}..{max(times_ms):.1f}")
 
-    environment = {**service_environment(bench.postgres.url, bench.folder / "cgi", 1, bench.password),
-                   "REQUEST_METHOD": "GET"}
+    environment = service_environment(bench.postgres.url, bench.folder / "cgi", 1, bench.password)
+    environment["REQUEST_METHOD"] = "GET"
     uris = {"root": "/", "healthz": "/healthz", "collab_task": get_call(bench).path,
             "collab_state_tasks": BOARD}
     show("an empty program (/bin/true)", [time_cgi("/bin/true", {}) for _ in range(STARTS)])

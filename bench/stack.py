@@ -1,4 +1,4 @@
-"""What is measured, and what it is measured against: Postgres, the service, a bare nginx, a distance."""
+"""What is measured and what it is measured against: Postgres, the service, nginx, a distance."""
 
 import http.client
 import json
@@ -89,7 +89,7 @@ class Postgres:
             DO $$ BEGIN
                 FOR batch IN 0 .. ({count} - 1) / 100 LOOP
                     INSERT INTO collab_tasks (id, title, description, created_at, updated_at)
-                    SELECT gen_random_uuid(), 'Task number ' || n, 'What is to be done, in some words',
+                    SELECT gen_random_uuid(), 'Task number ' || n, 'What is to be done, and why',
                            moment, moment
                     FROM generate_series(batch * 100 + 1, least(batch * 100 + 100, {count})) AS n,
                          LATERAL (SELECT now() + n * interval '1 microsecond' AS moment) AS moments;
@@ -121,7 +121,7 @@ class Service:
         self.started_at = time.monotonic()
         self.program = Program([BUILD / "steelthread", "run", *options], folder / f"{name}.log",
                                cwd=ROOT, env=self.environment,
-                               stdout=subprocess.DEVNULL)  # nginx's access log: formatted, not kept
+                               stdout=subprocess.DEVNULL)  # nginx's access log
         self.first_answer_after = None
 
     def wait(self):
@@ -151,7 +151,7 @@ class Service:
         body = json.dumps({"email": EMAIL, "password": password})
         answer = ask(self.port, "/auth/login", "POST", {"Content-Type": "application/json"}, body)
         if answer is None or answer[0] != 200:
-            raise Broken(f"POST /auth/login: {answer and (answer[0], answer[2])}", self.program.log)
+            raise Broken(f"POST /auth/login: {answer and answer[::2]}", self.program.log)
         return json.loads(answer[2])["access_token"]
 
 

@@ -1,13 +1,13 @@
 #include "cli/documents.hpp"
 
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <memory>
 #include <ostream>
-#include <set>
 #include <stdexcept>
 
 #include "shared/config.hpp"
@@ -25,14 +25,28 @@ struct Route {
     std::string path;
 };
 
-std::string output_of(const fs::path& executable, const std::string& option) {
-    const auto command = "'" + executable.string() + "' " + option;
-    const std::unique_ptr<FILE, decltype(&pclose)> pipe{popen(command.c_str(), "r"), &pclose};
-    if (!pipe) throw std::runtime_error("cannot run " + command);
+// What an executable writes to stdout.
+std::string output_of(const fs::path& executable, const char* option) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    const std::string path = executable.string();
+    const char* const words[] = {path.c_str(), option, nullptr};
+    pid_t pid = 0;
+    const int code = posix_spawn(&pid, path.c_str(), &actions, nullptr,
+                                 const_cast<char* const*>(words), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
     std::string text;
     std::array<char, 4096> buffer;
-    while (const auto count = fread(buffer.data(), 1, buffer.size(), pipe.get()))
-        text.append(buffer.data(), count);
+    for (ssize_t count = 0; (count = read(ends[0], buffer.data(), buffer.size())) > 0;)
+        text.append(buffer.data(), static_cast<std::size_t>(count));
+    close(ends[0]);
+    int status = 0;
+    if (code != 0 || waitpid(pid, &status, 0) != pid || status != 0)
+        throw std::runtime_error("cannot run " + path);
     return text;
 }
 

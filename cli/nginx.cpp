@@ -104,7 +104,7 @@ std::string why_port_is_taken(const Config& config) {
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const int code = bind(fd, address->ai_addr, address->ai_addrlen);
-    const std::string reason = code == 0 ? "" : std::strerror(errno);
+    std::string reason = code == 0 ? "" : std::strerror(errno);
     close(fd);
     return reason;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -60,8 +61,11 @@ int worker_count(const std::string& endpoint) {
     for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const char* value = std::getenv(name.c_str());
     if (!value || !*value) return endpoint.starts_with("auth_") ? 2 : 1;
-    const int count = std::atoi(value);
-    if (count < 1 || count > 64) throw ConfigError(name + " must be a whole number from 1 to 64");
+    const std::string_view text{value};
+    int count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc{} || end != text.data() + text.size() || count < 1 || count > 64)
+        throw ConfigError(name + " must be a whole number from 1 to 64");
     return count;
 }
 
@@ -230,6 +234,8 @@ private:
     }
 
     void ended(Process& process, int status) {
+        // The workers of an nginx that was killed would keep the port.
+        if (process.executable.empty()) kill(-process.pid, SIGKILL);
         process.pid = 0;
         if (is_stopping_) return;
         logging::warning("process ended",

@@ -22,7 +22,7 @@ public:
 
     // Wakes the waiting coroutine in a later turn of the loop, never inside this call. Only the
     // first delivery counts.
-    void deliver(std::exception_ptr failure = nullptr) {
+    void deliver(const std::exception_ptr& failure = nullptr) {
         if (is_delivered_) return;
         is_delivered_ = true;
         failure_ = failure;

@@ -1,7 +1,8 @@
 #include "shared/uuid.hpp"
 
-#include <openssl/rand.h>
+#include <sys/random.h>
 
+#include <iterator>
 #include <stdexcept>
 
 namespace {
@@ -21,7 +22,7 @@ constexpr bool hyphen_before(std::size_t byte) {
 
 Uuid Uuid::random() {
     Uuid uuid;
-    if (RAND_bytes(uuid.bytes.data(), static_cast<int>(uuid.bytes.size())) != 1)
+    if (getrandom(uuid.bytes.data(), uuid.bytes.size(), 0) != std::ssize(uuid.bytes))
         throw std::runtime_error("no random bytes from the operating system");
     uuid.bytes[6] = static_cast<std::uint8_t>((uuid.bytes[6] & 0x0f) | 0x40);
     uuid.bytes[8] = static_cast<std::uint8_t>((uuid.bytes[8] & 0x3f) | 0x80);

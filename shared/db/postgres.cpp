@@ -115,7 +115,7 @@ private:
                                        [this](const auto& lost) { replace(lost); }});
         connections_.push_back(connection);
         boost::asio::co_spawn(loop_, establish(std::move(connection)),
-                              [](std::exception_ptr failure) {
+                              [](const std::exception_ptr& failure) {
                                   if (failure) std::rethrow_exception(failure);
                               });
     }

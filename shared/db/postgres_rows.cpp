@@ -20,9 +20,11 @@ std::array<char, 8> big_endian(std::int64_t value) {
 }
 
 std::int64_t from_big_endian(std::string_view bytes) {
-    std::int64_t value = static_cast<signed char>(bytes.front());
-    for (const char byte : bytes.substr(1)) value = value << 8 | static_cast<unsigned char>(byte);
-    return value;
+    // Starts with the sign, so that shorter integers are extended.
+    std::uint64_t value =
+        (static_cast<unsigned char>(bytes.front()) & 0x80) != 0 ? ~std::uint64_t{0} : 0;
+    for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+    return static_cast<std::int64_t>(value);
 }
 
 struct OidOf {

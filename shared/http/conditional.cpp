@@ -1,8 +1,10 @@
 #include "shared/http/conditional.hpp"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
+#include <memory>
+#include <stdexcept>
 
 #include "shared/http/error.hpp"
 #include "shared/text.hpp"
@@ -34,10 +36,18 @@ bool take_tag(std::string_view& text, EntityTags& tags) {
 }  // namespace
 
 std::string entity_tag(std::string_view canonical_json) {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256(reinterpret_cast<const unsigned char*>(canonical_json.data()), canonical_json.size(),
-           digest);
-    return '"' + hex({reinterpret_cast<const char*>(digest), sizeof digest}) + '"';
+    // Kept: looking the algorithm up costs more than hashing a task.
+    thread_local const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> sha256{
+        EVP_MD_fetch(nullptr, "SHA256", nullptr), &EVP_MD_free};
+    thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{
+        EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (EVP_DigestInit_ex2(context.get(), sha256.get(), nullptr) != 1 ||
+        EVP_DigestUpdate(context.get(), canonical_json.data(), canonical_json.size()) != 1 ||
+        EVP_DigestFinal_ex(context.get(), digest, &size) != 1)
+        throw std::runtime_error("no SHA-256");
+    return '"' + hex({reinterpret_cast<const char*>(digest), size}) + '"';
 }
 
 std::optional<EntityTags> EntityTags::parse(std::string_view field_value) {

@@ -7,9 +7,9 @@
 #include <rapidjson/document.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +64,7 @@ pid_t spawn(std::vector<std::string> words, const Variables& variables, int inpu
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
+    close_range(3, ~0U, 0);  // Asio's sockets would be kept open by the child
     execve(arguments[0], arguments.data(), names.data());
     _exit(127);
 }
@@ -74,7 +75,7 @@ int status_of(int status) {
 
 // The exit status of a child; kills it first when it takes too long.
 int wait_for(pid_t pid, int timeout_ms) {
-    const int fd = pidfd_open(pid, 0);
+    const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     pollfd descriptor{fd, POLLIN, 0};
     if (poll(&descriptor, 1, timeout_ms) == 0) kill(pid, SIGKILL);
     close(fd);

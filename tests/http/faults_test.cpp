@@ -1,0 +1,516 @@
+// What happens to the service, and what its clients see of it, when something beneath them fails.
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "tests/support/proxy.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+// A PostgreSQL cluster of this test's own, to stop and restart.
+class Cluster {
+public:
+    Cluster() : folder_(test_variable("TEST_DIR") + "/cluster_" + std::to_string(getpid())) {
+        url_ = run("start");
+    }
+    ~Cluster() {
+        signal(SIGCONT);
+        run("stop");
+    }
+    Cluster(const Cluster&) = delete;
+    Cluster& operator=(const Cluster&) = delete;
+
+    const std::string& url() const { return url_; }
+    void restart() const { run("restart"); }
+
+    // To the postmaster and everything it has forked.
+    void signal(int number) const {
+        const pid_t postmaster = std::atoi(read_text(folder_ + "/data/postmaster.pid").c_str());
+        cr_assert(postmaster > 0, "no postmaster in %s", folder_.c_str());
+        kill(postmaster, number);
+        const auto task = "/proc/" + std::to_string(postmaster) + "/task/";
+        std::ifstream children{task + std::to_string(postmaster) + "/children"};
+        for (pid_t child = 0; children >> child;) kill(child, number);
+    }
+
+private:
+    std::string run(const std::string& verb) const {
+        const auto script = fs::absolute("tests/support/postgres").string();
+        auto finished = run_command({script, folder_, verb}, base_variables());
+        cr_assert(finished.status == 0, "%s: %s", verb.c_str(), finished.errors.c_str());
+        if (!finished.output.empty()) finished.output.pop_back();
+        return finished.output;
+    }
+
+    std::string folder_;
+    std::string url_;
+};
+
+// What a thread of the load has seen.
+struct Seen {
+    std::map<long, int> writes;  // how often each status; 0: no answer at all
+    std::map<long, int> reads;
+    std::set<std::string> acknowledged;  // paths of tasks
+    std::string oddity;                  // an answer that must never be given
+};
+
+// Clients that create tasks and read them, each on one kept-alive connection, until they are told
+// to stop or nothing listens any more.
+class Load {
+public:
+    explicit Load(const Stack& stack, bool reads = true, int clients = 8)
+        : port_(stack.port()),
+          authorization_(stack.authorization()),
+          reads_(reads),
+          seen_(static_cast<std::size_t>(clients)) {
+        for (auto& seen : seen_) threads_.emplace_back([this, &seen] { run(seen); });
+        progress("the load is under way", 5 * clients);
+    }
+    ~Load() { finish(); }
+    Load(const Load&) = delete;
+    Load& operator=(const Load&) = delete;
+
+    // Waits until so many more writes have been acknowledged.
+    void progress(const char* what, int writes, double seconds = 20) const {
+        const int before = acknowledged_;
+        wait_until(
+            what, [&] { return acknowledged_ >= before + writes; }, seconds);
+    }
+
+    // Stops the clients; what all of them have seen.
+    Seen finish() {
+        is_over_ = true;
+        for (auto& thread : threads_) thread.join();
+        threads_.clear();
+        Seen all;
+        for (const auto& seen : seen_) {
+            for (const auto& [status, count] : seen.writes) all.writes[status] += count;
+            for (const auto& [status, count] : seen.reads) all.reads[status] += count;
+            all.acknowledged.insert(seen.acknowledged.begin(), seen.acknowledged.end());
+            if (all.oddity.empty()) all.oddity = seen.oddity;
+        }
+        return all;
+    }
+
+private:
+    void run(Seen& seen) {
+        Client client{port_};
+        const Call create{.method = "POST",
+                          .path = "/collab/tasks",
+                          .body = R"({"title":"under load"})",
+                          .headers = {authorization_}};
+        std::string newest = "/collab/state/tasks";
+        while (!is_over_) {
+            const auto written = client.send(create);
+            judge(written, seen);
+            ++seen.writes[written.status];
+            if (written.status == 0) return;
+            if (written.status == 200) {
+                newest = written.header("location");
+                seen.acknowledged.insert(newest);
+                ++acknowledged_;
+            }
+            if (!reads_) continue;
+            const auto read = client.send({.path = newest});
+            judge(read, seen);
+            ++seen.reads[read.status];
+            if (read.status == 0) return;
+        }
+    }
+
+    // An answer is whole, or there is none at all, and a 503 says when to come again.
+    static void judge(const Reply& reply, Seen& seen) {
+        const bool is_whole = reply.failure.empty() || reply.status == 0;
+        const bool is_known = reply.status == 0 || reply.status == 200 || reply.status == 503;
+        const bool says_when = reply.status != 503 || !reply.header("retry-after").empty();
+        if (is_whole && is_known && says_when) return;
+        seen.oddity = std::to_string(reply.status) + " " + reply.failure + " " + reply.body;
+    }
+
+    int port_;
+    std::string authorization_;
+    bool reads_;
+    std::atomic<bool> is_over_ = false;
+    std::atomic<int> acknowledged_ = 0;
+    std::vector<Seen> seen_;
+    std::vector<std::thread> threads_;
+};
+
+std::size_t count(const std::string& text, const std::string& word) {
+    std::size_t found = 0;
+    for (auto at = text.find(word); at != text.npos; at = text.find(word, at + word.size()))
+        ++found;
+    return found;
+}
+
+// Every acknowledged task is on the board; the number of tasks there.
+std::size_t expect_kept(const Stack& stack, const Seen& seen) {
+    const auto board = stack.send({.path = "/collab/state/tasks"});
+    cr_assert_eq(board.status, 200);
+    for (const auto& path : seen.acknowledged)
+        cr_expect(board.body.find(path.substr(path.rfind('/') + 1)) != std::string::npos,
+                  "%s was acknowledged and is lost", path.c_str());
+    cr_expect(seen.oddity.empty(), "%s", seen.oddity.c_str());
+    return count(board.body, R"("id":)");
+}
+
+int times(const std::map<long, int>& statuses, long status) {
+    const auto found = statuses.find(status);
+    return found == statuses.end() ? 0 : found->second;
+}
+
+bool is_alive(pid_t pid) {
+    const auto stat = read_text("/proc/" + std::to_string(pid) + "/stat");
+    return !stat.empty() && stat.find(") Z") == stat.npos;
+}
+
+double seconds_since(Clock::time_point start) { return Seconds{Clock::now() - start}.count(); }
+
+// Deadline, time to connect, and a busy machine.
+constexpr double longest_wait = 0.25 + 0.25 + 0.5;
+
+Variables short_deadlines() {
+    return {{"DB_DEADLINE_MS", "250"}, {"DB_CONNECT_TIMEOUT_MS", "250"}};
+}
+
+// Everything that needs the database says 503 within `longest` seconds, and what does not need it
+// serves on.
+void expect_degraded(const Stack& stack, const std::string& task, const std::string& authorization,
+                     double longest) {
+    const Call calls[] = {{.path = "/healthz"},
+                          {.path = "/collab/state/tasks"},
+                          {.path = task},
+                          {.method = "POST",
+                           .path = "/collab/tasks",
+                           .body = R"({"title":"x"})",
+                           .headers = {authorization}},
+                          {.method = "PATCH",
+                           .path = task,
+                           .body = R"({"title":"x"})",
+                           .headers = {authorization, "If-Match: *"}},
+                          {.method = "POST",
+                           .path = "/auth/login",
+                           .body = R"({"email":"a@example.org","password":"xxxxxxxx"})"}};
+    // The second round meets connections that the first has given up.
+    for (int round = 0; round < 2; ++round) {
+        Reply replies[std::size(calls)];
+        double took[std::size(calls)];
+        std::vector<std::thread> clients;
+        for (std::size_t i = 0; i < std::size(calls); ++i)
+            clients.emplace_back([&, i] {
+                const auto start = Clock::now();
+                replies[i] = stack.send(calls[i]);
+                took[i] = seconds_since(start);
+            });
+        const auto health = stack.send({.path = "/health"});
+        cr_expect_eq(stack.send({.path = "/livez"}).status, 200);
+        cr_expect_eq(stack.send({.path = "/"}).status, 200);
+        for (auto& client : clients) client.join();
+        cr_expect_eq(health.status, 200);
+        EXPECT_TEXT(json_member(health.body, "status"), "degraded");
+        EXPECT_TEXT(json_member(health.body, "database"), "disconnected");
+        for (std::size_t i = 0; i < std::size(calls); ++i) {
+            expect_error(replies[i], Error::service_unavailable);
+            cr_expect(!replies[i].header("retry-after").empty());
+            cr_expect(took[i] < longest, "%s %s took %.2f s", calls[i].method.c_str(),
+                      calls[i].path.c_str(), took[i]);
+        }
+    }
+}
+
+// The build under test with another program in the place of one handler.
+void replace_handler(const std::string& name, const std::string& script) {
+    const fs::path original = test_variable("TEST_BUILD");
+    const auto copy = fs::path{test_variable("TEST_DIR")} / ("build_" + std::to_string(getpid()));
+    fs::create_directories(copy / "handlers");
+    // Hard links would not: /tmp may be another file system.
+    fs::copy_file(original / "steelthread", copy / "steelthread");
+    fs::create_symlink(fs::absolute("nginx"), copy / "nginx");
+    for (const auto& handler : fs::directory_iterator{original / "handlers"})
+        if (handler.path().filename() != name)
+            fs::create_symlink(handler.path(), copy / "handlers" / handler.path().filename());
+    std::ofstream{copy / "handlers" / name} << "#!/bin/sh\n" << script << "\n";
+    fs::permissions(copy / "handlers" / name, fs::perms::owner_all);
+    setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
+}
+
+}  // namespace
+
+Test(faults, a_restart_of_postgres_costs_only_503s) {
+    const Cluster cluster;
+    const Stack stack{cluster.url()};
+    Load load{stack};
+    cluster.restart();
+    load.progress("service is back after Postgres is", 16, 2);
+    const auto seen = load.finish();
+    cr_expect_eq(times(seen.writes, 0) + times(seen.reads, 0), 0, "connections were lost");
+    cr_expect_gt(times(seen.writes, 503) + times(seen.reads, 503), 0, "nothing was restarted");
+    expect_kept(stack, seen);
+}
+
+Test(faults, a_stopped_postgres_costs_nobody_more_than_the_deadline) {
+    const Cluster cluster;
+    const Stack stack{cluster.url(), short_deadlines()};
+    const auto task = stack.create_task("kept");
+    const auto authorization = stack.authorization();
+    cluster.signal(SIGSTOP);
+    expect_degraded(stack, task, authorization, longest_wait);
+    cluster.signal(SIGCONT);
+    wait_until(
+        "service is back", [&] { return stack.send({.path = task}).status == 200; }, 2);
+    cr_expect_eq(stack.send({.path = "/collab/state/tasks"}).status, 200);
+}
+
+Test(faults, a_silent_network_costs_nobody_more_than_the_deadline) {
+    const TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    const Stack stack{with_port(database.url(), proxy.port()), short_deadlines()};
+    const auto task = stack.create_task("kept");
+    const auto authorization = stack.authorization();
+    proxy.stall();
+    expect_degraded(stack, task, authorization, longest_wait);
+}
+
+Test(faults, a_refusing_database_is_503_at_once) {
+    const TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    const Stack stack{with_port(database.url(), proxy.port())};
+    const auto task = stack.create_task("kept");
+    const auto authorization = stack.authorization();
+    proxy.close();
+    expect_degraded(stack, task, authorization, 0.4);
+}
+
+Test(faults, cut_connections_cost_a_reader_nothing) {
+    const TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    const Stack stack{with_port(database.url(), proxy.port())};
+    const auto task = stack.create_task("kept");
+    for (int i = 0; i < 3; ++i) {
+        cr_assert_eq(stack.send({.path = task}).status, 200);
+        proxy.cut();
+        cr_expect_eq(stack.send({.path = task}).status, 200);
+        cr_expect_eq(stack.send({.path = "/collab/state/tasks"}).status, 200);
+    }
+}
+
+static void kill_a_handler(Engine engine) {
+    const Stack stack{engine};
+    Load load{stack};
+    const auto before = stack.processes("collab_tasks");
+    cr_assert_eq(before.size(), 1);
+    kill(before[0], SIGKILL);
+    load.progress("service is back", 16, 1);
+    const auto after = stack.processes("collab_tasks");
+    cr_assert_eq(after.size(), 1);
+    cr_expect_neq(after[0], before[0]);
+    const auto seen = load.finish();
+    // At most what was under way in that process.
+    cr_expect_leq(times(seen.writes, 503) + times(seen.writes, 0), 8);
+    cr_expect_eq(seen.reads.size(), 1, "the reads of another process have suffered");
+    expect_kept(stack, seen);
+}
+
+Test(faults, a_killed_handler_is_back_on_sqlite) { kill_a_handler(Engine::sqlite); }
+Test(faults, a_killed_handler_is_back_on_postgres) { kill_a_handler(Engine::postgres); }
+
+Test(faults, a_killed_reader_costs_its_clients_nothing) {
+    const Stack stack{Engine::sqlite};
+    Load load{stack};
+    for (int i = 0; i < 3; ++i) {
+        kill(stack.processes("collab_task").at(0), SIGKILL);
+        load.progress("service is back", 32);
+    }
+    // nginx asks again: reading twice harms nobody.
+    const auto seen = load.finish();
+    cr_expect_eq(times(seen.reads, 503) + times(seen.reads, 0), 0);
+    expect_kept(stack, seen);
+}
+
+static void stop_under_load(Engine engine) {
+    Stack stack{engine};
+    Load load{stack};
+    cr_expect_eq(stack.stop(), 0);
+    const auto seen = load.finish();
+    cr_expect_eq(times(seen.writes, 503) + times(seen.reads, 503), 0, "%d writes, %d reads",
+                 times(seen.writes, 503), times(seen.reads, 503));
+    stack.start();
+    cr_expect_eq(expect_kept(stack, seen), seen.acknowledged.size(),
+                 "something was written that nobody was told of");
+}
+
+Test(faults, a_stop_under_load_loses_nothing_on_sqlite) { stop_under_load(Engine::sqlite); }
+Test(faults, a_stop_under_load_loses_nothing_on_postgres) { stop_under_load(Engine::postgres); }
+
+Test(faults, a_stop_waits_for_what_is_under_way) {
+    const TestDatabase database{Engine::postgres};
+    const Proxy proxy{port_of(database.url()), std::chrono::milliseconds{40}};
+    Stack stack{with_port(database.url(), proxy.port())};
+    const Call create{.method = "POST",
+                      .path = "/collab/tasks",
+                      .body = R"({"title":"under way"})",
+                      .headers = {stack.authorization()}};
+    cr_assert_eq(stack.send(create).status, 200);
+    const int before = proxy.round_trips();
+    Reply reply;
+    std::thread client{[&] { reply = stack.send(create); }};
+    wait_until("the request is at the database", [&] { return proxy.round_trips() > before; });
+    const int status = stack.stop();
+    client.join();
+    cr_expect_eq(status, 0);
+    cr_expect_eq(reply.status, 200, "%s%s", reply.body.c_str(), reply.failure.c_str());
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM collab_tasks"), "2");
+}
+
+static void restart_under_load(Engine engine) {
+    const Stack stack{engine};
+    Load load{stack, false};
+    for (int i = 0; i < 5; ++i) {
+        const auto before = stack.processes("collab_tasks");
+        const auto finished = stack.command({"restart", "collab_tasks"});
+        cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
+        wait_until("the old process has gone", [&] {
+            const auto now = stack.processes("collab_tasks");
+            return now.size() == 1 && now != before;
+        });
+        load.progress("the successor serves", 8);
+    }
+    const auto seen = load.finish();
+    cr_expect_eq(seen.writes.size(), 1, "%d without an answer, %d times 503", times(seen.writes, 0),
+                 times(seen.writes, 503));
+    cr_expect_eq(expect_kept(stack, seen), seen.acknowledged.size());
+}
+
+Test(faults, restarts_under_load_lose_nothing_on_sqlite) { restart_under_load(Engine::sqlite); }
+Test(faults, restarts_under_load_lose_nothing_on_postgres) { restart_under_load(Engine::postgres); }
+
+Test(faults, only_known_endpoints_are_restarted) {
+    Stack stack{Engine::sqlite};
+    for (const char* name : {"nginx", "nothing", "../healthz", "."}) {
+        const auto finished = stack.command({"restart", name});
+        cr_expect_eq(finished.status, 1);
+        EXPECT_TEXT(finished.errors,
+                    std::string{"steelthread: there is no endpoint "} + name + "\n");
+    }
+    stack.stop();
+    const auto finished = stack.command({"restart", "healthz"});
+    cr_expect_eq(finished.status, 1);
+    EXPECT_TEXT(finished.errors, "steelthread: no steelthread runs in " + stack.run_dir() + "\n");
+}
+
+Test(faults, a_reload_of_nginx_loses_nothing) {
+    const Stack stack{Engine::sqlite};
+    Load load{stack};
+    for (int i = 0; i < 3; ++i) {
+        const auto before = stack.descendants();
+        kill(stack.supervisor(), SIGHUP);
+        wait_until("nginx has another worker", [&] {
+            const auto now = stack.descendants();
+            return !now.empty() && now.back() != before.back();
+        });
+        load.progress("the service goes on", 16);
+    }
+    const auto seen = load.finish();
+    cr_expect_eq(seen.writes.size() + seen.reads.size(), 2, "%d writes and %d reads were lost",
+                 times(seen.writes, 0), times(seen.reads, 0));
+    expect_kept(stack, seen);
+}
+
+Test(faults, a_crash_loop_does_not_spin) {
+    replace_handler("root", "exit 3");
+    const auto deaths = [](const Stack& stack) {
+        return count(stack.log(), R"("name":"root","exit_status":3)");
+    };
+    const auto start = Clock::now();
+    const Stack stack{Engine::sqlite};
+    wait_until("it has died five times", [&] { return deaths(stack) >= 5; });
+    // Pauses of 50, 100, 200 and 400 ms lie between them.
+    cr_expect_gt(seconds_since(start), 0.75);
+    wait_until("it has died six times", [&] { return deaths(stack) >= 6; });
+    cr_expect_gt(seconds_since(start), 1.55);
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+}
+
+Test(faults, a_handler_that_is_killed_again_and_again_comes_back) {
+    const Stack stack{Engine::sqlite};
+    const auto start = Clock::now();
+    pid_t last = 0;
+    for (int i = 0; i < 5; ++i) {
+        wait_until("another process", [&] {
+            const auto now = stack.processes("root");
+            return now.size() == 1 && now[0] != last;
+        });
+        last = stack.processes("root").at(0);
+        kill(last, SIGKILL);
+    }
+    wait_until("it serves", [&] { return stack.send({.path = "/"}).status == 200; });
+    cr_expect_gt(seconds_since(start), 0.75);
+}
+
+Test(faults, nothing_outlives_a_killed_supervisor) {
+    Stack stack{Engine::postgres};
+    const auto task = stack.create_task("kept");
+    const auto started = stack.descendants();
+    cr_assert_gt(started.size(), 9);
+    kill(stack.supervisor(), SIGKILL);
+    cr_expect_eq(stack.wait_for_end(), 128 + SIGKILL);
+    for (const pid_t pid : started)
+        wait_until("a process of the supervisor has ended", [&] { return !is_alive(pid); });
+    stack.start();
+    cr_expect_eq(stack.send({.path = task}).status, 200);
+}
+
+Test(faults, nothing_outlives_nginx) {
+    Stack stack{Engine::sqlite};
+    const auto started = stack.descendants();
+    kill(stack.processes("nginx").at(0), SIGKILL);
+    cr_expect_eq(stack.wait_for_end(), 1);
+    for (const pid_t pid : started)
+        wait_until("a process of the supervisor has ended", [&] { return !is_alive(pid); });
+    stack.start();
+}
+
+Test(faults, a_run_dir_has_one_supervisor) {
+    const Stack stack{Engine::sqlite};
+    auto variables = stack.variables();
+    variables["PORT"] = std::to_string(free_port());
+    const auto second = run_command({built("steelthread"), "run"}, variables);
+    cr_expect_eq(second.status, 1);
+    EXPECT_TEXT(second.errors,
+                "steelthread: another steelthread runs in " + stack.run_dir() + "\n");
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+    cr_expect_eq(stack.command({"restart", "healthz"}).status, 0, "its pid file was damaged");
+}
+
+Test(faults, a_taken_port_is_named) {
+    const Stack stack{Engine::sqlite};
+    auto variables = stack.variables();
+    variables["RUN_DIR"] += "_second";
+    const auto second = run_command({built("steelthread"), "run"}, variables);
+    cr_expect_eq(second.status, 1);
+    EXPECT_TEXT(second.errors, "steelthread: cannot listen on 127.0.0.1:" +
+                                   std::to_string(stack.port()) + ": Address already in use\n");
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+}
+
+Test(faults, a_long_run_dir_works) {
+    auto folder = test_variable("TEST_DIR") + "/" + std::to_string(getpid()) + "_";
+    folder.append(150 - std::min<std::size_t>(150, folder.size()), 'x');
+    Stack stack{Engine::sqlite, {{"RUN_DIR", folder}}};
+    stack.create_task("kept");
+    cr_expect_eq(stack.command({"restart", "collab_tasks"}).status, 0);
+    stack.create_task("kept");
+}
