@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -272,13 +273,11 @@ std::string verify_jws(std::string_view key, std::string_view token) {
 Tokens::Tokens(const Config& config) : Tokens{config, seconds_since_1970} {}
 
 Tokens::Tokens(const Config& config, Clock clock)
-    : secret_{config.jwt_secret},
+    : secrets_{config.jwt_secret},
       lifetime_seconds_{config.jwt_expire_minutes * 60},
       clock_{std::move(clock)} {
-    if (secret_.empty()) throw std::invalid_argument("JWT_SECRET is empty");
-    keys_.push_back(prepare_key(secret_));
-    if (!config.jwt_secret_previous.empty())
-        keys_.push_back(prepare_key(config.jwt_secret_previous));
+    if (config.jwt_secret.empty()) throw std::invalid_argument("JWT_SECRET is empty");
+    if (!config.jwt_secret_previous.empty()) secrets_.push_back(config.jwt_secret_previous);
 }
 
 std::string Tokens::issue(const Identity& user) const {
@@ -289,8 +288,9 @@ std::string Tokens::issue(const Identity& user) const {
     jwt_t* made = nullptr;
     require(jwt_new(&made));
     const std::unique_ptr<jwt_t, decltype(&jwt_free)> jwt{made, jwt_free};
-    require(jwt_set_alg(made, JWT_ALG_HS256, reinterpret_cast<const unsigned char*>(secret_.data()),
-                        static_cast<int>(secret_.size())));
+    require(jwt_set_alg(made, JWT_ALG_HS256,
+                        reinterpret_cast<const unsigned char*>(secrets_.front().data()),
+                        static_cast<int>(secrets_.front().size())));
     add_claim(made, "iss", this_service);
     add_claim(made, "aud", this_service);
     add_claim(made, "sub", user.user_id);
@@ -306,6 +306,8 @@ std::string Tokens::issue(const Identity& user) const {
 }
 
 Identity Tokens::verify(std::string_view token) const {
+    if (keys_.empty())
+        std::transform(secrets_.begin(), secrets_.end(), std::back_inserter(keys_), prepare_key);
     const auto parts = check_signature(keys_, token);
     if (known_.empty()) known_.resize(known_tokens);
     auto& known = known_[(parts.mac[0] << 8 | parts.mac[1]) % known_tokens];

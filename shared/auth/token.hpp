@@ -79,8 +79,10 @@ private:
         TokenClaims claims;
     };
 
-    std::string secret_;     // signs
-    std::vector<Key> keys_;  // any of them verifies
+    std::vector<std::string> secrets_;  // the first one signs, any of them verifies
+    // Prepared when the first token comes: OpenSSL's set-up is a tenth of a handler's memory, and many
+    // handlers never see a token.
+    mutable std::vector<Key> keys_;
     std::int64_t lifetime_seconds_;
     Clock clock_;
     mutable std::vector<Known> known_;

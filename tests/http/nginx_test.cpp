@@ -1,0 +1,591 @@
+// What nginx answers itself, what it lets through to the handlers, and what it keeps to itself.
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "shared/http/error_body.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* problem_json = "Accept: text/html, application/problem+json;q=0.9";
+constexpr const char* allowed_origin = "http://localhost:3001";
+
+// A path or prefix of one, a header, and the shape in which errors come then.
+struct Surface {
+    const char* prefix;
+    const char* accept;
+    ErrorShape shape;
+};
+constexpr Surface surfaces[] = {
+    {"/", "Accept: */*", ErrorShape::orchestrator},
+    {"/api/", "Accept: application/json", ErrorShape::api},
+    {"/", problem_json, ErrorShape::problem},
+    {"/api/", problem_json, ErrorShape::problem},
+};
+
+// A request as bytes, with a Host, that asks for the connection to be closed.
+std::string request(const std::string& line, const std::string& headers = "",
+                    const std::string& body = "") {
+    return line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + "\r\n" + body;
+}
+
+Reply send_raw(const Stack& stack, const std::string& bytes) {
+    return parse_reply(stack.send_raw(bytes));
+}
+
+void expect_security_headers(const Reply& reply) {
+    cr_expect(reply.failure.empty(), "%s", reply.failure.c_str());
+    EXPECT_TEXT(reply.header("x-content-type-options"), "nosniff");
+    EXPECT_TEXT(reply.header("referrer-policy"), "no-referrer");
+    EXPECT_TEXT(reply.header("vary"), "Origin");
+    cr_expect(!reply.header("x-request-id").empty(), "no request id");
+    cr_expect(!reply.header("cache-control").empty(), "no Cache-Control");
+    EXPECT_TEXT(reply.header("server"), "nginx");
+    EXPECT_TEXT(reply.header("content-encoding"), "");
+}
+
+// The reply is this error, to the byte.
+void expect_shaped(const Reply& reply, Error error, ErrorShape shape) {
+    const auto& row = entry(error);
+    cr_expect(reply.status == row.status, "%ld instead of %d: %s%s", reply.status, row.status,
+              reply.body.c_str(), reply.failure.c_str());
+    expect_security_headers(reply);
+    EXPECT_TEXT(reply.body, error_body(shape, ApiError{error}, reply.header("x-request-id")));
+    EXPECT_TEXT(reply.header("content-type"), std::string{media_type(shape)});
+    EXPECT_TEXT(reply.header("cache-control"), "no-store");
+    const bool is_temporary = row.status == 503 || row.status == 429;
+    EXPECT_TEXT(reply.header("retry-after"), is_temporary ? "1" : "");
+}
+
+pid_t worker_of(const Stack& stack) {
+    const auto all = stack.descendants();
+    return all.empty() ? 0 : all.back();
+}
+
+// Changes nginx's configuration of this run, and waits for the worker that has read it.
+void reconfigure(const Stack& stack, const std::string& from, const std::string& to) {
+    const auto path = stack.run_dir() + "/nginx.conf";
+    auto text = read_text(path);
+    const auto at = text.find(from);
+    cr_assert(at != std::string::npos, "nginx.conf holds no %s", from.c_str());
+    std::ofstream{path} << text.replace(at, from.size(), to);
+    const auto before = worker_of(stack);
+    kill(stack.processes("nginx").at(0), SIGHUP);
+    wait_until("nginx has another worker", [&] {
+        const auto all = stack.descendants();
+        return std::find(all.begin(), all.end(), before) == all.end() && worker_of(stack) != before;
+    });
+}
+
+void signal_all(const Stack& stack, const char* name, int number) {
+    for (const pid_t pid : stack.processes(name)) kill(pid, number);
+}
+
+constexpr const char* endpoints[] = {
+    "auth_login", "collab_state_tasks", "collab_task", "collab_tasks", "health", "healthz", "root"};
+
+}  // namespace
+
+Test(nginx, errors_of_its_own_come_in_the_shape_of_the_surface) {
+    const Stack stack{Engine::sqlite};
+    for (const auto& [prefix, accept, shape] : surfaces) {
+        const auto path = std::string{prefix} + "nothing/here";
+        const auto lines = std::string{accept} + "\r\n";
+        expect_shaped(stack.send({.path = path, .headers = {accept}}), Error::not_found, shape);
+        expect_shaped(send_raw(stack, request("TRACE " + path, lines)), Error::method_not_allowed,
+                      shape);
+        expect_shaped(send_raw(stack, "GET " + path + " HTTP/1.1\r\n" + lines + "\r\n"),
+                      Error::bad_request, shape);
+        expect_shaped(send_raw(stack, request("GET " + path, lines + "Content-Length: x\r\n")),
+                      Error::bad_request, shape);
+        const std::string headers = lines + "X-Long: " + std::string(17'000, 'x') + "\r\n";
+        expect_shaped(send_raw(stack, request("GET " + path, headers)), Error::headers_too_large,
+                      shape);
+        expect_shaped(stack.send({.method = "POST",
+                                  .path = path,
+                                  .body = std::string(65'537, ' '),
+                                  .headers = {accept}}),
+                      Error::payload_too_large, shape);
+        expect_shaped(stack.send({.path = path, .headers = {accept, "X-Request-ID: my.id_1-2"}}),
+                      Error::not_found, shape);
+    }
+    // Nothing of the headers is known yet.
+    expect_shaped(send_raw(stack, request("GET /api/" + std::string(17'000, 'x'))),
+                  Error::uri_too_long, ErrorShape::orchestrator);
+}
+
+Test(nginx, malformed_requests_are_refused) {
+    const Stack stack{Engine::sqlite};
+    const std::string chunked = "Transfer-Encoding: chunked\r\n";
+    const std::string malformed[] = {
+        "GARBAGE\r\n\r\n",
+        "get /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: a/b\r\n\r\n",
+        request("GET /healthz%00"),
+        request("GET /healthz%zz"),
+        request("GET /../healthz"),
+        request("GET /healthz", std::string{"X-Odd: a\0b\r\n", 12}),
+        request("POST /collab/tasks", "Content-Length: 2\r\n" + chunked, "{}"),
+        request("POST /collab/tasks", "Content-Length: 2\r\nContent-Length: 3\r\n", "{}"),
+        request("POST /collab/tasks", "Content-Length: -1\r\n", "{}"),
+        request("POST /collab/tasks", chunked, "zz\r\n{}\r\n0\r\n\r\n"),
+    };
+    for (const auto& bytes : malformed) {
+        const auto reply = send_raw(stack, bytes);
+        cr_expect(reply.status == 400, "%s: %ld", shown(bytes).c_str(), reply.status);
+        expect_shaped(reply, Error::bad_request, ErrorShape::orchestrator);
+    }
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+}
+
+Test(nginx, bodies_hold_64_kib) {
+    const Stack stack{Engine::sqlite};
+    const auto authorization = stack.authorization();
+    const std::string task = R"({"title":"x"})";
+    Call call{.method = "POST", .path = "/collab/tasks", .headers = {authorization}};
+    call.body = task + std::string(65'536 - task.size(), ' ');
+    cr_expect_eq(stack.send(call).status, 200);
+    call.body += ' ';
+    expect_shaped(stack.send(call), Error::payload_too_large, ErrorShape::orchestrator);
+
+    const auto in_chunks = [&](const std::string& chunks) {
+        return send_raw(stack, request("POST /collab/tasks",
+                                       authorization + "\r\nContent-Type: application/json\r\n"
+                                                       "Transfer-Encoding: chunked\r\n",
+                                       chunks + "0\r\n\r\n"));
+    };
+    const auto created = in_chunks("6\r\n{\"titl\r\n7\r\ne\":\"x\"}\r\n");
+    cr_expect_eq(created.status, 200, "%s", created.body.c_str());
+    EXPECT_TEXT(json_member(created.body, "title"), "x");
+    const auto half = "8000\r\n" + std::string(0x8000, ' ') + "\r\n";
+    expect_shaped(in_chunks(half + half + "1\r\nx\r\n"), Error::payload_too_large,
+                  ErrorShape::orchestrator);
+}
+
+Test(nginx, a_handler_that_is_away_is_503) {
+    const Stack stack{Engine::sqlite};
+    const auto read_root = [&] { return stack.send({.path = "/"}); };
+    // nginx has no connection of its own to keep to.
+    fs::rename(stack.run_dir() + "/sockets/root.sock", stack.run_dir() + "/sockets/away");
+    expect_shaped(read_root(), Error::service_unavailable, ErrorShape::orchestrator);
+    expect_shaped(stack.send({.path = "/?api", .headers = {problem_json}}),
+                  Error::service_unavailable, ErrorShape::problem);
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200, "others suffer");
+    fs::rename(stack.run_dir() + "/sockets/away", stack.run_dir() + "/sockets/root.sock");
+    cr_expect_eq(read_root().status, 200);
+
+    reconfigure(stack, "fastcgi_read_timeout 15s", "fastcgi_read_timeout 200ms");
+    signal_all(stack, "root", SIGSTOP);
+    expect_shaped(read_root(), Error::service_unavailable, ErrorShape::orchestrator);
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200, "others suffer");
+    signal_all(stack, "root", SIGCONT);
+    wait_until("it answers again", [&] { return read_root().status == 200; });
+}
+
+Test(nginx, livez_needs_nobody) {
+    const Stack stack{Engine::sqlite};
+    for (const char* name : endpoints) signal_all(stack, name, SIGSTOP);
+    const auto reply = stack.send({.path = "/livez"});
+    cr_expect_eq(reply.status, 200);
+    EXPECT_TEXT(reply.body, R"({"status":"ok"})");
+    EXPECT_TEXT(reply.header("content-type"), "application/json");
+    expect_security_headers(reply);
+    for (const char* name : endpoints) signal_all(stack, name, SIGCONT);
+}
+
+Test(nginx, too_many_connections_are_429) {
+    const Stack stack{Engine::sqlite};
+    reconfigure(stack, "limit_conn connections 2048", "limit_conn connections 1");
+    signal_all(stack, "root", SIGSTOP);
+    Reply first;
+    std::thread client{[&] { first = stack.send({.path = "/"}); }};
+    Reply refused;
+    // Until the first has come in, there is room for this one.
+    wait_until("the limit is met", [&] {
+        refused = stack.send({.path = "/livez"});
+        return refused.status == 429;
+    });
+    expect_shaped(refused, Error::rate_limited, ErrorShape::orchestrator);
+    expect_shaped(stack.send({.path = "/api/x"}), Error::rate_limited, ErrorShape::api);
+    expect_shaped(stack.send({.path = "/x", .headers = {problem_json}}), Error::rate_limited,
+                  ErrorShape::problem);
+    signal_all(stack, "root", SIGCONT);
+    client.join();
+    cr_expect_eq(first.status, 200);
+}
+
+Test(nginx, head_is_get_without_a_body) {
+    const Stack stack{Engine::sqlite};
+    const auto task = stack.create_task("x");
+    for (const std::string& path :
+         {std::string{"/"}, std::string{"/healthz"}, std::string{"/health"}, std::string{"/livez"},
+          std::string{"/collab/state/tasks"}, task, std::string{"/nothing"}, task + "x"}) {
+        auto got = stack.send({.path = path, .headers = {"X-Request-ID: same"}});
+        auto head = stack.send({.method = "HEAD", .path = path, .headers = {"X-Request-ID: same"}});
+        cr_expect_eq(head.status, got.status);
+        EXPECT_TEXT(head.body, "");
+        EXPECT_TEXT(head.header("content-length"), std::to_string(got.body.size()));
+        got.headers.erase("date");
+        head.headers.erase("date");
+        for (const auto& [name, value] : got.headers) EXPECT_TEXT(head.header(name), value);
+        cr_expect_eq(head.headers.size(), got.headers.size(), "%s", path.c_str());
+    }
+    EXPECT_TEXT(stack.send({.method = "HEAD", .path = "/auth/login"}).header("allow"),
+                "POST, OPTIONS");
+}
+
+Test(nginx, only_allowed_origins_are_told_that_they_are) {
+    const Stack stack{Engine::sqlite, {{"FRONTEND_ORIGIN", "https://app.example.org"}}};
+    const char* strangers[] = {"http://localhost:3002",      "http://localhost:3001.example.org",
+                               "http://localhost:30011",     "https://localhost:3001",
+                               "http://xlocalhost:3001",     "null",
+                               "https://appxexample.org",    "*",
+                               "http://localhost:3001, null"};
+    for (const char* path : {"/livez", "/nothing", "/", "/collab/state/tasks", "/collab/tasks/x"}) {
+        for (const char* origin : {allowed_origin, "https://app.example.org"}) {
+            const auto reply =
+                stack.send({.path = path, .headers = {std::string{"Origin: "} + origin}});
+            EXPECT_TEXT(reply.header("access-control-allow-origin"), origin);
+            EXPECT_TEXT(reply.header("access-control-allow-credentials"), "true");
+            EXPECT_TEXT(reply.header("access-control-expose-headers"),
+                        "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy");
+            expect_security_headers(reply);
+        }
+        for (const char* origin : strangers) {
+            const auto reply =
+                stack.send({.path = path, .headers = {std::string{"Origin: "} + origin}});
+            for (const auto& [name, value] : reply.headers)
+                cr_expect(!name.starts_with("access-control-"), "%s of %s for %s", name.c_str(),
+                          path, origin);
+            EXPECT_TEXT(reply.header("vary"), "Origin");
+        }
+    }
+}
+
+Test(nginx, preflights_are_answered) {
+    const Stack stack{Engine::sqlite};
+    const std::pair<const char*, const char*> routes[] = {
+        {"/", "GET, HEAD, OPTIONS"},
+        {"/auth/login", "POST, OPTIONS"},
+        {"/collab/state/tasks", "GET, HEAD, OPTIONS"},
+        {"/collab/tasks", "POST, OPTIONS"},
+        {"/collab/tasks/x", "GET, HEAD, PATCH, DELETE, OPTIONS"},
+    };
+    for (const auto& [path, methods] : routes) {
+        Call call{.method = "OPTIONS",
+                  .path = path,
+                  .headers = {std::string{"Origin: "} + allowed_origin,
+                              "Access-Control-Request-Method: PATCH",
+                              "Access-Control-Request-Headers: authorization, if-match"}};
+        const auto reply = stack.send(call);
+        cr_expect_eq(reply.status, 204);
+        expect_security_headers(reply);
+        EXPECT_TEXT(reply.header("access-control-allow-origin"), allowed_origin);
+        EXPECT_TEXT(reply.header("access-control-allow-methods"), methods);
+        cr_expect(reply.header("access-control-allow-headers").find("Authorization, ") == 0);
+        EXPECT_TEXT(reply.header("access-control-max-age"), "600");
+        call.headers[0] = "Origin: http://example.org";
+        const auto refused = stack.send(call);
+        EXPECT_TEXT(refused.header("access-control-allow-origin"), "");
+        EXPECT_TEXT(refused.header("access-control-allow-methods"), "");
+    }
+}
+
+Test(nginx, request_ids_are_taken_when_harmless_and_made_otherwise) {
+    const Stack stack{Engine::sqlite};
+    const std::string longest(64, 'a');
+    const std::string bad[] = {std::string(65, 'a'),
+                               "two words",
+                               "a/b",
+                               "\"x\"",
+                               "{}",
+                               "\xc3\xa9",
+                               "a,b",  // what a proxy makes of two headers
+                               "$host",
+                               "%0d%0a",
+                               "\t",
+                               ""};
+    for (const char* path : {"/livez", "/nothing", "/", "/collab/tasks/x"}) {
+        for (const auto& good : {std::string{"a"}, std::string{"A.b_c-9"}, longest}) {
+            const auto reply = stack.send({.path = path, .headers = {"X-Request-ID: " + good}});
+            EXPECT_TEXT(reply.header("x-request-id"), good);
+        }
+        std::set<std::string> made;
+        for (const auto& id : bad) {
+            const auto reply = send_raw(
+                stack, request(std::string{"GET "} + path, "X-Request-ID: " + id + "\r\n"));
+            cr_expect(reply.failure.empty(), "%s", reply.failure.c_str());
+            const auto own = reply.header("x-request-id");
+            cr_expect(own.size() == 32 && own.find_first_not_of("0123456789abcdef") == own.npos,
+                      "%s", own.c_str());
+            made.insert(own);
+        }
+        cr_expect_eq(made.size(), std::size(bad), "an id was given twice");
+    }
+    // nginx drops such names: they would be the same CGI variable.
+    const auto reply = stack.send({.path = "/", .headers = {"X_Request_ID: sneaky"}});
+    cr_expect(reply.header("x-request-id") != "sneaky");
+}
+
+Test(nginx, nothing_injects_a_header) {
+    const Stack stack{Engine::sqlite};
+    const std::string attempts[] = {
+        request("GET /%0d%0aX-Injected:%201"),
+        request("GET /collab/tasks/%0d%0aX-Injected:%201"),
+        request("GET /healthz?%0d%0aX-Injected:%201"),
+        request("GET /healthz", "X-Request-ID: a\rX-Injected: 1\r\n"),
+        request("GET /healthz", "X-Request-ID: a\nX-Injected: 1\r\n"),
+        request("GET /healthz", "X-Request-ID: a%0d%0aX-Injected: 1\r\n"),
+        request("GET /healthz", "Origin: http://localhost:3001\rX-Injected: 1\r\n"),
+        request("GET /healthz", "X-Accel-Redirect: /livez\r\nStatus: 201\r\n"),
+        request("GET /collab/tasks/x", "If-None-Match: \"a\"\rX-Injected: 1\r\n"),
+    };
+    for (const auto& bytes : attempts) {
+        const auto raw = stack.send_raw(bytes);
+        const auto reply = parse_reply(raw);
+        expect_security_headers(reply);
+        EXPECT_TEXT(reply.header("x-injected"), "");
+        cr_expect(reply.status == 200 || reply.status == 400 || reply.status == 404 ||
+                      reply.status == 422,
+                  "%s: %ld", shown(bytes).c_str(), reply.status);
+        // No second answer either.
+        cr_expect(raw.find("HTTP/1.1", 1) == raw.npos, "%s", shown(raw).c_str());
+    }
+}
+
+Test(nginx, odd_paths_reach_nothing) {
+    const Stack stack{Engine::sqlite};
+    const auto task = stack.create_task("x");
+    const std::string id = task.substr(task.rfind('/') + 1);
+    const std::string missing[] = {"/healthz/",
+                                   "//healthz",
+                                   "/./healthz",
+                                   "/x/../healthz",
+                                   "/healthz/.",
+                                   "/healthz%2f",
+                                   "/%2fhealthz",
+                                   "/healthz%0a",
+                                   "/healthz%20",
+                                   "/HEALTHZ",
+                                   "/healthz;x",
+                                   "/livez/",
+                                   "/%2e/healthz",
+                                   "/x/%2e%2e/healthz",
+                                   "/collab//tasks",
+                                   "/collab/tasks/",
+                                   "/collab%2ftasks/" + id,
+                                   "/collab/tasks/" + id + "/",
+                                   "/collab/tasks//" + id,
+                                   "/collab/tasks/%0a",
+                                   "/collab/tasks/" + id + "%0a",
+                                   "/collab/tasks/" + id + "%0d%0a",
+                                   "/collab/tasks/" + id + "%7f",
+                                   "/collab/tasks/" + id + "%2fx",
+                                   "/collab/tasks/%2e%2e",
+                                   "/collab/tasks/x/../" + id,
+                                   "/collab/tasks/%c3%28",
+                                   "/collab/tasks/%ed%a0%80",
+                                   "/_errors/orchestrator/500",
+                                   "/nginx.conf",
+                                   "/log",
+                                   "/sockets/root.sock"};
+    for (const auto& path : missing) {
+        const auto reply = send_raw(stack, request("GET " + path));
+        cr_expect(reply.status == 404, "%s: %ld", path.c_str(), reply.status);
+        expect_shaped(reply, Error::not_found, ErrorShape::orchestrator);
+    }
+    const std::string found[] = {"/healthz?", "/healthz?x=%00", "/%68ealthz", task + "?x",
+                                 "/collab/%74asks/" + id};
+    for (const auto& path : found) {
+        const auto reply = send_raw(stack, request("GET " + path));
+        cr_expect(reply.status == 200, "%s: %ld", path.c_str(), reply.status);
+    }
+    cr_expect_eq(send_raw(stack, request("GET /collab/tasks/%3f")).status, 422);
+}
+
+Test(nginx, methods_are_what_they_are) {
+    const Stack stack{Engine::sqlite};
+    const auto authorization = stack.authorization();
+    const auto task = stack.create_task("x");
+    for (const char* name : {"X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method"}) {
+        const auto header = std::string{name} + ": DELETE";
+        const auto posted = stack.send(
+            {.method = "POST", .path = task, .headers = {authorization, "If-Match: *", header}});
+        expect_error(posted, Error::method_not_allowed);
+        EXPECT_TEXT(posted.header("allow"), "GET, HEAD, PATCH, DELETE, OPTIONS");
+        const auto read =
+            stack.send({.path = task, .headers = {authorization, "If-Match: *", header}});
+        cr_expect_eq(read.status, 200);
+    }
+    for (const char* method : {"PUT", "PROPFIND", "FOO", "DELETE"})
+        expect_error(stack.send({.method = method, .path = "/collab/tasks"}),
+                     Error::method_not_allowed);
+    cr_expect_eq(stack.send({.path = "/", .headers = {"Proxy: http://127.0.0.1:1"}}).status, 200);
+}
+
+Test(nginx, long_tokens_reach_the_handler) {
+    const Stack stack{Engine::sqlite};
+    for (const std::size_t size : {8'192, 15'000}) {
+        const auto reply =
+            stack.send({.method = "POST",
+                        .path = "/collab/tasks",
+                        .body = R"({"title":"x"})",
+                        .headers = {"Authorization: Bearer " + std::string(size, 'x')}});
+        expect_error(reply, Error::invalid_token);
+    }
+}
+
+Test(nginx, logs_hold_no_secrets) {
+    const Stack stack{Engine::sqlite, {{"LOG_LEVEL", "debug"}}};
+    const std::string secret = "s3cr3t";
+    const auto authorization = stack.authorization();
+    const Call calls[] = {
+        {.path = "/collab/state/tasks?ticket=" + secret},
+        {.path = "/nothing?ticket=" + secret},
+        {.method = "POST",
+         .path = "/collab/tasks?x=" + secret,
+         .body = R"({"title":"s3cr3t","s3cr3t":1})",
+         .headers = {authorization}},
+        {.method = "POST",
+         .path = "/auth/login",
+         .body = R"({"email":"x@example.org","password":"s3cr3t s3cr3t"})"},
+        {.path = "/healthz", .headers = {"Authorization: Bearer " + secret, "Cookie: " + secret}},
+        {.path = "/healthz",
+         .headers = {"Authorization: Bearer " + std::string(17'000, 'x') + secret}},
+        {.path = "/" + std::string(17'000, 'x') + "?" + secret},
+        {.method = "POST", .path = "/collab/tasks", .body = secret + std::string(70'000, ' ')},
+        {.path = "/healthz\"x\\", .headers = {"X-Request-ID: the-last"}},
+    };
+    for (const auto& call : calls) stack.send(call);
+    wait_until("the log is written",
+               [&] { return stack.log().find("the-last") != std::string::npos; });
+    std::istringstream lines{stack.log()};
+    int requests = 0;
+    for (std::string line; std::getline(lines, line);) {
+        cr_expect(line.find(secret) == line.npos, "%s", line.c_str());
+        cr_expect(line.find(authorization.substr(30)) == line.npos, "%s", line.c_str());
+        cr_expect(line.find("xxxxx") == line.npos || line.size() < 20'000, "%s", line.c_str());
+        // What the supervisor and migrations say to people comes first.
+        if (!line.starts_with('{')) {
+            cr_expect(line.find("[error]") == line.npos, "%s", line.c_str());
+            continue;
+        }
+        cr_expect(json_member(line, "message") != "<no JSON>", "%s", line.c_str());
+        if (json_member(line, "endpoint") != "nginx") continue;
+        ++requests;
+        cr_expect(json_member(line, "request_id").size() >= 8, "%s", line.c_str());
+        for (const char* name : {"time", "method", "path", "status", "address"})
+            cr_expect(json_member(line, name) != "<absent>", "%s", line.c_str());
+    }
+    cr_expect_geq(requests, static_cast<int>(std::size(calls)));
+}
+
+// The local addresses ("0100007F:1F90") on which any of these processes listens.
+static std::set<std::string> listening(const std::vector<pid_t>& processes) {
+    std::set<std::string> addresses;
+    for (const pid_t pid : processes) {
+        const auto folder = "/proc/" + std::to_string(pid);
+        std::set<std::string> inodes;
+        for (const auto& fd : fs::directory_iterator{folder + "/fd"}) {
+            const auto target = fs::read_symlink(fd.path()).string();
+            if (target.starts_with("socket:[")) inodes.insert(target.substr(8, target.size() - 9));
+        }
+        for (const char* table : {"/net/tcp", "/net/tcp6", "/net/udp", "/net/udp6"}) {
+            std::ifstream rows{folder + table};
+            std::string row;
+            std::getline(rows, row);
+            while (std::getline(rows, row)) {
+                std::istringstream words{row};
+                std::string slot, local, remote, state, word;
+                words >> slot >> local >> remote >> state;
+                for (int i = 0; i < 6; ++i) words >> word;
+                if (inodes.contains(word) && (state == "0A" || state == "07"))
+                    addresses.insert(local);
+            }
+        }
+    }
+    return addresses;
+}
+
+Test(nginx, listens_where_it_should_and_nowhere_else) {
+    const Stack stack{Engine::postgres};
+    auto processes = stack.descendants();
+    processes.push_back(stack.supervisor());
+    char address[32];
+    std::snprintf(address, sizeof address, "0100007F:%04X", static_cast<unsigned>(stack.port()));
+    const auto found = listening(processes);
+    cr_expect_eq(found.size(), 1);
+    cr_expect(found.contains(address), "%s", found.empty() ? "" : found.begin()->c_str());
+}
+
+Test(nginx, sockets_are_for_its_own_user) {
+    const Stack stack{Engine::sqlite};
+    const auto mode = [](const std::string& path) {
+        struct stat status {};
+        cr_assert_eq(stat(path.c_str(), &status), 0, "%s", path.c_str());
+        return status.st_mode & 07777;
+    };
+    cr_expect_eq(mode(stack.run_dir()), 0700);
+    std::set<std::string> names;
+    for (const auto& socket : fs::directory_iterator{stack.run_dir() + "/sockets"}) {
+        cr_expect(socket.is_socket());
+        cr_expect_eq(mode(socket.path()), 0660);
+        names.insert(socket.path().stem());
+    }
+    cr_expect_eq(names.size(), std::size(endpoints));
+    for (const char* name : endpoints) cr_expect(names.contains(name), "no socket of %s", name);
+}
+
+Test(nginx, answers_are_never_compressed) {
+    const Stack stack{Engine::sqlite};
+    for (int i = 0; i < 10; ++i) stack.create_task(std::string(255, 'x'));
+    const auto plain = stack.send({.path = "/collab/state/tasks"});
+    const auto asked =
+        stack.send({.path = "/collab/state/tasks", .headers = {"Accept-Encoding: gzip, br"}});
+    cr_expect_gt(asked.body.size(), 2'000);
+    EXPECT_TEXT(asked.body, plain.body);
+    EXPECT_TEXT(asked.header("content-encoding"), "");
+    EXPECT_TEXT(asked.header("etag"), plain.header("etag"));
+    EXPECT_TEXT(asked.header("vary"), "Origin");
+}
+
+Test(nginx, every_answer_has_the_security_headers_once) {
+    const Stack stack{Engine::sqlite};
+    const auto authorization = stack.authorization();
+    const auto task = stack.create_task("x");
+    const Call calls[] = {
+        {.path = "/"},
+        {.path = "/healthz"},
+        {.path = "/health"},
+        {.path = "/livez"},
+        {.path = "/collab/state/tasks"},
+        {.path = "/collab/state/tasks", .headers = {"If-None-Match: *"}},
+        {.path = task},
+        {.path = "/collab/tasks/x"},
+        {.method = "PUT", .path = task},
+        {.method = "OPTIONS", .path = task},
+        {.method = "PATCH", .path = task, .body = "{}"},
+        {.method = "DELETE", .path = task, .headers = {authorization, "If-Match: *"}},
+        {.method = "POST", .path = "/collab/tasks", .body = "x", .headers = {authorization}},
+        {.method = "POST", .path = "/auth/login", .body = "{}"},
+        {.path = "/nothing"},
+    };
+    for (const auto& call : calls) {
+        const auto reply = stack.send(call);
+        expect_security_headers(reply);
+        const bool may_be_kept =
+            reply.status < 400 && call.method == "GET" && call.path.starts_with("/collab/");
+        EXPECT_TEXT(reply.header("cache-control"), may_be_kept ? "no-cache" : "no-store");
+    }
+}
