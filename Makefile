@@ -4,8 +4,6 @@
 # build/sanitize (AddressSanitizer, UBSan) and build/coverage (gcov).
 
 BUILD ?= build
-PORT ?= 8000
-RUN_DIR ?= run
 CXX ?= g++
 
 PKGS := libpq openssl libjwt sqlite3 libxcrypt RapidJSON
@@ -52,7 +50,7 @@ help: ## this list
 .PHONY: run build packages
 run: packages ## install what is missing, build, migrate and serve on HOST:PORT until Ctrl-C
 	@$(MAKE) --no-print-directory -j$$(nproc) build
-	@RUN_DIR="$(RUN_DIR)" PORT="$(PORT)" cli/dotenv $(BUILD)/steelthread run --migrate
+	@cli/dotenv $(BUILD)/steelthread run --migrate
 
 build: $(handlers) $(BUILD)/steelthread ## build the handlers and the command line tool
 
@@ -64,12 +62,15 @@ packages:
 .PHONY: test coverage bench
 test: ## install what is missing, build, and run every test on SQLite and PostgreSQL
 	@cli/packages run test
-	@$(MAKE) --no-print-directory -j$$(nproc) build tests
-	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
+	@$(MAKE) --no-print-directory -j$$(nproc) build http-tests
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize unit-tests
 	@tests/run build build/sanitize
 
-.PHONY: tests
-tests: build $(handler_tests) $(BUILD)/tests/shared_tests $(BUILD)/tests/http_tests
+# The whole stack is tested as it is shipped, everything in process under AddressSanitizer and UBSan.
+.PHONY: tests unit-tests http-tests
+tests: build unit-tests http-tests
+unit-tests: $(handler_tests) $(BUILD)/tests/shared_tests $(BUILD)/steelthread
+http-tests: $(BUILD)/tests/http_tests
 
 coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overall
 	@cli/packages run test
