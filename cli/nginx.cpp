@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -91,6 +92,9 @@ void render_nginx(const Config& config) {
     replace(text, "${PORT}", std::to_string(config.port));
     replace(text, "${ORIGINS}", origin_lines(config));
     replace(text, "${ACCESS_LOG}", access_log());
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    replace(text, "${CONNECTIONS}", std::to_string(std::min<rlim_t>(files.rlim_cur, 16'384)));
     // Workers of a root nginx would become another user, who may not open the sockets.
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
     write("nginx.conf", text);

@@ -126,8 +126,8 @@ public:
         if (!reason.empty())
             throw std::runtime_error("cannot listen on " + config_.host + ":" +
                                      std::to_string(config_.port) + ": " + reason);
-        render_nginx(config_);
         limit_resources();
+        render_nginx(config_);
         block_signals();
         prepare_processes();
         for (auto& process : processes_) start(process);

@@ -1,0 +1,393 @@
+// Handlers and the command line tool as people at a shell meet them.
+#include <rapidjson/document.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "shared/config.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int exit_usage = 64;
+constexpr int exit_config = 78;
+
+constexpr const char* handlers[] = {
+    "auth_login", "collab_state_tasks", "collab_task", "collab_tasks", "health", "healthz", "root"};
+
+std::string test_folder() {
+    return test_variable("TEST_DIR") + "/shell_" + std::to_string(getpid());
+}
+
+Variables variables_for(const TestDatabase& database) {
+    return service_variables(database.url(), test_folder());
+}
+
+Finished steelthread(const std::vector<std::string>& words, const Variables& variables) {
+    auto all = words;
+    all.insert(all.begin(), built("steelthread"));
+    return run_command(all, variables);
+}
+
+// A handler's answer as plain CGI; its exit status is 0.
+Reply answer_of(const std::string& handler, Variables variables, const Variables& request,
+                const std::string& body = "") {
+    for (const auto& [name, value] : request) variables[name] = value;
+    const auto finished = run_command({built("handlers/" + handler)}, variables, body);
+    cr_assert(finished.status == 0, "%d %s", finished.status, finished.errors.c_str());
+    cr_assert(finished.output.starts_with("Status: "), "%s", finished.output.c_str());
+    return parse_reply("HTTP/1.1 " + finished.output.substr(8));
+}
+
+Variables posting(const std::string& path) {
+    return {
+        {"REQUEST_METHOD", "POST"}, {"REQUEST_URI", path}, {"CONTENT_TYPE", "application/json"}};
+}
+
+std::string login_body() {
+    return std::string{R"({"email":")"} + Stack::email + R"(","password":")" + Stack::password +
+           R"("})";
+}
+
+// The lines of `text` that start with `start`, counted.
+int lines_with(const std::string& text, const std::string& start) {
+    int count = text.starts_with(start) ? 1 : 0;
+    for (auto at = text.find("\n" + start); at != text.npos; at = text.find("\n" + start, at + 1))
+        ++count;
+    return count;
+}
+
+int pending(const std::string& status) {
+    int count = 0;
+    for (auto at = status.find("  pending\n"); at != status.npos;
+         at = status.find("  pending\n", at + 1))
+        ++count;
+    return count;
+}
+
+}  // namespace
+
+static void answer_as_cgi(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database);
+    cr_assert_eq(steelthread({"migrate", "up"}, variables).status, 0);
+    const auto ready =
+        answer_of("healthz", variables, {{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/healthz"}});
+    cr_expect_eq(ready.status, 200);
+    EXPECT_TEXT(ready.body, R"({"status":"ok"})");
+
+    const auto login = answer_of("auth_login", variables, posting("/auth/login"), login_body());
+    cr_assert_eq(login.status, 200, "%s", login.body.c_str());
+    auto create = posting("/collab/tasks");
+    create["HTTP_AUTHORIZATION"] = "Bearer " + json_member(login.body, "access_token");
+    const auto created =
+        answer_of("collab_tasks", variables, create, R"({"title":"from a shell"})");
+    cr_assert_eq(created.status, 200, "%s", created.body.c_str());
+    const auto path = created.header("location");
+    const auto read =
+        answer_of("collab_task", variables, {{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", path}});
+    EXPECT_TEXT(read.body, created.body);
+    EXPECT_TEXT(read.header("etag"), created.header("etag"));
+    const auto unchanged = answer_of("collab_task", variables,
+                                     {{"REQUEST_METHOD", "GET"},
+                                      {"REQUEST_URI", path},
+                                      {"HTTP_IF_NONE_MATCH", created.header("etag")}});
+    cr_expect_eq(unchanged.status, 304);
+}
+
+Test(shell, handlers_answer_as_cgi_on_sqlite) { answer_as_cgi(Engine::sqlite); }
+Test(shell, handlers_answer_as_cgi_on_postgres) { answer_as_cgi(Engine::postgres); }
+
+Test(shell, a_body_ends_where_its_length_says) {
+    const TestDatabase database{Engine::sqlite};
+    const auto variables = variables_for(database);
+    cr_assert_eq(steelthread({"migrate", "up"}, variables).status, 0);
+    const auto status_with = [&](const char* length, const std::string& body) {
+        auto request = posting("/auth/login");
+        if (length) request["CONTENT_LENGTH"] = length;
+        return answer_of("auth_login", variables, request, body).status;
+    };
+    const auto body = login_body();
+    const auto length = std::to_string(body.size());
+    cr_expect_eq(status_with(length.c_str(), body), 200);
+    cr_expect_eq(status_with(length.c_str(), body + "and more"), 200);
+    cr_expect_eq(status_with(nullptr, body + "and more"), 422);
+    cr_expect_eq(status_with("5", body), 422);
+    cr_expect_eq(status_with("0", body), 422);
+    const std::string blanks(65'536 - body.size(), ' ');
+    cr_expect_eq(status_with(nullptr, body + blanks), 200);
+    cr_expect_eq(status_with("65536", body + blanks), 200);
+    cr_expect_eq(status_with(nullptr, body + blanks + " "), 413);
+    cr_expect_eq(status_with("65537", body + blanks + " "), 413);
+    cr_expect_eq(status_with(nullptr, std::string(1'000'000, ' ')), 413);
+}
+
+Test(shell, cgi_errors_are_structured_and_end_with_status_0) {
+    auto variables = variables_for(TestDatabase{Engine::sqlite});
+    const Variables get = {{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/nothing"}};
+    expect_error(answer_of("healthz", variables, get), Error::not_found);
+    expect_error(answer_of("healthz", variables, posting("/healthz")), Error::method_not_allowed);
+    variables["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none";
+    expect_error(
+        answer_of("healthz", variables, {{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/healthz"}}),
+        Error::service_unavailable);
+}
+
+Test(shell, a_running_handler_is_driven_by_cgi_fcgi) {
+    const Stack stack{Engine::sqlite};
+    auto variables = base_variables();
+    variables["REQUEST_METHOD"] = "GET";
+    variables["REQUEST_URI"] = "/healthz";
+    variables["SCRIPT_FILENAME"] = "healthz";
+    const auto finished = run_command(
+        {"/usr/bin/cgi-fcgi", "-bind", "-connect", stack.run_dir() + "/sockets/healthz.sock"},
+        variables);
+    cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
+    const auto reply = parse_reply("HTTP/1.1 " + finished.output.substr(8));
+    cr_expect_eq(reply.status, 200, "%s", finished.output.c_str());
+    EXPECT_TEXT(reply.body, R"({"status":"ok"})");
+}
+
+Test(shell, handlers_describe_themselves) {
+    const auto routes = read_text("nginx/routes.conf");
+    for (const char* name : handlers) {
+        const auto finished =
+            run_command({built(std::string{"handlers/"} + name), "--describe"}, base_variables());
+        cr_expect_eq(finished.status, 0);
+        const auto path = json_member(finished.output, "path");
+        cr_assert(path.starts_with('/'), "%s: %s", name, finished.output.c_str());
+        const auto brace = path.find('{');
+        const auto location =
+            brace == path.npos ? "= " + path + " " : "\"^" + path.substr(0, brace) + "[^/";
+        const auto at = routes.find(location);
+        cr_assert(at != routes.npos, "no location for %s", path.c_str());
+        const auto line = routes.substr(at, routes.find('\n', at) - at);
+        cr_expect(line.ends_with(std::string{"{ fastcgi_pass "} + name + "; }"), "%s",
+                  line.c_str());
+    }
+}
+
+Test(shell, secrets_are_masked) {
+    auto variables = service_variables("postgresql://user:s3cr3t@db/x", test_folder());
+    variables["JWT_SECRET"] = "s3cr3t s3cr3t s3cr3t s3cr3t s3cr3t s3cr3t";
+    variables["JWT_SECRET_PREVIOUS"] = variables["JWT_SECRET"];
+    variables["NEON_DB_URL"] = "postgresql://user:s3cr3t@db/y";
+    variables["DEV_USER_PASSWORD"] = "s3cr3t s3cr3t";
+    const auto dumped = run_command({built("handlers/root"), "--dump-config"}, variables);
+    cr_expect_eq(dumped.status, 0);
+    cr_expect_eq(dumped.output.find("s3cr3t"), std::string::npos, "%s", dumped.output.c_str());
+    for (const char* line : {"DATABASE_URL=********", "JWT_SECRET=********", "BCRYPT_COST=4",
+                             "DEV_USER_EMAIL=dev@example.org", "PORT=8000"})
+        cr_expect_eq(lines_with(dumped.output, line), 1, "%s", line);
+    EXPECT_TEXT(steelthread({"config"}, variables).output, dumped.output);
+}
+
+Test(shell, unknown_words_are_a_matter_of_usage) {
+    const auto variables = variables_for(TestDatabase{Engine::sqlite});
+    const std::vector<std::string> lines[] = {{},
+                                              {"nothing"},
+                                              {"run", "--nothing"},
+                                              {"run", "--migrate", "x"},
+                                              {"restart"},
+                                              {"migrate"},
+                                              {"migrate", "sideways"},
+                                              {"settings"},
+                                              {"settings", "xml"},
+                                              {"routes", "x"}};
+    for (const auto& words : lines) {
+        const auto finished = steelthread(words, variables);
+        cr_expect_eq(finished.status, exit_usage, "%s", words.empty() ? "" : words[0].c_str());
+        EXPECT_TEXT(finished.output, "");
+        cr_expect(finished.errors.starts_with("usage: steelthread COMMAND\n"));
+    }
+    EXPECT_TEXT(steelthread({"version"}, variables).output, "2.0.0\n");
+    cr_expect(steelthread({"help"}, variables).output.starts_with("usage: "));
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{built("handlers/root")},
+          std::vector<std::string>{built("handlers/root"), "--nothing"}}) {
+        const auto finished = run_command(words, variables);
+        cr_expect_eq(finished.status, exit_usage);
+        cr_expect(finished.errors.starts_with("root answers /\n"), "%s", finished.errors.c_str());
+    }
+}
+
+Test(shell, every_fault_of_a_configuration_is_told_at_once) {
+    auto variables = service_variables("mysql://x", test_folder());
+    variables["PORT"] = "99999";
+    variables["BCRYPT_COST"] = "three";
+    variables["LOG_LEVEL"] = "loud";
+    for (const auto& [program, argument] :
+         {std::pair{"steelthread", "run"}, std::pair{"handlers/root", "--dump-config"}}) {
+        const auto finished = run_command({built(program), argument}, variables);
+        cr_expect_eq(finished.status, exit_config);
+        for (const char* name : {"BCRYPT_COST", "DATABASE_URL", "LOG_LEVEL", "PORT"})
+            cr_expect_eq(lines_with(finished.errors, std::string{name} + " must "), 1, "%s: %s",
+                         name, finished.errors.c_str());
+    }
+    auto workers = service_variables("sqlite:///:memory:", test_folder());
+    workers["WORKERS_ROOT"] = "0";
+    workers["PORT"] = std::to_string(free_port());
+    const auto finished = steelthread({"run"}, workers);
+    cr_expect_eq(finished.status, exit_config);
+    EXPECT_TEXT(finished.errors, "WORKERS_ROOT must be a whole number from 1 to 64\n");
+}
+
+Test(shell, production_refuses_what_is_for_development) {
+    const TestDatabase database{Engine::sqlite};
+    auto variables = variables_for(database);
+    variables["ENVIRONMENT"] = "production";
+    variables["JWT_SECRET"] = "short";
+    auto finished = steelthread({"migrate", "up"}, variables);
+    cr_expect_eq(finished.status, exit_config);
+    EXPECT_TEXT(finished.errors,
+                "JWT_SECRET must have at least 32 bytes in production\n"
+                "DEV_USER_EMAIL is refused in production\n");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM users"), "0");
+    variables["JWT_SECRET"] = "";
+    variables["DEV_USER_EMAIL"] = "";
+    finished = steelthread({"run"}, variables);
+    cr_expect_eq(finished.status, exit_config);
+    EXPECT_TEXT(finished.errors, "JWT_SECRET is required in production\n");
+}
+
+static void migrate_there_and_back(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database);
+    const auto run = [&](const char* direction) {
+        const auto finished = steelthread({"migrate", direction}, variables);
+        cr_assert(finished.status == 0, "%s: %s", direction, finished.errors.c_str());
+        return finished.output;
+    };
+    cr_expect_eq(pending(run("status")), 0);
+    const int all = lines_with(run("status"), "000");
+    cr_expect_gt(all, 2);
+    for (int left = all - 1; left >= 0; --left) {
+        EXPECT_TEXT(run("down").substr(0, 11), "undone 000" + std::to_string(left + 1));
+        cr_expect_eq(pending(run("status")), all - left);
+    }
+    EXPECT_TEXT(run("down"), "nothing to undo\n");
+    const auto leftover = engine == Engine::sqlite
+                              ? "SELECT count(*) FROM sqlite_schema WHERE type IN ('table', "
+                                "'trigger', 'view') AND name NOT LIKE 'sqlite_%'"
+                              : "SELECT count(*) FROM pg_class WHERE relnamespace = "
+                                "'public'::regnamespace AND relkind IN ('r', 'S', 'v')";
+    EXPECT_TEXT(database.execute(leftover), "1");  // schema_migrations itself
+    if (engine == Engine::postgres)
+        EXPECT_TEXT(database.execute("SELECT count(*) FROM pg_proc WHERE pronamespace = "
+                                     "'public'::regnamespace"),
+                    "0");
+
+    const auto applied = run("up");
+    cr_expect_eq(lines_with(applied, "applied 000"), all);
+    cr_expect_eq(lines_with(applied, "account dev@example.org"), 1);
+    EXPECT_TEXT(run("up"), "");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM users"), "1");
+    cr_expect_eq(pending(run("status")), 0);
+}
+
+Test(shell, migrations_go_there_and_back_on_sqlite) { migrate_there_and_back(Engine::sqlite); }
+Test(shell, migrations_go_there_and_back_on_postgres) { migrate_there_and_back(Engine::postgres); }
+
+static void migrate_at_once(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database);
+    int count = 0;
+    while (steelthread({"migrate", "down"}, variables).output != "nothing to undo\n") ++count;
+    // Not even the table of migrations is there to begin with.
+    database.execute("DROP TABLE schema_migrations");
+    Finished finished[4];
+    std::vector<std::thread> runners;
+    for (auto& one : finished)
+        runners.emplace_back([&] { one = steelthread({"migrate", "up"}, variables); });
+    for (auto& runner : runners) runner.join();
+    int applied = 0;
+    for (const auto& one : finished) {
+        cr_expect(one.status == 0, "%s", one.errors.c_str());
+        applied += lines_with(one.output, "applied ");
+    }
+    cr_expect_eq(applied, count);
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM users"), "1");
+}
+
+Test(shell, runners_of_migrations_do_not_race_on_sqlite) { migrate_at_once(Engine::sqlite); }
+Test(shell, runners_of_migrations_do_not_race_on_postgres) { migrate_at_once(Engine::postgres); }
+
+Test(shell, a_failed_migration_changes_nothing) {
+    const TestDatabase database{Engine::sqlite};
+    const auto variables = variables_for(database);
+    cr_assert_eq(steelthread({"migrate", "down"}, variables).status, 0);
+    database.execute("CREATE TABLE collab_tasks (id text)");
+    const auto finished = steelthread({"migrate", "up"}, variables);
+    cr_expect_eq(finished.status, 1);
+    cr_expect(finished.errors.find("collab_tasks") != std::string::npos, "%s",
+              finished.errors.c_str());
+    cr_expect_eq(pending(steelthread({"migrate", "status"}, variables).output), 1);
+    database.execute("DROP TABLE collab_tasks");
+    cr_expect_eq(steelthread({"migrate", "up"}, variables).status, 0);
+}
+
+Test(shell, a_database_that_is_away_is_an_error_for_migrations) {
+    auto variables = service_variables("postgresql://x@127.0.0.1:1/x", test_folder());
+    const auto start = std::chrono::steady_clock::now();
+    const auto finished = steelthread({"migrate", "up"}, variables);
+    cr_expect_eq(finished.status, 1);
+    cr_expect(finished.errors.find("Connection refused") != std::string::npos);
+    cr_expect_lt((std::chrono::steady_clock::now() - start).count(), 8'000'000'000);
+}
+
+Test(shell, the_account_of_developers_is_made_once) {
+    const TestDatabase database{Engine::sqlite};
+    auto variables = variables_for(database);
+    variables["DEV_USER_EMAIL"] = "Dev@Example.ORG";
+    EXPECT_TEXT(steelthread({"migrate", "up"}, variables).output, "account dev@example.org\n");
+    const auto hash = database.execute("SELECT password_hash FROM users");
+    cr_expect(hash.starts_with("$2b$04$"), "%s", hash.c_str());
+    variables["DEV_USER_PASSWORD"] = "another password";
+    EXPECT_TEXT(steelthread({"migrate", "up"}, variables).output, "");
+    EXPECT_TEXT(database.execute("SELECT password_hash FROM users"), hash);
+    variables["DEV_USER_EMAIL"] = "new@example.org";
+    variables["DEV_USER_PASSWORD"] = "short";
+    const auto refused = steelthread({"migrate", "up"}, variables);
+    cr_expect_eq(refused.status, 1);
+    EXPECT_TEXT(refused.errors, "steelthread: DEV_USER_PASSWORD must have 8 to 72 bytes\n");
+}
+
+Test(shell, generated_files_are_up_to_date) {
+    const std::pair<std::vector<std::string>, const char*> files[] = {
+        {{"routes"}, "nginx/routes.conf"},
+        {{"maps"}, "nginx/maps.conf"},
+        {{"errors"}, "docs/errors.md"},
+        {{"settings", "env"}, ".env.example"},
+    };
+    for (const auto& [words, path] : files) {
+        const auto finished = steelthread(words, base_variables());
+        cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
+        cr_expect(finished.output == read_text(path), "%s is out of date", path);
+    }
+    const auto table = steelthread({"settings", "markdown"}, base_variables()).output;
+    cr_expect(read_text("README.md").find(table) != std::string::npos, "README.md is out of date");
+    const auto checked = run_command(
+        {fs::absolute("cli/generate"), test_variable("TEST_BUILD"), "--check"}, base_variables());
+    cr_expect_eq(checked.status, 0, "%s", checked.errors.c_str());
+}
+
+Test(shell, dotenv_fills_in_what_is_not_set) {
+    const auto folder = test_folder();
+    fs::create_directories(folder);
+    std::ofstream{folder + "/.env"} << "# a comment\nPORT=1\nHOST=$(reboot) 'x'\n"
+                                       "lower=1\nA-B=1\nnothing\nEMPTY=\nLAST=a=b";
+    auto variables = base_variables();
+    variables["PORT"] = "2";
+    const auto finished = run_command(
+        {"/bin/sh", "-c", "cd \"$1\" && exec \"$2\" env", "sh", folder, fs::absolute("cli/dotenv")},
+        variables);
+    cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
+    for (const char* line : {"PORT=2\n", "HOST=$(reboot) 'x'\n", "EMPTY=\n", "LAST=a=b\n"})
+        cr_expect_eq(lines_with(finished.output, line), 1, "%s%s", line, finished.output.c_str());
+    for (const char* line : {"lower=", "A-B=", "nothing"})
+        cr_expect_eq(lines_with(finished.output, line), 0, "%s", line);
+}
