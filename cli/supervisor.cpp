@@ -217,6 +217,7 @@ private:
 
     void handle(int signal) {
         if (signal == SIGTERM || signal == SIGINT) stop(EXIT_SUCCESS);
+        if (is_stopping_) return;  // nginx may have ended, and no successor would be told to stop
         if (signal == SIGHUP) {
             render_nginx(config_);
             kill(nginx().pid, SIGHUP);

@@ -122,7 +122,8 @@ void add_cors(Response& response, const RawRequest& raw, const Context& context)
     if (std::find(origins.begin(), origins.end(), raw.origin) == origins.end()) return;
     response.set("Access-Control-Allow-Origin", std::string{raw.origin});
     response.set("Access-Control-Allow-Credentials", "true");
-    if (raw.method == "OPTIONS" && !raw.access_control_request_method.empty()) {
+    if (response.status() == 204 && raw.method == "OPTIONS" &&
+        !raw.access_control_request_method.empty()) {
         response.set("Access-Control-Allow-Methods", std::string{response.header("Allow")});
         response.set("Access-Control-Allow-Headers", std::string{allowed_headers});
         response.set("Access-Control-Max-Age", "600");

@@ -4,13 +4,14 @@
 
 #include <fcgiapp.h>
 #include <fcntl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -125,27 +126,40 @@ public:
           served_(served),
           context_(context),
           acceptor_(loop, Protocol{family_of(listener), 0}, listener),
-          signals_(loop, SIGTERM, SIGINT),
+          signals_(loop, stop_signals()),
           stop_timer_(loop) {
-        // After signal_set: FCGX_Init takes SIGTERM, SIGUSR1 and SIGPIPE where nobody else has.
+        // After stop_signals(): FCGX_Init takes SIGTERM, SIGUSR1 and SIGPIPE where nobody else has.
         FCGX_Init();
         std::signal(SIGPIPE, SIG_IGN);
     }
 
     void run() {
-        boost::asio::co_spawn(loop_, accept_connections(), report);
-        signals_.async_wait([this](error_code error, int) {
+        start(accept_connections());
+        signals_.async_wait(Descriptor::wait_read, [this](error_code error) {
             if (!error) stop();
         });
         loop_.run();
     }
 
 private:
+    using Descriptor = boost::asio::posix::basic_stream_descriptor<Loop::executor_type>;
+
     static int family_of(int fd) {
         sockaddr_storage address{};
         socklen_t size = sizeof address;
         getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
         return address.ss_family;
+    }
+
+    // Becomes readable with the first SIGTERM or SIGINT. A handler would interrupt libfcgi in the
+    // middle of a request, for read() is never restarted on a socket with SO_RCVTIMEO.
+    static int stop_signals() {
+        sigset_t signals;
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGTERM);
+        sigaddset(&signals, SIGINT);
+        sigprocmask(SIG_BLOCK, &signals, nullptr);
+        return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     }
 
     static void report(const std::exception_ptr& failure) {
@@ -157,12 +171,22 @@ private:
         }
     }
 
+    // Runs a coroutine that the server lives for: with the last of them it ends.
+    void start(Async<> coroutine) {
+        ++running_;
+        boost::asio::co_spawn(loop_, std::move(coroutine),
+                              [this](const std::exception_ptr& failure) {
+                                  report(failure);
+                                  if (--running_ == 0) finish();
+                              });
+    }
+
     Async<> accept_connections() {
         while (acceptor_.is_open()) {
             error_code error;
             Socket socket = co_await acceptor_.async_accept(redirect_error(use_awaitable, error));
             if (!error) {
-                boost::asio::co_spawn(loop_, serve(std::move(socket)), report);
+                start(serve(std::move(socket)));
             } else if (acceptor_.is_open()) {
                 // Out of descriptors, say: other connections must end first.
                 logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
@@ -178,13 +202,13 @@ private:
         struct Leave {
             Server& server;
             Connection* connection;
-            ~Leave() { server.leave(connection); }
+            ~Leave() { server.connections_.erase(connection); }
         } const leave_at_end{*this, &connection};
 
         std::string body;
-        bool is_kept = true;
-        while (is_kept && co_await connection.wait_for_request()) {
-            if (!connection.read_request(body)) break;
+        for (bool is_kept = true; is_kept;) {
+            const bool has_request = co_await connection.wait_for_request();
+            if (!has_request || !connection.read_request(body)) break;
             is_kept = connection.is_kept();
             RawRequest raw = read_variables(connection.variables());
             raw.is_body_too_large = body.size() > max_body_bytes;
@@ -197,17 +221,16 @@ private:
 
     Async<> write(Connection& connection, const Response& response) {
         const std::string head = cgi_head(response);
-        ResponseRecords records{connection.request_id(), head, response.body(), is_stopping_};
-        while (!records.write_some(connection.socket().native_handle()))
+        ResponseRecords records{connection.request_id(), head, response.body()};
+        for (;;) {
+            // Each time: the stop may come while the peer reads.
+            if (is_stopping_) records.add_stop_record();
+            if (records.write_some(connection.socket().native_handle())) break;
             co_await connection.socket().async_wait(Socket::wait_write, use_awaitable);
+        }
     }
 
-    void leave(Connection* connection) {
-        connections_.erase(connection);
-        if (is_stopping_ && connections_.empty()) finish();
-    }
-
-    // Stops accepting, lets nginx close what is idle, and ends when the last connection has gone.
+    // Stops accepting, lets nginx close what is idle, and waits for the last connection.
     void stop() {
         is_stopping_ = true;
         acceptor_.close();
@@ -215,9 +238,8 @@ private:
             if (connection->is_idle())
                 send(connection->socket().native_handle(), stop_record.data(), stop_record.size(),
                      MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (connections_.empty()) return finish();
         stop_timer_.expires_after(longest_stop);
-        stop_timer_.async_wait([this](error_code error) {
+        stop_timer_.async_wait([](error_code error) {
             if (error) return;
             logging::warning("stopped with requests under way");
             // Not loop_.stop(): suspended coroutines would outlive the server they refer to.
@@ -234,9 +256,10 @@ private:
     const Endpoint& served_;
     Context& context_;
     Acceptor acceptor_;
-    boost::asio::basic_signal_set<Loop::executor_type> signals_;
+    Descriptor signals_;
     Timer stop_timer_;
     std::unordered_set<Connection*> connections_;
+    int running_ = 0;  // coroutines that start() began
     bool is_stopping_ = false;
 };
 

@@ -16,7 +16,7 @@ constexpr std::size_t max_content = 65'528;
 }  // namespace
 
 ResponseRecords::ResponseRecords(std::uint16_t request_id, std::string_view head,
-                                 std::string_view body, bool is_stopping)
+                                 std::string_view body)
     : request_id_(request_id) {
     add_stdout(head);
     add_stdout(body);
@@ -24,7 +24,12 @@ ResponseRecords::ResponseRecords(std::uint16_t request_id, std::string_view head
     add_header(FCGI_END_REQUEST, 8);
     auto& end = headers_.emplace_back();  // FCGI_EndRequestBody: status 0, FCGI_REQUEST_COMPLETE
     parts_.push_back({end.data(), 8});
-    if (is_stopping) parts_.push_back({const_cast<char*>(stop_record.data()), stop_record.size()});
+}
+
+void ResponseRecords::add_stop_record() {
+    if (has_stop_record_) return;
+    has_stop_record_ = true;
+    parts_.push_back({const_cast<char*>(stop_record.data()), stop_record.size()});
 }
 
 void ResponseRecords::add_stdout(std::string_view content) {

@@ -19,8 +19,10 @@ inline constexpr std::string_view stop_record{"\x01\x07\x00\x01\x00\x00\x00\x00"
 // The bytes of one answer. The head and body are not copied: they must live until all is written.
 class ResponseRecords {
 public:
-    ResponseRecords(std::uint16_t request_id, std::string_view head, std::string_view body,
-                    bool is_stopping);
+    ResponseRecords(std::uint16_t request_id, std::string_view head, std::string_view body);
+
+    // Lets the stop record follow, once; for as long as something is left to write.
+    void add_stop_record();
 
     // Writes as much as the socket takes without waiting. False when some of it is left; throws
     // std::system_error when the peer has gone.
@@ -34,4 +36,5 @@ private:
     std::deque<std::array<char, 16>> headers_;  // addresses stay
     std::vector<iovec> parts_;
     std::size_t first_ = 0;  // the part to go on with
+    bool has_stop_record_ = false;
 };

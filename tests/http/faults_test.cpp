@@ -429,6 +429,19 @@ Test(faults, a_reload_of_nginx_loses_nothing) {
     expect_kept(stack, seen);
 }
 
+Test(faults, a_reload_during_a_stop_is_nothing) {
+    Stack stack{Engine::sqlite};
+    const auto stopped = stack.processes("root").at(0);
+    kill(stopped, SIGSTOP);  // holds the stop up
+    kill(stack.supervisor(), SIGTERM);
+    wait_until("nginx has ended", [&] { return stack.processes("nginx").empty(); });
+    signal(SIGHUP, SIG_IGN);  // a supervisor that signals its group would end this test
+    kill(stack.supervisor(), SIGHUP);
+    kill(stack.supervisor(), SIGUSR1);
+    kill(stopped, SIGCONT);
+    cr_expect_eq(stack.wait_for_end(), 0, "%s", stack.log().c_str());
+}
+
 Test(faults, a_crash_loop_does_not_spin) {
     replace_handler("root", "exit 3");
     const auto deaths = [](const Stack& stack) {

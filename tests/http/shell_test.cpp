@@ -299,7 +299,7 @@ static void migrate_at_once(Engine engine) {
     while (steelthread({"migrate", "down"}, variables).output != "nothing to undo\n") ++count;
     // Not even the table of migrations is there to begin with.
     database.execute("DROP TABLE schema_migrations");
-    Finished finished[4];
+    Finished finished[8];
     std::vector<std::thread> runners;
     for (auto& one : finished)
         runners.emplace_back([&] { one = steelthread({"migrate", "up"}, variables); });

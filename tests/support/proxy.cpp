@@ -120,7 +120,7 @@ Proxy::Proxy(unsigned short upstream_port, std::chrono::microseconds one_way)
     : state_(std::make_shared<State>(upstream_port, one_way)),
       port_(state_->acceptor.local_endpoint().port()) {
     state_->spawn(state_->accept());
-    thread_ = std::thread{[state = state_] { state->loop.run(); }};
+    thread_ = std::thread{[state = state_.get()] { state->loop.run(); }};
 }
 
 Proxy::~Proxy() {
@@ -136,11 +136,12 @@ int Proxy::connections() const { return state_->connections; }
 void Proxy::stall() { state_->is_stalled = true; }
 
 void Proxy::cut() {
-    asio::post(state_->loop, [state = state_] { state->cut_all(); });
+    // Not the shared pointer: a loop that is stopped would keep itself.
+    asio::post(state_->loop, [state = state_.get()] { state->cut_all(); });
 }
 
 void Proxy::close() {
-    asio::post(state_->loop, [state = state_] {
+    asio::post(state_->loop, [state = state_.get()] {
         error_code ignored;
         state->acceptor.close(ignored);
         state->cut_all();

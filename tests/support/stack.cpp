@@ -251,15 +251,16 @@ void Stack::start() {
     close(nothing);
     close(log_file);
     cr_assert(supervisor_ > 0, "fork failed");
+    int status = 0;
     bool has_ended = false;
     wait_until("the service is ready", [&] {
-        int status = 0;
         has_ended = waitpid(supervisor_, &status, WNOHANG) != 0;
         return has_ended || send({.path = "/healthz"}).status == 200;
     });
     if (!has_ended) return;
     supervisor_ = 0;
-    cr_assert(false, "the service does not start:\n%s", log().c_str());
+    cr_assert(false, "the service ends with status %d at once:\n%s", status_of(status),
+              log().c_str());
 }
 
 int Stack::stop() {

@@ -1,0 +1,751 @@
+// answer() with endpoints made for it: what every handler gets without asking for it.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "shared/db/sqlstate.hpp"
+#include "shared/http/conditional.hpp"
+#include "shared/json/reader.hpp"
+#include "shared/log.hpp"
+#include "shared/server/serve.hpp"
+#include "shared/text.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
+
+namespace {
+
+class NoDatabase final : public Database {
+public:
+    Async<db::Results> run(db::Batch) override {
+        throw DbError{"08001", "there is no database here"};
+        co_return db::Results{};
+    }
+    void close() override {}
+};
+
+struct Note {
+    std::string text;
+    static consteval auto fields() { return std::tuple{json::field("text", &Note::text)}; }
+};
+
+constexpr auto note_json = R"({"text":"hello"})";
+
+// --- handlers
+
+Async<Response> note(const Request&, Context&) { co_return Response::ok(Note{"hello"}); }
+
+Async<Response> note_with_etag(const Request&, Context&) {
+    co_return Response::ok(Note{"hello"}).with_etag();
+}
+
+Async<Response> created_note(const Request& request, Context&) {
+    auto made = request.body<Note>();
+    co_return Response::created("/notes/1", made).with_etag();
+}
+
+Async<Response> nothing(const Request&, Context&) { co_return Response::no_content(); }
+
+Async<Response> who(const Request& request, Context&) {
+    co_return Response::ok(Note{request.identity().user_id});
+}
+
+Async<Response> headers_of_its_own(const Request&, Context&) {
+    co_return Response{200, "{}"}
+        .with("Content-Type", "application/octet-stream")
+        .with("X-Content-Type-Options", "sniff")
+        .with("Referrer-Policy", "unsafe-url")
+        .with("X-Request-ID", "of the handler")
+        .with("Cache-Control", "public")
+        .with("Vary", "Accept");
+}
+
+// What a client sent comes back in a header: how headers are injected.
+Async<Response> echoing_header(const Request& request, Context&) {
+    co_return Response::no_content().with("X-Echo", request.body<Note>().text);
+}
+
+// What throwing() throws next.
+const std::function<void()>*& thrower() {
+    static const std::function<void()>* current = nullptr;
+    return current;
+}
+
+Async<Response> throwing(const Request&, Context&) {
+    (*thrower())();
+    co_return Response::no_content();
+}
+
+// --- endpoints
+
+Operation operation(Method method, Handler handler, Auth auth = Auth::none,
+                    Schema schema = nullptr) {
+    return {.method = method,
+            .handler = handler,
+            .auth = auth,
+            .summary = "",
+            .request_schema = schema,
+            .answer = {200, nullptr}};
+}
+
+Endpoint endpoint_of(Operation only, Family family = Family::orchestrator) {
+    return {.path = "/notes", .family = family, .operations = {std::move(only)}};
+}
+
+// GET is public, POST takes a body and PATCH a token besides.
+const Endpoint& notes() {
+    static const Endpoint declared{
+        .path = "/notes",
+        .family = Family::orchestrator,
+        .operations = {operation(Method::get, note_with_etag),
+                       operation(Method::post, created_note, Auth::none, schema_of<Note>),
+                       operation(Method::patch, who, Auth::user, schema_of<Note>)}};
+    return declared;
+}
+
+// --- sending
+
+RawRequest request(std::string_view method, std::string_view target) {
+    RawRequest raw;
+    raw.method = method;
+    raw.target = target;
+    return raw;
+}
+
+RawRequest get() { return request("GET", "/notes"); }
+
+RawRequest post() {
+    auto raw = request("POST", "/notes");
+    raw.content_type = "application/json";
+    raw.body = note_json;
+    return raw;
+}
+
+class Service {
+public:
+    Service() : config_(test_config("sqlite:///unused.db")) {
+        config_.cors_origins = "http://localhost:3001,https://app.example.org";
+        config_.frontend_origin = "https://front.example.org";
+        tokens_ = std::make_unique<Tokens>(config_);
+        context_ = std::unique_ptr<Context>{new Context{config_, database_, *tokens_, passwords_}};
+    }
+
+    Response send(const Endpoint& served, const RawRequest& raw) {
+        std::optional<Response> response;
+        boost::asio::co_spawn(
+            loop_, keep(answer(raw, served, *context_), response),
+            [](const std::exception_ptr& failure) { cr_assert(!failure, "answer() threw"); });
+        loop_.restart();
+        loop_.run();
+        cr_assert(response.has_value());
+        return std::move(*response);
+    }
+
+    std::string bearer() const { return "Bearer " + tokens_->issue({"user-1", ""}); }
+
+    // The answer to a GET whose handler throws.
+    Response send_throwing(const std::function<void()>& call, Family family = Family::orchestrator,
+                           std::string_view request_id = "r-1") {
+        thrower() = &call;
+        auto raw = get();
+        raw.request_id = request_id;
+        return send(endpoint_of(operation(Method::get, throwing), family), raw);
+    }
+
+private:
+    static Async<> keep(Async<Response> awaited, std::optional<Response>& response) {
+        response = co_await std::move(awaited);
+    }
+
+    Config config_;
+    NoDatabase database_;
+    Passwords passwords_{4};
+    std::unique_ptr<Tokens> tokens_;
+    std::unique_ptr<Context> context_;
+    Loop loop_{1};
+};
+
+RawRequest with_token(RawRequest raw, const std::string& authorization) {
+    raw.method = "PATCH";
+    raw.authorization = authorization;
+    return raw;
+}
+
+// "status type" of an error of the orchestrator family, "status" of anything else.
+std::string outcome(const Response& response) {
+    auto text = std::to_string(response.status());
+    if (response.status() < 400) return text;
+    const auto body = json::parse(response.body());
+    return text + " " + body["type"].GetString();
+}
+
+// How many header lines of the head that goes out start so.
+long lines(const Response& response, std::string_view start) {
+    const auto head = ascii_lower(cgi_head(response));
+    const auto wanted = "\n" + ascii_lower(start);
+    long count = 0;
+    for (auto at = head.find(wanted); at != head.npos; at = head.find(wanted, at + 1)) ++count;
+    return count;
+}
+
+// What `call` writes to stderr.
+template <std::invocable Call>
+std::string logged(Call call) {
+    char path[] = "/tmp/answer_test.XXXXXX";
+    const int file = mkstemp(path);
+    cr_assert_geq(file, 0);
+    unlink(path);
+    const int standard_error = dup(STDERR_FILENO);
+    dup2(file, STDERR_FILENO);
+    call();
+    dup2(standard_error, STDERR_FILENO);
+    close(standard_error);
+    std::string text(static_cast<std::size_t>(lseek(file, 0, SEEK_END)), '\0');
+    cr_assert_eq(pread(file, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    close(file);
+    return text;
+}
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+// --- the order of checks
+
+// Each case has every fault of those that follow it.
+Test(answer, checks_in_a_fixed_order) {
+    Service service;
+    auto raw = request("DELETE", "/elsewhere");
+    raw.authorization = "Bearer nonsense";
+    raw.content_type = "text/plain";
+    raw.body = "nonsense";
+    raw.is_body_too_large = true;
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "404 not_found");
+    raw.target = "/notes";
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "405 method_not_allowed");
+    raw.method = "PATCH";
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "413 payload_too_large");
+    raw.is_body_too_large = false;
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "415 unsupported_media_type");
+    raw.content_type = "application/json";
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "401 unauthorized");
+    const auto bearer = service.bearer();
+    raw.authorization = bearer;
+    const auto response = service.send(notes(), raw);
+    EXPECT_TEXT(outcome(response), "200");
+    EXPECT_TEXT(response.body(), R"({"text":"user-1"})");
+    raw.method = "POST";
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "422 unprocessable_entity");
+}
+
+Test(answer, lists_the_methods_that_are_allowed) {
+    Service service;
+    for (const char* method : {"DELETE", "PUT", "get", "Get", "", "TRACE", "CONNECT", "BREW"}) {
+        auto raw = get();
+        raw.method = method;
+        const auto response = service.send(notes(), raw);
+        EXPECT_TEXT(outcome(response), "405 method_not_allowed");
+        EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, PATCH, OPTIONS");
+    }
+    const auto only_post = endpoint_of(operation(Method::post, nothing));
+    auto raw = get();
+    raw.method = "HEAD";
+    const auto response = service.send(only_post, raw);
+    cr_expect_eq(response.status(), 405);
+    EXPECT_TEXT(response.header("Allow"), "POST, OPTIONS");
+    EXPECT_TEXT(service.send(notes(), get()).header("Allow"), "");
+}
+
+Test(answer, answers_options_wherever_something_is) {
+    Service service;
+    auto raw = get();
+    raw.method = "OPTIONS";
+    const auto response = service.send(notes(), raw);
+    cr_expect_eq(response.status(), 204);
+    EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, PATCH, OPTIONS");
+    EXPECT_TEXT(response.body(), "");
+    raw.target = "/elsewhere";
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "404 not_found");
+}
+
+Test(answer, takes_json_only) {
+    Service service;
+    for (const char* type : {"application/json", "application/json; charset=utf-8",
+                             "APPLICATION/JSON", " application/json ;x=y"}) {
+        auto raw = post();
+        raw.content_type = type;
+        EXPECT_TEXT(outcome(service.send(notes(), raw)), "201");
+    }
+    for (const char* type : {"", "text/plain", "application/jsonp", "application/x-json",
+                             "application/merge-patch+json", "multipart/form-data; boundary=x",
+                             "application/json, text/plain", "json"}) {
+        auto raw = post();
+        raw.content_type = type;
+        EXPECT_TEXT(outcome(service.send(notes(), raw)), "415 unsupported_media_type");
+        raw.body = {};
+        if (!raw.content_type.empty())
+            EXPECT_TEXT(outcome(service.send(notes(), raw)), "415 unsupported_media_type");
+    }
+}
+
+Test(answer, says_that_a_body_is_missing) {
+    Service service;
+    auto raw = post();
+    raw.body = {};
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "422 unprocessable_entity");
+    raw.content_type = {};
+    const auto response = service.send(notes(), raw);
+    EXPECT_TEXT(outcome(response), "422 unprocessable_entity");
+    EXPECT_TEXT(json::canonical(json::parse(response.body())["details"]),
+                R"([{"loc":["body"],"msg":"Field required","type":"missing"}])");
+}
+
+Test(answer, refuses_a_large_body_even_where_none_is_taken) {
+    Service service;
+    auto raw = get();
+    raw.is_body_too_large = true;
+    EXPECT_TEXT(outcome(service.send(notes(), raw)), "413 payload_too_large");
+}
+
+// --- who calls
+
+Test(answer, asks_for_a_token_where_none_was_sent) {
+    Service service;
+    for (const char* authorization : {"", "Bearer", "Basic dXNlcjpwYXNz", "Digest x", "bearer:x",
+                                      "Token x", "Bearerx", " Bearer x"}) {
+        const auto response = service.send(notes(), with_token(post(), authorization));
+        EXPECT_TEXT(outcome(response), "401 unauthorized");
+        EXPECT_TEXT(response.header("WWW-Authenticate"), "Bearer");
+        cr_expect(contains(response.body(), entry(Error::auth_required).message));
+    }
+}
+
+Test(answer, says_that_a_token_is_invalid) {
+    Service service;
+    const auto good = service.bearer();
+    for (const auto& authorization :
+         {std::string{"Bearer "}, std::string{"Bearer x"}, std::string{"bearer a.b.c"}, good + "x",
+          good + " ", "Bearer " + good, "Bearer  " + good.substr(7)}) {
+        const auto response = service.send(notes(), with_token(post(), authorization));
+        EXPECT_TEXT(outcome(response), "401 unauthorized");
+        EXPECT_TEXT(response.header("WWW-Authenticate"), R"(Bearer error="invalid_token")");
+        cr_expect(contains(response.body(), entry(Error::invalid_token).message));
+    }
+    for (const char* scheme : {"Bearer", "bearer", "BEARER"})
+        EXPECT_TEXT(outcome(service.send(notes(), with_token(post(), scheme + good.substr(6)))),
+                    "200");
+}
+
+Test(answer, gives_a_public_operation_no_identity) {
+    Service service;
+    const auto single = endpoint_of(operation(Method::get, who));
+    auto raw = get();
+    const auto bearer = service.bearer();
+    raw.authorization = bearer;
+    EXPECT_TEXT(service.send(single, raw).body(), R"({"text":""})");
+    raw.authorization = "Bearer nonsense";
+    EXPECT_TEXT(outcome(service.send(single, raw)), "200");
+}
+
+// --- errors
+
+Test(answer, shapes_errors_as_the_family_wants_them) {
+    Service service;
+    static const std::function<void()> not_found = [] { throw ApiError{Error::not_found}; };
+    static constexpr auto orchestrator =
+        R"({"message":"The resource does not exist","request_id":"r-1","type":"not_found"})";
+    for (const auto family : {Family::orchestrator, Family::probe}) {
+        const auto response = service.send_throwing(not_found, family);
+        EXPECT_TEXT(response.body(), orchestrator);
+        EXPECT_TEXT(response.header("Content-Type"), "application/json");
+    }
+    EXPECT_TEXT(service.send_throwing(not_found, Family::api).body(),
+                R"({"error":{"code":"RESOURCE_NOT_FOUND","message":"The resource does not exist",)"
+                R"("request_id":"r-1"},"success":false})");
+}
+
+Test(answer, gives_problem_details_to_whoever_asks) {
+    Service service;
+    for (const auto family : {Family::orchestrator, Family::probe, Family::api}) {
+        const auto single = endpoint_of(operation(Method::post, nothing), family);
+        auto raw = get();
+        raw.accept = "application/json;q=0.5, application/problem+json";
+        raw.request_id = "r-1";
+        const auto response = service.send(single, raw);
+        cr_expect_eq(response.status(), 405);
+        EXPECT_TEXT(response.header("Content-Type"), "application/problem+json");
+        EXPECT_TEXT(response.body(),
+                    R"({"code":"METHOD_NOT_ALLOWED","detail":"This method is not allowed here: )"
+                    R"(see the Allow header","instance":"r-1","status":405,)"
+                    R"("title":"Method Not Allowed","type":"about:blank"})");
+    }
+    // Only errors are problems.
+    auto raw = get();
+    raw.accept = "application/problem+json";
+    EXPECT_TEXT(service.send(notes(), raw).header("Content-Type"), "application/json");
+}
+
+Test(answer, passes_every_api_error_on) {
+    Service service;
+    for (const auto& row : error_registry()) {
+        const std::function<void()> call = [&] {
+            throw ApiError{row.error, {{{"body", "x"}, "Why", "because"}}};
+        };
+        const auto response = service.send_throwing(call, Family::api);
+        cr_expect_eq(response.status(), row.status);
+        const auto body = json::parse(response.body());
+        EXPECT_TEXT(body["error"]["code"].GetString(), row.code);
+        EXPECT_TEXT(body["error"]["message"].GetString(), row.message);
+        EXPECT_TEXT(json::canonical(body["error"]["details"]),
+                    R"([{"loc":["body","x"],"msg":"Why","type":"because"}])");
+        EXPECT_TEXT(response.header("Cache-Control"), "no-store");
+        cr_expect_eq(lines(response, "WWW-Authenticate:"), row.status == 401);
+        cr_expect_eq(lines(response, "Allow:"), row.status == 405);
+        cr_expect_eq(lines(response, "Retry-After: 1\r"), row.status == 503);
+    }
+}
+
+Test(answer, translates_failures_of_the_database) {
+    static constexpr struct {
+        const char* sqlstate;
+        const char* outcome;
+    } cases[] = {
+        {"23505", "409 conflict"},
+        {"23503", "409 conflict"},
+        {"22021", "422 unprocessable_entity"},
+        {"22P05", "422 unprocessable_entity"},
+        {"22003", "422 unprocessable_entity"},
+        {"22001", "422 unprocessable_entity"},
+        {"40001", "503 service_unavailable"},
+        {"40P01", "503 service_unavailable"},
+        {"08000", "503 service_unavailable"},
+        {"08006", "503 service_unavailable"},
+        {"57P01", "503 service_unavailable"},
+        {"57P03", "503 service_unavailable"},
+        {"57014", "503 service_unavailable"},
+        {"53100", "503 service_unavailable"},
+        {"53300", "503 service_unavailable"},
+        {"55P03", "503 service_unavailable"},
+        {"25006", "503 service_unavailable"},
+        {"42601", "500 internal_error"},
+        {"42P01", "500 internal_error"},
+        {"23514", "500 internal_error"},
+        {"XX000", "500 internal_error"},
+        {"", "500 internal_error"},
+    };
+    Service service;
+    for (const auto& wanted : cases) {
+        const std::function<void()> call = [&] {
+            throw DbError{wanted.sqlstate, "password of user \"steel\" at 10.0.0.1"};
+        };
+        std::optional<Response> response;
+        const auto log = logged([&] { response = service.send_throwing(call); });
+        EXPECT_TEXT(outcome(*response), wanted.outcome);
+        for (const char* secret : {"password", "steel", "10.0.0.1", "SQLSTATE"})
+            cr_expect_not(contains(response->body(), secret), "%s", wanted.sqlstate);
+        cr_expect_eq(lines(*response, "Retry-After: 1\r"), response->status() == 503);
+        if (response->status() < 500) {
+            EXPECT_TEXT(log, "");
+            continue;
+        }
+        const auto line = json::parse(log);
+        EXPECT_TEXT(line["level"].GetString(), "error");
+        EXPECT_TEXT(line["request_id"].GetString(), "r-1");
+        EXPECT_TEXT(line["sqlstate"].GetString(), wanted.sqlstate);
+        EXPECT_TEXT(line["reason"].GetString(), "password of user \"steel\" at 10.0.0.1");
+    }
+}
+
+Test(answer, tells_the_log_and_not_the_client_what_went_wrong) {
+    Service service;
+    const std::function<void()> call = [] { throw std::logic_error{"row 7 of secrets"}; };
+    for (const auto family : {Family::orchestrator, Family::api}) {
+        std::optional<Response> response;
+        const auto log = logged([&] { response = service.send_throwing(call, family, "r-42"); });
+        cr_expect_eq(response->status(), 500);
+        cr_expect(contains(response->body(), entry(Error::internal_error).message));
+        cr_expect(contains(response->body(), "r-42"));
+        cr_expect_not(contains(response->body(), "secrets"));
+        cr_expect_not(contains(cgi_head(*response), "secrets"));
+        const auto line = json::parse(log);
+        EXPECT_TEXT(line["level"].GetString(), "error");
+        EXPECT_TEXT(line["reason"].GetString(), "row 7 of secrets");
+        EXPECT_TEXT(line["request_id"].GetString(), "r-42");
+    }
+}
+
+Test(answer, survives_whatever_is_thrown) {
+    Service service;
+    const std::function<void()> calls[] = {
+        [] { throw 7; },
+        [] { throw "text"; },
+        [] { throw std::bad_alloc{}; },
+        [] { throw std::string{"text"}; },
+        [] { throw boost::system::system_error{make_error_code(boost::system::errc::io_error)}; },
+    };
+    for (const auto& call : calls) {
+        std::optional<Response> response;
+        const auto log = logged([&] { response = service.send_throwing(call); });
+        EXPECT_TEXT(outcome(*response), "500 internal_error");
+        EXPECT_TEXT(json::parse(log)["request_id"].GetString(), "r-1");
+    }
+}
+
+// --- headers
+
+Test(answer, lets_no_text_start_a_header) {
+    Service service;
+    const auto single =
+        endpoint_of(operation(Method::post, echoing_header, Auth::none, schema_of<Note>));
+    for (const char* text : {R"(a\r\nSet-Cookie: x=1)", R"(a\nb)", R"(a\rb)", R"(\r\n\r\n<html>)",
+                             R"(\u007f)", R"(\u0001)"}) {
+        auto raw = post();
+        const auto body = std::string{R"({"text":")"} + text + R"("})";
+        raw.body = body;
+        std::optional<Response> response;
+        const auto log = logged([&] { response = service.send(single, raw); });
+        EXPECT_TEXT(outcome(*response), "500 internal_error");
+        cr_expect_eq(lines(*response, "X-Echo"), 0);
+        cr_expect_eq(lines(*response, "Set-Cookie"), 0);
+        cr_expect(contains(log, "X-Echo"));
+    }
+    EXPECT_TEXT(service.send(single, post()).header("X-Echo"), "hello");
+}
+
+Test(answer, has_one_request_id) {
+    Service service;
+    const std::string longest(64, 'a');
+    for (const std::string& id : {std::string{"r-1"}, std::string{"A.z_0-9"}, longest}) {
+        auto raw = get();
+        raw.request_id = id;
+        EXPECT_TEXT(service.send(notes(), raw).header("X-Request-ID"), id);
+    }
+    std::vector<std::string> made;
+    for (const std::string& id :
+         {std::string{}, longest + "a", std::string{"a b"}, std::string{"a\r\nSet-Cookie: x"},
+          std::string{"a/b"}, std::string{"\xc3\xa4"}, std::string{"a\0b", 3}, std::string{"\""}}) {
+        auto raw = get();
+        raw.request_id = id;
+        for (const char* target : {"/notes", "/elsewhere"}) {
+            raw.target = target;
+            const auto response = service.send(notes(), raw);
+            made.emplace_back(response.header("X-Request-ID"));
+            cr_expect(Uuid::parse(made.back()).has_value(), "%s", shown(made.back()).c_str());
+            cr_expect_eq(lines(response, "X-Request-ID:"), 1);
+            if (response.status() == 404)
+                EXPECT_TEXT(json::parse(response.body())["request_id"].GetString(), made.back());
+        }
+    }
+    std::sort(made.begin(), made.end());
+    cr_expect(std::adjacent_find(made.begin(), made.end()) == made.end());
+}
+
+Test(answer, sends_each_security_header_once) {
+    Service service;
+    std::vector<Response> responses;
+    responses.push_back(service.send(notes(), get()));
+    responses.push_back(service.send(notes(), request("GET", "/elsewhere")));
+    responses.push_back(service.send(notes(), request("HEAD", "/notes")));
+    responses.push_back(service.send(notes(), request("OPTIONS", "/notes")));
+    responses.push_back(service.send(notes(), post()));
+    responses.push_back(service.send(notes(), with_token(post(), "")));
+    auto conditional = get();
+    conditional.if_none_match = "*";
+    responses.push_back(service.send(notes(), conditional));
+    responses.push_back(
+        service.send(endpoint_of(operation(Method::get, headers_of_its_own)), get()));
+    for (const auto& response : responses) {
+        cr_expect_eq(lines(response, "X-Content-Type-Options:"), 1, "%d", response.status());
+        cr_expect_eq(lines(response, "X-Content-Type-Options: nosniff\r"), 1);
+        cr_expect_eq(lines(response, "Referrer-Policy:"), 1);
+        cr_expect_eq(lines(response, "Referrer-Policy: no-referrer\r"), 1);
+        cr_expect_eq(lines(response, "X-Request-ID:"), 1);
+        cr_expect_leq(lines(response, "Content-Type:"), 1);
+        cr_expect_leq(lines(response, "Cache-Control:"), 1);
+        cr_expect_eq(lines(response, "Vary:"), 1);
+        cr_expect_eq(lines(response, "Vary: Origin\r"), 1);
+    }
+}
+
+Test(answer, says_what_may_be_stored) {
+    Service service;
+    const auto cache_control = [&](Handler handler, Auth auth) {
+        const auto single = endpoint_of(operation(Method::get, handler, auth));
+        const auto bearer = service.bearer();
+        auto raw = get();
+        raw.authorization = bearer;
+        return std::string{service.send(single, raw).header("Cache-Control")};
+    };
+    EXPECT_TEXT(cache_control(note_with_etag, Auth::none), "no-cache");
+    EXPECT_TEXT(cache_control(note, Auth::none), "no-store");
+    EXPECT_TEXT(cache_control(note_with_etag, Auth::user), "no-store");
+    EXPECT_TEXT(cache_control(note, Auth::user), "no-store");
+    EXPECT_TEXT(service.send(notes(), request("GET", "/x")).header("Cache-Control"), "no-store");
+}
+
+Test(answer, is_json_unless_it_says_otherwise) {
+    Service service;
+    EXPECT_TEXT(service.send(notes(), get()).header("Content-Type"), "application/json");
+    EXPECT_TEXT(service.send(endpoint_of(operation(Method::get, headers_of_its_own)), get())
+                    .header("Content-Type"),
+                "application/octet-stream");
+}
+
+Test(answer, has_no_content_without_content) {
+    Service service;
+    const auto response = service.send(endpoint_of(operation(Method::get, nothing)), get());
+    cr_expect_eq(response.status(), 204);
+    EXPECT_TEXT(response.body(), "");
+    cr_expect_eq(lines(response, "Content-Type:"), 0);
+    cr_expect_eq(lines(response, "Content-Length:"), 0);
+}
+
+// --- conditional requests and HEAD
+
+Test(answer, tells_a_client_that_it_has_the_newest) {
+    Service service;
+    const auto etag = entity_tag(note_json);
+    for (const auto& field : {etag, "W/" + etag, "\"x\", " + etag, std::string{"*"}})
+        for (const char* method : {"GET", "HEAD"}) {
+            auto raw = get();
+            raw.method = method;
+            raw.if_none_match = field;
+            const auto response = service.send(notes(), raw);
+            cr_expect_eq(response.status(), 304, "%s", field.c_str());
+            EXPECT_TEXT(response.body(), "");
+            EXPECT_TEXT(response.etag(), etag);
+            cr_expect_eq(lines(response, "ETag: " + etag + "\r"), 1);
+            EXPECT_TEXT(response.header("Cache-Control"), "no-cache");
+            EXPECT_TEXT(response.header("Vary"), "Origin");
+            cr_expect_eq(lines(response, "Content-Type:"), 0);
+            cr_expect_eq(lines(response, "Content-Length:"), 0);
+        }
+    for (const auto& field : {std::string{}, std::string{"\"x\""}, etag + "x", std::string{"x"}}) {
+        auto raw = get();
+        raw.if_none_match = field;
+        const auto response = service.send(notes(), raw);
+        cr_expect_eq(response.status(), 200, "%s", field.c_str());
+        EXPECT_TEXT(response.body(), note_json);
+    }
+}
+
+Test(answer, says_not_modified_to_a_successful_get_only) {
+    Service service;
+    auto raw = post();
+    raw.if_none_match = "*";
+    const auto created = service.send(notes(), raw);
+    cr_expect_eq(created.status(), 201);
+    EXPECT_TEXT(created.etag(), entity_tag(note_json));
+
+    raw = get();
+    raw.if_none_match = "*";
+    // Without an ETag, with another status, and with an error.
+    cr_expect_eq(service.send(endpoint_of(operation(Method::get, note)), raw).status(), 200);
+    cr_expect_eq(service.send(endpoint_of(operation(Method::get, nothing)), raw).status(), 204);
+    raw.target = "/elsewhere";
+    cr_expect_eq(service.send(notes(), raw).status(), 404);
+    raw.target = "/notes";
+    raw.method = "OPTIONS";
+    cr_expect_eq(service.send(notes(), raw).status(), 204);
+    const auto written = endpoint_of(operation(Method::put, note_with_etag));
+    raw.method = "PUT";
+    cr_expect_eq(service.send(written, raw).status(), 200);
+}
+
+Test(answer, leaves_the_body_out_for_head) {
+    Service service;
+    for (const char* target : {"/notes", "/elsewhere"}) {
+        auto raw = get();
+        raw.target = target;
+        raw.request_id = "r-1";
+        const auto full = service.send(notes(), raw);
+        raw.method = "HEAD";
+        const auto head = service.send(notes(), raw);
+        cr_expect_eq(head.status(), full.status());
+        EXPECT_TEXT(head.body(), "");
+        EXPECT_TEXT(cgi_head(head), cgi_head(full));
+        cr_expect_eq(lines(head, "Content-Length: " + std::to_string(full.body().size()) + "\r"),
+                     1);
+    }
+}
+
+// --- other origins
+
+Test(answer, names_an_allowed_origin_only) {
+    Service service;
+    for (const char* origin :
+         {"http://localhost:3001", "https://app.example.org", "https://front.example.org"})
+        for (const char* target : {"/notes", "/elsewhere"}) {
+            auto raw = get();
+            raw.origin = origin;
+            raw.target = target;
+            const auto response = service.send(notes(), raw);
+            EXPECT_TEXT(response.header("Access-Control-Allow-Origin"), origin);
+            EXPECT_TEXT(response.header("Access-Control-Allow-Credentials"), "true");
+            EXPECT_TEXT(response.header("Access-Control-Expose-Headers"),
+                        "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy");
+            EXPECT_TEXT(response.header("Vary"), "Origin");
+        }
+    for (const char* origin :
+         {"", "null", "*", "http://localhost:3002", "https://localhost:3001",
+          "http://localhost:30011", "http://LOCALHOST:3001", "http://localhost:3001/",
+          "https://evil.example/https://app.example.org", "https://app.example.org.evil.example"}) {
+        auto raw = get();
+        raw.origin = origin;
+        const auto response = service.send(notes(), raw);
+        cr_expect_eq(response.status(), 200);
+        cr_expect_eq(lines(response, "Access-Control"), 0, "%s", origin);
+        EXPECT_TEXT(response.header("Vary"), "Origin");
+    }
+}
+
+Test(answer, answers_a_preflight) {
+    Service service;
+    auto raw = request("OPTIONS", "/notes");
+    raw.origin = "https://app.example.org";
+    raw.access_control_request_method = "PATCH";
+    const auto response = service.send(notes(), raw);
+    cr_expect_eq(response.status(), 204);
+    EXPECT_TEXT(response.header("Access-Control-Allow-Origin"), "https://app.example.org");
+    EXPECT_TEXT(response.header("Access-Control-Allow-Methods"), "GET, HEAD, POST, PATCH, OPTIONS");
+    for (const char* name : {"Authorization", "Content-Type", "If-Match", "If-None-Match",
+                             "Idempotency-Key", "X-API-Key", "X-Request-ID", "Last-Event-ID"})
+        cr_expect(contains(response.header("Access-Control-Allow-Headers"), name), "%s", name);
+    EXPECT_TEXT(response.header("Access-Control-Max-Age"), "600");
+    cr_expect_eq(lines(response, "Access-Control-Expose-Headers"), 0);
+    cr_expect_eq(lines(response, "Content-"), 0);
+
+    raw.origin = "https://evil.example";
+    cr_expect_eq(lines(service.send(notes(), raw), "Access-Control"), 0);
+    raw.origin = "https://app.example.org";
+    raw.target = "/elsewhere";
+    const auto unknown = service.send(notes(), raw);
+    cr_expect_eq(unknown.status(), 404);
+    cr_expect_eq(lines(unknown, "Access-Control-Allow-Methods"), 0);
+}
+
+// --- the log
+
+Test(answer, logs_each_request_without_its_query) {
+    Service service;
+    logging::set_level("debug");
+    auto raw = get();
+    raw.target = "/notes?ticket=secret";
+    raw.request_id = "r-1";
+    const auto bearer = service.bearer();
+    raw.authorization = bearer;
+    const auto text = logged([&] { service.send(notes(), raw); });
+    const auto line = json::parse(text);
+    EXPECT_TEXT(line["message"].GetString(), "request");
+    EXPECT_TEXT(line["request_id"].GetString(), "r-1");
+    EXPECT_TEXT(line["method"].GetString(), "GET");
+    EXPECT_TEXT(line["path"].GetString(), "/notes");
+    cr_expect_eq(line["status"].GetInt(), 200);
+    cr_expect_geq(line["microseconds"].GetInt(), 0);
+    cr_expect_not(contains(text, "secret"));
+    cr_expect_not(contains(text, bearer.substr(7)));
+    logging::set_level("info");
+    EXPECT_TEXT(logged([&] { service.send(notes(), raw); }), "");
+}
