@@ -49,12 +49,14 @@ public:
 class PostgresConnection final : public Connection {
 public:
     explicit PostgresConnection(const std::string& url) {
+        const char* keywords[] = {"dbname", "connect_timeout", nullptr};
+        const char* values[] = {url.c_str(), "5", nullptr};
         const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds{5};
-        connection_.reset(PQconnectdb(url.c_str()));
+        connection_.reset(PQconnectdbParams(keywords, values, 1));
         while (PQstatus(connection_.get()) != CONNECTION_OK) {
             if (std::chrono::steady_clock::now() > give_up) fail();
             std::this_thread::sleep_for(std::chrono::milliseconds{100});
-            connection_.reset(PQconnectdb(url.c_str()));
+            PQreset(connection_.get());
         }
         PQsetNoticeProcessor(
             connection_.get(), [](void*, const char*) {}, nullptr);
@@ -176,7 +178,10 @@ void seed_developer(const Config& config, Connection& connection, std::ostream& 
     if (config.dev_user_password.size() < min_password_bytes ||
         config.dev_user_password.size() > max_password_bytes)
         throw std::runtime_error("DEV_USER_PASSWORD must have 8 to 72 bytes");
-    if (!connection.query("SELECT id FROM users WHERE email = $1", {email}).empty()) return;
+    if (!connection.query("SELECT id FROM users WHERE email = $1", {email}).empty()) {
+        out << "account " << email << " is there already, with the password it has\n";
+        return;
+    }
     const auto hash = hash_password(config.dev_user_password, static_cast<int>(config.bcrypt_cost));
     connection.query(
         "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) "

@@ -218,11 +218,19 @@ private:
     void handle(int signal) {
         if (signal == SIGTERM || signal == SIGINT) stop(EXIT_SUCCESS);
         if (is_stopping_) return;  // nginx may have ended, and no successor would be told to stop
-        if (signal == SIGHUP) {
-            render_nginx(config_);
-            kill(nginx().pid, SIGHUP);
-        }
+        if (signal == SIGHUP && !is_stopping_) reload_nginx();
         if (signal == SIGUSR1) replace_requested();
+    }
+
+    void reload_nginx() {
+        try {
+            render_nginx(config_);
+        } catch (const std::exception& error) {
+            logging::error("nginx keeps its configuration",
+                           {{"reason", std::string_view{error.what()}}});
+            return;
+        }
+        if (nginx().pid != 0) kill(nginx().pid, SIGHUP);
     }
 
     void reap() {
@@ -356,10 +364,14 @@ int request_restart(const Config& config, const std::string& endpoint) {
     if (std::none_of(handlers.begin(), handlers.end(),
                      [&](const auto& path) { return path.filename() == endpoint; }))
         throw std::runtime_error("there is no endpoint " + endpoint);
-    pid_t pid = 0;
-    std::ifstream{fs::path{config.run_dir} / "supervisor.pid"} >> pid;
-    if (pid <= 0 || kill(pid, 0) != 0)
+    // The lock tells a supervisor from a process that has got its number since.
+    const auto pid_file = fs::path{config.run_dir} / "supervisor.pid";
+    const int lock = open(pid_file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (lock < 0 || flock(lock, LOCK_SH | LOCK_NB) == 0)
         throw std::runtime_error("no steelthread runs in " + config.run_dir);
+    close(lock);
+    pid_t pid = 0;
+    std::ifstream{pid_file} >> pid;
     const auto request = fs::path{config.run_dir} / "restart" / endpoint;
     std::ofstream{request}.flush();
     kill(pid, SIGUSR1);

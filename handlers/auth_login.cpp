@@ -1,5 +1,5 @@
 // /auth/login: an e-mail and a password for a token.
-// POST → 200 token | 401 | 422
+// POST → 200 token | 401 | 413 | 415 | 422
 #include "shared/endpoint.hpp"
 #include "shared/models/account.hpp"
 #include "shared/text.hpp"

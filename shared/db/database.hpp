@@ -165,14 +165,6 @@ public:
     virtual void close() = 0;
 
     template <class T, class... Parameters>
-    Async<std::vector<T>> all(const Query& query, Parameters... parameters) {
-        db::Batch batch;
-        batch.add(query, parameters...);
-        const auto results = co_await run(std::move(batch));
-        co_return db::all<T>(*results.front());
-    }
-
-    template <class T, class... Parameters>
     Async<std::optional<T>> maybe(const Query& query, Parameters... parameters) {
         db::Batch batch;
         batch.add(query, parameters...);

@@ -133,8 +133,9 @@ void PostgresConnection::watch_socket() {
 Async<> PostgresConnection::wait(Clock::time_point latest,
                                  boost::asio::posix::descriptor_base::wait_type what) {
     Timer timer{loop_, latest};
-    timer.async_wait([this](error_code error) {
-        if (!error && socket_.is_open()) socket_.cancel();
+    // It may have expired already when the wait ends, and then it runs later.
+    timer.async_wait([self = shared_from_this()](error_code error) {
+        if (!error && self->socket_.is_open()) self->socket_.cancel();
     });
     error_code error;
     co_await socket_.async_wait(what, redirect_error(use_awaitable, error));

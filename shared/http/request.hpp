@@ -15,7 +15,6 @@
 struct RawRequest {
     std::string_view method;
     std::string_view target;  // path and query as the client sent them
-    std::string_view remote_address;
     std::string_view accept;
     std::string_view authorization;
     std::string_view content_type;

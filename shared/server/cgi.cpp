@@ -9,9 +9,9 @@
 
 namespace {
 
-// CONTENT_LENGTH bytes, or all of stdin when the variable is not set (a person at a shell); one
-// byte more than allowed is enough to know that a body is too large.
-std::string read_body() {
+// CONTENT_LENGTH bytes, or all of stdin when the variable is not set (a person at a shell) and the
+// method has a body; one byte more than allowed is enough to know that a body is too large.
+std::string read_body(std::string_view method) {
     std::size_t limit = max_body_bytes + 1;
     if (const char* length = std::getenv("CONTENT_LENGTH"); length && *length) {
         const std::string_view text{length};
@@ -20,7 +20,7 @@ std::string read_body() {
             std::from_chars(text.data(), text.data() + text.size(), announced);
         if (error == std::errc{} && end == text.data() + text.size())
             limit = std::min(limit, announced);
-    } else if (isatty(STDIN_FILENO)) {
+    } else if (method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "DELETE") {
         return {};
     }
     std::string body(limit, '\0');
@@ -45,8 +45,8 @@ void write_all(std::string_view text) {
 }  // namespace
 
 void answer_cgi(Loop& loop, const Endpoint& served, Context& context) {
-    const std::string body = read_body();
     RawRequest raw = read_variables(environ);
+    const std::string body = read_body(raw.method);
     raw.is_body_too_large = body.size() > max_body_bytes;
     if (!raw.is_body_too_large) raw.body = body;
 

@@ -12,7 +12,6 @@ struct Variable {
 constexpr std::array known = {
     Variable{"REQUEST_METHOD", &RawRequest::method},
     Variable{"REQUEST_URI", &RawRequest::target},
-    Variable{"REMOTE_ADDR", &RawRequest::remote_address},
     Variable{"CONTENT_TYPE", &RawRequest::content_type},
     Variable{"HTTP_ACCEPT", &RawRequest::accept},
     Variable{"HTTP_AUTHORIZATION", &RawRequest::authorization},

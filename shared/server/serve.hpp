@@ -11,7 +11,7 @@
 Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& context);
 
 // Serves FastCGI on the listening socket `listener` until SIGTERM or SIGINT, then finishes what
-// runs (within 10 s) and returns.
+// runs (within 8 s) and returns.
 void serve_fastcgi(int listener, Loop& loop, const Endpoint& served, Context& context);
 
 // Answers the one request in the environment and on stdin (RFC 3875) on stdout.

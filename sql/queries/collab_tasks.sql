@@ -9,11 +9,6 @@ FROM collab_tasks
 WHERE id = $1
 
 -- name: collab_task_exists
-SELECT count(*) > 0 AS exists
-FROM collab_tasks
-WHERE id = $1
-
--- name: collab_task_exists sqlite
 SELECT count(*) > 0 AS "exists"
 FROM collab_tasks
 WHERE id = $1
@@ -51,22 +46,12 @@ WHERE id = $1 AND coalesce(instr($2, (
 RETURNING id
 
 -- name: board_revision
-SELECT sum(revision)::bigint AS revision
-FROM board_revisions
-
--- name: board_revision sqlite
-SELECT sum(revision) AS revision
+SELECT CAST(sum(revision) AS bigint) AS revision
 FROM board_revisions
 
 -- Nothing, without a look at the tasks, while the board is still at revision $1.
 -- name: list_collab_tasks_since
 SELECT id, title, description, version, created_at, updated_at
 FROM collab_tasks
-WHERE (SELECT sum(revision)::bigint FROM board_revisions) <> $1
-ORDER BY created_at, id
-
--- name: list_collab_tasks_since sqlite
-SELECT id, title, description, version, created_at, updated_at
-FROM collab_tasks
-WHERE (SELECT sum(revision) FROM board_revisions) <> $1
+WHERE (SELECT CAST(sum(revision) AS bigint) FROM board_revisions) <> $1
 ORDER BY created_at, id

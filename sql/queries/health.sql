@@ -1,5 +1,2 @@
 -- name: ping
 SELECT true AS ok
-
--- name: ping sqlite
-SELECT 1 AS ok

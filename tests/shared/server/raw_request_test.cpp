@@ -9,7 +9,6 @@ Test(raw_request, takes_each_variable_for_its_member) {
     } cases[] = {
         {"REQUEST_METHOD", &RawRequest::method},
         {"REQUEST_URI", &RawRequest::target},
-        {"REMOTE_ADDR", &RawRequest::remote_address},
         {"CONTENT_TYPE", &RawRequest::content_type},
         {"HTTP_ACCEPT", &RawRequest::accept},
         {"HTTP_AUTHORIZATION", &RawRequest::authorization},
