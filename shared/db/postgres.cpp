@@ -196,7 +196,8 @@ private:
         }
         // A wait for a connection that is being made has establish()'s budget instead.
         while (!waiting_.empty() && waiting_.front()->deadline + connect_timeout_ <= now) {
-            waiting_.front()->fail("57014", "no connection within DB_CONNECT_TIMEOUT_MS and DB_DEADLINE_MS");
+            waiting_.front()->fail("57014",
+                                   "no connection within DB_CONNECT_TIMEOUT_MS and DB_DEADLINE_MS");
             waiting_.pop_front();
         }
         if (!is_idle) watch_deadlines();
