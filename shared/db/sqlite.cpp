@@ -135,16 +135,18 @@ struct Bind {
     }
 };
 
-// The functions that queries use and SQLite lacks: now() in microseconds, and entity_tag(json).
-void add_functions(sqlite3* connection) {
+// The functions that queries use and SQLite lacks: now(), which stands still for a whole
+// transaction as it does in PostgreSQL, and entity_tag(json).
+void add_functions(sqlite3* connection, Timestamp* transaction_time) {
     const auto add = [&](const char* name, int arguments, auto* function) {
-        if (sqlite3_create_function(connection, name, arguments, SQLITE_UTF8, nullptr, function,
-                                    nullptr, nullptr) != SQLITE_OK)
+        if (sqlite3_create_function(connection, name, arguments, SQLITE_UTF8, transaction_time,
+                                    function, nullptr, nullptr) != SQLITE_OK)
             fail(connection);
     };
     add(
         "now", 0, +[](sqlite3_context* context, int, sqlite3_value**) {
-            sqlite3_result_int64(context, Timestamp::now().microseconds);
+            const auto* const moment = static_cast<Timestamp*>(sqlite3_user_data(context));
+            sqlite3_result_int64(context, moment->microseconds);
         });
     add(
         "entity_tag", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
@@ -164,6 +166,7 @@ public:
 
     Async<db::Results> run(db::Batch batch) override {
         if (!connection_) open();
+        transaction_time_ = Timestamp::now();
         const bool is_one_read = batch.reads_only() && batch.statements().size() == 1;
         if (is_one_read) co_return execute_all(batch);
         execute_text(batch.reads_only() ? "BEGIN" : "BEGIN IMMEDIATE");
@@ -198,7 +201,7 @@ private:
             "PRAGMA synchronous = " +
             synchronous_;
         if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
-        add_functions(raw);
+        add_functions(raw, &transaction_time_);
         connection_ = std::move(opened);
     }
 
@@ -254,6 +257,7 @@ private:
     std::string path_;
     std::string synchronous_;
     std::int64_t busy_timeout_ms_;
+    Timestamp transaction_time_;
     Connection connection_{nullptr, &sqlite3_close};
     std::unordered_map<const Query*, Prepared> statements_;
 };
