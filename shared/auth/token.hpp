@@ -80,8 +80,8 @@ private:
     };
 
     std::vector<std::string> secrets_;  // the first one signs, any of them verifies
-    // Prepared when the first token comes: OpenSSL's set-up is a tenth of a handler's memory, and many
-    // handlers never see a token.
+    // Prepared when the first token comes: OpenSSL's set-up is a tenth of a handler's memory, and
+    // many handlers never see a token.
     mutable std::vector<Key> keys_;
     std::int64_t lifetime_seconds_;
     Clock clock_;

@@ -41,6 +41,10 @@ Async<Response> note_with_etag(const Request&, Context&) {
     co_return Response::ok(Note{"hello"}).with_etag();
 }
 
+Async<Response> accepted_with_etag(const Request&, Context&) {
+    co_return Response{202, "{}"}.with_etag();
+}
+
 Async<Response> created_note(const Request& request, Context&) {
     auto made = request.body<Note>();
     co_return Response::created("/notes/1", made).with_etag();
@@ -641,7 +645,9 @@ Test(answer, says_not_modified_to_a_successful_get_only) {
 
     raw = get();
     raw.if_none_match = "*";
-    // Without an ETag, with another status, and with an error.
+    // With another status, without an ETag, and with an error.
+    cr_expect_eq(
+        service.send(endpoint_of(operation(Method::get, accepted_with_etag)), raw).status(), 202);
     cr_expect_eq(service.send(endpoint_of(operation(Method::get, note)), raw).status(), 200);
     cr_expect_eq(service.send(endpoint_of(operation(Method::get, nothing)), raw).status(), 204);
     raw.target = "/elsewhere";
