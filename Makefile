@@ -116,7 +116,8 @@ lint: ## formatting, static analysis, and generated files that are out of date
 tidy_stamps := $(patsubst %.cpp,$(BUILD)/tidy/%.ok,$(wildcard handlers/*.cpp cli/*.cpp) $(shared_sources) shared/main.cpp)
 .PHONY: tidy
 tidy: $(tidy_stamps)
-$(BUILD)/tidy/%.ok: %.cpp .clang-tidy $(queries)
+headers := $(wildcard shared/*.hpp shared/*/*.hpp cli/*.hpp)
+$(BUILD)/tidy/%.ok: %.cpp .clang-tidy $(headers) $(queries)
 	@mkdir -p $(@D)
 	clang-tidy --quiet $< -- -std=c++20 $(CPPFLAGS)
 	@touch $@
