@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <ostream>
+#include <set>
 #include <stdexcept>
 
 #include "shared/config.hpp"
@@ -23,6 +24,7 @@ constexpr std::string_view generated = "# Generated from the code by `make gener
 struct Route {
     std::string name;
     std::string path;
+    std::string methods;  // as in Allow
 };
 
 // What an executable writes to stdout.
@@ -50,44 +52,68 @@ std::string output_of(const fs::path& executable, const char* option) {
     return text;
 }
 
+std::string methods_of(const rapidjson::Value& operations) {
+    std::string list;
+    for (const auto& operation : operations.GetArray()) {
+        const auto method = json::text_of(operation["method"]);
+        list.append(method).append(method == "GET" ? ", HEAD, " : ", ");
+    }
+    return list + "OPTIONS";
+}
+
 std::vector<Route> routes() {
     std::vector<Route> found;
+    std::set<std::string> paths;
     for (const auto& executable : handler_executables()) {
         const auto described = json::parse(output_of(executable, "--describe"));
-        found.push_back(
-            {executable.filename().string(), std::string{json::text_of(described["path"])}});
+        const auto name = executable.filename().string();
+        const std::string path{json::text_of(described["path"])};
+        if (!paths.insert(path).second) throw std::runtime_error("two handlers declare " + path);
+        found.push_back({name, path, methods_of(described["operations"])});
     }
     return found;
 }
 
-// nginx matches the decoded path, so a parameter must not take in control bytes that were escaped;
-// the handler looks at the raw path again.
-std::string location_of(const std::string& path) {
-    if (path.find('{') == path.npos) return "= " + path;
-    std::string pattern = "~ \"^";
+// A path template as a regular expression; a parameter is one or more of `characters`.
+std::string pattern_of(const std::string& path, std::string_view characters) {
+    std::string pattern = "^";
     for (std::size_t i = 0; i < path.size(); ++i) {
         if (path[i] == '{') {
-            pattern += R"([^/\x00-\x1f\x7f]+)";
+            pattern.append(characters).append("+");
             i = path.find('}', i);
         } else {
             pattern += path[i] == '.' ? "\\." : std::string{path[i]};
         }
     }
-    return pattern + "$\"";
+    return pattern;
+}
+
+// nginx matches the decoded path, so a parameter must not take in control bytes that were escaped
+// (nor must the end: `$` also matches before a final line feed); the handler looks at the raw path
+// again.
+std::string location_of(const std::string& path) {
+    if (path.find('{') == path.npos) return "= " + path;
+    return "~ \"" + pattern_of(path, R"([^/\x00-\x1f\x7f])") + "\\z\"";
 }
 
 // What nginx itself answers, and as what. A handler that is away or too slow is a dependency that
-// fails.
+// fails; an HTTP version or transfer coding that nginx does not know is a bad request.
 struct NginxError {
     const char* statuses;
     Error error;
 };
 constexpr NginxError nginx_errors[] = {
-    {"400", Error::bad_request},       {"403", Error::forbidden},
-    {"404", Error::not_found},         {"405", Error::method_not_allowed},
-    {"413", Error::payload_too_large}, {"414", Error::uri_too_long},
-    {"429", Error::rate_limited},      {"494 =431", Error::headers_too_large},
-    {"500", Error::internal_error},    {"502 503 504 =503", Error::service_unavailable},
+    {"400 501 505 =400", Error::bad_request},
+    {"403", Error::forbidden},
+    {"404", Error::not_found},
+    {"405", Error::method_not_allowed},
+    {"412", Error::precondition_failed},
+    {"413", Error::payload_too_large},
+    {"414", Error::uri_too_long},
+    {"429", Error::rate_limited},
+    {"494 =431", Error::headers_too_large},
+    {"500", Error::internal_error},
+    {"502 503 504 =503", Error::service_unavailable},
 };
 
 constexpr std::pair<ErrorShape, const char*> shapes[] = {
@@ -95,6 +121,19 @@ constexpr std::pair<ErrorShape, const char*> shapes[] = {
     {ErrorShape::api, "api"},
     {ErrorShape::problem, "problem"},
 };
+
+// The body as a string of nginx's configuration language, where only the request id is a variable.
+std::string body_literal(Error error, ErrorShape shape) {
+    std::string literal;
+    const auto body = error_body(shape, ApiError{error}, "$correlation_id");
+    for (const char c : body) {
+        if (c == '\'' || c == '\\') literal += '\\';
+        literal += c;
+    }
+    if (std::count(body.begin(), body.end(), '$') != 1)
+        throw std::runtime_error("nginx cannot hold a $ in: " + body);
+    return "'" + literal + "'";
+}
 
 void print_error_location(std::ostream& out, Error error, ErrorShape shape,
                           const char* shape_name) {
@@ -104,8 +143,7 @@ void print_error_location(std::ostream& out, Error error, ErrorShape shape,
         << "    default_type " << media_type(shape) << ";\n"
         << "    include error_headers.conf;\n";
     if (row.status == 429 || row.status == 503) out << "    add_header Retry-After 1 always;\n";
-    out << "    return " << row.status << " '"
-        << error_body(shape, ApiError{error}, "$correlation_id") << "';\n}\n";
+    out << "    return " << row.status << " " << body_literal(error, shape) << ";\n}\n";
 }
 
 std::string default_of(const Setting& setting) {
@@ -141,8 +179,15 @@ void print_routes(std::ostream& out) {
 }
 
 void print_maps(std::ostream& out) {
-    out << generated;
-    for (const auto& route : routes())
+    const auto all = routes();
+    out << generated << "\n# What a path allows. It is asked for the raw target, query and all.\n"
+        << "map $request_uri $methods_of_path {\n"
+        << "    \"~^/livez(\\?|$)\" \"GET, HEAD\";\n";
+    for (const auto& route : all)
+        out << "    \"~" << pattern_of(route.path, "[^/?]") << "(\\?|$)\" \"" << route.methods
+            << "\";\n";
+    out << "    default \"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\";\n}\n";
+    for (const auto& route : all)
         out << "\nupstream " << route.name << " {\n"
             << "    server unix:sockets/" << route.name << ".sock max_fails=0;\n"
             << "    keepalive 64;\n"

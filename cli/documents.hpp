@@ -12,7 +12,7 @@ std::vector<std::filesystem::path> handler_executables();
 // nginx/routes.conf: a location for each endpoint, as its --describe says, and for each error.
 void print_routes(std::ostream& out);
 
-// nginx/maps.conf: an upstream for each endpoint.
+// nginx/maps.conf: an upstream and the allowed methods for each endpoint.
 void print_maps(std::ostream& out);
 
 // docs/errors.md.

@@ -1,5 +1,8 @@
 // steelthread: runs the service and looks after its schema.
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <iostream>
@@ -21,7 +24,7 @@ constexpr int exit_config = 78;
 
 constexpr std::string_view help = R"(usage: steelthread COMMAND
 
-  run [--migrate]        serve on HOST:PORT until SIGTERM; with --migrate, bring the schema up to date first
+  run [--migrate]        serve on HOST:PORT until SIGTERM; --migrate brings the schema up first
   restart ENDPOINT       replace the processes of one endpoint without losing a request
   migrate up|down|status apply what is pending | undo the newest | list
   config                 print the settings in force, secrets masked
@@ -48,13 +51,23 @@ int migrate(const std::string& direction) {
     return EXIT_SUCCESS;
 }
 
+// Without the other settings: whoever restarts an endpoint need not know the secrets.
+std::string run_dir() {
+    const char* value = std::getenv("RUN_DIR");
+    if (value && *value) return value;
+    const auto all = settings();
+    return std::string{std::find_if(all.begin(), all.end(), [](const auto& setting) {
+                           return setting.name == "RUN_DIR";
+                       })->default_value};
+}
+
 int run(const Words& words) {
     const auto command = words.empty() ? "" : words[0];
     const auto argument = words.size() > 1 ? words[1] : "";
     if (words.size() > 2) return usage();
     if (command == "run" && (argument.empty() || argument == "--migrate"))
         return supervise(load_config(), !argument.empty());
-    if (command == "restart" && !argument.empty()) return request_restart(load_config(), argument);
+    if (command == "restart" && !argument.empty()) return request_restart(run_dir(), argument);
     if (command == "migrate" && (argument == "up" || argument == "down" || argument == "status"))
         return migrate(argument);
 
@@ -77,6 +90,7 @@ int run(const Words& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    umask(0077);  // the database and everything else in RUN_DIR is nobody else's to read
     try {
         return run({argv + 1, argv + argc});
     } catch (const ConfigError& error) {

@@ -48,15 +48,23 @@ public:
 
 class PostgresConnection final : public Connection {
 public:
-    explicit PostgresConnection(const std::string& url) {
-        const char* keywords[] = {"dbname", "connect_timeout", nullptr};
-        const char* values[] = {url.c_str(), "5", nullptr};
+    explicit PostgresConnection(const Config& config) {
+        // Parameters in the URL win over those before it.
+        const auto timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000);
+        const char* names[] = {"connect_timeout", "application_name", "dbname", nullptr};
+        const char* values[] = {timeout.c_str(), "steelthread", config.database_url.c_str(),
+                                nullptr};
         const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds{5};
-        connection_.reset(PQconnectdbParams(keywords, values, 1));
-        while (PQstatus(connection_.get()) != CONNECTION_OK) {
-            if (std::chrono::steady_clock::now() > give_up) fail();
+        bool was_up = false;
+        for (;;) {
+            connection_.reset(PQconnectdbParams(names, values, 1));
+            if (PQstatus(connection_.get()) == CONNECTION_OK) break;
+            // Waiting helps against a server that is away, not against a wrong password.
+            const auto ping = PQpingParams(names, values, 1);
+            if (was_up || ping == PQPING_NO_ATTEMPT || std::chrono::steady_clock::now() > give_up)
+                fail();
+            was_up = ping == PQPING_OK;
             std::this_thread::sleep_for(std::chrono::milliseconds{100});
-            PQreset(connection_.get());
         }
         PQsetNoticeProcessor(
             connection_.get(), [](void*, const char*) {}, nullptr);
@@ -66,6 +74,7 @@ public:
 
     void begin() override {
         execute("BEGIN");
+        execute("SET LOCAL lock_timeout = '30s'");
         // Held until the end of the transaction, so that it also works through a pooler.
         execute("SELECT pg_advisory_xact_lock(5063112418)");
     }
@@ -91,7 +100,10 @@ private:
         return rows;
     }
 
-    [[noreturn]] void fail() { throw std::runtime_error(PQerrorMessage(connection_.get())); }
+    [[noreturn]] void fail() {
+        const std::string_view message = PQerrorMessage(connection_.get());
+        throw std::runtime_error("PostgreSQL: " + std::string{trimmed(message)});
+    }
 
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, &PQfinish};
 };
@@ -140,14 +152,16 @@ public:
     }
 
 private:
-    [[noreturn]] void fail() { throw std::runtime_error(sqlite3_errmsg(connection_.get())); }
+    [[noreturn]] void fail() {
+        throw std::runtime_error(std::string{"SQLite: "} + sqlite3_errmsg(connection_.get()));
+    }
 
     std::unique_ptr<sqlite3, decltype(&sqlite3_close)> connection_{nullptr, &sqlite3_close};
 };
 
 std::unique_ptr<Connection> connect(const Config& config) {
     if (const auto path = config.sqlite_path()) return std::make_unique<SqliteConnection>(*path);
-    return std::make_unique<PostgresConnection>(config.database_url);
+    return std::make_unique<PostgresConnection>(config);
 }
 
 // The files of one engine and direction ("up"), by the migration's name.
@@ -183,11 +197,12 @@ void seed_developer(const Config& config, Connection& connection, std::ostream& 
         return;
     }
     const auto hash = hash_password(config.dev_user_password, static_cast<int>(config.bcrypt_cost));
-    connection.query(
+    const auto made = connection.query(
         "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) "
-        "ON CONFLICT (email) DO NOTHING",
+        "ON CONFLICT (email) DO NOTHING RETURNING id",
         {Uuid::random().text(), email, hash});
-    out << "account " << email << '\n';
+    // Another runner may have made it meanwhile.
+    if (!made.empty()) out << "account " << email << '\n';
 }
 
 }  // namespace
@@ -239,4 +254,18 @@ void migrate_status(const Config& config, std::ostream& out) {
     for (const auto& row : connection->query("SELECT name, applied_at FROM schema_migrations"))
         lines[row[0]] = row[1];
     for (const auto& [name, state] : lines) out << name << "  " << state << '\n';
+}
+
+std::string database_name(const Config& config) {
+    if (const auto path = config.sqlite_path()) return "SQLite (" + *path + ")";
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{
+        PQconninfoParse(config.database_url.c_str(), nullptr), &PQconninfoFree};
+    std::string host;
+    std::string database;
+    for (const auto* option = options.get(); option && option->keyword; ++option) {
+        const std::string_view keyword = option->keyword;
+        if (keyword == "host" && option->val) host = option->val;
+        if (keyword == "dbname" && option->val) database = option->val;
+    }
+    return "PostgreSQL (" + host + "/" + database + ")";
 }

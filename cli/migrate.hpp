@@ -2,6 +2,7 @@
 #pragma once
 
 #include <iosfwd>
+#include <string>
 
 #include "shared/config.hpp"
 
@@ -15,3 +16,6 @@ void migrate_down(const Config& config, std::ostream& out);
 
 // Lists all migrations with the moment they were applied, or "pending".
 void migrate_status(const Config& config, std::ostream& out);
+
+// The database for people: its engine and where it is, without user and password.
+std::string database_name(const Config& config);

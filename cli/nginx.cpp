@@ -8,12 +8,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <stdexcept>
+
+#include "shared/text.hpp"
 
 namespace {
 
@@ -47,39 +53,68 @@ void replace(std::string& text, const std::string& word, const std::string& valu
         text.replace(at, word.size(), value);
 }
 
-// Scheme, host and port only: anything else could be nginx syntax.
+// Scheme, host and port, as browsers send them; anything else could be nginx syntax, and would
+// match no Origin header anyway.
+bool is_origin(std::string_view origin) {
+    const auto scheme = origin.find("://");
+    if (scheme == origin.npos) return false;
+    const auto is_made_of = [](std::string_view text, std::string_view others) {
+        return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+            return std::isalnum(static_cast<unsigned char>(c)) || others.find(c) != others.npos;
+        });
+    };
+    return is_made_of(origin.substr(0, scheme), "+-.") &&
+           is_made_of(origin.substr(scheme + 3), ".-_:[]");
+}
+
+// The answer holds the configured spelling: nginx compares without regard to case.
 std::string origin_lines(const Config& config) {
     std::string lines;
+    std::string faults;
+    std::set<std::string> seen;
     for (const auto& origin : config.allowed_origins()) {
-        const bool is_plain = std::all_of(origin.begin(), origin.end(), [](char c) {
-            return std::isalnum(static_cast<unsigned char>(c)) ||
-                   std::strchr(":/.-[]_", c) != nullptr;
-        });
-        if (!is_plain) throw ConfigError("CORS_ORIGINS: " + origin + " is no origin");
-        lines += "    \"" + origin + "\" $http_origin;\n";
+        if (!is_origin(origin))
+            faults.append(faults.empty() ? "" : "\n")
+                .append("CORS_ORIGINS or FRONTEND_ORIGIN: ")
+                .append(origin)
+                .append(" is no origin: scheme://host:port, without a path or a final slash");
+        else if (seen.insert(ascii_lower(origin)).second)
+            lines.append("        \"")
+                .append(origin)
+                .append("\" \"")
+                .append(origin)
+                .append("\";\n");
     }
+    if (!faults.empty()) throw ConfigError(faults);
     return lines;
 }
 
-// A socket as standard output (a journal) cannot be opened by name.
-std::string access_log() {
-    const int fd = open("/dev/stdout", O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (fd < 0) return "off";
-    close(fd);
-    return "/dev/stdout requests buffer=32k flush=1s";
+// A socket as standard output (a journal), or a terminal of another user, cannot be opened by name.
+const char* access_log() {
+    for (const char* path : {"/dev/stdout", "/dev/stderr"}) {
+        const int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0) continue;
+        close(fd);
+        return path;
+    }
+    return "access.log";
 }
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
-Addresses resolve(const Config& config) {
+Addresses resolve(const std::string& host, std::int64_t port) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE;
     addrinfo* found = nullptr;
-    const int code =
-        getaddrinfo(config.host.c_str(), std::to_string(config.port).c_str(), &hints, &found);
-    if (code != 0) throw ConfigError("HOST " + config.host + ": " + gai_strerror(code));
+    const int code = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
+    if (code != 0) throw ConfigError("HOST " + host + ": " + gai_strerror(code));
     return {found, &freeaddrinfo};
+}
+
+std::string reachable_host(const Config& config) {
+    if (config.host == "0.0.0.0") return "127.0.0.1";
+    return config.host == "::" ? "::1" : config.host;
 }
 
 }  // namespace
@@ -102,24 +137,40 @@ void render_nginx(const Config& config) {
         write(name, read(folder / name));
 }
 
-std::string why_port_is_taken(const Config& config) {
-    const auto address = resolve(config);
+bool is_routed(const std::string& endpoint) {
+    return read("routes.conf").find("fastcgi_pass " + endpoint + ";") != std::string::npos;
+}
+
+std::vector<std::string> nginx_command() {
+    const char* path = std::getenv("PATH");
+    std::stringstream folders{std::string{path ? path : "/usr/bin"} + ":/usr/sbin:/sbin"};
+    for (std::string folder; std::getline(folders, folder, ':');)
+        if (const auto nginx = folder + "/nginx"; access(nginx.c_str(), X_OK) == 0)
+            return {nginx, "-e", "stderr", "-p", "./", "-c", "nginx.conf"};
+    throw std::runtime_error("nginx is not installed: apt-get install nginx-light");
+}
+
+std::string base_url(const Config& config) {
+    auto host = reachable_host(config);
+    if (host.find(':') != host.npos) host = "[" + host + "]";
+    return "http://" + host + ":" + std::to_string(config.port);
+}
+
+void check_port(const Config& config) {
+    const auto address = resolve(config.host, config.port);
     const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const int code = bind(fd, address->ai_addr, address->ai_addrlen);
-    std::string reason = code == 0 ? "" : std::strerror(errno);
+    const std::string reason = code == 0 ? "" : std::strerror(errno);
     close(fd);
-    return reason;
+    if (!reason.empty())
+        throw std::runtime_error("cannot listen on " + config.host + ":" +
+                                 std::to_string(config.port) + ": " + reason);
 }
 
 bool nginx_answers(const Config& config) {
-    auto host = config.host;
-    if (host == "0.0.0.0") host = "127.0.0.1";
-    if (host == "::") host = "::1";
-    Config reachable = config;
-    reachable.host = host;
-    const auto address = resolve(reachable);
+    const auto address = resolve(reachable_host(config), config.port);
     const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const timeval timeout{1, 0};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);

@@ -2,19 +2,27 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "shared/config.hpp"
 
 // Writes nginx.conf and the files it includes into the current folder, from the templates beside
-// this executable. Throws std::runtime_error.
+// this executable. Throws ConfigError for origins that nginx could not hold, and
+// std::runtime_error.
 void render_nginx(const Config& config);
 
-// The command that starts nginx in the foreground in the current folder.
-inline constexpr const char* nginx_command[] = {"nginx", "-e", "stderr",     "-p",
-                                                "./",    "-c", "nginx.conf", nullptr};
+// True when the rendered configuration has a route to this endpoint.
+bool is_routed(const std::string& endpoint);
 
-// Says why nothing can listen on HOST:PORT; empty when it can.
-std::string why_port_is_taken(const Config& config);
+// The command that starts nginx in the foreground in the current folder. Throws std::runtime_error
+// when it is not installed.
+std::vector<std::string> nginx_command();
+
+// http://HOST:PORT as a client on this machine would say it.
+std::string base_url(const Config& config);
+
+// Throws std::runtime_error when nothing can listen on HOST:PORT, and says why.
+void check_port(const Config& config);
 
 // True once nginx answers /livez.
 bool nginx_answers(const Config& config);

@@ -2,158 +2,122 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <system_error>
 #include <thread>
 
 #include "cli/documents.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
+#include "cli/process.hpp"
+#include "cli/run_dir.hpp"
 #include "shared/log.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
 
 constexpr milliseconds first_pause{50};
 constexpr milliseconds longest_pause{5000};
 constexpr milliseconds stable_after{2000};  // a process that lived this long is not in a crash loop
 constexpr milliseconds nginx_patience{5000};
 constexpr milliseconds longest_stop{9000};
+constexpr milliseconds longest_start{10'000};
+constexpr milliseconds settled_after{300};     // a successor that lived this long has its settings
+constexpr milliseconds longest_drain{11'000};  // handlers give themselves 10 s
+constexpr milliseconds tick{10};
 
-// What is kept running: a worker of an endpoint, or nginx.
-struct Process {
+// `steelthread restart X` leaves a file restart/X, sends SIGUSR1, and waits until the file has
+// gone; restart/X.failed says why that came to nothing.
+const fs::path requests_folder = "restart";
+constexpr const char* failed = ".failed";
+
+bool has_terminal() {
+    const int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+}
+
+// An endpoint whose processes are being replaced, one after the other.
+struct Replacement {
     std::string name;
-    fs::path executable;  // empty: nginx
-    int socket = -1;
-    pid_t pid = 0;  // 0: not running, due at `next_start`
-    milliseconds pause{0};
-    Clock::time_point started{};
-    Clock::time_point next_start{};
+    std::size_t next = 0;  // where in the list of processes to go on
+    Process successor{};   // runs beside the process at `next` until it has settled
+    pid_t old = 0;         // has been told to stop
+    Clock::time_point told{};
+    bool is_failed = false;
 };
-
-[[noreturn]] void fail(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
-int worker_count(const std::string& endpoint) {
-    std::string name = "WORKERS_" + endpoint;
-    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    const char* value = std::getenv(name.c_str());
-    if (!value || !*value) return endpoint.starts_with("auth_") ? 2 : 1;
-    const std::string_view text{value};
-    int count = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc{} || end != text.data() + text.size() || count < 1 || count > 64)
-        throw ConfigError(name + " must be a whole number from 1 to 64");
-    return count;
-}
-
-// RUN_DIR is the current folder by now: sun_path is too short for long names.
-int listen_on(const std::string& endpoint) {
-    const auto path = "sockets/" + endpoint + ".sock";
-    unlink(path.c_str());
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path)
-        throw std::runtime_error("the name of " + endpoint + " is too long for a socket");
-    std::memcpy(address.sun_path, path.c_str(), path.size());
-    if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail(path);
-    if (chmod(path.c_str(), 0660) != 0 || listen(fd, 4096) != 0) fail(path);
-    return fd;
-}
-
-void limit_resources() {
-    rlimit none{0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = std::min<rlim_t>(files.rlim_max, 65'536);
-    setrlimit(RLIMIT_NOFILE, &files);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-}
-
-// In the child: becomes the process, with its socket as standard input. Ends when the supervisor
-// dies.
-[[noreturn]] void become(const Process& process, pid_t supervisor, const sigset_t& original_mask) {
-    setpgid(0, 0);  // Ctrl-C is the supervisor's to handle
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != supervisor) _exit(EXIT_FAILURE);  // it died before prctl
-    sigprocmask(SIG_SETMASK, &original_mask, nullptr);
-    if (process.executable.empty()) {
-        const char* path = std::getenv("PATH");
-        setenv("PATH", (std::string{path ? path : "/usr/bin"} + ":/usr/sbin:/sbin").c_str(), 1);
-        execvp(nginx_command[0], const_cast<char**>(nginx_command));
-    } else {
-        dup2(process.socket, STDIN_FILENO);
-        const std::string path = process.executable.string();
-        execl(path.c_str(), path.c_str(), nullptr);
-    }
-    const std::string message = "cannot start " + process.name + ": " + std::strerror(errno) + "\n";
-    [[maybe_unused]] const auto written = write(STDERR_FILENO, message.data(), message.size());
-    _exit(127);
-}
 
 class Supervisor {
 public:
     explicit Supervisor(Config config) : config_(std::move(config)) {}
 
     int run(bool migrates) {
-        enter_run_dir();
-        if (migrates) migrate_up(config_, std::cout);
-        const auto reason = why_port_is_taken(config_);
-        if (!reason.empty())
-            throw std::runtime_error("cannot listen on " + config_.host + ":" +
-                                     std::to_string(config_.port) + ": " + reason);
+        open_standard_streams();
+        enter_run_dir(config_);
         limit_resources();
-        render_nginx(config_);
+        prepare();
+        if (migrates) migrate_up(config_, std::cout);
         block_signals();
-        prepare_processes();
-        for (auto& process : processes_) start(process);
+        for (auto& process : processes_) launch(process);
         while (!is_finished()) turn();
-        fs::remove("supervisor.pid");
         return exit_status_;
     }
 
 private:
-    void enter_run_dir() {
-        const auto folder = fs::absolute(config_.run_dir);
-        fs::create_directories(folder);
-        fs::permissions(folder, fs::perms::owner_all);
-        fs::current_path(folder);
-        setenv("RUN_DIR", folder.c_str(), 1);
-        config_.run_dir = folder;
-        fs::create_directories("sockets");
-        fs::create_directories("temporary");
-        fs::create_directories("restart");
+    // A socket must not get the number of a standard stream that the parent had closed.
+    static void open_standard_streams() {
+        int fd = 0;
+        do fd = open("/dev/null", O_RDWR);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd > STDERR_FILENO) close(fd);
+    }
 
-        const int fd = open("supervisor.pid", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd < 0) fail("supervisor.pid");
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-            throw std::runtime_error("another steelthread runs in " + folder.string());
-        const auto pid = std::to_string(getpid()) + "\n";
-        if (ftruncate(fd, 0) != 0 || write(fd, pid.data(), pid.size()) < 0) fail("supervisor.pid");
+    // Everything that can be wrong is found before anything starts.
+    void prepare() {
+        std::string faults;
+        const auto collect = [&](const auto& step) {
+            try {
+                step();
+            } catch (const ConfigError& error) {
+                faults += (faults.empty() ? "" : "\n") + std::string{error.what()};
+            }
+        };
+        processes_.push_back({.name = "nginx", .command = nginx_command()});
+        for (const auto& executable : handler_executables()) {
+            const auto name = executable.filename().string();
+            ++endpoint_count_;
+            collect([&] {
+                Process worker{.name = name, .command = {executable.string()}};
+                const int count = worker_count(name);
+                worker.socket = listen_on(name);
+                processes_.insert(processes_.end(), static_cast<std::size_t>(count), worker);
+            });
+        }
+        collect([&] { render_nginx(config_); });
+        collect([&] { check_port(config_); });
+        if (!faults.empty()) throw ConfigError(faults);
+        warn_of_unrouted();
+    }
+
+    void warn_of_unrouted() const {
+        std::string_view last;
+        for (const auto& process : processes_) {
+            if (!process.is_nginx() && process.name != last && !is_routed(process.name))
+                logging::warning("nginx has no route to this endpoint: run `make generate`",
+                                 {{"name", std::string_view{process.name}}});
+            last = process.name;
+        }
     }
 
     void block_signals() {
@@ -161,33 +125,17 @@ private:
         sigemptyset(&mask);
         for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGUSR1})
             sigaddset(&mask, signal);
+        // Ignored, it would leave nothing to wait for.
+        [[maybe_unused]] const auto previous = std::signal(SIGCHLD, SIG_DFL);
         sigprocmask(SIG_BLOCK, &mask, &original_mask_);
         signals_ = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (signals_ < 0) fail("signalfd");
+        if (signals_ < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
     }
 
-    void prepare_processes() {
-        processes_.push_back({.name = "nginx", .executable = {}});
-        for (const auto& executable : handler_executables()) {
-            const auto name = executable.filename().string();
-            const int socket = listen_on(name);
-            ++endpoint_count_;
-            for (int i = 0; i < worker_count(name); ++i)
-                processes_.push_back({.name = name, .executable = executable, .socket = socket});
-        }
-    }
-
-    void start(Process& process) {
-        const pid_t supervisor = getpid();
-        const pid_t pid = fork();
-        if (pid == 0) become(process, supervisor, original_mask_);
-        if (pid < 0) {
-            logging::error("fork failed", {{"name", std::string_view{process.name}}});
-            process.next_start = Clock::now() + longest_pause;
-            return;
-        }
-        process.pid = pid;
-        process.started = Clock::now();
+    void launch(Process& process) {
+        if (start(process, original_mask_)) return;
+        logging::error("fork failed", {{"name", std::string_view{process.name}}});
+        process.next_start = Clock::now() + longest_pause;
     }
 
     // Waits for a signal or the next thing that is due.
@@ -198,15 +146,14 @@ private:
         while (read(signals_, &info, sizeof info) == sizeof info)
             handle(static_cast<int>(info.ssi_signo));
         reap();
-        if (is_stopping_)
-            go_on_stopping();
-        else
-            start_due();
-        if (!is_ready_ && !is_stopping_) announce_when_ready();
+        if (is_stopping_) return go_on_stopping();
+        start_due();
+        go_on_replacing();
+        if (!is_ready_) announce_when_ready();
     }
 
     milliseconds until_next_due() const {
-        if (is_stopping_ || !is_ready_) return milliseconds{10};
+        if (is_stopping_ || !is_ready_ || replacement_) return tick;
         auto wait = milliseconds{60'000};
         for (const auto& process : processes_)
             if (process.pid == 0)
@@ -217,69 +164,108 @@ private:
 
     void handle(int signal) {
         if (signal == SIGTERM || signal == SIGINT) stop(EXIT_SUCCESS);
-        if (is_stopping_) return;  // nginx may have ended, and no successor would be told to stop
+        // A terminal that is closed sends SIGHUP as well.
+        if (signal == SIGHUP && had_terminal_ && !has_terminal()) stop(EXIT_SUCCESS);
         if (signal == SIGHUP && !is_stopping_) reload_nginx();
-        if (signal == SIGUSR1) replace_requested();
+        if (signal == SIGUSR1 && !is_stopping_) begin_replacing();
     }
 
     void reload_nginx() {
         try {
             render_nginx(config_);
+            kill(nginx().pid, SIGHUP);
         } catch (const std::exception& error) {
             logging::error("nginx keeps its configuration",
                            {{"reason", std::string_view{error.what()}}});
-            return;
         }
-        if (nginx().pid != 0) kill(nginx().pid, SIGHUP);
     }
 
     void reap() {
         int status = 0;
         for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-            std::erase(replaced_, pid);
+            if (replacement_ && replacement_->old == pid) replacement_->old = 0;
+            if (replacement_ && replacement_->successor.pid == pid) {
+                replacement_->successor.pid = 0;
+                replacement_->is_failed = true;
+            }
             for (auto& process : processes_)
                 if (process.pid == pid) ended(process, status);
         }
     }
 
     void ended(Process& process, int status) {
-        // The workers of an nginx that was killed would keep the port.
-        if (process.executable.empty()) kill(-process.pid, SIGKILL);
-        process.pid = 0;
+        const pid_t group = std::exchange(process.pid, 0);
+        // Workers of a master that was killed would keep the port.
+        if (process.is_nginx()) kill(-group, SIGKILL);
         if (is_stopping_) return;
         logging::warning("process ended",
                          {{"name", std::string_view{process.name}},
                           {"exit_status", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
                           {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0}});
-        if (process.executable.empty()) return stop(EXIT_FAILURE);
+        if (process.is_nginx()) return stop(EXIT_FAILURE);
         const bool was_stable = Clock::now() - process.started >= stable_after;
         process.pause = was_stable || process.pause.count() == 0
                             ? first_pause
                             : std::min(process.pause * 2, longest_pause);
-        // The first death costs no time: a killed process is back within milliseconds.
+        // One death costs no time: a killed process is back within milliseconds.
         process.next_start = Clock::now() + (was_stable ? milliseconds{0} : process.pause);
     }
 
     void start_due() {
         for (auto& process : processes_)
-            if (process.pid == 0 && process.next_start <= Clock::now()) start(process);
+            if (process.pid == 0 && process.next_start <= Clock::now()) launch(process);
     }
 
-    // One after the other: the successor shares the socket, so whatever the old process no longer
-    // accepts waits for it.
-    void replace_requested() {
-        for (const auto& request : fs::directory_iterator{"restart"}) {
-            const auto name = request.path().filename().string();
-            for (auto& process : processes_) {
-                if (process.name != name || process.executable.empty() || process.pid == 0)
-                    continue;
-                const pid_t old = process.pid;
-                start(process);
-                replaced_.push_back(old);
-                kill(old, SIGTERM);
-            }
-            fs::remove(request.path());
+    void begin_replacing() {
+        if (replacement_) return;
+        for (const auto& request : fs::directory_iterator{requests_folder}) {
+            if (request.path().extension() == failed) continue;
+            replacement_ = Replacement{.name = request.path().filename().string()};
+            return;
         }
+    }
+
+    // The successor shares the socket, so that whatever the old process no longer accepts waits for
+    // it. The old one is told to stop only when the successor has proved able to live.
+    void go_on_replacing() {
+        if (!replacement_) return;
+        auto& current = *replacement_;
+        if (current.old != 0) {
+            if (Clock::now() - current.told > longest_drain) kill(current.old, SIGKILL);
+            return;
+        }
+        if (current.successor.pid != 0) {
+            if (Clock::now() - current.successor.started >= settled_after)
+                hand_over(current, processes_[current.next++]);
+            return;
+        }
+        while (current.next < processes_.size() && processes_[current.next].name != current.name)
+            ++current.next;
+        if (current.is_failed || current.next == processes_.size()) return end_replacing();
+        current.successor = processes_[current.next];
+        current.successor.pid = 0;
+        launch(current.successor);
+        current.is_failed = current.successor.pid == 0;
+    }
+
+    static void hand_over(Replacement& current, Process& process) {
+        current.old = process.pid;
+        current.told = Clock::now();
+        process.pid = std::exchange(current.successor.pid, 0);
+        process.started = current.successor.started;
+        if (current.old != 0) kill(current.old, SIGTERM);
+    }
+
+    void end_replacing() {
+        const auto request = requests_folder / replacement_->name;
+        if (replacement_->is_failed)
+            std::ofstream{request.string() + failed}
+                << "the new process of " << replacement_->name
+                << " ended at once: the old one serves on, and the log may say why\n";
+        std::error_code ignored;
+        fs::remove(request, ignored);
+        replacement_.reset();
+        begin_replacing();
     }
 
     void stop(int status) {
@@ -293,44 +279,52 @@ private:
     // First nginx finishes what it has taken on, then the handlers.
     void go_on_stopping() {
         const auto waited = Clock::now() - stop_began_;
-        if (waited > nginx_patience && nginx().pid != 0) kill(nginx().pid, SIGTERM);
-        if (nginx().pid == 0 && !are_handlers_told_) {
+        const bool is_impatient = waited > nginx_patience;
+        if (is_impatient && nginx().pid != 0) kill(nginx().pid, SIGTERM);
+        if (!are_handlers_told_ && (nginx().pid == 0 || is_impatient)) {
             are_handlers_told_ = true;
             signal_handlers(SIGTERM);
         }
-        if (waited > longest_stop) {
+        if (waited > longest_stop && !are_all_killed_) {
+            are_all_killed_ = true;
             logging::warning("killed what did not stop in time");
-            if (nginx().pid != 0) kill(nginx().pid, SIGKILL);
+            if (nginx().pid != 0) kill(-nginx().pid, SIGKILL);
             signal_handlers(SIGKILL);
         }
     }
 
     void signal_handlers(int signal) {
         for (const auto& process : processes_)
-            if (process.pid != 0 && !process.executable.empty()) kill(process.pid, signal);
-        for (const pid_t pid : replaced_) kill(pid, signal);
+            if (process.pid != 0 && !process.is_nginx()) kill(process.pid, signal);
+        if (!replacement_) return;
+        for (const pid_t pid : {replacement_->old, replacement_->successor.pid})
+            if (pid != 0) kill(pid, signal);
     }
 
     bool is_finished() const {
-        return is_stopping_ && replaced_.empty() &&
+        return is_stopping_ &&
+               (!replacement_ || (replacement_->old == 0 && replacement_->successor.pid == 0)) &&
                std::all_of(processes_.begin(), processes_.end(),
                            [](const auto& process) { return process.pid == 0; });
     }
 
     void announce_when_ready() {
-        if (!nginx_answers(config_)) return;
+        // The pid says that it is our nginx that has the port.
+        pid_t listening = 0;
+        std::ifstream{"nginx.pid"} >> listening;
+        if (listening != nginx().pid || !nginx_answers(config_)) {
+            if (Clock::now() - nginx().started < longest_start) return;
+            logging::error("nginx does not answer");
+            return stop(EXIT_FAILURE);
+        }
         is_ready_ = true;
-        const auto base = "http://" + (config_.host == "0.0.0.0" ? "127.0.0.1" : config_.host) +
-                          ":" + std::to_string(config_.port);
+        const auto base = base_url(config_);
         std::cout << "steelthread serves " << endpoint_count_ << " endpoints on " << base
-                  << " from "
-                  << (config_.sqlite_path() ? "SQLite (" + *config_.sqlite_path() + ")"
-                                            : "PostgreSQL")
-                  << "\n\n  curl " << base << "/healthz\n";
-        if (config_.dev_user_email.empty())
+                  << " from " << database_name(config_) << "\n\n  curl " << base << "/healthz\n";
+        if (config_.dev_user_email.empty() && !config_.is_production())
             std::cout
                 << "  set DEV_USER_EMAIL and DEV_USER_PASSWORD for an account to log in with\n";
-        else
+        if (!config_.dev_user_email.empty())
             std::cout << "  curl " << base << "/auth/login --json '{\"email\":\""
                       << config_.dev_user_email << "\",\"password\":\"…\"}'\n";
         std::cout << "\nCtrl-C stops it.\n" << std::flush;
@@ -340,15 +334,17 @@ private:
 
     Config config_;
     std::vector<Process> processes_;
-    std::vector<pid_t> replaced_;  // told to stop, their successors run already
+    std::optional<Replacement> replacement_;
     sigset_t original_mask_{};
     int signals_ = -1;
     int endpoint_count_ = 0;
     int exit_status_ = EXIT_SUCCESS;
     Clock::time_point stop_began_{};
+    const bool had_terminal_ = has_terminal();
     bool is_ready_ = false;
     bool is_stopping_ = false;
     bool are_handlers_told_ = false;
+    bool are_all_killed_ = false;
 };
 
 }  // namespace
@@ -359,26 +355,28 @@ int supervise(const Config& config, bool migrates) {
     return Supervisor{config}.run(migrates);
 }
 
-int request_restart(const Config& config, const std::string& endpoint) {
+int request_restart(const std::string& run_dir, const std::string& endpoint) {
     const auto handlers = handler_executables();
     if (std::none_of(handlers.begin(), handlers.end(),
                      [&](const auto& path) { return path.filename() == endpoint; }))
         throw std::runtime_error("there is no endpoint " + endpoint);
-    // The lock tells a supervisor from a process that has got its number since.
-    const auto pid_file = fs::path{config.run_dir} / "supervisor.pid";
-    const int lock = open(pid_file.c_str(), O_RDONLY | O_CLOEXEC);
-    if (lock < 0 || flock(lock, LOCK_SH | LOCK_NB) == 0)
-        throw std::runtime_error("no steelthread runs in " + config.run_dir);
-    close(lock);
-    pid_t pid = 0;
-    std::ifstream{pid_file} >> pid;
-    const auto request = fs::path{config.run_dir} / "restart" / endpoint;
-    std::ofstream{request}.flush();
-    kill(pid, SIGUSR1);
-    const auto give_up = Clock::now() + longest_stop;
+    const pid_t supervisor = supervisor_of(run_dir);
+    if (supervisor <= 0) throw std::runtime_error("no steelthread runs in " + run_dir);
+    const auto request = fs::path{run_dir} / requests_folder / endpoint;
+    const auto failure = request.string() + failed;
+    fs::remove(failure);
+    std::ofstream file{request};
+    file.close();
+    if (!file || kill(supervisor, SIGUSR1) != 0)
+        throw std::runtime_error("cannot ask the supervisor in " + run_dir);
     while (fs::exists(request)) {
-        if (Clock::now() > give_up) throw std::runtime_error("the supervisor does not answer");
-        std::this_thread::sleep_for(milliseconds{10});
+        if (supervisor_of(run_dir) != supervisor)
+            throw std::runtime_error("the supervisor in " + run_dir + " has ended");
+        std::this_thread::sleep_for(tick);
     }
-    return EXIT_SUCCESS;
+    std::ifstream reason{failure};
+    if (!reason) return EXIT_SUCCESS;
+    std::cerr << reason.rdbuf();
+    fs::remove(failure);
+    return EXIT_FAILURE;
 }

@@ -4,7 +4,8 @@
 // nginx and WORKERS_<ENDPOINT> processes per handler, restarts handlers that die (at once, then
 // with pauses of 50 ms to 5 s), and ends when nginx does. Everything it writes lies in RUN_DIR.
 //
-// SIGTERM, SIGINT: a clean stop within 9 s. SIGHUP: nginx reads its configuration again.
+// SIGTERM, SIGINT: a clean stop within 9 s. SIGHUP: nginx reads its configuration again, unless it
+// came from a terminal that was closed: then a clean stop. SIGUSR1: see request_restart().
 #pragma once
 
 #include <string>
@@ -14,6 +15,7 @@
 // Serves until a signal. Returns the exit status: 0 after a clean stop.
 int supervise(const Config& config, bool migrates);
 
-// Asks the supervisor in RUN_DIR to replace the processes of one endpoint, and waits until it has
-// started their successors; the old ones finish what they have begun.
-int request_restart(const Config& config, const std::string& endpoint);
+// Asks the supervisor in a RUN_DIR to replace the processes of one endpoint, one at a time and
+// without losing a request, and waits until it has. Returns the exit status: 1 when the new process
+// does not live, and then the old one serves on. Throws std::runtime_error.
+int request_restart(const std::string& run_dir, const std::string& endpoint);

@@ -1,0 +1,38 @@
+// The processes that the supervisor starts.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <vector>
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// What is kept running: a worker of an endpoint, or nginx.
+struct Process {
+    std::string name;
+    std::vector<std::string> command;  // the first word is a path
+    int socket = -1;                   // becomes standard input; -1 for nginx
+    pid_t pid = 0;                     // 0: not running, due at `next_start`
+    milliseconds pause{0};
+    Clock::time_point started{};
+    Clock::time_point next_start{};
+
+    bool is_nginx() const { return socket < 0; }
+};
+
+// Starts it as a child that gets `signal_mask` and SIGTERM when this process dies. Each child leads
+// a process group, so that Ctrl-C reaches only this process. False when the system has no process
+// left.
+bool start(Process& process, const sigset_t& signal_mask);
+
+// For this process and its children: no core dumps, no new privileges, and as many open files as
+// the hard limit allows (at most 65,536).
+void limit_resources();
+
+// How many processes WORKERS_<ENDPOINT> asks for: 1 by default, and 2 where passwords are hashed.
+// Throws ConfigError.
+int worker_count(const std::string& endpoint);
