@@ -100,7 +100,7 @@ ApiError disclose(const std::exception_ptr& failure, const std::string& request_
     } catch (const ApiError& error) {
         return error;
     } catch (const DbError& error) {
-        const ApiError disclosed{error_for_sqlstate(error.sqlstate())};
+        ApiError disclosed{error_for_sqlstate(error.sqlstate())};
         if (entry(disclosed.error()).status >= 500)
             logging::error("database failure", {{"request_id", std::string_view{request_id}},
                                                 {"sqlstate", std::string_view{error.sqlstate()}},

@@ -4,7 +4,7 @@
 #include "shared/http/request.hpp"
 
 // Bodies above this many bytes are refused with 413.
-inline constexpr std::size_t max_body_bytes = 64 * 1024;
+inline constexpr std::size_t max_body_bytes = 65'536;
 
 // Everything but the body, from a null-terminated list of NAME=value. The views point into it.
 RawRequest read_variables(const char* const* variables);
