@@ -7,6 +7,18 @@
 
 namespace {
 
+using Waiting = std::vector<Promise*>;
+
+void wake(Waiting& waiting, const std::exception_ptr& failure = nullptr) {
+    for (auto* const promise : std::exchange(waiting, {})) promise->deliver(failure);
+}
+
+Async<> wait_among(Waiting& waiting) {
+    Promise promise;
+    waiting.push_back(&promise);
+    co_await promise.wait();
+}
+
 // The board as it was last rendered. While its revision stands, a request costs the database one
 // look at the revision, however many tasks there are.
 struct Board {
@@ -14,9 +26,17 @@ struct Board {
     std::shared_ptr<const std::string> body;
     std::string etag;
 
-    // Those who wait for the look that is about to be sent.
-    std::optional<std::vector<Promise*>> joined;
+    bool is_being_read = false;
+    Waiting read;  // those who wait for the reading to end
+
+    std::optional<Waiting> joined;  // those who share the look that is about to begin
+    Timer* until_look = nullptr;    // what it waits for, if it waits
+    int looks = 0;                  // under way
+    Clock::time_point last_look{};
 };
+
+// A look that is under way after this time is not waited for: the database is far away.
+constexpr auto between_looks = std::chrono::milliseconds{1};
 
 struct Revision {
     std::int64_t revision = 0;
@@ -25,7 +45,8 @@ struct Revision {
     }
 };
 
-Async<> refresh(Board& board, Database& database) {
+// Asks for the revision, and for the tasks as well where it is not the known one.
+Async<> query_board(Board& board, Database& database) {
     // The revision is read first: if the board changes between the two, the tasks are newer than
     // the revision they are kept under, and the next request reads them again.
     db::Batch batch;
@@ -33,9 +54,7 @@ Async<> refresh(Board& board, Database& database) {
     batch.add(sql::list_collab_tasks_since, board.revision);
     const auto results = co_await database.run(std::move(batch));
     const auto revision = db::first<Revision>(*results[0])->revision;
-
-    // Looks overtake each other: one at an older board must not replace a newer one.
-    if (revision <= board.revision) co_return;
+    if (revision == board.revision) co_return;
     CollabState state;
     state.items = db::all<CollabTask>(*results[1]);
     board.body = std::make_shared<const std::string>(json::write(state));
@@ -43,30 +62,74 @@ Async<> refresh(Board& board, Database& database) {
     board.revision = revision;
 }
 
-// Requests that are there in the same turn of the loop share one look, which is sent after the last
-// of them has come: none is answered from before its time.
+Async<> read(Board& board, Database& database) {
+    board.is_being_read = true;
+    std::exception_ptr failure;
+    try {
+        co_await query_board(board, database);
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    board.is_being_read = false;
+    wake(board.read, failure);
+    if (failure) std::rethrow_exception(failure);
+}
+
+// Leaves a board that is no older than this call. The tasks are read by one at a time: whoever
+// comes meanwhile asks for the revision only, which that reading may have reached.
+Async<> refresh(Board& board, Database& database) {
+    if (board.is_being_read) {
+        const auto now = co_await database.one<Revision>(sql::board_revision);
+        if (board.revision == now.revision) co_return;
+        if (board.is_being_read) co_await wait_among(board.read);
+        if (board.revision == now.revision) co_return;
+    }
+    // Another one began since, and that is late enough.
+    if (board.is_being_read) {
+        co_await wait_among(board.read);
+        co_return;
+    }
+    co_await read(board, database);
+}
+
+// Returns when the next look may begin. Looks go out one at a time, so that the busier the database
+// is, the more requests share one; or one each millisecond, so that a distant one costs no waiting.
+Async<> wait_for_turn(Board& board) {
+    co_await boost::asio::post(use_awaitable);
+    if (board.looks == 0) co_return;
+    const auto executor = co_await boost::asio::this_coro::executor;
+    Timer timer{executor, board.last_look + between_looks};
+    board.until_look = &timer;
+    boost::system::error_code cancelled;
+    co_await timer.async_wait(boost::asio::redirect_error(use_awaitable, cancelled));
+    board.until_look = nullptr;
+}
+
+// Requests share a look that begins after the last of them has come: none is answered from before
+// its time.
 Async<> look(Board& board, Database& database) {
     if (board.joined) {
-        Promise promise;
-        board.joined->push_back(&promise);
-        co_await promise.wait();
+        co_await wait_among(*board.joined);
         co_return;
     }
     board.joined.emplace();
-    co_await boost::asio::post(use_awaitable);
-    const auto joined = std::move(*board.joined);
+    co_await wait_for_turn(board);
+    auto joined = std::move(*board.joined);
     board.joined.reset();
 
+    ++board.looks;
+    board.last_look = Clock::now();
     std::exception_ptr failure;
     try {
         co_await refresh(board, database);
     } catch (...) {
         failure = std::current_exception();
     }
-    for (auto* const promise : joined) promise->deliver(failure);
+    --board.looks;
+    if (board.until_look) board.until_look->cancel();
+    wake(joined, failure);
     if (failure) std::rethrow_exception(failure);
 }
-
 Async<Response> get(const Request&, Context& context) {
     auto& board = context.kept<Board>();
     co_await look(board, context.db);

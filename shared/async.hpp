@@ -10,7 +10,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 
 using Loop = boost::asio::io_context;
 
@@ -19,3 +21,7 @@ using Async = boost::asio::awaitable<T, Loop::executor_type>;
 
 using UseAwaitable = boost::asio::use_awaitable_t<Loop::executor_type>;
 inline constexpr UseAwaitable use_awaitable{};
+
+using Clock = std::chrono::steady_clock;
+using Timer =
+    boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Loop::executor_type>;

@@ -96,9 +96,10 @@ bool matches_password(const std::string& password, const std::string& hash) {
 }
 
 // Every hash that ends in 31 dots is as unlikely as any other, and matches() never trusts this one.
-Passwords::Passwords(int cost)
+Passwords::Passwords(int cost, std::chrono::milliseconds longest_wait)
     : decoy_{is_cost(cost) ? prefix_of(cost) + std::string(hash_bytes - 7, '.')
-                           : throw std::invalid_argument("the cost of bcrypt is 4 to 31")} {}
+                           : throw std::invalid_argument("the cost of bcrypt is 4 to 31")},
+      longest_wait_{longest_wait} {}
 
 Async<bool> Passwords::matches(std::string password, std::optional<std::string> hash) {
     const Wiped wiped{password};
@@ -110,11 +111,13 @@ Async<bool> Passwords::matches(std::string password, std::optional<std::string> 
     // The handler owns this coroutine, so what it refers to lives as long as its job.
     const auto compare = [this, &password, &reference](auto handler) {
         const auto loop = boost::asio::get_associated_executor(handler);
-        auto job = [this, loop, &password, &reference, handler = std::move(handler),
+        auto job = [this, loop, &password, &reference, latest = Clock::now() + longest_wait_,
+                    handler = std::move(handler),
                     work = boost::asio::make_work_guard(loop)]() mutable {
             std::exception_ptr failure;
             bool is_same = false;
             try {
+                if (Clock::now() > latest) throw ApiError{Error::service_unavailable};
                 is_same = matches_password(password, reference);
             } catch (...) {
                 failure = std::current_exception();

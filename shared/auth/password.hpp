@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -15,6 +16,9 @@ inline constexpr std::size_t min_password_bytes = 8;
 
 // The most comparisons that wait in one process, the running one included.
 inline constexpr int max_waiting_passwords = 64;
+
+// What has waited longer for its turn is given up: the client should rather come back.
+inline constexpr std::chrono::seconds max_password_wait{3};
 
 // A new hash; `cost` is 4 to 31. Throws std::invalid_argument for a password over 72 bytes or with
 // a NUL in it, and std::runtime_error when libxcrypt does not give a $2b$ hash of that cost.
@@ -31,7 +35,7 @@ class Passwords {
 public:
     // `cost` is that of new hashes and of the one that unknown accounts are compared with. Throws
     // std::invalid_argument unless it is 4 to 31.
-    explicit Passwords(int cost);
+    explicit Passwords(int cost, std::chrono::milliseconds longest_wait = max_password_wait);
 
     // Waits for the comparison that runs; those behind it are dropped.
     ~Passwords() = default;
@@ -41,12 +45,13 @@ public:
 
     // Compares off the event loop. Without a hash (no such account), or with one that is no $2b$
     // hash, it takes the same time and is false. Throws ApiError (503) when too many comparisons
-    // wait already.
+    // wait already, or its turn does not come in time.
     Async<bool> matches(std::string password, std::optional<std::string> hash);
 
 private:
     // Nothing hashes to it, and comparing with it costs one hash.
     const std::string decoy_;
+    const std::chrono::milliseconds longest_wait_;
     int waiting_ = 0;
     // The last member: its thread uses the others until it has been joined.
     std::optional<boost::asio::thread_pool> threads_;

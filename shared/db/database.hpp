@@ -18,6 +18,7 @@
 
 #include "shared/async.hpp"
 #include "shared/db/query.hpp"
+#include "shared/json/fields.hpp"
 #include "shared/timestamp.hpp"
 #include "shared/uuid.hpp"
 
@@ -129,8 +130,7 @@ void check_columns(const Rows& rows, const std::string_view* names, std::size_t 
 template <class T>
 std::vector<T> all(const Rows& rows) {
     static constexpr auto fields = T::fields();
-    static constexpr auto names =
-        std::apply([](const auto&... field) { return std::array{field.name...}; }, fields);
+    static constexpr auto names = json::field_names<T>();
     check_columns(rows, names.data(), names.size());
     std::vector<T> values(rows.size());
     for (std::size_t row = 0; row < values.size(); ++row)

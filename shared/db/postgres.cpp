@@ -30,8 +30,7 @@ class PostgresDatabase final : public Database {
 public:
     PostgresDatabase(const Config& config, Loop& loop)
         : loop_(loop),
-          url_(config.database_url),
-          prepare_(config.db_prepare),
+          config_(config),
           pool_size_(static_cast<std::size_t>(config.db_pool_size)),
           deadline_(config.db_deadline_ms),
           connect_timeout_(config.db_connect_timeout_ms),
@@ -44,7 +43,7 @@ public:
         if (!is_worth_repeating(failure, first)) std::rethrow_exception(failure);
 
         co_await pause(milliseconds{20});
-        PostgresOperation second{batch, Clock::now() + deadline_};
+        PostgresOperation second{batch, first.deadline};
         const auto second_failure = co_await attempt(second);
         if (second_failure) std::rethrow_exception(second_failure);
         co_return std::move(second.results);
@@ -79,7 +78,7 @@ private:
             if (is_serialization_failure(error.sqlstate())) return true;
             if (is_stale_statement(error.sqlstate())) return true;
             return operation.was_sent && is_connection_failure(error.sqlstate()) &&
-                   operation.batch.reads_only();
+                   operation.reads_only;
         } catch (...) {
             return false;
         }
@@ -91,43 +90,59 @@ private:
             return;
         }
         watch_deadlines();
-        const auto chosen = least_busy();
+        const auto chosen = choose(operation.reads_only);
         if ((!chosen || chosen->load() > 0) && connections_.size() < pool_size_) open_connection();
         if (chosen)
             chosen->send(operation);
         else
-            waiting_.push_back(&operation);
+            waiting(operation.reads_only).push_back(&operation);
     }
 
-    // The ready connection with the fewest batches under way that takes one more.
-    std::shared_ptr<PostgresConnection> least_busy() const {
+    // The least busy of the ready connections, best one without writes for a read. One connection
+    // is left to the reads, so that writes which wait for a lock do not hold them up.
+    std::shared_ptr<PostgresConnection> choose(bool reads_only) const {
+        std::size_t writing = 0;
+        for (const auto& connection : connections_) writing += connection->writes() > 0 ? 1 : 0;
+        const bool may_spread = writing + 1 < std::max<std::size_t>(pool_size_, 2);
         std::shared_ptr<PostgresConnection> best;
-        for (const auto& connection : connections_)
-            if (connection->takes_more() && (!best || connection->load() < best->load()))
+        const auto rank = [&](const PostgresConnection& connection) {
+            return std::pair{reads_only && connection.writes() > 0, connection.load()};
+        };
+        for (const auto& connection : connections_) {
+            const bool is_allowed = reads_only || may_spread || connection->writes() > 0;
+            if (is_allowed && connection->takes_more() &&
+                (!best || rank(*connection) < rank(*best)))
                 best = connection;
+        }
         return best;
     }
 
+    std::deque<PostgresOperation*>& waiting(bool reads_only) {
+        return waiting_[reads_only ? 0 : 1];
+    }
+
+    bool is_anything_waiting() const { return !waiting_[0].empty() || !waiting_[1].empty(); }
+
     void open_connection() {
         auto connection = std::make_shared<PostgresConnection>(
-            loop_, url_, prepare_,
+            loop_, config_,
             PostgresConnection::Events{[this] { send_waiting(); },
                                        [this](const auto& lost) { replace(lost); }});
         connections_.push_back(connection);
-        boost::asio::co_spawn(loop_, establish(std::move(connection)),
-                              [](const std::exception_ptr& failure) {
-                                  if (failure) std::rethrow_exception(failure);
+        boost::asio::co_spawn(loop_, establish(connection),
+                              [this, connection](const std::exception_ptr& failure) {
+                                  if (failure) give_up(connection, "connecting failed inside");
                               });
     }
 
     // Connects, again and again within the budget: a server that is starting up or a serverless one
     // that wakes needs a moment. One that refuses outright is asked twice.
     Async<> establish(std::shared_ptr<PostgresConnection> connection) {
-        const auto give_up = Clock::now() + connect_timeout_ + deadline_;
+        const auto budget_end = Clock::now() + connect_timeout_ + deadline_;
         auto next_pause = milliseconds{50};
         std::string reason;
-        for (int refusals = 0; !is_closing_ && refusals < 2 && Clock::now() < give_up;) {
-            const auto until = std::min(give_up, Clock::now() + connect_timeout_);
+        for (int refusals = 0; !is_closing_ && refusals < 2 && Clock::now() < budget_end;) {
+            const auto until = std::min(budget_end, Clock::now() + connect_timeout_);
             const auto outcome = co_await connection->connect(until);
             if (outcome.is_connected) {
                 if (is_closing_) connection->fail("57P01", "the service is stopping");
@@ -135,11 +150,15 @@ private:
                 co_return;
             }
             reason = outcome.reason;
-            if (!outcome.was_reached) ++refusals;
+            if (!outcome.may_pass) ++refusals;
             if (refusals < 2) co_await pause(next_pause);
             next_pause = std::min(next_pause * 2, milliseconds{400});
         }
-        if (is_closing_) co_return;
+        give_up(connection, reason);
+    }
+
+    void give_up(const std::shared_ptr<PostgresConnection>& connection, const std::string& reason) {
+        if (is_closing_) return;
         logging::warning("database cannot be reached", {{"reason", std::string_view{reason}}});
         std::erase(connections_, connection);
         if (connections_.empty()) fail_waiting("08001", reason);
@@ -152,25 +171,25 @@ private:
     }
 
     void send_waiting() {
-        while (!waiting_.empty()) {
-            const auto chosen = least_busy();
-            if (!chosen) return;
-            auto* const operation = waiting_.front();
-            waiting_.pop_front();
-            chosen->send(*operation);
-        }
+        for (const bool reads_only : {true, false})
+            while (!waiting(reads_only).empty()) {
+                const auto chosen = choose(reads_only);
+                if (!chosen) break;
+                auto* const operation = waiting(reads_only).front();
+                waiting(reads_only).pop_front();
+                chosen->send(*operation);
+            }
     }
 
     void replace(const std::shared_ptr<PostgresConnection>& lost) {
         std::erase(connections_, lost);
-        if (!waiting_.empty() && connections_.empty() && !is_closing_) open_connection();
+        if (is_anything_waiting() && connections_.empty() && !is_closing_) open_connection();
     }
 
     void fail_waiting(const char* sqlstate, const std::string& reason) {
-        while (!waiting_.empty()) {
-            waiting_.front()->fail(sqlstate, reason);
-            waiting_.pop_front();
-        }
+        for (auto& queue : waiting_)
+            for (auto* const operation : std::exchange(queue, {}))
+                operation->fail(sqlstate, reason);
     }
 
     void watch_deadlines() {
@@ -185,33 +204,29 @@ private:
 
     void check_deadlines() {
         const auto now = Clock::now();
-        bool is_idle = waiting_.empty();
+        bool is_idle = !is_anything_waiting();
         for (const auto& connection : std::vector{connections_}) {
-            if (connection->load() == 0) continue;
-            is_idle = false;
-            if (connection->oldest_deadline() <= now) {
-                logging::warning("database deadline passed");
-                connection->fail("57014", "no answer within DB_DEADLINE_MS");
-            }
+            if (connection->load() > 0) is_idle = false;
+            connection->check_deadlines(now);
         }
         // A wait for a connection that is being made has establish()'s budget instead.
-        while (!waiting_.empty() && waiting_.front()->deadline + connect_timeout_ <= now) {
-            waiting_.front()->fail("57014",
-                                   "no connection within DB_CONNECT_TIMEOUT_MS and DB_DEADLINE_MS");
-            waiting_.pop_front();
-        }
+        for (auto& queue : waiting_)
+            while (!queue.empty() && queue.front()->deadline + connect_timeout_ <= now) {
+                queue.front()->fail(
+                    "57014", "no connection within DB_CONNECT_TIMEOUT_MS and DB_DEADLINE_MS");
+                queue.pop_front();
+            }
         if (!is_idle) watch_deadlines();
     }
 
     Loop& loop_;
-    std::string url_;
-    std::string prepare_;
+    const Config& config_;
     std::size_t pool_size_;
     milliseconds deadline_;
     milliseconds connect_timeout_;
     Timer tick_;
     std::vector<std::shared_ptr<PostgresConnection>> connections_;
-    std::deque<PostgresOperation*> waiting_;
+    std::array<std::deque<PostgresOperation*>, 2> waiting_;  // reads, writes
     bool is_ticking_ = false;
     bool is_closing_ = false;
 };

@@ -1,8 +1,8 @@
 #include "shared/db/postgres_connection.hpp"
 
-#include <arpa/inet.h>
-
+#include "shared/config.hpp"
 #include "shared/db/postgres_rows.hpp"
+#include "shared/db/resolve.hpp"
 #include "shared/log.hpp"
 
 namespace {
@@ -18,6 +18,9 @@ constexpr std::size_t direct_capacity = 256;
 // their way when a second one is under way already.
 constexpr std::size_t pooled_capacity = 1;
 
+// How often the server looks whether a client for which it works is still there, in milliseconds.
+constexpr int connection_check_interval = 250;
+
 std::string sqlstate_of(const PGresult* result) {
     const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     return state ? state : "08006";
@@ -29,33 +32,66 @@ std::string first_line(const char* message) {
     return std::string{text.substr(0, text.find('\n'))};
 }
 
+// The server ends a statement by itself a little before this side gives it up, so that a write
+// which was answered 503 is not done later.
+std::string statement_timeout(const Config& config) {
+    return std::to_string(config.db_deadline_ms - std::min(config.db_deadline_ms / 4, 100L));
+}
+
+// Refusals that time heals, as PQERRORS_VERBOSE words them: starting up, too many connections.
+bool may_pass(std::string_view reason) {
+    return reason.find(" 57P03: ") != reason.npos || reason.find(" 53300: ") != reason.npos;
+}
+
 }  // namespace
 
 bool is_stale_statement(std::string_view sqlstate) {
     return sqlstate == "26000" || sqlstate == "0A000";
 }
 
-PostgresConnection::PostgresConnection(Loop& loop, std::string url, std::string prepare,
-                                       Events events)
-    : loop_(loop),
-      url_(std::move(url)),
-      prepare_(std::move(prepare)),
-      events_(std::move(events)),
-      socket_(loop) {}
+PostgresConnection::PostgresConnection(Loop& loop, const Config& config, Events events)
+    : loop_(loop), config_(config), events_(std::move(events)), socket_(loop) {}
 
 PostgresConnection::~PostgresConnection() { release(); }
 
+// Runs a coroutine of this connection. Nothing that it throws may end the process.
+template <class Work>
+void PostgresConnection::start(Work work) {
+    boost::asio::co_spawn(loop_, std::move(work),
+                          [self = shared_from_this()](const std::exception_ptr& failure) {
+                              if (failure) self->fail("08006", "the connection failed inside");
+                          });
+}
+
 Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point latest) {
     release();
-    const char* keywords[] = {"dbname",           "client_encoding", "fallback_application_name",
-                              "tcp_user_timeout", "keepalives_idle", nullptr};
-    const char* values[] = {url_.c_str(), "UTF8", "steelthread", "10000", "30", nullptr};
+    const auto hosts = co_await resolve_hosts(loop_, config_.database_url, latest);
+    if (!hosts) co_return Outcome{.reason = "its host name cannot be resolved"};
+    const char* keywords[] = {"dbname",
+                              "client_encoding",
+                              "fallback_application_name",
+                              "tcp_user_timeout",
+                              "keepalives_idle",
+                              "host",
+                              "hostaddr",
+                              "port",
+                              nullptr};
+    const char* values[] = {config_.database_url.c_str(),
+                            "UTF8",
+                            "steelthread",
+                            "10000",
+                            "30",
+                            hosts->names.c_str(),
+                            hosts->addresses.c_str(),
+                            hosts->ports.c_str(),
+                            nullptr};
+    if (hosts->names.empty()) keywords[5] = nullptr;
     connection_ = PQconnectStartParams(keywords, values, 1);
     Outcome outcome;
     if (connection_ && PQstatus(connection_) != CONNECTION_BAD) {
+        PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
         outcome.is_connected = co_await poll(latest);
-        const bool is_late = Clock::now() >= latest;
-        outcome.was_reached = is_late || reason().find("FATAL") != std::string::npos;
+        outcome.may_pass = Clock::now() >= latest || may_pass(reason());
     }
     if (!outcome.is_connected) {
         outcome.reason = Clock::now() >= latest ? "no answer in time" : reason();
@@ -66,8 +102,8 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point
         connection_, [](void*, const char* message) { logging::debug(first_line(message)); },
         nullptr);
     PQsetnonblocking(connection_, 1);
-    if (prepare_ == "auto") co_await learn_whether_pooled(latest);
-    if (prepare_ != "auto") uses_names_ = prepare_ == "on";
+    is_direct_ = co_await limit_session(latest);
+    uses_names_ = config_.db_prepare == "auto" ? is_direct_ : config_.db_prepare == "on";
     capacity_ = uses_names_ ? direct_capacity : pooled_capacity;
     if (PQstatus(connection_) != CONNECTION_OK || PQenterPipelineMode(connection_) != 1) {
         outcome = {false, true, reason()};
@@ -75,11 +111,7 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point
         co_return outcome;
     }
     is_ready_ = true;
-    boost::asio::co_spawn(
-        loop_, [self = shared_from_this()] { return self->read_results(); },
-        [](const std::exception_ptr& failure) {
-            if (failure) std::rethrow_exception(failure);
-        });
+    start([self = shared_from_this()] { return self->read_results(); });
     co_return outcome;
 }
 
@@ -96,30 +128,37 @@ Async<bool> PostgresConnection::poll(Clock::time_point latest) {
     co_return status == PGRES_POLLING_OK;
 }
 
-// A pooler gives its clients a backend id of its own making, so it is no longer that of the backend
-// that answers.
-Async<> PostgresConnection::learn_whether_pooled(Clock::time_point latest) {
+// Sets the time limits of the session where it is this client's alone, and says whether it is. A
+// pooler gives its clients a backend id of its own making, so it is not that of the backend that
+// answers. client_connection_check_interval: a server that still works for a client which has gone
+// stops, and does not go on to what was sent after it.
+Async<bool> PostgresConnection::limit_session(Clock::time_point latest) {
+    const auto own = "pg_backend_pid() = " + std::to_string(PQbackendPID(connection_));
+    auto query = "SELECT pg_backend_pid(), CASE WHEN " + own +
+                 " THEN set_config('statement_timeout', '" + statement_timeout(config_) +
+                 "', false)";
+    if (PQserverVersion(connection_) >= 140'000)
+        query += " || set_config('client_connection_check_interval', '" +
+                 std::to_string(connection_check_interval) + "', false)";
+    query += " END";
+    if (PQsendQueryParams(connection_, query.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 1) !=
+        1)
+        co_return false;
+    while (PQflush(connection_) == 1 && Clock::now() < latest)
+        co_await wait(latest, Descriptor::wait_write);
     bool is_direct = false;
-    if (PQsendQueryParams(connection_, "SELECT pg_backend_pid()", 0, nullptr, nullptr, nullptr,
-                          nullptr, 1) == 1) {
-        while (PQflush(connection_) == 1 && Clock::now() < latest)
-            co_await wait(latest, Descriptor::wait_write);
-        while (PQisBusy(connection_) && Clock::now() < latest) {
+    // One result, and the null that says that the connection is free again.
+    for (int i = 0; i < 2; ++i) {
+        while (PQisBusy(connection_)) {
+            if (Clock::now() >= latest) co_return false;
             co_await wait(latest, Descriptor::wait_read);
-            if (!PQconsumeInput(connection_)) co_return;
+            if (!PQconsumeInput(connection_)) co_return false;
         }
-        if (PQisBusy(connection_)) co_return;
         PostgresResult result{PQgetResult(connection_), &PQclear};
         if (PQresultStatus(result.get()) == PGRES_TUPLES_OK)
             is_direct = PostgresRows{std::move(result)}.integer(0, 0) == PQbackendPID(connection_);
-        // ReadyForQuery may still be on its way.
-        while (PQisBusy(connection_) && Clock::now() < latest) {
-            co_await wait(latest, Descriptor::wait_read);
-            if (!PQconsumeInput(connection_)) co_return;
-        }
-        if (!PQisBusy(connection_)) PQclear(PQgetResult(connection_));
     }
-    uses_names_ = is_direct;
+    co_return is_direct;
 }
 
 // libpq may change its socket between two polls (several hosts, TLS refused).
@@ -143,10 +182,11 @@ Async<> PostgresConnection::wait(Clock::time_point latest,
 
 void PostgresConnection::send(PostgresOperation& operation) {
     operation.was_sent = true;
+    if (!operation.reads_only) ++writes_;
     const auto& statements = operation.batch.statements();
     operation.results.reserve(statements.size());
-    auto& expected = expected_.emplace_back(Expected{&operation, operation.deadline});
-    bool is_sent = true;
+    auto& expected = expected_.emplace_back(Expected{&operation});
+    bool is_sent = is_direct_ || limit_batch(expected);
     if (uses_names_)
         for (const auto& statement : statements) is_sent = is_sent && prepare(statement, expected);
     for (const auto& statement : statements) is_sent = is_sent && send_statement(statement);
@@ -155,12 +195,17 @@ void PostgresConnection::send(PostgresOperation& operation) {
     if (!is_sent) return fail("08006", reason());
     if (!is_writing_ && PQflush(connection_) == 1) {
         is_writing_ = true;
-        boost::asio::co_spawn(
-            loop_, [self = shared_from_this()] { return self->write_rest(); },
-            [](const std::exception_ptr& failure) {
-                if (failure) std::rethrow_exception(failure);
-            });
+        start([self = shared_from_this()] { return self->write_rest(); });
     }
+}
+
+// Behind a pooler a session has settings for the length of a transaction only.
+bool PostgresConnection::limit_batch(Expected& expected) {
+    expected.is_limit_due = true;
+    const auto query =
+        "SELECT set_config('statement_timeout', '" + statement_timeout(config_) + "', true)";
+    return PQsendQueryParams(connection_, query.c_str(), 0, nullptr, nullptr, nullptr, nullptr,
+                             1) == 1;
 }
 
 // Ahead of the batch and in its Sync, so that a statement is prepared without a round trip. Batches
@@ -231,6 +276,7 @@ void PostgresConnection::take(PGresult* raw) {
         case PGRES_PIPELINE_ABORTED: return;
         case PGRES_TUPLES_OK:
         case PGRES_COMMAND_OK:
+            if (std::exchange(front.is_limit_due, false)) return;
             if (front.prepared < front.preparing.size())
                 ++front.prepared;
             else
@@ -253,6 +299,7 @@ void PostgresConnection::take(PGresult* raw) {
 void PostgresConnection::finish_front() {
     const auto done = std::move(expected_.front());
     expected_.pop_front();
+    if (!done.operation->reads_only) --writes_;
     // The names of the next attempts are new ones: some of these may exist after all.
     if (done.prepared < done.preparing.size()) ++generation_;
     for (auto i = done.prepared; i < done.preparing.size(); ++i) prepared_.erase(done.preparing[i]);
@@ -260,14 +307,34 @@ void PostgresConnection::finish_front() {
 }
 
 void PostgresConnection::fail(const std::string& sqlstate, const std::string& why) {
+    end([&](const auto&) { return sqlstate; }, why);
+}
+
+void PostgresConnection::check_deadlines(Clock::time_point now) {
+    const auto is_late = [&](const PostgresOperation& operation) {
+        return operation.deadline <= now;
+    };
+    if (std::none_of(expected_.begin(), expected_.end(),
+                     [&](const auto& expected) { return is_late(*expected.operation); }))
+        return;
+    logging::warning("database deadline passed");
+    end([&](const auto& operation) { return is_late(operation) ? "57014" : "08006"; },
+        "no answer within DB_DEADLINE_MS");
+}
+
+void PostgresConnection::end(const std::function<std::string(const PostgresOperation&)>& sqlstate,
+                             const std::string& why) {
     const auto self = shared_from_this();
     is_ready_ = false;
+    writes_ = 0;
     const auto lost = std::exchange(expected_, {});
     release();
     events_.lost(self);
-    const auto failure = std::make_exception_ptr(DbError{sqlstate, why});
     for (const auto& expected : lost)
-        expected.operation->promise.deliver(expected.failure ? expected.failure : failure);
+        expected.operation->promise.deliver(
+            expected.failure
+                ? expected.failure
+                : std::make_exception_ptr(DbError{sqlstate(*expected.operation), why}));
 }
 
 std::string PostgresConnection::reason() const {

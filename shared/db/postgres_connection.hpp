@@ -5,8 +5,6 @@
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -15,10 +13,6 @@
 
 #include "shared/db/database.hpp"
 #include "shared/promise.hpp"
-
-using Clock = std::chrono::steady_clock;
-using Timer =
-    boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Loop::executor_type>;
 
 // A batch under way. It lives in the coroutine that waits for it.
 struct PostgresOperation {
@@ -30,6 +24,7 @@ struct PostgresOperation {
     }
 
     const db::Batch& batch;
+    const bool reads_only = batch.reads_only();
     Clock::time_point deadline;
     bool was_sent = false;
     db::Results results;
@@ -49,12 +44,11 @@ public:
 
     struct Outcome {
         bool is_connected = false;
-        bool was_reached = false;  // the server, or something in its place, accepted or timed out
+        bool may_pass = false;  // a server that starts, has no room, or is silent: worth a wait
         std::string reason;
     };
 
-    // `prepare` is DB_PREPARE.
-    PostgresConnection(Loop& loop, std::string url, std::string prepare, Events events);
+    PostgresConnection(Loop& loop, const Config& config, Events events);
     ~PostgresConnection();
     PostgresConnection(const PostgresConnection&) = delete;
     PostgresConnection& operator=(const PostgresConnection&) = delete;
@@ -66,8 +60,9 @@ public:
     // The number of batches under way.
     std::size_t load() const { return expected_.size(); }
 
-    // Of the batch that has been under way for longest; there must be one.
-    Clock::time_point oldest_deadline() const { return expected_.front().deadline; }
+    // Those of them that write. Reads are better sent elsewhere: what waits for a lock holds up all
+    // that was sent after it.
+    std::size_t writes() const { return writes_; }
 
     // Sends a batch at once; its promise is delivered when the answer is there.
     void send(PostgresOperation& operation);
@@ -76,19 +71,27 @@ public:
     // already given a reason of its own.
     void fail(const std::string& sqlstate, const std::string& reason);
 
+    // Gives it up when the deadline of any batch has passed. That batch fails as late (57014), the
+    // others as on a lost connection (08006): they may be repeated where it is safe.
+    void check_deadlines(Clock::time_point now);
+
 private:
-    // What the results up to the next Sync belong to: first those of the statements that had to be
-    // prepared, then those of the batch.
+    // What the results up to the next Sync belong to: first that of the time limit where each batch
+    // sets its own, then those of the statements that had to be prepared, then those of the batch.
     struct Expected {
         PostgresOperation* operation;
-        Clock::time_point deadline;
+        bool is_limit_due = false;
         std::vector<const Query*> preparing = {};
         std::size_t prepared = 0;  // of `preparing`
         std::exception_ptr failure = nullptr;
     };
 
     Async<bool> poll(Clock::time_point latest);
-    Async<> learn_whether_pooled(Clock::time_point latest);
+    Async<bool> limit_session(Clock::time_point latest);
+    template <class Work>
+    void start(Work work);
+    void end(const std::function<std::string(const PostgresOperation&)>& sqlstate,
+             const std::string& reason);
     Async<> wait(Clock::time_point latest, boost::asio::posix::descriptor_base::wait_type what);
     Async<> read_results();
     Async<> write_rest();
@@ -99,14 +102,14 @@ private:
     void finish_front();
     bool send_statement(const db::Statement& statement);
     bool prepare(const db::Statement& statement, Expected& expected);
+    bool limit_batch(Expected& expected);
     std::string reason() const;
     void release();
 
     using Descriptor = boost::asio::posix::basic_stream_descriptor<Loop::executor_type>;
 
     Loop& loop_;
-    std::string url_;
-    std::string prepare_;
+    const Config& config_;
     Events events_;
     PGconn* connection_ = nullptr;
     Descriptor socket_;
@@ -114,6 +117,8 @@ private:
     std::unordered_map<const Query*, std::string> prepared_;
     int generation_ = 0;  // of the names in prepared_
     std::size_t capacity_ = 0;
+    std::size_t writes_ = 0;
+    bool is_direct_ = false;
     bool uses_names_ = false;
     bool is_ready_ = false;
     bool is_writing_ = false;

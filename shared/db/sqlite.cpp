@@ -1,8 +1,9 @@
-// SQLite, inline on the loop: a statement takes microseconds and there is nothing to wait for but
-// another process's commit, which busy_timeout bounds.
+// SQLite, inline on the loop: a statement takes microseconds. While another process writes, a batch
+// tries again and again until its deadline, and the loop serves others in between.
 
 #include <sqlite3.h>
 
+#include <boost/asio/redirect_error.hpp>
 #include <unordered_map>
 
 #include "shared/config.hpp"
@@ -11,8 +12,16 @@
 
 namespace {
 
+using boost::asio::redirect_error;
+using boost::system::error_code;
+using std::chrono::milliseconds;
 using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
+
+constexpr milliseconds shortest_pause{1};
+constexpr milliseconds longest_pause{20};
+
+constexpr std::string_view lock_not_available = "55P03";
 
 std::string_view sqlstate_of(int extended_code) {
     switch (extended_code) {
@@ -25,7 +34,7 @@ std::string_view sqlstate_of(int extended_code) {
     }
     switch (extended_code & 0xff) {
         case SQLITE_BUSY:
-        case SQLITE_LOCKED: return "55P03";
+        case SQLITE_LOCKED: return lock_not_available;
         case SQLITE_CANTOPEN:
         case SQLITE_NOTADB: return "08001";
         case SQLITE_FULL: return "53100";
@@ -159,21 +168,52 @@ void add_functions(sqlite3* connection, Timestamp* transaction_time) {
 
 class SqliteDatabase final : public Database {
 public:
-    SqliteDatabase(std::string path, std::string synchronous, std::int64_t busy_timeout_ms)
-        : path_(std::move(path)),
-          synchronous_(std::move(synchronous)),
-          busy_timeout_ms_(busy_timeout_ms) {}
+    SqliteDatabase(const Config& config, Loop& loop)
+        : loop_(loop),
+          path_(*config.sqlite_path()),
+          synchronous_(config.sqlite_synchronous),
+          deadline_(config.db_deadline_ms) {}
 
     Async<db::Results> run(db::Batch batch) override {
+        const auto latest = Clock::now() + deadline_;
+        for (auto pause = shortest_pause;; pause = std::min(pause * 2, longest_pause)) {
+            if (auto results = attempt(batch, Clock::now() >= latest))
+                co_return std::move(*results);
+            Timer timer{loop_, pause};
+            error_code error;
+            co_await timer.async_wait(redirect_error(use_awaitable, error));
+        }
+    }
+
+    void close() override {
+        is_closing_ = true;
+        statements_.clear();
+        connection_.reset();
+    }
+
+private:
+    // Nullopt when another process holds the lock and this is not the last attempt. Nothing was
+    // done then.
+    std::optional<db::Results> attempt(const db::Batch& batch, bool is_last) {
+        try {
+            return transact(batch);
+        } catch (const DbError& error) {
+            if (error.sqlstate() != lock_not_available || is_last) throw;
+            return std::nullopt;
+        }
+    }
+
+    db::Results transact(const db::Batch& batch) {
+        if (is_closing_) throw DbError{"57P01", "the service is stopping"};
         if (!connection_) open();
         transaction_time_ = Timestamp::now();
         const bool is_one_read = batch.reads_only() && batch.statements().size() == 1;
-        if (is_one_read) co_return execute_all(batch);
+        if (is_one_read) return execute_all(batch);
         execute_text(batch.reads_only() ? "BEGIN" : "BEGIN IMMEDIATE");
         try {
             auto results = execute_all(batch);
             execute_text("COMMIT");
-            co_return results;
+            return results;
         } catch (...) {
             // Some errors (a full disk) have rolled back already.
             if (sqlite3_get_autocommit(connection_.get()) == 0)
@@ -182,12 +222,6 @@ public:
         }
     }
 
-    void close() override {
-        statements_.clear();
-        connection_.reset();
-    }
-
-private:
     void open() {
         sqlite3* raw = nullptr;
         const int code = sqlite3_open_v2(
@@ -195,7 +229,6 @@ private:
             nullptr);
         Connection opened{raw, &sqlite3_close};
         if (code != SQLITE_OK) throw DbError{"08001", "cannot open " + path_};
-        sqlite3_busy_timeout(raw, static_cast<int>(busy_timeout_ms_));
         const std::string pragmas =
             "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; "
             "PRAGMA synchronous = " +
@@ -254,9 +287,11 @@ private:
         return raw;
     }
 
+    Loop& loop_;
     std::string path_;
     std::string synchronous_;
-    std::int64_t busy_timeout_ms_;
+    milliseconds deadline_;
+    bool is_closing_ = false;
     Timestamp transaction_time_;
     Connection connection_{nullptr, &sqlite3_close};
     std::unordered_map<const Query*, Prepared> statements_;
@@ -264,7 +299,6 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Database> open_sqlite(const Config& config, Loop&) {
-    return std::make_unique<SqliteDatabase>(*config.sqlite_path(), config.sqlite_synchronous,
-                                            config.db_deadline_ms);
+std::unique_ptr<Database> open_sqlite(const Config& config, Loop& loop) {
+    return std::make_unique<SqliteDatabase>(config, loop);
 }

@@ -16,6 +16,11 @@ bool is_etag_character(char c) {
     return byte == 0x21 || (byte >= 0x23 && byte != 0x7f);
 }
 
+// Whether entity_tag() may have made it. Others match nothing, and need not be text.
+bool is_own(std::string_view tag) {
+    return tag.size() == 66 && tag.find_first_not_of("0123456789abcdef", 1) == 65;
+}
+
 void skip_white_space(std::string_view& text) {
     while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
 }
@@ -86,11 +91,15 @@ std::optional<std::string> expected_tags(std::string_view if_match) {
     if (tags && tags->is_any) return std::nullopt;
     std::string list;
     if (tags)
-        for (const auto& tag : tags->strong) list += tag;
+        for (const auto& tag : tags->strong)
+            if (is_own(tag)) list += tag;
     return list;
 }
 
 void refuse_write(std::string_view if_match, bool resource_exists) {
-    if (!resource_exists) throw ApiError{Error::not_found};
+    const auto tags = EntityTags::parse(if_match);
+    // Any tag would have done: it went between the two statements.
+    const bool is_gone = !resource_exists || (tags && tags->is_any);
+    if (is_gone) throw ApiError{Error::not_found};
     throw ApiError{if_match.empty() ? Error::precondition_required : Error::precondition_failed};
 }

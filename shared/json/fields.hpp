@@ -105,7 +105,10 @@ class Faults {
 public:
     explicit Faults(std::string root) : location_{std::move(root)} {}
 
+    // The first ones: a body may hold thousands.
     void add(std::string message, std::string type) {
+        constexpr std::size_t most = 50;
+        if (details_.size() == most) return;
         details_.push_back({location_, std::move(message), std::move(type)});
     }
     void enter(std::variant<std::string, long> step) { location_.push_back(std::move(step)); }

@@ -12,7 +12,6 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <unordered_set>
@@ -29,9 +28,6 @@ using boost::system::error_code;
 using Protocol = boost::asio::generic::stream_protocol;
 using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
 using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
-using Timer = boost::asio::basic_waitable_timer<std::chrono::steady_clock,
-                                                boost::asio::wait_traits<std::chrono::steady_clock>,
-                                                Loop::executor_type>;
 
 constexpr auto longest_stop = std::chrono::seconds{8};
 
@@ -130,7 +126,7 @@ public:
           stop_timer_(loop) {
         // After stop_signals(): FCGX_Init takes SIGTERM, SIGUSR1 and SIGPIPE where nobody else has.
         FCGX_Init();
-        std::signal(SIGPIPE, SIG_IGN);
+        [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
     }
 
     void run() {

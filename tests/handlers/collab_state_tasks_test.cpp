@@ -1,3 +1,5 @@
+#include "shared/promise.hpp"
+#include "shared/server/serve.hpp"
 #include "tests/support/service.hpp"
 
 namespace {
@@ -19,6 +21,81 @@ void add_tasks(Service& service, int first, int last) {
             moment + ", " + moment + ")");
     }
 }
+
+// Notes the queries of every batch, and holds each batch until the test releases it.
+class HeldDatabase final : public Database {
+public:
+    explicit HeldDatabase(Database& real) : real_(real) {}
+
+    Async<db::Results> run(db::Batch batch) override {
+        asked.push_back(batch.statements().back().query->name);
+        held_.push_back(std::make_shared<Promise>());
+        co_await std::shared_ptr { held_.back() } -> wait();
+        auto results = co_await real_.run(std::move(batch));
+        co_return results;
+    }
+
+    void close() override {}
+
+    void release(std::size_t index) { held_[index]->deliver(); }
+
+    std::vector<std::string> asked;
+
+private:
+    Database& real_;
+    std::vector<std::shared_ptr<Promise>> held_;
+};
+
+// Requests to the endpoint that overlap, at a database which answers when it is told to.
+struct Overlap {
+    Service service{Engine::sqlite};
+    HeldDatabase db{service.context().db};
+    Tokens tokens{service.config()};
+    Passwords passwords{4};
+    Context context{service.config(), db, tokens, passwords};
+    std::vector<std::string> bodies;
+    std::vector<int> statuses;
+
+    ~Overlap() {
+        for (std::size_t i = 0; i < db.asked.size(); ++i) db.release(i);
+        while (statuses.size() < sent_) service.loop().run_one();
+    }
+
+    // Sends a request and waits until it has asked the database, or joined one that will.
+    void send() {
+        ++sent_;
+        boost::asio::co_spawn(
+            service.loop(),
+            [this]() -> Async<> {
+                RawRequest raw;
+                raw.method = "GET";
+                raw.target = path;
+                const auto response = co_await answer(raw, endpoint, context);
+                statuses.push_back(response.status());
+                bodies.emplace_back(response.body());
+            },
+            [](const std::exception_ptr& failure) { cr_assert(!failure); });
+    }
+
+    void wait_until(const std::function<bool()>& is_so) {
+        const auto latest = Clock::now() + std::chrono::seconds{20};
+        service.loop().restart();
+        while (!is_so() && Clock::now() < latest)
+            service.loop().run_one_for(std::chrono::milliseconds{10});
+        cr_assert(is_so());
+    }
+
+    void wait_until_asked(std::size_t count) {
+        wait_until([&] { return db.asked.size() >= count; });
+    }
+
+    void wait_until_answered(std::size_t count) {
+        wait_until([&] { return statuses.size() >= count; });
+    }
+
+private:
+    std::size_t sent_ = 0;
+};
 
 std::vector<std::string> titles(const Response& response) {
     std::vector<std::string> list;
@@ -85,4 +162,59 @@ ON_BOTH_ENGINES(collab_state_tasks, does_not_read_the_tasks_while_the_revision_s
     service.database().execute("UPDATE collab_tasks SET title = 'unnoticed'");
     const auto after = service.send({.target = path});
     EXPECT_TEXT(std::string{after.body()}, std::string{before.body()});
+}
+
+Test(collab_state_tasks, one_request_at_a_time_reads_the_tasks) {
+    Overlap overlap;
+    overlap.send();
+    overlap.wait_until_asked(1);
+    // The first look takes long: this one does not wait for it.
+    overlap.send();
+    overlap.wait_until_asked(2);
+    EXPECT_TEXT(overlap.db.asked[0], "list_collab_tasks_since");
+    EXPECT_TEXT(overlap.db.asked[1], "board_revision");
+    cr_assert(overlap.statuses.empty());
+
+    // The second look is answered first, and what it saw is what the reading brings.
+    overlap.db.release(1);
+    overlap.db.release(0);
+    overlap.wait_until_answered(2);
+    cr_assert_eq(overlap.db.asked.size(), 2);
+    for (const int status : overlap.statuses) cr_assert_eq(status, 200);
+}
+
+Test(collab_state_tasks, a_request_is_not_answered_from_before_its_time) {
+    Overlap overlap;
+    overlap.send();
+    overlap.wait_until_asked(1);
+    overlap.db.release(0);
+    overlap.wait_until_answered(1);
+
+    // A reading is under way, and the board changes before the next request comes.
+    add_tasks(overlap.service, 1, 1);
+    overlap.send();
+    overlap.wait_until_asked(2);
+    overlap.send();
+    overlap.wait_until_asked(3);
+    overlap.db.release(1);
+    overlap.wait_until_answered(2);
+    add_tasks(overlap.service, 2, 2);
+    overlap.db.release(2);
+    // Its look saw a newer revision than the reading had brought: it reads by itself.
+    overlap.wait_until_asked(4);
+    EXPECT_TEXT(overlap.db.asked[3], "list_collab_tasks_since");
+    overlap.db.release(3);
+    overlap.wait_until_answered(3);
+    cr_assert(overlap.bodies[0].find("task 1") == std::string::npos);
+    cr_assert(overlap.bodies[1].find("task 2") == std::string::npos);
+    cr_assert(overlap.bodies[2].find("task 2") != std::string::npos);
+}
+
+Test(collab_state_tasks, requests_that_come_together_share_one_look) {
+    Overlap overlap;
+    for (int i = 0; i < 5; ++i) overlap.send();
+    overlap.wait_until_asked(1);
+    overlap.db.release(0);
+    overlap.wait_until_answered(5);
+    cr_assert_eq(overlap.db.asked.size(), 1);
 }

@@ -11,12 +11,14 @@ CREATE INDEX collab_tasks_in_creation_order ON collab_tasks (created_at, id);
 
 -- The board's revision is the sum of these counters: every change of the board adds one to one of them
 -- in its own transaction. There are several, so that writers do not queue for one row until each other's
--- commit is on disk.
+-- commit is on disk. They begin anywhere, so that no board kept from before a `migrate down` passes for
+-- a new one.
 CREATE TABLE board_revisions (
     slot integer PRIMARY KEY,
     revision bigint NOT NULL
 ) WITH (fillfactor = 20);
-INSERT INTO board_revisions (slot, revision) SELECT slot, 0 FROM generate_series(0, 15) AS slot;
+INSERT INTO board_revisions (slot, revision)
+SELECT slot, (random() * 1e12)::bigint FROM generate_series(0, 15) AS slot;
 
 -- A task as the service represents it, in canonical JSON (RFC 8785).
 CREATE FUNCTION collab_task_json(task collab_tasks) RETURNS text

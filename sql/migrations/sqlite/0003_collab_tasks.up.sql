@@ -14,7 +14,7 @@ CREATE TABLE board_revisions (
     slot INTEGER PRIMARY KEY,
     revision INTEGER NOT NULL
 ) STRICT;
-INSERT INTO board_revisions (slot, revision) VALUES (0, 0);
+INSERT INTO board_revisions (slot, revision) VALUES (0, abs(random() % 1000000000000));
 
 -- Each task as the service represents it, in canonical JSON (RFC 8785).
 CREATE VIEW collab_task_json (id, json) AS

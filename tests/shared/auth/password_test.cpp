@@ -84,7 +84,9 @@ struct Stage {
     int false_count = 0;
     std::vector<std::string> failures;
 
-    explicit Stage(int cost = 4) { passwords.emplace(cost); }
+    explicit Stage(int cost = 4, std::chrono::milliseconds longest_wait = 1h) {
+        passwords.emplace(cost, longest_wait);
+    }
 
     void start(const std::string& password, const std::optional<std::string>& hash) {
         boost::asio::co_spawn(
@@ -353,6 +355,15 @@ Test(password, more_than_64_waiting_are_refused) {
 
     watch.is_gated = false;
     EXPECT_TEXT(stage.matches("correct horse", hash), "true");
+}
+
+Test(password, what_waited_too_long_is_given_up_and_costs_no_hash) {
+    Stage stage{4, -1ms};
+    const auto hash = hash_password("correct horse", 4);
+    watch.settings.clear();
+    EXPECT_TEXT(stage.matches("correct horse", hash), "service_unavailable");
+    EXPECT_TEXT(stage.matches("correct horse", std::nullopt), "service_unavailable");
+    cr_expect(watch.settings.empty());
 }
 
 Test(password, a_failed_comparison_waits_no_longer) {

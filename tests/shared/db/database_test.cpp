@@ -1,5 +1,7 @@
 #include "shared/db/database.hpp"
 
+#include <libpq-fe.h>
+
 #include <chrono>
 
 #include "shared/db/sqlstate.hpp"
@@ -227,13 +229,58 @@ Test(postgres, gives_up_at_the_deadline_when_the_server_is_silent) {
     cr_assert_eq(error_for_sqlstate(second), Error::service_unavailable, "%s", second.c_str());
 }
 
-Test(postgres, drops_a_statement_that_takes_too_long_and_goes_on) {
+// By the server itself, so that nothing of it is done later, and the connection with what was sent
+// behind it goes on.
+Test(postgres, a_statement_that_takes_too_long_is_ended_alone) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    auto config = test_config(with_port(database.url(), proxy.port()));
+    config.db_pool_size = 1;
+    config.db_deadline_ms = 2000;
+    OpenDatabase open{config};
+    open.wait(open.db().run(batch_of(sql::ping)));
+    std::vector<Async<db::Results>> batches;
+    batches.push_back(open.db().run(batch_of(sleep_long)));
+    for (int i = 0; i < 5; ++i) batches.push_back(open.db().run(batch_of(sql::ping)));
+    const auto states = open.wait_for_all(std::move(batches));
+    EXPECT_TEXT(states.front(), "57014");
+    for (std::size_t i = 1; i < states.size(); ++i) EXPECT_TEXT(states[i], "");
+    cr_assert_eq(proxy.connections(), 1);
+}
+
+// Writes that wait for a lock: reads go past them, and once they were answered 503 none of them is
+// done, however many were under way.
+Test(postgres, what_was_given_up_is_not_done_later) {
     TestDatabase database{Engine::postgres};
     auto config = test_config(database.url());
-    config.db_deadline_ms = 200;
+    config.db_deadline_ms = 600;
     OpenDatabase open{config};
-    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sleep_long))), "57014");
+    open.wait(open.db().run(batch_of(make_table)));
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> holder{PQconnectdb(database.url().c_str()),
+                                                              &PQfinish};
+    PQclear(PQexec(holder.get(), "BEGIN; LOCK TABLE things IN EXCLUSIVE MODE"));
+
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 40; ++i) {
+        db::Batch write;
+        write.add(add_thing, std::int64_t{i}, "late");
+        batches.push_back(open.db().run(std::move(write)));
+        batches.push_back(open.db().run(batch_of(count_things)));
+    }
+    const auto states = open.wait_for_all(std::move(batches));
+    for (std::size_t i = 0; i < states.size(); i += 2) {
+        cr_expect_eq(error_for_sqlstate(states[i]), Error::service_unavailable, "%s",
+                     states[i].c_str());
+        EXPECT_TEXT(states[i + 1], "");
+    }
+    const auto waiting =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND "
+        "datname = current_database()";
+    for (int i = 0; i < 1000 && database.execute(waiting) != "0"; ++i) continue;
+    EXPECT_TEXT(database.execute(waiting), "0");
+    PQclear(PQexec(holder.get(), "COMMIT"));
     open.wait(open.db().run(batch_of(sql::ping)));
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "0");
 }
 
 Test(postgres, says_unavailable_when_nobody_listens) {
@@ -296,6 +343,25 @@ Test(sqlite, says_unavailable_while_another_process_writes) {
     batch.add(add_thing, std::int64_t{1}, "one");
     EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(batch))), "55P03");
     cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 0);
+}
+
+Test(sqlite, waits_for_another_process_and_does_not_hold_the_loop) {
+    TestDatabase database{Engine::sqlite};
+    OpenDatabase open{database.url()};
+    open.wait(open.db().run(batch_of(make_table)));
+    OpenDatabase other{database.url()};
+    constexpr Query begin{"begin", "SELECT 1", "BEGIN IMMEDIATE", true};
+    constexpr Query commit{"commit", "SELECT 1", "COMMIT", true};
+    other.wait(other.db().run(batch_of(begin)));
+    db::Batch batch;
+    batch.add(add_thing, std::int64_t{1}, "one");
+    // The lock is released between two turns of the loop that waits for it.
+    const auto state = open.sqlstate_while(open.db().run(std::move(batch)), [&] {
+        other.wait(other.db().run(batch_of(commit)));
+        return true;
+    });
+    EXPECT_TEXT(state, "");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "1");
 }
 
 Test(sqlite, says_so_when_the_disk_is_full_and_keeps_what_it_acknowledged) {

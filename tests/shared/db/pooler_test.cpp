@@ -132,3 +132,19 @@ Test(pooler, replaces_its_servers_without_anybody_noticing) {
         EXPECT_TEXT(open.sqlstate_of(open.db().run(ping())), "");
     }
 }
+
+Test(pooler, a_statement_that_takes_too_long_is_ended_by_the_server) {
+    const TestDatabase database{Engine::postgres};
+    const Pooler pooler{database.url()};
+    auto config = test_config(pooler.url());
+    config.db_deadline_ms = 1000;
+    OpenDatabase open{config};
+    wait_for(open);
+    constexpr Query sleep_long{"sleep_long", "SELECT pg_sleep(60)::text AS text", "SELECT 1", true};
+    db::Batch batch;
+    batch.add(sleep_long);
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(batch))), "57014");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND "
+                                 "query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"),
+                "0");
+}

@@ -394,3 +394,14 @@ Test(json_fields, describes_itself_as_json_schema) {
           json::schema<Sent>(), json::schema<Outer>(), json::schema<Everything>()})
         EXPECT_TEXT(json::canonical(json::parse(schema)), schema);
 }
+
+Test(json_fields, names_no_more_than_fifty_faults) {
+    std::string body = R"({"title":"t")";
+    for (int i = 0; i < 1000; ++i) body += ",\"unknown" + std::to_string(i) + "\":0";
+    try {
+        json::read<NewTask>(body + "}");
+        cr_assert(false, "it was accepted");
+    } catch (const ApiError& error) {
+        cr_assert_eq(error.details().size(), 50);
+    }
+}
