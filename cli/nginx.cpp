@@ -89,17 +89,6 @@ std::string origin_lines(const Config& config) {
     return lines;
 }
 
-// A socket as standard output (a journal), or a terminal of another user, cannot be opened by name.
-const char* access_log() {
-    for (const char* path : {"/dev/stdout", "/dev/stderr"}) {
-        const int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0) continue;
-        close(fd);
-        return path;
-    }
-    return "access.log";
-}
-
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
 Addresses resolve(const std::string& host, std::int64_t port) {
@@ -126,7 +115,6 @@ void render_nginx(const Config& config) {
     replace(text, "${HOST}", is_ipv6 ? "[" + config.host + "]" : config.host);
     replace(text, "${PORT}", std::to_string(config.port));
     replace(text, "${ORIGINS}", origin_lines(config));
-    replace(text, "${ACCESS_LOG}", access_log());
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
     replace(text, "${CONNECTIONS}", std::to_string(std::min<rlim_t>(files.rlim_cur, 16'384)));

@@ -25,6 +25,7 @@ constexpr int exit_cannot_run = 127;  // as shells have it
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(EXIT_FAILURE);  // it died before prctl
     sigprocmask(SIG_SETMASK, &signal_mask, nullptr);
+    [[maybe_unused]] const auto ignored = std::signal(SIGPIPE, SIG_DFL);
     if (process.socket >= 0) dup2(process.socket, STDIN_FILENO);
     std::vector<char*> arguments;
     for (const auto& word : process.command) arguments.push_back(const_cast<char*>(word.c_str()));

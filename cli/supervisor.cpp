@@ -20,6 +20,7 @@
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
 #include "cli/process.hpp"
+#include "cli/relay.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/log.hpp"
 
@@ -64,13 +65,17 @@ public:
 
     int run(bool migrates) {
         open_standard_streams();
+        // Whoever reads the log may go away.
+        [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
         enter_run_dir(config_);
         limit_resources();
         prepare();
         if (migrates) migrate_up(config_, std::cout);
+        std::cout.flush();
+        Streams streams;
         block_signals();
         for (auto& process : processes_) launch(process);
-        while (!is_finished()) turn();
+        while (!is_finished()) turn(streams);
         return exit_status_;
     }
 
@@ -138,10 +143,14 @@ private:
         process.next_start = Clock::now() + longest_pause;
     }
 
-    // Waits for a signal or the next thing that is due.
-    void turn() {
-        pollfd descriptor{signals_, POLLIN, 0};
-        poll(&descriptor, 1, static_cast<int>(until_next_due().count()));
+    // Waits for a signal, for the log, or for the next thing that is due.
+    void turn(Streams& streams) {
+        std::vector<pollfd> descriptors{{signals_, POLLIN, 0}};
+        streams.errors.watch(descriptors);
+        streams.output.watch(descriptors);
+        poll(descriptors.data(), descriptors.size(), static_cast<int>(until_next_due().count()));
+        streams.errors.forward();
+        streams.output.forward();
         signalfd_siginfo info{};
         while (read(signals_, &info, sizeof info) == sizeof info)
             handle(static_cast<int>(info.ssi_signo));
@@ -287,9 +296,9 @@ private:
         }
         if (waited > longest_stop && !are_all_killed_) {
             are_all_killed_ = true;
-            logging::warning("killed what did not stop in time");
             if (nginx().pid != 0) kill(-nginx().pid, SIGKILL);
             signal_handlers(SIGKILL);
+            logging::warning("killed what did not stop in time");
         }
     }
 
