@@ -342,6 +342,59 @@ Test(faults, a_killed_reader_costs_its_clients_nothing) {
     expect_kept(stack, seen);
 }
 
+// Done once and asked for twice, a DELETE would be answered as one that comes too late.
+Test(faults, what_a_killed_handler_was_asked_to_change_is_not_asked_again) {
+    const TestDatabase database{Engine::postgres};
+    const Proxy proxy{port_of(database.url()), std::chrono::milliseconds{40}};
+    const Stack stack{with_port(database.url(), proxy.port())};
+    const auto authorization = stack.authorization();
+    for (const char* method : {"DELETE", "PATCH"}) {
+        std::string etag;
+        const auto task = stack.create_task("changed once", &etag);
+        // Over the connection that nginx keeps.
+        for (int i = 0; i < 2; ++i) cr_assert_eq(stack.send({.path = task}).status, 200);
+        const int before = proxy.round_trips();
+        Reply reply;
+        std::thread client{[&] {
+            const std::string body = method[0] == 'P' ? R"({"title":"changed"})" : "";
+            reply = stack.send({.method = method,
+                                .path = task,
+                                .body = body,
+                                .headers = {authorization, "If-Match: " + etag}});
+        }};
+        wait_until("it is at the database", [&] { return proxy.round_trips() > before; });
+        kill(stack.processes("collab_task").at(0), SIGKILL);
+        client.join();
+        expect_error(reply, Error::service_unavailable);
+    }
+}
+
+Test(faults, restarts_lose_no_delete) {
+    const Stack stack{Engine::sqlite};
+    const auto authorization = stack.authorization();
+    std::atomic<bool> is_over = false;
+    std::thread restarts{[&] {
+        for (int i = 0; i < 3; ++i)
+            cr_expect_eq(stack.command({"restart", "collab_task"}).status, 0);
+        is_over = true;
+    }};
+    Client client{stack.port()};
+    int deleted = 0;
+    while (!is_over) {
+        const auto created = client.send({.method = "POST",
+                                          .path = "/collab/tasks",
+                                          .body = R"({"title":"short-lived"})",
+                                          .headers = {authorization}});
+        const auto reply = client.send({.method = "DELETE",
+                                        .path = created.header("location"),
+                                        .headers = {authorization, "If-Match: *"}});
+        cr_expect_eq(reply.status, 204, "%ld %s", reply.status, reply.failure.c_str());
+        ++deleted;
+    }
+    restarts.join();
+    cr_expect_gt(deleted, 10);
+}
+
 static void stop_under_load(Engine engine) {
     Stack stack{engine};
     Load load{stack};
