@@ -15,11 +15,10 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 
-#include "shared/text.hpp"
+#include "shared/server/raw_request.hpp"
 
 namespace {
 
@@ -67,21 +66,20 @@ bool is_origin(std::string_view origin) {
            is_made_of(origin.substr(scheme + 3), ".-_:[]");
 }
 
-// The answer holds the configured spelling: nginx compares without regard to case.
+// Nothing in an origin ends the \\Q that takes its characters as they are.
 std::string origin_lines(const Config& config) {
     std::string lines;
     std::string faults;
-    std::set<std::string> seen;
     for (const auto& origin : config.allowed_origins()) {
         if (!is_origin(origin))
             faults.append(faults.empty() ? "" : "\n")
                 .append("CORS_ORIGINS or FRONTEND_ORIGIN: ")
                 .append(origin)
                 .append(" is no origin: scheme://host:port, without a path or a final slash");
-        else if (seen.insert(ascii_lower(origin)).second)
-            lines.append("        \"")
+        else
+            lines.append("        \"~^\\Q")
                 .append(origin)
-                .append("\" \"")
+                .append("\\E\\z\" \"")
                 .append(origin)
                 .append("\";\n");
     }
@@ -117,7 +115,14 @@ void render_nginx(const Config& config) {
     replace(text, "${ORIGINS}", origin_lines(config));
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
-    replace(text, "${CONNECTIONS}", std::to_string(std::min<rlim_t>(files.rlim_cur, 16'384)));
+    const auto connections = std::min<rlim_t>(files.rlim_cur, 16'384);
+    replace(text, "${CONNECTIONS}", std::to_string(connections));
+    replace(text, "${CONNECTIONS_PER_ADDRESS}", std::to_string(connections / 8));
+    replace(text, "${EXPOSED_HEADERS}", std::string{exposed_headers});
+    replace(text, "${MAX_BODY_BYTES}", std::to_string(max_body_bytes));
+    replace(text, "${REQUEST_ID}",
+            "[A-Za-z0-9" + std::string{request_id_punctuation} + "]{1," +
+                std::to_string(max_request_id_bytes) + "}");
     // Workers of a root nginx would become another user, who may not open the sockets.
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
     write("nginx.conf", text);
