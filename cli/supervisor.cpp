@@ -227,9 +227,14 @@ private:
 
     void begin_replacing() {
         if (replacement_) return;
-        for (const auto& request : fs::directory_iterator{requests_folder}) {
-            if (request.path().extension() == failed) continue;
-            replacement_ = Replacement{.name = request.path().filename().string()};
+        std::error_code error;
+        fs::directory_iterator requests{requests_folder, error};
+        for (; !error && requests != fs::directory_iterator{}; requests.increment(error)) {
+            std::error_code ignored;
+            // Anything else is not of request_restart(), and could perhaps not be removed.
+            if (!requests->is_regular_file(ignored) || requests->path().extension() == failed)
+                continue;
+            replacement_ = Replacement{.name = requests->path().filename().string()};
             return;
         }
     }

@@ -466,6 +466,19 @@ Test(faults, only_known_endpoints_are_restarted) {
     EXPECT_TEXT(finished.errors, "steelthread: no steelthread runs in " + stack.run_dir() + "\n");
 }
 
+Test(faults, what_is_no_request_does_not_disturb_a_restart) {
+    const Stack stack{Engine::sqlite};
+    const auto folder = stack.run_dir() + "/restart";
+    fs::create_directories(folder + "/a_folder/in/a_folder");
+    cr_expect_eq(stack.command({"restart", "root"}).status, 0);
+    fs::remove_all(folder);
+    kill(stack.supervisor(), SIGUSR1);
+    fs::create_directories(folder + "/root.failed/in/a_folder");
+    cr_expect_neq(stack.command({"restart", "root"}).status, 0);
+    fs::remove_all(folder + "/root.failed");
+    cr_expect_eq(stack.command({"restart", "root"}).status, 0);
+}
+
 Test(faults, a_reload_of_nginx_loses_nothing) {
     const Stack stack{Engine::sqlite};
     Load load{stack};
