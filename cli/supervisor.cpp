@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -88,31 +89,30 @@ private:
         if (fd > STDERR_FILENO) close(fd);
     }
 
-    // Everything that can be wrong is found before anything starts.
+    // What can be wrong is found before anything starts.
     void prepare() {
-        std::string faults;
-        const auto collect = [&](const auto& step) {
-            try {
-                step();
-            } catch (const ConfigError& error) {
-                faults += (faults.empty() ? "" : "\n") + std::string{error.what()};
-            }
-        };
-        processes_.push_back({.name = "nginx", .command = nginx_command()});
+        processes_.push_back(
+            {.name = "nginx", .command = nginx_command(), .environment = nginx_environment()});
         for (const auto& executable : handler_executables()) {
-            const auto name = executable.filename().string();
+            Process worker{.name = executable.filename().string(),
+                           .command = {executable.string()},
+                           .environment = handler_environment()};
+            worker.socket = listen_on(worker.name);
+            processes_.insert(processes_.end(), worker_count(worker.name), worker);
             ++endpoint_count_;
-            collect([&] {
-                Process worker{.name = name, .command = {executable.string()}};
-                const int count = worker_count(name);
-                worker.socket = listen_on(name);
-                processes_.insert(processes_.end(), static_cast<std::size_t>(count), worker);
-            });
         }
-        collect([&] { render_nginx(config_); });
-        collect([&] { check_port(config_); });
-        if (!faults.empty()) throw ConfigError(faults);
+        render_nginx(config_);
+        check_port(config_);
         warn_of_unrouted();
+    }
+
+    // 1 by default, and 2 where passwords are hashed.
+    std::size_t worker_count(const std::string& endpoint) const {
+        std::string name = endpoint;
+        for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+        const auto found = config_.workers.find(name);
+        if (found != config_.workers.end()) return static_cast<std::size_t>(found->second);
+        return endpoint.starts_with("auth_") ? 2 : 1;
     }
 
     void warn_of_unrouted() const {
@@ -364,6 +364,8 @@ private:
 }  // namespace
 
 int supervise(const Config& config, bool migrates) {
+    if (config.is_production() && geteuid() == 0)
+        throw ConfigError("ENVIRONMENT=production is refused to root: give it a user of its own");
     logging::set_level(config.log_level);
     logging::set_endpoint("supervisor");
     return Supervisor{config}.run(migrates);
