@@ -19,8 +19,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "shared/text.hpp"
@@ -413,8 +413,10 @@ int free_port() {
 }
 
 std::string read_text(const std::string& path) {
-    std::ifstream file{path, std::ios::binary};
-    return {std::istreambuf_iterator<char>{file}, {}};
+    const std::ifstream file{path, std::ios::binary};
+    std::ostringstream text;
+    text << file.rdbuf();  // and not an iterator: a process that ends while it is read would throw
+    return text.str();
 }
 
 Reply parse_reply(const std::string& raw) {
