@@ -14,7 +14,7 @@
 
 namespace {
 
-constexpr std::size_t most_waiting = 64 * 1024;
+constexpr std::size_t most_waiting = 65'536;
 
 [[noreturn]] void fail() {
     throw std::system_error(errno, std::generic_category(), "no pipe for the log");

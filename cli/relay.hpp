@@ -6,6 +6,7 @@
 #pragma once
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <string>
 #include <string_view>
@@ -42,6 +43,6 @@ private:
 
 // Both streams; what one of them has to say of itself still passes through the other.
 struct Streams {
-    Relay errors{2};
-    Relay output{1};
+    Relay errors{STDERR_FILENO};
+    Relay output{STDOUT_FILENO};
 };
