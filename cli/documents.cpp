@@ -146,6 +146,22 @@ void print_error_location(std::ostream& out, Error error, ErrorShape shape,
     out << "    return " << row.status << " " << body_literal(error, shape) << ";\n}\n";
 }
 
+// nginx asks again when a kept connection breaks, though never for a POST or PATCH that it has
+// sent. PUT and DELETE change something as well, but nginx does not know: they get connections that
+// are not kept, and one that was just made is not tried again.
+bool is_sent_once(const Route& route) {
+    return (", " + route.methods).find(", PUT,") != std::string::npos ||
+           (", " + route.methods).find(", DELETE,") != std::string::npos;
+}
+
+void print_location(std::ostream& out, const Route& route) {
+    out << "location " << location_of(route.path) << " {";
+    if (is_sent_once(route))
+        out << " if ($request_method ~ \"^(PUT|DELETE)\\z\") { fastcgi_pass " << route.name
+            << "_once; }";
+    out << " fastcgi_pass " << route.name << "; }\n";
+}
+
 std::string default_of(const Setting& setting) {
     return setting.default_value.empty() ? "–" : "`" + std::string{setting.default_value} + "`";
 }
@@ -165,9 +181,7 @@ std::vector<fs::path> handler_executables() {
 
 void print_routes(std::ostream& out) {
     out << generated << '\n';
-    for (const auto& route : routes())
-        out << "location " << location_of(route.path) << " { fastcgi_pass " << route.name
-            << "; }\n";
+    for (const auto& route : routes()) print_location(out, route);
     out << "\n# What nginx answers itself. The status 494 is nginx's own, for a header that is too "
            "large.\n";
     for (const auto& [statuses, error] : nginx_errors)
@@ -187,13 +201,16 @@ void print_maps(std::ostream& out) {
         out << "    \"~" << pattern_of(route.path, "[^/?]") << "(\\?|$)\" \"" << route.methods
             << "\";\n";
     out << "    default \"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\";\n}\n";
-    for (const auto& route : all)
+    for (const auto& route : all) {
+        const auto server = "server unix:sockets/" + route.name + ".sock max_fails=0;";
         out << "\nupstream " << route.name << " {\n"
-            << "    server unix:sockets/" << route.name << ".sock max_fails=0;\n"
+            << "    " << server << "\n"
             << "    keepalive 64;\n"
             << "    keepalive_requests 1000000000;\n"
             << "    keepalive_timeout 1h;\n"
             << "}\n";
+        if (is_sent_once(route)) out << "upstream " << route.name << "_once { " << server << " }\n";
+    }
 }
 
 void print_errors(std::ostream& out) {

@@ -8,18 +8,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 
-#include "shared/text.hpp"
+#include "shared/server/raw_request.hpp"
 
 namespace {
 
@@ -53,51 +51,16 @@ void replace(std::string& text, const std::string& word, const std::string& valu
         text.replace(at, word.size(), value);
 }
 
-// Scheme, host and port, as browsers send them; anything else could be nginx syntax, and would
-// match no Origin header anyway.
-bool is_origin(std::string_view origin) {
-    const auto scheme = origin.find("://");
-    if (scheme == origin.npos) return false;
-    const auto is_made_of = [](std::string_view text, std::string_view others) {
-        return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-            return std::isalnum(static_cast<unsigned char>(c)) || others.find(c) != others.npos;
-        });
-    };
-    return is_made_of(origin.substr(0, scheme), "+-.") &&
-           is_made_of(origin.substr(scheme + 3), ".-_:[]");
-}
-
-// The answer holds the configured spelling: nginx compares without regard to case.
+// Nothing in an origin ends the \Q that takes its characters as they are.
 std::string origin_lines(const Config& config) {
     std::string lines;
-    std::string faults;
-    std::set<std::string> seen;
-    for (const auto& origin : config.allowed_origins()) {
-        if (!is_origin(origin))
-            faults.append(faults.empty() ? "" : "\n")
-                .append("CORS_ORIGINS or FRONTEND_ORIGIN: ")
-                .append(origin)
-                .append(" is no origin: scheme://host:port, without a path or a final slash");
-        else if (seen.insert(ascii_lower(origin)).second)
-            lines.append("        \"")
-                .append(origin)
-                .append("\" \"")
-                .append(origin)
-                .append("\";\n");
-    }
-    if (!faults.empty()) throw ConfigError(faults);
+    for (const auto& origin : config.allowed_origins())
+        lines.append("        \"~^\\Q")
+            .append(origin)
+            .append("\\E\\z\" \"")
+            .append(origin)
+            .append("\";\n");
     return lines;
-}
-
-// A socket as standard output (a journal), or a terminal of another user, cannot be opened by name.
-const char* access_log() {
-    for (const char* path : {"/dev/stdout", "/dev/stderr"}) {
-        const int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0) continue;
-        close(fd);
-        return path;
-    }
-    return "access.log";
 }
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
@@ -105,10 +68,10 @@ using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 Addresses resolve(const std::string& host, std::int64_t port) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE;
+    hints.ai_flags = AI_NUMERICHOST;
     addrinfo* found = nullptr;
     const int code = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
-    if (code != 0) throw ConfigError("HOST " + host + ": " + gai_strerror(code));
+    if (code != 0) throw std::runtime_error(host + ": " + gai_strerror(code));
     return {found, &freeaddrinfo};
 }
 
@@ -126,10 +89,16 @@ void render_nginx(const Config& config) {
     replace(text, "${HOST}", is_ipv6 ? "[" + config.host + "]" : config.host);
     replace(text, "${PORT}", std::to_string(config.port));
     replace(text, "${ORIGINS}", origin_lines(config));
-    replace(text, "${ACCESS_LOG}", access_log());
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
-    replace(text, "${CONNECTIONS}", std::to_string(std::min<rlim_t>(files.rlim_cur, 16'384)));
+    const auto connections = std::min<rlim_t>(files.rlim_cur, 16'384);
+    replace(text, "${CONNECTIONS}", std::to_string(connections));
+    replace(text, "${CONNECTIONS_PER_ADDRESS}", std::to_string(connections / 8));
+    replace(text, "${EXPOSED_HEADERS}", std::string{exposed_headers});
+    replace(text, "${MAX_BODY_BYTES}", std::to_string(max_body_bytes));
+    replace(text, "${REQUEST_ID}",
+            "[A-Za-z0-9" + std::string{request_id_punctuation} + "]{1," +
+                std::to_string(max_request_id_bytes) + "}");
     // Workers of a root nginx would become another user, who may not open the sockets.
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
     write("nginx.conf", text);

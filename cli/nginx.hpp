@@ -7,8 +7,7 @@
 #include "shared/config.hpp"
 
 // Writes nginx.conf and the files it includes into the current folder, from the templates beside
-// this executable. Throws ConfigError for origins that nginx could not hold, and
-// std::runtime_error.
+// this executable. Throws std::runtime_error.
 void render_nginx(const Config& config);
 
 // True when the rendered configuration has a route to this endpoint.

@@ -5,19 +5,32 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
 
-#include "shared/config.hpp"
-
 namespace {
 
-constexpr int most_workers = 64;
 constexpr int exit_cannot_run = 127;  // as shells have it
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+    std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
+    for (const auto& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+    pointers.push_back(nullptr);
+    return pointers;
+}
+
+template <class Choice>
+std::vector<std::string> variables(Choice is_chosen) {
+    std::vector<std::string> chosen;
+    for (char** variable = environ; *variable; ++variable) {
+        const std::string_view line{*variable};
+        if (is_chosen(line.substr(0, line.find('=')))) chosen.emplace_back(line);
+    }
+    return chosen;
+}
 
 // In the child.
 [[noreturn]] void become(const Process& process, pid_t parent, const sigset_t& signal_mask) {
@@ -25,11 +38,10 @@ constexpr int exit_cannot_run = 127;  // as shells have it
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(EXIT_FAILURE);  // it died before prctl
     sigprocmask(SIG_SETMASK, &signal_mask, nullptr);
+    [[maybe_unused]] const auto ignored = std::signal(SIGPIPE, SIG_DFL);
     if (process.socket >= 0) dup2(process.socket, STDIN_FILENO);
-    std::vector<char*> arguments;
-    for (const auto& word : process.command) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    execv(arguments[0], arguments.data());
+    const auto arguments = pointers_to(process.command);
+    execve(arguments[0], arguments.data(), pointers_to(process.environment).data());
     const std::string message = "cannot start " + process.name + ": " + std::strerror(errno) + "\n";
     [[maybe_unused]] const auto written = write(STDERR_FILENO, message.data(), message.size());
     _exit(exit_cannot_run);
@@ -59,17 +71,10 @@ void limit_resources() {
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
-int worker_count(const std::string& endpoint) {
-    std::string name = "WORKERS_" + endpoint;
-    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    const char* value = std::getenv(name.c_str());
-    if (!value || !*value) return endpoint.starts_with("auth_") ? 2 : 1;
-    const std::string_view text{value};
-    int count = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-    if (error != std::errc{} || end != text.data() + text.size() || count < 1 ||
-        count > most_workers)
-        throw ConfigError(name + " must be a whole number from 1 to " +
-                          std::to_string(most_workers));
-    return count;
+std::vector<std::string> nginx_environment() {
+    return variables([](std::string_view name) { return name == "PATH" || name == "TZ"; });
+}
+
+std::vector<std::string> handler_environment() {
+    return variables([](std::string_view name) { return !name.starts_with("DEV_USER_"); });
 }

@@ -14,9 +14,10 @@ using std::chrono::milliseconds;
 // What is kept running: a worker of an endpoint, or nginx.
 struct Process {
     std::string name;
-    std::vector<std::string> command;  // the first word is a path
-    int socket = -1;                   // becomes standard input; -1 for nginx
-    pid_t pid = 0;                     // 0: not running, due at `next_start`
+    std::vector<std::string> command;      // the first word is a path
+    std::vector<std::string> environment;  // NAME=value
+    int socket = -1;                       // becomes standard input; -1 for nginx
+    pid_t pid = 0;                         // 0: not running, due at `next_start`
     milliseconds pause{0};
     Clock::time_point started{};
     Clock::time_point next_start{};
@@ -33,6 +34,7 @@ bool start(Process& process, const sigset_t& signal_mask);
 // the hard limit allows (at most 65,536).
 void limit_resources();
 
-// How many processes WORKERS_<ENDPOINT> asks for: 1 by default, and 2 where passwords are hashed.
-// Throws ConfigError.
-int worker_count(const std::string& endpoint);
+// The variables of this process that a child needs: nginx none of the settings, and a handler not
+// the developer's password.
+std::vector<std::string> nginx_environment();
+std::vector<std::string> handler_environment();

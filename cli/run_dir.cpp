@@ -42,7 +42,7 @@ void enter_run_dir(Config& config) {
 
     // The descriptor stays open: the lock is the process's. The file stays too, because a lock on a
     // removed file keeps nobody out.
-    const int fd = open(pid_file, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    const int fd = open(pid_file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
     if (fd < 0) fail((folder / pid_file).string());
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         throw std::runtime_error("another steelthread runs in " + folder.string());

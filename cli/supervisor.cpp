@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -20,6 +21,7 @@
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
 #include "cli/process.hpp"
+#include "cli/relay.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/log.hpp"
 
@@ -64,13 +66,17 @@ public:
 
     int run(bool migrates) {
         open_standard_streams();
+        // Whoever reads the log may go away.
+        [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
         enter_run_dir(config_);
         limit_resources();
         prepare();
         if (migrates) migrate_up(config_, std::cout);
+        std::cout.flush();
+        Streams streams;
         block_signals();
         for (auto& process : processes_) launch(process);
-        while (!is_finished()) turn();
+        while (!is_finished()) turn(streams);
         return exit_status_;
     }
 
@@ -83,31 +89,30 @@ private:
         if (fd > STDERR_FILENO) close(fd);
     }
 
-    // Everything that can be wrong is found before anything starts.
+    // What can be wrong is found before anything starts.
     void prepare() {
-        std::string faults;
-        const auto collect = [&](const auto& step) {
-            try {
-                step();
-            } catch (const ConfigError& error) {
-                faults += (faults.empty() ? "" : "\n") + std::string{error.what()};
-            }
-        };
-        processes_.push_back({.name = "nginx", .command = nginx_command()});
+        processes_.push_back(
+            {.name = "nginx", .command = nginx_command(), .environment = nginx_environment()});
         for (const auto& executable : handler_executables()) {
-            const auto name = executable.filename().string();
+            Process worker{.name = executable.filename().string(),
+                           .command = {executable.string()},
+                           .environment = handler_environment()};
+            worker.socket = listen_on(worker.name);
+            processes_.insert(processes_.end(), worker_count(worker.name), worker);
             ++endpoint_count_;
-            collect([&] {
-                Process worker{.name = name, .command = {executable.string()}};
-                const int count = worker_count(name);
-                worker.socket = listen_on(name);
-                processes_.insert(processes_.end(), static_cast<std::size_t>(count), worker);
-            });
         }
-        collect([&] { render_nginx(config_); });
-        collect([&] { check_port(config_); });
-        if (!faults.empty()) throw ConfigError(faults);
+        render_nginx(config_);
+        check_port(config_);
         warn_of_unrouted();
+    }
+
+    // 1 by default, and 2 where passwords are hashed.
+    std::size_t worker_count(const std::string& endpoint) const {
+        std::string name = endpoint;
+        for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+        const auto found = config_.workers.find(name);
+        if (found != config_.workers.end()) return static_cast<std::size_t>(found->second);
+        return endpoint.starts_with("auth_") ? 2 : 1;
     }
 
     void warn_of_unrouted() const {
@@ -138,10 +143,14 @@ private:
         process.next_start = Clock::now() + longest_pause;
     }
 
-    // Waits for a signal or the next thing that is due.
-    void turn() {
-        pollfd descriptor{signals_, POLLIN, 0};
-        poll(&descriptor, 1, static_cast<int>(until_next_due().count()));
+    // Waits for a signal, for the log, or for the next thing that is due.
+    void turn(Streams& streams) {
+        std::vector<pollfd> descriptors{{signals_, POLLIN, 0}};
+        streams.errors.watch(descriptors);
+        streams.output.watch(descriptors);
+        poll(descriptors.data(), descriptors.size(), static_cast<int>(until_next_due().count()));
+        streams.errors.forward();
+        streams.output.forward();
         signalfd_siginfo info{};
         while (read(signals_, &info, sizeof info) == sizeof info)
             handle(static_cast<int>(info.ssi_signo));
@@ -218,9 +227,14 @@ private:
 
     void begin_replacing() {
         if (replacement_) return;
-        for (const auto& request : fs::directory_iterator{requests_folder}) {
-            if (request.path().extension() == failed) continue;
-            replacement_ = Replacement{.name = request.path().filename().string()};
+        std::error_code error;
+        fs::directory_iterator requests{requests_folder, error};
+        for (; !error && requests != fs::directory_iterator{}; requests.increment(error)) {
+            std::error_code ignored;
+            // Anything else is not of request_restart(), and could perhaps not be removed.
+            if (!requests->is_regular_file(ignored) || requests->path().extension() == failed)
+                continue;
+            replacement_ = Replacement{.name = requests->path().filename().string()};
             return;
         }
     }
@@ -287,9 +301,9 @@ private:
         }
         if (waited > longest_stop && !are_all_killed_) {
             are_all_killed_ = true;
-            logging::warning("killed what did not stop in time");
             if (nginx().pid != 0) kill(-nginx().pid, SIGKILL);
             signal_handlers(SIGKILL);
+            logging::warning("killed what did not stop in time");
         }
     }
 
@@ -350,6 +364,8 @@ private:
 }  // namespace
 
 int supervise(const Config& config, bool migrates) {
+    if (config.is_production() && geteuid() == 0)
+        throw ConfigError("ENVIRONMENT=production is refused to root: give it a user of its own");
     logging::set_level(config.log_level);
     logging::set_endpoint("supervisor");
     return Supervisor{config}.run(migrates);

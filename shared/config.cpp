@@ -1,18 +1,23 @@
 #include "shared/config.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <libpq-fe.h>
 #include <openssl/rand.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 
+#include "shared/auth/password.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -51,7 +56,8 @@ constexpr std::array table = {
     Setting{.name = "ENVIRONMENT",
             .member = &Config::environment,
             .default_value = "development",
-            .description = "`production` insists on strong secrets",
+            .description = "`production`, as in the image, insists on strong secrets and refuses "
+                           "root",
             .choices = "development|test|production"},
     Setting{"FRONTEND_ORIGIN", &Config::frontend_origin, "",
             "One more origin that may call from a browser"},
@@ -63,8 +69,8 @@ constexpr std::array table = {
             .member = &Config::jwt_secret,
             .default_value = "",
             .description =
-                "Signs this service's tokens (HS256), at least 32 bytes in production; made "
-                "and kept in RUN_DIR when missing in development",
+                "Signs this service's tokens (HS256). At least 32 bytes in production and wherever "
+                "HOST is not a loopback address; elsewhere made and kept in RUN_DIR when missing",
             .is_secret = true},
     Setting{.name = "JWT_SECRET_PREVIOUS",
             .member = &Config::jwt_secret_previous,
@@ -93,7 +99,8 @@ constexpr std::array table = {
             .choices = "NORMAL|FULL"},
 };
 
-constexpr std::string_view forbidden_secrets[] = {"change-me-change-me-change-me-change-me"};
+constexpr std::int64_t most_workers = 64;
+constexpr std::size_t min_secret_bytes = 32;
 
 std::string read_file(std::string_view setting, const std::string& path) {
     std::ifstream file{path, std::ios::binary};
@@ -117,24 +124,27 @@ bool is_choice(std::string_view choices, std::string_view value) {
            list.find("|" + std::string{value} + "|") != list.npos;
 }
 
+std::int64_t whole_number(std::string_view setting, std::string_view value, std::int64_t minimum,
+                          std::int64_t maximum) {
+    std::int64_t number = 0;
+    const auto* const end = value.data() + value.size();
+    const auto parsed = std::from_chars(value.data(), end, number);
+    if (parsed.ec != std::errc{} || parsed.ptr != end || number < minimum || number > maximum)
+        throw ConfigError(std::string{setting} + " must be a whole number from " +
+                          std::to_string(minimum) + " to " + std::to_string(maximum));
+    return number;
+}
+
 void store(Config& config, const Setting& setting, const std::string& value) {
-    const auto fail = [&](const std::string& why) {
-        throw ConfigError(std::string{setting.name} + " " + why);
-    };
-    if (const auto* text = std::get_if<std::string Config::*>(&setting.member)) {
-        if (!setting.choices.empty() && !is_choice(setting.choices, value))
-            fail("must be one of " + std::string{setting.choices});
-        if (has_control_bytes(value)) fail("holds a control character");
-        config.*(*text) = value;
+    if (const auto* number = std::get_if<std::int64_t Config::*>(&setting.member)) {
+        config.*(*number) = whole_number(setting.name, value, setting.minimum, setting.maximum);
         return;
     }
-    std::int64_t number = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc{} || end != value.data() + value.size() || number < setting.minimum ||
-        number > setting.maximum)
-        fail("must be a whole number from " + std::to_string(setting.minimum) + " to " +
-             std::to_string(setting.maximum));
-    config.*std::get<std::int64_t Config::*>(setting.member) = number;
+    const std::string name{setting.name};
+    if (!setting.choices.empty() && !is_choice(setting.choices, value))
+        throw ConfigError(name + " must be one of " + std::string{setting.choices});
+    if (has_control_bytes(value)) throw ConfigError(name + " holds a control character");
+    config.*std::get<std::string Config::*>(setting.member) = value;
 }
 
 // Makes a secret and its file, which is complete before it appears under its name; the first
@@ -146,8 +156,8 @@ void make_secret(const std::string& run_dir, const std::string& path) {
     std::string bytes(32, '\0');
     if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), 32) != 1)
         throw ConfigError("no random bytes for JWT_SECRET");
-    const std::string own = path + "." + std::to_string(getpid());
-    const int fd = open(own.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    std::string own = path + ".XXXXXX";
+    const int fd = mkostemp(own.data(), O_CLOEXEC);
     const std::string secret = hex(bytes);
     const bool is_written =
         fd >= 0 && write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size());
@@ -162,36 +172,107 @@ std::string development_secret(const std::string& run_dir) {
     const std::string path = run_dir + "/jwt_secret";
     std::error_code error;
     if (!std::filesystem::exists(path, error)) make_secret(run_dir, path);
+    // RUN_DIR may be a folder where others can leave something.
+    struct stat status {};
+    if (lstat(path.c_str(), &status) == 0 &&
+        (!S_ISREG(status.st_mode) || status.st_uid != geteuid()))
+        throw ConfigError(path + " is no file of this user: remove it");
     auto secret = read_file("JWT_SECRET", path);
     if (secret.empty()) throw ConfigError(path + " holds no secret: remove it");
     return secret;
 }
 
-void check_production(const Config& config, std::vector<std::string>& faults) {
-    if (config.jwt_secret.empty() && !is_faulty("JWT_SECRET", faults))
-        faults.emplace_back("JWT_SECRET is required in production");
-    for (const auto& setting : table) {
-        if (setting.name.find("SECRET") == setting.name.npos) continue;
-        const auto& value = config.*std::get<std::string Config::*>(setting.member);
-        if (value.empty()) continue;
-        if (value.size() < 32)
-            faults.push_back(std::string{setting.name} +
-                             " must have at least 32 bytes in production");
-        for (const auto forbidden : forbidden_secrets)
-            if (value == forbidden)
-                faults.push_back(std::string{setting.name} +
-                                 " is the printed example: make your own");
+// WORKERS_<ENDPOINT>: no table can name them all.
+void take_workers(const Environment& environment, Config& config,
+                  std::vector<std::string>& faults) {
+    constexpr std::string_view prefix = "WORKERS_";
+    for (const auto& [name, value] : environment) {
+        if (!name.starts_with(prefix) || value.empty()) continue;
+        try {
+            config.workers[name.substr(prefix.size())] = whole_number(name, value, 1, most_workers);
+        } catch (const ConfigError& error) {
+            faults.emplace_back(error.what());
+        }
     }
-    if (!config.dev_user_email.empty())
-        faults.emplace_back("DEV_USER_EMAIL is refused in production");
 }
 
+// libpq's own words could hold a part of the password.
 void check_database(const Config& config, std::vector<std::string>& faults) {
-    const std::string_view url = config.database_url;
-    if (is_faulty("DATABASE_URL", faults)) return;
-    if (!url.starts_with("postgresql://") && !url.starts_with("postgres://") &&
-        !url.starts_with("sqlite:///"))
+    const auto& url = config.database_url;
+    if (is_faulty("DATABASE_URL", faults) || url.starts_with("sqlite:///")) return;
+    if (!url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
         faults.emplace_back("DATABASE_URL must start with postgresql:// or sqlite:///");
+        return;
+    }
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{
+        PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree};
+    if (!options)
+        faults.emplace_back(
+            "DATABASE_URL is malformed: postgresql://user:password@host:port/database, special "
+            "characters as %XX, and only parameters that libpq knows");
+}
+
+bool is_address(const std::string& host) {
+    unsigned char bytes[16];
+    return inet_pton(AF_INET, host.c_str(), bytes) == 1 ||
+           inet_pton(AF_INET6, host.c_str(), bytes) == 1;
+}
+
+// Scheme, host and port, as browsers send them; anything else would match no Origin header, and
+// could be nginx's syntax.
+bool is_origin(std::string_view origin) {
+    const auto is_made_of = [](std::string_view text, std::string_view others) {
+        return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
+            return std::isalnum(static_cast<unsigned char>(c)) || others.find(c) != others.npos;
+        });
+    };
+    const auto scheme = origin.find("://");
+    if (scheme == origin.npos || !is_made_of(origin.substr(0, scheme), "+-.")) return false;
+    auto host = origin.substr(scheme + 3);
+    const auto port = host.find(':', host.starts_with('[') ? host.find(']') : 0);
+    if (port != host.npos) {
+        const auto digits = host.substr(port + 1);
+        if (digits.empty() || digits.find_first_not_of("0123456789") != digits.npos) return false;
+        host = host.substr(0, port);
+    }
+    if (host.starts_with('[') && host.ends_with(']'))
+        return is_address(std::string{host.substr(1, host.size() - 2)});
+    return is_made_of(host, ".-_");
+}
+
+void check_addresses(const Config& config, std::vector<std::string>& faults) {
+    if (!is_faulty("HOST", faults) && !is_address(config.host))
+        faults.emplace_back("HOST must be an IPv4 or IPv6 address");
+    for (const auto& origin : config.allowed_origins())
+        if (!is_origin(origin))
+            faults.push_back("CORS_ORIGINS or FRONTEND_ORIGIN: " + origin +
+                             " is no origin: scheme://host:port, without a path or a final slash");
+}
+
+// What listens for others than this machine is as good as in production.
+void check_secrets(const Config& config, std::vector<std::string>& faults) {
+    const bool is_local =
+        is_faulty("HOST", faults) || config.host == "::1" || config.host.starts_with("127.");
+    if (!config.is_production() && is_local) return;
+    const std::string where =
+        config.is_production() ? " in production" : " where HOST is not a loopback address";
+    if (config.jwt_secret.empty() && !is_faulty("JWT_SECRET", faults))
+        faults.push_back("JWT_SECRET is required" + where +
+                         ": make one with `openssl rand -hex 32`");
+    for (const auto& [name, secret] :
+         {std::pair{"JWT_SECRET", config.jwt_secret},
+          std::pair{"JWT_SECRET_PREVIOUS", config.jwt_secret_previous}})
+        if (!secret.empty() && secret.size() < min_secret_bytes)
+            faults.push_back(name + (" must have at least 32 bytes" + where));
+}
+
+void check_developer(const Config& config, std::vector<std::string>& faults) {
+    const auto size = config.dev_user_password.size();
+    if (config.dev_user_email.empty() || is_faulty("DEV_USER_PASSWORD", faults)) return;
+    if (config.is_production())
+        faults.emplace_back("DEV_USER_EMAIL is refused in production");
+    else if (size < min_password_bytes || size > max_password_bytes)
+        faults.emplace_back("DEV_USER_PASSWORD must have 8 to 72 bytes");
 }
 
 }  // namespace
@@ -221,24 +302,30 @@ std::optional<std::string> Config::sqlite_path() const {
 }
 
 Config load_config(const Environment& environment) {
+    // An empty variable is how compose files and platforms say "not set".
+    const auto is_set = [&](std::string_view name) {
+        const auto found = environment.find(std::string{name});
+        return found != environment.end() && !found->second.empty();
+    };
     Config config;
     std::vector<std::string> faults;
     for (const auto& setting : table) {
         try {
-            auto value = environment(std::string{setting.name});
-            // An empty variable is how compose files and platforms say "not set".
-            if (!value || value->empty()) value = std::string{setting.default_value};
-            if (value->starts_with("@/")) value = read_file(setting.name, value->substr(1));
-            store(config, setting, *value);
+            std::string value{is_set(setting.name) ? environment.at(std::string{setting.name})
+                                                   : setting.default_value};
+            if (value.starts_with("@/")) value = read_file(setting.name, value.substr(1));
+            store(config, setting, value);
         } catch (const ConfigError& error) {
             faults.emplace_back(error.what());
         }
     }
-    const auto url = environment("DATABASE_URL");
-    if ((!url || url->empty()) && !config.neon_db_url.empty())
+    if (!is_set("DATABASE_URL") && !config.neon_db_url.empty())
         config.database_url = config.neon_db_url;
+    take_workers(environment, config, faults);
     check_database(config, faults);
-    if (config.is_production()) check_production(config, faults);
+    check_addresses(config, faults);
+    check_secrets(config, faults);
+    check_developer(config, faults);
     if (faults.empty()) {
         if (config.jwt_secret.empty()) config.jwt_secret = development_secret(config.run_dir);
         return config;
@@ -249,10 +336,14 @@ Config load_config(const Environment& environment) {
 }
 
 Config load_config() {
-    return load_config([](const std::string& name) -> std::optional<std::string> {
-        const char* value = std::getenv(name.c_str());
-        return value ? std::optional<std::string>{value} : std::nullopt;
-    });
+    Environment environment;
+    for (char** variable = environ; *variable; ++variable) {
+        const std::string_view line{*variable};
+        const auto name = line.substr(0, line.find('='));
+        // The first of a name counts, as for getenv().
+        if (name.size() < line.size()) environment.emplace(name, line.substr(name.size() + 1));
+    }
+    return load_config(environment);
 }
 
 std::string dump_config(const Config& config) {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <limits>
+#include <map>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -34,6 +34,7 @@ struct Config {
     std::int64_t port{};
     std::string run_dir;
     std::string sqlite_synchronous;
+    std::map<std::string, std::int64_t> workers;  // WORKERS_AUTH_LOGIN under "AUTH_LOGIN"
 
     bool is_production() const { return environment == "production"; }
 
@@ -67,11 +68,10 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-// The value of an environment variable; nullopt when it is not set.
-using Environment = std::function<std::optional<std::string>(const std::string& name)>;
+using Environment = std::map<std::string, std::string>;
 
-// Reads and checks all settings; throws ConfigError with all faults at once. In development a
-// missing JWT_SECRET is made once and kept in RUN_DIR/jwt_secret (mode 0600).
+// Reads and checks all settings; throws ConfigError with all faults at once. A JWT_SECRET that is
+// missing, and may be, is made once and kept in RUN_DIR/jwt_secret (mode 0600).
 Config load_config(const Environment& environment);
 
 // The same from the process's own environment.

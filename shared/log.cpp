@@ -1,7 +1,9 @@
 #include "shared/log.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
+#include <climits>
 #include <string>
 
 #include "shared/json/writer.hpp"
@@ -12,18 +14,37 @@ namespace logging {
 
 namespace {
 
+constexpr std::size_t most_text_bytes = 1000;
+
 Level threshold = Level::info;
+std::int64_t dropped_lines = 0;
 std::string endpoint_name;
 
 constexpr std::string_view names[] = {"debug", "info", "warning", "error"};
 
+// The beginning of a long text, not cut within a character.
+std::string_view shortened(std::string_view text) {
+    auto start = text.substr(0, most_text_bytes);
+    for (int i = 0; i < 3 && start.size() < text.size(); ++i)
+        if ((static_cast<unsigned char>(text[start.size()]) & 0xc0) == 0x80) start.remove_suffix(1);
+    return start;
+}
+
 // Foreign bytes (a libpq message in another encoding, say) must not spoil the line.
-void put_text(json::Writer& writer, std::string_view text) {
+void put_text(json::Writer& writer, std::string_view whole) {
+    const auto text = shortened(whole);
     if (is_utf8(text)) return writer.string(text);
     std::string ascii{text};
     for (char& c : ascii)
         if (static_cast<unsigned char>(c) >= 0x80) c = '?';
     writer.string(ascii);
+}
+
+// Whole or not at all: poll() promises that a pipe takes PIPE_BUF bytes at once.
+bool write_at_once(std::string_view line) {
+    pollfd room{STDERR_FILENO, POLLOUT, 0};
+    return line.size() <= PIPE_BUF && poll(&room, 1, 0) == 1 &&
+           ::write(STDERR_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
 }  // namespace
@@ -57,10 +78,14 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
         else
             writer.integer(std::get<std::int64_t>(value));
     }
+    if (dropped_lines > 0) {
+        writer.key("dropped_lines");
+        writer.integer(dropped_lines);
+    }
     writer.end_object();
     line += '\n';
     // A log that cannot be written must not stop the service.
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    dropped_lines = write_at_once(line) ? 0 : dropped_lines + 1;
 }
 
 }  // namespace logging

@@ -1,4 +1,6 @@
-// Structured logs: one JSON object a line on stderr, written with one write(2).
+// Structured logs: one JSON object a line on stderr, written with one write(2) of at most PIPE_BUF
+// bytes. It never waits: a line that finds no room is dropped, and the next one that is written has
+// their number as "dropped_lines".
 #pragma once
 
 #include <cstdint>
@@ -19,6 +21,7 @@ void set_level(std::string_view name);
 // The name that every line carries as "endpoint".
 void set_endpoint(std::string_view name);
 
+// Texts of more than 1,000 bytes are cut.
 void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
 
 inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) {

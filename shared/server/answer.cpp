@@ -5,21 +5,22 @@
 #include "shared/db/sqlstate.hpp"
 #include "shared/http/error_body.hpp"
 #include "shared/log.hpp"
+#include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
 #include "shared/text.hpp"
 
 namespace {
 
-constexpr std::string_view exposed_headers =
-    "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy";
 constexpr std::string_view allowed_headers =
     "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, "
     "X-API-Key, X-Request-ID";
 
 bool is_request_id(std::string_view id) {
-    return !id.empty() && id.size() <= 64 && std::all_of(id.begin(), id.end(), [](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
-    });
+    return !id.empty() && id.size() <= max_request_id_bytes &&
+           std::all_of(id.begin(), id.end(), [](char c) {
+               return std::isalnum(static_cast<unsigned char>(c)) ||
+                      request_id_punctuation.find(c) != request_id_punctuation.npos;
+           });
 }
 
 std::string allowed_methods(const Endpoint& served) {

@@ -9,18 +9,10 @@ ON_BOTH_ENGINES(health, is_healthy_when_the_database_answers) {
 }
 
 Test(health, is_degraded_and_still_200_without_a_database) {
-    Loop loop{1};
-    auto config = test_config("postgresql://nobody@127.0.0.1:1/nothing");
-    const auto db = open_database(config, loop);
-    const Tokens tokens{config};
-    Passwords passwords{4};
-    Context context{config, *db, tokens, passwords};
-    const auto response = send_to(loop, endpoint, {.target = "/health"}, context);
+    Service service{"postgresql://nobody@127.0.0.1:1/nothing"};
+    const auto response = service.send({.target = "/health"});
     cr_assert_eq(response.status(), 200);
     const auto body = json_of(response);
     EXPECT_TEXT(member(body, "status"), "degraded");
     EXPECT_TEXT(member(body, "database"), "disconnected");
-    db->close();
-    loop.restart();
-    loop.run();
 }

@@ -8,18 +8,10 @@ ON_BOTH_ENGINES(healthz, is_ok_when_the_database_answers) {
 }
 
 Test(healthz, is_unavailable_without_a_database) {
-    Loop loop{1};
-    auto config = test_config("postgresql://nobody@127.0.0.1:1/nothing?password=hunter2");
-    const auto db = open_database(config, loop);
-    const Tokens tokens{config};
-    Passwords passwords{4};
-    Context context{config, *db, tokens, passwords};
-    const auto response = send_to(loop, endpoint, {.target = "/healthz"}, context);
+    Service service{"postgresql://nobody@127.0.0.1:1/nothing?password=hunter2"};
+    const auto response = service.send({.target = "/healthz"});
     expect_error(response, Error::service_unavailable);
     EXPECT_TEXT(std::string{response.header("Retry-After")}, "1");
     cr_assert_eq(response.body().find("hunter2"), response.body().npos);
     cr_assert_eq(response.body().find("127.0.0.1"), response.body().npos);
-    db->close();
-    loop.restart();
-    loop.run();
 }

@@ -1,4 +1,5 @@
 // What happens to the service, and what its clients see of it, when something beneath them fails.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "tests/support/proxy.hpp"
 #include "tests/support/stack.hpp"
@@ -340,6 +342,59 @@ Test(faults, a_killed_reader_costs_its_clients_nothing) {
     expect_kept(stack, seen);
 }
 
+// Done once and asked for twice, a DELETE would be answered as one that comes too late.
+Test(faults, what_a_killed_handler_was_asked_to_change_is_not_asked_again) {
+    const TestDatabase database{Engine::postgres};
+    const Proxy proxy{port_of(database.url()), std::chrono::milliseconds{40}};
+    const Stack stack{with_port(database.url(), proxy.port())};
+    const auto authorization = stack.authorization();
+    for (const char* method : {"DELETE", "PATCH"}) {
+        std::string etag;
+        const auto task = stack.create_task("changed once", &etag);
+        // Over the connection that nginx keeps.
+        for (int i = 0; i < 2; ++i) cr_assert_eq(stack.send({.path = task}).status, 200);
+        const int before = proxy.round_trips();
+        Reply reply;
+        std::thread client{[&] {
+            const std::string body = method[0] == 'P' ? R"({"title":"changed"})" : "";
+            reply = stack.send({.method = method,
+                                .path = task,
+                                .body = body,
+                                .headers = {authorization, "If-Match: " + etag}});
+        }};
+        wait_until("it is at the database", [&] { return proxy.round_trips() > before; });
+        kill(stack.processes("collab_task").at(0), SIGKILL);
+        client.join();
+        expect_error(reply, Error::service_unavailable);
+    }
+}
+
+Test(faults, restarts_lose_no_delete) {
+    const Stack stack{Engine::sqlite};
+    const auto authorization = stack.authorization();
+    std::atomic<bool> is_over = false;
+    std::thread restarts{[&] {
+        for (int i = 0; i < 3; ++i)
+            cr_expect_eq(stack.command({"restart", "collab_task"}).status, 0);
+        is_over = true;
+    }};
+    Client client{stack.port()};
+    int deleted = 0;
+    while (!is_over) {
+        const auto created = client.send({.method = "POST",
+                                          .path = "/collab/tasks",
+                                          .body = R"({"title":"short-lived"})",
+                                          .headers = {authorization}});
+        const auto reply = client.send({.method = "DELETE",
+                                        .path = created.header("location"),
+                                        .headers = {authorization, "If-Match: *"}});
+        cr_expect_eq(reply.status, 204, "%ld %s", reply.status, reply.failure.c_str());
+        ++deleted;
+    }
+    restarts.join();
+    cr_expect_gt(deleted, 10);
+}
+
 static void stop_under_load(Engine engine) {
     Stack stack{engine};
     Load load{stack};
@@ -411,6 +466,19 @@ Test(faults, only_known_endpoints_are_restarted) {
     EXPECT_TEXT(finished.errors, "steelthread: no steelthread runs in " + stack.run_dir() + "\n");
 }
 
+Test(faults, what_is_no_request_does_not_disturb_a_restart) {
+    const Stack stack{Engine::sqlite};
+    const auto folder = stack.run_dir() + "/restart";
+    fs::create_directories(folder + "/a_folder/in/a_folder");
+    cr_expect_eq(stack.command({"restart", "root"}).status, 0);
+    fs::remove_all(folder);
+    kill(stack.supervisor(), SIGUSR1);
+    fs::create_directories(folder + "/root.failed/in/a_folder");
+    cr_expect_neq(stack.command({"restart", "root"}).status, 0);
+    fs::remove_all(folder + "/root.failed");
+    cr_expect_eq(stack.command({"restart", "root"}).status, 0);
+}
+
 Test(faults, a_reload_of_nginx_loses_nothing) {
     const Stack stack{Engine::sqlite};
     Load load{stack};
@@ -440,6 +508,75 @@ Test(faults, a_reload_during_a_stop_is_nothing) {
     kill(stack.supervisor(), SIGUSR1);
     kill(stopped, SIGCONT);
     cr_expect_eq(stack.wait_for_end(), 0, "%s", stack.log().c_str());
+}
+
+// A pipe for a log; its end to write to is as the shell makes it.
+struct LogPipe {
+    LogPipe() { cr_assert_eq(pipe2(ends, O_CLOEXEC), 0); }
+    ~LogPipe() {
+        close(ends[0]);
+        close(ends[1]);
+    }
+    LogPipe(const LogPipe&) = delete;
+    LogPipe& operator=(const LogPipe&) = delete;
+
+    // Until the reader takes something, nobody can write.
+    void fill() const {
+        const auto path = "/proc/self/fd/" + std::to_string(ends[1]);
+        const int fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        while (write(fd, "\n", 1) == 1) continue;
+        close(fd);
+    }
+
+    std::string read_some() const {
+        std::string text(65'536, '\0');
+        const auto size = read(ends[0], text.data(), text.size());
+        return text.substr(0, size < 0 ? 0 : static_cast<std::size_t>(size));
+    }
+
+    int ends[2]{};
+};
+
+// Kills a handler, which the supervisor logs, and sends more requests than nginx and the supervisor
+// have room to keep the lines of.
+static void log_a_lot(const Stack& stack) {
+    const auto before = stack.processes("root");
+    kill(before.at(0), SIGKILL);
+    Client client{stack.port()};
+    for (int i = 0; i < 600; ++i) {
+        const auto reply = client.send({.path = "/livez/" + std::string(200, 'x')});
+        cr_assert_eq(reply.status, 404, "request %d: %s", i, reply.failure.c_str());
+    }
+    wait_until("the handler is back", [&] {
+        const auto now = stack.processes("root");
+        return now.size() == 1 && now != before;
+    });
+}
+
+Test(faults, a_log_that_nobody_takes_holds_nothing_up) {
+    const LogPipe log;
+    Stack stack{Engine::sqlite, {}, log.ends[1]};
+    log.fill();
+    log_a_lot(stack);
+    std::string text;
+    while (text.find("lines of the log were dropped") == text.npos) text += log.read_some();
+    cr_expect_neq(text.find(R"("message":"process ended","name":"root")"), text.npos);
+    log.fill();
+    log_a_lot(stack);
+    const auto start = Clock::now();
+    cr_expect_eq(stack.stop(), 0);
+    cr_expect_lt(seconds_since(start), 3);
+}
+
+Test(faults, a_log_whose_reader_has_gone_holds_nothing_up) {
+    LogPipe log;
+    Stack stack{Engine::sqlite, {}, log.ends[1]};
+    close(std::exchange(log.ends[0], -1));
+    close(std::exchange(log.ends[1], -1));
+    log_a_lot(stack);
+    const auto start = Clock::now();
+    cr_expect_eq(stack.stop(), 0);
+    cr_expect_lt(seconds_since(start), 3);
 }
 
 Test(faults, a_crash_loop_does_not_spin) {

@@ -205,7 +205,7 @@ Test(nginx, livez_needs_nobody) {
 
 Test(nginx, too_many_connections_are_429) {
     const Stack stack{Engine::sqlite};
-    reconfigure(stack, "limit_conn connections 2048", "limit_conn connections 1");
+    reconfigure(stack, "limit_conn connections ", "limit_conn connections 1; # ");
     signal_all(stack, "root", SIGSTOP);
     Reply first;
     std::thread client{[&] {
@@ -252,6 +252,7 @@ Test(nginx, only_allowed_origins_are_told_that_they_are) {
     const char* strangers[] = {"http://localhost:3002",      "http://localhost:3001.example.org",
                                "http://localhost:30011",     "https://localhost:3001",
                                "http://xlocalhost:3001",     "null",
+                               "http://LOCALHOST:3001",      "HTTP://localhost:3001",
                                "https://appxexample.org",    "*",
                                "http://localhost:3001, null"};
     for (const char* path : {"/livez", "/nothing", "/", "/collab/state/tasks", "/collab/tasks/x"}) {
@@ -487,6 +488,26 @@ Test(nginx, logs_hold_no_secrets) {
             cr_expect(json_member(line, name) != "<absent>", "%s", line.c_str());
     }
     cr_expect_geq(requests, static_cast<int>(std::size(calls)));
+}
+
+// nginx adds the request line and the Referer to what it says of a request.
+Test(nginx, says_nothing_of_single_requests) {
+    const Stack stack{Engine::sqlite};
+    const Call call{.path = "/?ticket=s3cr3t",
+                    .headers = {"Referer: http://localhost/?ticket=s3cr3t"}};
+    // Without a socket, without an answer, and with none in time.
+    fs::rename(stack.run_dir() + "/sockets/root.sock", stack.run_dir() + "/sockets/away");
+    expect_error(stack.send(call), Error::service_unavailable);
+    fs::rename(stack.run_dir() + "/sockets/away", stack.run_dir() + "/sockets/root.sock");
+    reconfigure(stack, "fastcgi_read_timeout 15s", "fastcgi_read_timeout 200ms");
+    signal_all(stack, "root", SIGSTOP);
+    expect_error(stack.send(call), Error::service_unavailable);
+    signal_all(stack, "root", SIGKILL);
+    stack.send(call);
+    stack.send({.path = "/nothing", .headers = {"X-Request-ID: the-last"}});
+    wait_until("the log is written",
+               [&] { return stack.log().find("the-last") != std::string::npos; });
+    cr_expect_eq(stack.log().find("s3cr3t"), std::string::npos, "%s", stack.log().c_str());
 }
 
 // The local addresses ("0100007F:1F90") on which any of these processes listens.

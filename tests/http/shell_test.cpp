@@ -1,6 +1,7 @@
 // Handlers and the command line tool as people at a shell meet them.
 #include <rapidjson/document.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -169,8 +170,7 @@ Test(shell, handlers_describe_themselves) {
         const auto at = routes.find(location);
         cr_assert(at != routes.npos, "no location for %s", path.c_str());
         const auto line = routes.substr(at, routes.find('\n', at) - at);
-        cr_expect(line.ends_with(std::string{"{ fastcgi_pass "} + name + "; }"), "%s",
-                  line.c_str());
+        cr_expect(line.ends_with(std::string{" fastcgi_pass "} + name + "; }"), "%s", line.c_str());
     }
 }
 
@@ -223,20 +223,18 @@ Test(shell, every_fault_of_a_configuration_is_told_at_once) {
     variables["PORT"] = "99999";
     variables["BCRYPT_COST"] = "three";
     variables["LOG_LEVEL"] = "loud";
+    variables["WORKERS_ROOT"] = "0";
+    variables["HOST"] = "here";
+    variables["DEV_USER_PASSWORD"] = "short";
     for (const auto& [program, argument] :
          {std::pair{"steelthread", "run"}, std::pair{"handlers/root", "--dump-config"}}) {
         const auto finished = run_command({built(program), argument}, variables);
         cr_expect_eq(finished.status, exit_config);
-        for (const char* name : {"BCRYPT_COST", "DATABASE_URL", "LOG_LEVEL", "PORT"})
+        for (const char* name : {"BCRYPT_COST", "DATABASE_URL", "DEV_USER_PASSWORD", "HOST",
+                                 "LOG_LEVEL", "PORT", "WORKERS_ROOT"})
             cr_expect_eq(lines_with(finished.errors, std::string{name} + " must "), 1, "%s: %s",
                          name, finished.errors.c_str());
     }
-    auto workers = service_variables("sqlite:///:memory:", test_folder());
-    workers["WORKERS_ROOT"] = "0";
-    workers["PORT"] = std::to_string(free_port());
-    const auto finished = steelthread({"run"}, workers);
-    cr_expect_eq(finished.status, exit_config);
-    EXPECT_TEXT(finished.errors, "WORKERS_ROOT must be a whole number from 1 to 64\n");
 }
 
 Test(shell, production_refuses_what_is_for_development) {
@@ -254,7 +252,35 @@ Test(shell, production_refuses_what_is_for_development) {
     variables["DEV_USER_EMAIL"] = "";
     finished = steelthread({"run"}, variables);
     cr_expect_eq(finished.status, exit_config);
-    EXPECT_TEXT(finished.errors, "JWT_SECRET is required in production\n");
+    EXPECT_TEXT(finished.errors,
+                "JWT_SECRET is required in production: make one with `openssl rand -hex 32`\n");
+    if (geteuid() != 0) return;
+    variables["JWT_SECRET"] = std::string(32, 'x');
+    finished = steelthread({"run"}, variables);
+    cr_expect_eq(finished.status, exit_config);
+    EXPECT_TEXT(finished.errors,
+                "ENVIRONMENT=production is refused to root: give it a user of its own\n");
+}
+
+Test(shell, processes_get_no_more_settings_than_they_need) {
+    // nginx writes its title over its variables: a script in its place keeps them.
+    const auto folder = test_folder();
+    fs::create_directories(folder);
+    const auto nginx = folder + "/nginx";
+    std::ofstream{nginx} << "#!/bin/sh\nenv > \"$0.env\"\nPATH=$PATH:/usr/sbin\n"
+                            "PATH=${PATH#*:} exec nginx \"$@\"\n";
+    fs::permissions(nginx, fs::perms::owner_all);
+    const auto path = folder + ":" + base_variables().at("PATH");
+    const Stack stack{Engine::sqlite, {{"PATH", path}}};
+    const auto kept = "\n" + read_text(nginx + ".env");
+    cr_expect_neq(kept.find("\nPATH=" + path + "\n"), kept.npos, "%s", kept.c_str());
+    for (const auto& setting : settings())
+        cr_expect_eq(kept.find("\n" + std::string{setting.name} + "="), kept.npos, "%s",
+                     kept.c_str());
+    const auto handler =
+        read_text("/proc/" + std::to_string(stack.processes("auth_login").at(0)) + "/environ");
+    cr_expect_eq(handler.find("DEV_USER_"), handler.npos);
+    cr_expect_neq(handler.find("JWT_SECRET="), handler.npos);
 }
 
 static void migrate_there_and_back(Engine engine) {
@@ -355,8 +381,8 @@ Test(shell, the_account_of_developers_is_made_once) {
     variables["DEV_USER_EMAIL"] = "new@example.org";
     variables["DEV_USER_PASSWORD"] = "short";
     const auto refused = steelthread({"migrate", "up"}, variables);
-    cr_expect_eq(refused.status, 1);
-    EXPECT_TEXT(refused.errors, "steelthread: DEV_USER_PASSWORD must have 8 to 72 bytes\n");
+    cr_expect_eq(refused.status, exit_config);
+    EXPECT_TEXT(refused.errors, "DEV_USER_PASSWORD must have 8 to 72 bytes\n");
 }
 
 Test(shell, generated_files_are_up_to_date) {

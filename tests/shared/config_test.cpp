@@ -16,9 +16,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Variables = std::map<std::string, std::string>;
+using Variables = Environment;
 
 constexpr auto strong_secret = "0123456789abcdef0123456789abcdef";
+const std::string required = "JWT_SECRET is required";
+const std::string how = ": make one with `openssl rand -hex 32`";
 
 // A folder of the test's own, removed at its end; it can hold RUN_DIR and secret files.
 class Folder {
@@ -46,12 +48,7 @@ private:
     std::string path_;
 };
 
-Config load(const Variables& variables) {
-    return load_config([&](const std::string& name) -> std::optional<std::string> {
-        const auto found = variables.find(name);
-        return found == variables.end() ? std::nullopt : std::optional{found->second};
-    });
-}
+Config load(const Variables& variables) { return load_config(variables); }
 
 // With a secret, so that nothing is written to RUN_DIR.
 Config load_quietly(Variables variables) {
@@ -151,13 +148,18 @@ Test(config, reports_every_fault_at_once) {
                         {"LOG_LEVEL", "loud"},
                         {"HOST", "a\nb"},
                         {"DATABASE_URL", "mysql://h/d"},
+                        {"WORKERS_ROOT", "65"},
+                        {"CORS_ORIGINS", "http://a/"},
                         {"DEV_USER_PASSWORD", "@/nonexistent/password"}}),
                 "BCRYPT_COST must be a whole number from 4 to 15\n"
                 "DEV_USER_PASSWORD cannot be read from /nonexistent/password\n"
                 "HOST holds a control character\n"
                 "LOG_LEVEL must be one of debug|info|warning|error\n"
                 "PORT must be a whole number from 1 to 65535\n"
-                "DATABASE_URL must start with postgresql:// or sqlite:///");
+                "WORKERS_ROOT must be a whole number from 1 to 64\n"
+                "DATABASE_URL must start with postgresql:// or sqlite:///\n"
+                "CORS_ORIGINS or FRONTEND_ORIGIN: http://a/ is no origin: scheme://host:port, "
+                "without a path or a final slash");
 }
 
 Test(config, reports_faults_of_production_along_with_the_others) {
@@ -231,7 +233,7 @@ Test(config, reports_files_that_hold_no_secret) {
     EXPECT_TEXT(faults({{"JWT_SECRET", "@" + folder.file("nul", with_nul)}}),
                 "JWT_SECRET holds a control character");
     EXPECT_TEXT(faults(production({{"JWT_SECRET", "@" + folder.file("empty", "\n")}})),
-                "JWT_SECRET is required in production");
+                required + " in production" + how);
 }
 
 Test(config, never_shows_a_secret_in_a_fault) {
@@ -253,15 +255,105 @@ Test(config, insists_on_strong_secrets_in_production) {
     EXPECT_TEXT(faults(production({{"JWT_SECRET_PREVIOUS", std::string(31, 'x')}})),
                 "JWT_SECRET_PREVIOUS must have at least 32 bytes in production");
     EXPECT_TEXT(faults(production({{"JWT_SECRET_PREVIOUS", std::string(32, 'x')}})), "");
-    EXPECT_TEXT(faults(production({{"JWT_SECRET", "change-me-change-me-change-me-change-me"}})),
-                "JWT_SECRET is the printed example: make your own");
     EXPECT_TEXT(faults(production({{"DEV_USER_EMAIL", "dev@example.org"}})),
                 "DEV_USER_EMAIL is refused in production");
     // Development and tests take what they get.
     for (const char* environment : {"development", "test"})
-        EXPECT_TEXT(
-            faults({{"ENVIRONMENT", environment}, {"JWT_SECRET", "x"}, {"DEV_USER_EMAIL", "a"}}),
-            "");
+        EXPECT_TEXT(faults({{"ENVIRONMENT", environment},
+                            {"JWT_SECRET", "x"},
+                            {"DEV_USER_EMAIL", "a"},
+                            {"DEV_USER_PASSWORD", "12345678"}}),
+                    "");
+}
+
+Test(config, insists_on_strong_secrets_where_others_can_connect) {
+    const std::string where = " where HOST is not a loopback address";
+    const Folder folder;
+    for (const char* host : {"0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1"}) {
+        EXPECT_TEXT(faults({{"HOST", host}}), "");
+        EXPECT_TEXT(faults({{"HOST", host}, {"JWT_SECRET", ""}}), required + where + how);
+        EXPECT_TEXT(faults({{"HOST", host}, {"JWT_SECRET", std::string(31, 'x')}}),
+                    "JWT_SECRET must have at least 32 bytes" + where);
+        EXPECT_TEXT(faults({{"HOST", host}, {"JWT_SECRET_PREVIOUS", "x"}}),
+                    "JWT_SECRET_PREVIOUS must have at least 32 bytes" + where);
+    }
+    for (const char* host : {"127.0.0.1", "127.1.2.3", "::1"})
+        cr_expect_eq(load({{"HOST", host}, {"RUN_DIR", folder.path("run")}}).jwt_secret.size(),
+                     64u);
+}
+
+Test(config, takes_addresses_and_origins_for_what_they_are) {
+    for (const char* host : {"localhost", "127.0.0.1:80", "[::1]", "256.0.0.1", "1.2.3", "*",
+                             "fe80::1%eth0", "127.0.0.1; }"})
+        EXPECT_TEXT(faults({{"HOST", host}}), "HOST must be an IPv4 or IPv6 address");
+    for (const char* origin : {"http://a", "https://app.example.org:8443", "http://[::1]:3000",
+                               "http://127.0.0.1", "capacitor://localhost", "http://a_b-c"}) {
+        EXPECT_TEXT(faults({{"CORS_ORIGINS", origin}}), "");
+        EXPECT_TEXT(faults({{"FRONTEND_ORIGIN", origin}}), "");
+    }
+    for (const char* origin :
+         {"a", "*", "null", "http://", "http://a/", "http://a/b", "http://a:", "http://a:x",
+          "http://a:80:80", "://a", "http://a b", "http://u@a", "http://[::1", "http://[x]",
+          "http://a\"", "http://a;", "http://a$b", "http://a\\E"}) {
+        const auto fault = std::string{"CORS_ORIGINS or FRONTEND_ORIGIN: "} + origin +
+                           " is no origin: scheme://host:port, without a path or a final slash";
+        EXPECT_TEXT(faults({{"CORS_ORIGINS", origin}}), fault);
+        EXPECT_TEXT(faults({{"FRONTEND_ORIGIN", origin}}), fault);
+    }
+}
+
+Test(config, takes_numbers_of_workers) {
+    const auto config =
+        load_quietly({{"WORKERS_ROOT", "1"}, {"WORKERS_AUTH_LOGIN", "64"}, {"WORKERS_HEALTH", ""}});
+    cr_expect_eq(config.workers.size(), 2u);
+    cr_expect_eq(config.workers.at("ROOT"), 1);
+    cr_expect_eq(config.workers.at("AUTH_LOGIN"), 64);
+    for (const char* value : {"0", "65", "-1", "two", "1.0", " 1"})
+        EXPECT_TEXT(faults({{"WORKERS_ROOT", value}}),
+                    "WORKERS_ROOT must be a whole number from 1 to 64");
+}
+
+Test(config, wants_a_password_that_can_be_hashed) {
+    const auto fault_of = [](const std::string& password) {
+        return faults({{"DEV_USER_EMAIL", "dev@example.org"}, {"DEV_USER_PASSWORD", password}});
+    };
+    for (const std::size_t size : {8, 72}) EXPECT_TEXT(fault_of(std::string(size, 'x')), "");
+    for (const std::size_t size : {0, 7, 73})
+        EXPECT_TEXT(fault_of(std::string(size, 'x')), "DEV_USER_PASSWORD must have 8 to 72 bytes");
+    EXPECT_TEXT(faults({{"DEV_USER_PASSWORD", "x"}}), "");
+}
+
+Test(config, shows_nothing_of_a_malformed_database_url) {
+    for (const char* url : {"postgresql://u:hunter2%@h/d", "postgresql://u:hunter2@h/d?hunter2=x",
+                            "postgresql://u:hunter2@[::1/d", "postgres://u:pass word@h/d?sslmode",
+                            "postgresql://u:p@h:port/d?x=%00"}) {
+        const auto fault = faults({{"DATABASE_URL", url}});
+        cr_expect(fault.starts_with("DATABASE_URL is malformed: "), "%s: %s", url, fault.c_str());
+        cr_expect_eq(fault.find("hunter2"), fault.npos, "%s", fault.c_str());
+    }
+}
+
+// RUN_DIR may be a folder where others can leave something.
+Test(config, refuses_a_development_secret_that_is_not_its_own) {
+    const Folder folder;
+    const auto fault_of = [&] {
+        try {
+            load({{"RUN_DIR", folder.path()}});
+        } catch (const ConfigError& error) {
+            return std::string{error.what()};
+        }
+        return std::string{};
+    };
+    const auto path = folder.path("jwt_secret");
+    const auto fault = path + " is no file of this user: remove it";
+    fs::create_symlink(folder.file("elsewhere", strong_secret), path);
+    EXPECT_TEXT(fault_of(), fault);
+    fs::remove(path);
+    folder.file("jwt_secret", strong_secret);
+    EXPECT_TEXT(fault_of(), "");
+    if (geteuid() != 0) return;
+    cr_assert_eq(chown(path.c_str(), 65'534, 65'534), 0);
+    EXPECT_TEXT(fault_of(), fault);
 }
 
 Test(config, makes_no_secret_in_production) {
@@ -272,7 +364,7 @@ Test(config, makes_no_secret_in_production) {
     } catch (const ConfigError& error) {
         fault = error.what();
     }
-    EXPECT_TEXT(fault, "JWT_SECRET is required in production");
+    EXPECT_TEXT(fault, required + " in production" + how);
     cr_expect_not(fs::exists(folder.path("run")));
 }
 

@@ -1,9 +1,8 @@
 #include "shared/log.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
 #include <vector>
 
 #include "shared/json/reader.hpp"
@@ -14,24 +13,6 @@
 using namespace std::string_view_literals;
 
 namespace {
-
-// What `call` writes to stderr.
-template <std::invocable Call>
-std::string written_by(Call call) {
-    char path[] = "/tmp/log_test.XXXXXX";
-    const int file = mkstemp(path);
-    cr_assert_geq(file, 0);
-    unlink(path);
-    const int standard_error = dup(STDERR_FILENO);
-    dup2(file, STDERR_FILENO);
-    call();
-    dup2(standard_error, STDERR_FILENO);
-    close(standard_error);
-    std::string text(static_cast<std::size_t>(lseek(file, 0, SEEK_END)), '\0');
-    cr_assert_eq(pread(file, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-    close(file);
-    return text;
-}
 
 // The members of the only line, "name=value" in their order, without the time.
 template <std::invocable Call>
@@ -164,11 +145,46 @@ Test(log, survives_a_stderr_that_is_closed) {
     logging::error("into the void");
     dup2(standard_error, STDERR_FILENO);
     close(standard_error);
-    EXPECT_TEXT(logged([] { logging::info("m"); }), R"(level="info" message="m")");
+    EXPECT_TEXT(logged([] { logging::info("m"); }), R"(level="info" message="m" dropped_lines=1)");
 }
 
-Test(log, writes_long_lines_whole) {
-    const std::string message(100'000, 'x');
-    EXPECT_TEXT(logged([&] { logging::info(message); }),
-                "level=\"info\" message=\"" + message + "\"");
+Test(log, cuts_long_texts_between_characters) {
+    const std::string letters(1'000, 'x');
+    EXPECT_TEXT(logged([&] { logging::info(letters + "y"); }),
+                "level=\"info\" message=\"" + letters + "\"");
+    EXPECT_TEXT(logged([&] {
+                    logging::info("m", {{"path", letters.substr(2) + "\u20ac"}});
+                }),
+                "level=\"info\" message=\"m\" path=\"" + letters.substr(2) + "\"");
+    EXPECT_TEXT(logged([&] { logging::info(std::string(2'000, '\x80')); }),
+                "level=\"info\" message=\"" + std::string(997, '?') + "\"");
+}
+
+// Whoever reads the log may stand still; the service may not.
+Test(log, drops_lines_that_nobody_takes_and_says_how_many) {
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    const int standard_error = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    const std::string text(900, 'x');
+    for (int i = 0; i < 1'000; ++i) logging::info(text);  // would fill the pipe many times over
+    std::string lines(1'000'000, '\0');
+    const auto size = read(ends[0], lines.data(), lines.size());
+    logging::info("again");
+    logging::info("and again");
+    dup2(standard_error, STDERR_FILENO);
+    cr_assert_gt(size, 0);
+    cr_expect_eq(lines[static_cast<std::size_t>(size) - 1], '\n', "a line is cut");
+    const auto kept = std::count(lines.begin(), lines.end(), '\n');
+    const auto more = read(ends[0], lines.data(), lines.size());
+    cr_assert_gt(more, 0);
+    const auto end = lines.find('\n');
+    const auto first = json::parse(lines.substr(0, end));
+    cr_expect_eq(first["dropped_lines"].GetInt(), 1'000 - kept);
+    const auto second = json::parse(
+        std::string_view{lines}.substr(end + 1, static_cast<std::size_t>(more) - end - 1));
+    cr_expect_not(second.HasMember("dropped_lines"));
+    // Six bytes for each of these.
+    const std::string control(1'000, '\x01');
+    EXPECT_TEXT(logged([&] { logging::info(control); }), "nothing");
 }

@@ -89,12 +89,9 @@ std::string TestDatabase::execute(const std::string& sql) const {
 }
 
 Config test_config(const std::string& database_url) {
-    return load_config([&](const std::string& name) -> std::optional<std::string> {
-        if (name == "DATABASE_URL") return database_url;
-        if (name == "BCRYPT_COST") return "4";
-        if (name == "JWT_SECRET") return "a secret of the tests, long enough for HS256";
-        return std::nullopt;
-    });
+    return load_config({{"DATABASE_URL", database_url},
+                        {"BCRYPT_COST", "4"},
+                        {"JWT_SECRET", "a secret of the tests, long enough for HS256"}});
 }
 
 OpenDatabase::OpenDatabase(Engine engine)

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <criterion/criterion.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <concepts>
 #include <string>
@@ -44,6 +46,22 @@ bool throws(Call call) {
         return true;
     }
     return false;
+}
+
+// What `call` writes to stderr.
+template <std::invocable Call>
+std::string written_by(Call call) {
+    const int file = memfd_create("stderr", MFD_CLOEXEC);
+    cr_assert_geq(file, 0);
+    const int standard_error = dup(STDERR_FILENO);
+    dup2(file, STDERR_FILENO);
+    call();
+    dup2(standard_error, STDERR_FILENO);
+    close(standard_error);
+    std::string text(static_cast<std::size_t>(lseek(file, 0, SEEK_END)), '\0');
+    cr_assert_eq(pread(file, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
+    close(file);
+    return text;
 }
 
 // How `call` was refused: one line "body/tasks/[2]/title: message (type)" for each detail of its

@@ -22,9 +22,12 @@ RawRequest raw_of(const Sent& sent) {
 
 }  // namespace
 
-Service::Service(Engine engine)
-    : database_(engine),
-      config_(test_config(database_.url())),
+Service::Service(Engine engine) : Service(std::make_unique<TestDatabase>(engine)) {}
+
+Service::Service(std::unique_ptr<TestDatabase> own) : Service(own->url()) { own_ = std::move(own); }
+
+Service::Service(const std::string& database_url)
+    : config_(test_config(database_url)),
       db_(open_database(config_, loop_)),
       tokens_(std::make_unique<Tokens>(config_)),
       passwords_(std::make_unique<Passwords>(static_cast<int>(config_.bcrypt_cost))),
@@ -36,36 +39,27 @@ Service::~Service() {
     loop_.run();
 }
 
-std::vector<Response> send_all_to(Loop& loop, const Endpoint& served, const std::vector<Sent>& sent,
-                                  Context& context) {
+std::vector<Response> Service::send_all(const std::vector<Sent>& sent) {
     std::vector<std::optional<Response>> responses(sent.size());
     std::size_t waiting = sent.size();
     for (std::size_t i = 0; i < sent.size(); ++i)
         boost::asio::co_spawn(
-            loop,
+            loop_,
             [&, i]() -> Async<> {
                 const RawRequest raw = raw_of(sent[i]);
-                auto response = co_await answer(raw, served, context);
+                auto response = co_await answer(raw, endpoint, *context_);
                 responses[i] = std::move(response);
                 --waiting;
             },
             [](const std::exception_ptr& failure) {
                 if (failure) std::rethrow_exception(failure);
             });
-    loop.restart();
-    while (waiting > 0 && loop.run_one() > 0) continue;
+    loop_.restart();
+    while (waiting > 0 && loop_.run_one() > 0) continue;
     cr_assert_eq(waiting, 0, "the loop ended without an answer");
     std::vector<Response> given;
     for (auto& response : responses) given.push_back(std::move(*response));
     return given;
-}
-
-Response send_to(Loop& loop, const Endpoint& served, const Sent& sent, Context& context) {
-    return std::move(send_all_to(loop, served, {sent}, context).front());
-}
-
-std::vector<Response> Service::send_all(const std::vector<Sent>& sent) {
-    return send_all_to(loop_, endpoint, sent, *context_);
 }
 
 std::string Service::bearer(const std::string& user_id) const {

@@ -41,21 +41,17 @@ struct Sent {
     std::string request_id = {};
 };
 
-// Sends one request to an endpoint and runs the loop until it is answered.
-Response send_to(Loop& loop, const Endpoint& served, const Sent& sent, Context& context);
-
-std::vector<Response> send_all_to(Loop& loop, const Endpoint& served, const std::vector<Sent>& sent,
-                                  Context& context);
-
 class Service {
 public:
     explicit Service(Engine engine);
+    // On a database of the caller's, or one that is not there.
+    explicit Service(const std::string& database_url);
     ~Service();
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
     // Sends a request to `endpoint` and runs the loop until it is answered.
-    Response send(const Sent& sent) { return send_to(loop_, endpoint, sent, *context_); }
+    Response send(const Sent& sent) { return std::move(send_all({sent}).front()); }
 
     // Sends them all at once and waits for all answers, in the order of the requests.
     std::vector<Response> send_all(const std::vector<Sent>& sent);
@@ -66,13 +62,15 @@ public:
     // A POST, PATCH … with a JSON body and a token.
     Sent with_token(std::string method, std::string target, std::string body = {}) const;
 
-    TestDatabase& database() { return database_; }
+    TestDatabase& database() { return *own_; }
     Context& context() { return *context_; }
     Config& config() { return config_; }
     Loop& loop() { return loop_; }
 
 private:
-    TestDatabase database_;
+    explicit Service(std::unique_ptr<TestDatabase> own);
+
+    std::unique_ptr<TestDatabase> own_;
     Config config_;
     Loop loop_{1};
     std::unique_ptr<Database> db_;

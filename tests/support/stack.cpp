@@ -19,8 +19,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <random>
+#include <sstream>
 #include <thread>
 
 #include "shared/text.hpp"
@@ -212,8 +212,8 @@ Reply Client::send(const Call& call) {
     return reply;
 }
 
-Stack::Stack(Engine engine, const Variables& variables)
-    : own_(std::make_unique<TestDatabase>(engine)), database_url_(own_->url()) {
+Stack::Stack(Engine engine, const Variables& variables, int output)
+    : own_(std::make_unique<TestDatabase>(engine)), database_url_(own_->url()), output_(output) {
     prepare(variables);
 }
 
@@ -246,8 +246,9 @@ void Stack::start() {
     const int log_file =
         open((run_dir_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     cr_assert(nothing >= 0 && log_file >= 0, "no log in %s", run_dir_.c_str());
+    const int output = output_ < 0 ? log_file : output_;
     supervisor_ =
-        spawn({built("steelthread"), "run", "--migrate"}, variables_, nothing, log_file, log_file);
+        spawn({built("steelthread"), "run", "--migrate"}, variables_, nothing, output, output);
     close(nothing);
     close(log_file);
     cr_assert(supervisor_ > 0, "fork failed");
@@ -412,8 +413,10 @@ int free_port() {
 }
 
 std::string read_text(const std::string& path) {
-    std::ifstream file{path, std::ios::binary};
-    return {std::istreambuf_iterator<char>{file}, {}};
+    const std::ifstream file{path, std::ios::binary};
+    std::ostringstream text;
+    text << file.rdbuf();  // and not an iterator: a process that ends while it is read would throw
+    return text.str();
 }
 
 Reply parse_reply(const std::string& raw) {

@@ -62,8 +62,9 @@ public:
     static constexpr const char* email = "dev@example.org";
     static constexpr const char* password = "correct horse battery";
 
-    // Starts and waits until /healthz answers. `variables` come on top of the test's own.
-    explicit Stack(Engine engine, const Variables& variables = {});
+    // Starts and waits until /healthz answers. `variables` come on top of the test's own; `output`
+    // is its stdout and stderr in the place of log().
+    explicit Stack(Engine engine, const Variables& variables = {}, int output = -1);
     // On a database of the caller's.
     explicit Stack(const std::string& database_url, const Variables& variables = {});
     // SIGTERM, and waits; fails the test when it does not end cleanly.
@@ -122,6 +123,7 @@ private:
     std::string run_dir_;
     int port_ = 0;
     Variables variables_;
+    int output_ = -1;
     pid_t supervisor_ = 0;
 };
 

@@ -1,8 +1,5 @@
 // answer() with endpoints made for it: what every handler gets without asking for it.
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 
@@ -192,24 +189,6 @@ long lines(const Response& response, std::string_view start) {
     long count = 0;
     for (auto at = head.find(wanted); at != head.npos; at = head.find(wanted, at + 1)) ++count;
     return count;
-}
-
-// What `call` writes to stderr.
-template <std::invocable Call>
-std::string logged(Call call) {
-    char path[] = "/tmp/answer_test.XXXXXX";
-    const int file = mkstemp(path);
-    cr_assert_geq(file, 0);
-    unlink(path);
-    const int standard_error = dup(STDERR_FILENO);
-    dup2(file, STDERR_FILENO);
-    call();
-    dup2(standard_error, STDERR_FILENO);
-    close(standard_error);
-    std::string text(static_cast<std::size_t>(lseek(file, 0, SEEK_END)), '\0');
-    cr_assert_eq(pread(file, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
-    close(file);
-    return text;
 }
 
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
@@ -445,7 +424,7 @@ Test(answer, translates_failures_of_the_database) {
             throw DbError{wanted.sqlstate, "password of user \"steel\" at 10.0.0.1"};
         };
         std::optional<Response> response;
-        const auto log = logged([&] { response = service.send_throwing(call); });
+        const auto log = written_by([&] { response = service.send_throwing(call); });
         EXPECT_TEXT(outcome(*response), wanted.outcome);
         for (const char* secret : {"password", "steel", "10.0.0.1", "SQLSTATE"})
             cr_expect_not(contains(response->body(), secret), "%s", wanted.sqlstate);
@@ -467,7 +446,8 @@ Test(answer, tells_the_log_and_not_the_client_what_went_wrong) {
     const std::function<void()> call = [] { throw std::logic_error{"row 7 of secrets"}; };
     for (const auto family : {Family::orchestrator, Family::api}) {
         std::optional<Response> response;
-        const auto log = logged([&] { response = service.send_throwing(call, family, "r-42"); });
+        const auto log =
+            written_by([&] { response = service.send_throwing(call, family, "r-42"); });
         cr_expect_eq(response->status(), 500);
         cr_expect(contains(response->body(), entry(Error::internal_error).message));
         cr_expect(contains(response->body(), "r-42"));
@@ -491,7 +471,7 @@ Test(answer, survives_whatever_is_thrown) {
     };
     for (const auto& call : calls) {
         std::optional<Response> response;
-        const auto log = logged([&] { response = service.send_throwing(call); });
+        const auto log = written_by([&] { response = service.send_throwing(call); });
         EXPECT_TEXT(outcome(*response), "500 internal_error");
         EXPECT_TEXT(json::parse(log)["request_id"].GetString(), "r-1");
     }
@@ -509,7 +489,7 @@ Test(answer, lets_no_text_start_a_header) {
         const auto body = std::string{R"({"text":")"} + text + R"("})";
         raw.body = body;
         std::optional<Response> response;
-        const auto log = logged([&] { response = service.send(single, raw); });
+        const auto log = written_by([&] { response = service.send(single, raw); });
         EXPECT_TEXT(outcome(*response), "500 internal_error");
         cr_expect_eq(lines(*response, "X-Echo"), 0);
         cr_expect_eq(lines(*response, "Set-Cookie"), 0);
@@ -742,7 +722,7 @@ Test(answer, logs_each_request_without_its_query) {
     raw.request_id = "r-1";
     const auto bearer = service.bearer();
     raw.authorization = bearer;
-    const auto text = logged([&] { service.send(notes(), raw); });
+    const auto text = written_by([&] { service.send(notes(), raw); });
     const auto line = json::parse(text);
     EXPECT_TEXT(line["message"].GetString(), "request");
     EXPECT_TEXT(line["request_id"].GetString(), "r-1");
@@ -753,5 +733,5 @@ Test(answer, logs_each_request_without_its_query) {
     cr_expect_not(contains(text, "secret"));
     cr_expect_not(contains(text, bearer.substr(7)));
     logging::set_level("info");
-    EXPECT_TEXT(logged([&] { service.send(notes(), raw); }), "");
+    EXPECT_TEXT(written_by([&] { service.send(notes(), raw); }), "");
 }

@@ -1,0 +1,101 @@
+#include "cli/relay.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <system_error>
+#include <utility>
+
+#include "shared/log.hpp"
+
+namespace {
+
+constexpr std::size_t most_waiting = 65'536;
+
+[[noreturn]] void fail() {
+    throw std::system_error(errno, std::generic_category(), "no pipe for the log");
+}
+
+// poll() promises room for PIPE_BUF bytes in a pipe, but for less in a terminal: that one is opened
+// anew, so that O_NONBLOCK is nobody else's. Elsewhere the flag would be everybody's.
+int open_reader(int stream) {
+    if (isatty(stream)) {
+        const auto path = "/proc/self/fd/" + std::to_string(stream);
+        const int fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+        if (fd >= 0) return fd;
+    }
+    return fcntl(stream, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
+}  // namespace
+
+Relay::Relay(int stream) : stream_(stream), reader_(open_reader(stream)) {
+    // The end to write to does not block either: a stopped supervisor must not stop its children.
+    int ends[2];
+    if (reader_ < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail();
+    pipe_ = ends[0];
+    if (dup2(ends[1], stream) < 0) fail();  // without O_CLOEXEC: children inherit it
+    close(ends[1]);
+}
+
+Relay::~Relay() {
+    while (forward()) continue;
+    dup2(reader_, stream_);
+    close(reader_);
+    close(pipe_);
+}
+
+void Relay::watch(std::vector<pollfd>& descriptors) const {
+    descriptors.push_back({pipe_, POLLIN, 0});
+    if (!next_chunk(0).empty()) descriptors.push_back({reader_, POLLOUT, 0});
+}
+
+bool Relay::forward() {
+    std::array<char, most_waiting> buffer;
+    const auto count = read(pipe_, buffer.data(), buffer.size());
+    if (count > 0) keep({buffer.data(), static_cast<std::size_t>(count)});
+    put();
+    return count > 0;
+}
+
+// A line that has begun is kept to its end.
+void Relay::keep(std::string_view text) {
+    while (!text.empty()) {
+        if (!is_line_begun_) {
+            is_dropping_ = text_.size() >= most_waiting;
+            if (is_dropping_) ++dropped_;
+        }
+        const auto size = std::min(text.find('\n'), text.size() - 1) + 1;
+        if (!is_dropping_) text_ += text.substr(0, size);
+        is_line_begun_ = text[size - 1] != '\n';
+        text.remove_prefix(size);
+    }
+}
+
+// Whole lines as far as they fit into what is written at once; nothing while there is but the
+// beginning of one.
+std::string_view Relay::next_chunk(std::size_t begin) const {
+    const auto chunk = std::string_view{text_}.substr(begin, PIPE_BUF);
+    const auto end = chunk.rfind('\n');
+    if (end != chunk.npos) return chunk.substr(0, end + 1);
+    return chunk.size() == PIPE_BUF ? chunk : "";
+}
+
+void Relay::put() {
+    std::size_t done = 0;
+    pollfd room{reader_, POLLOUT, 0};
+    for (auto chunk = next_chunk(0); !chunk.empty() && poll(&room, 1, 0) == 1;
+         chunk = next_chunk(done)) {
+        const auto count = write(reader_, chunk.data(), chunk.size());
+        if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
+        // Without a reader nothing waits for one.
+        done += count < 0 ? chunk.size() : static_cast<std::size_t>(count);
+    }
+    text_.erase(0, done);
+    if (dropped_ > 0 && text_.size() < most_waiting)
+        logging::warning("lines of the log were dropped", {{"count", std::exchange(dropped_, 0)}});
+}
