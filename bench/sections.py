@@ -1,5 +1,6 @@
 """The sections of the report: each takes the Bench and prints one table."""
 
+import contextlib
 import os
 import statistics
 import subprocess
@@ -11,6 +12,7 @@ from processes import Broken, kib, program, wait_until
 from stack import BUILD, Distance, service_environment
 
 BOARD = "/collab/state/tasks"
+CHANGING = "board 200, 100 tasks, changing"
 ONE_WAY_MS = 5
 STARTS = 10
 
@@ -42,6 +44,20 @@ def board_call(bench, is_known):
     return call
 
 
+@contextlib.contextmanager
+def changing_board(bench):
+    """While it lasts, no look finds the board as the look before found it."""
+    bench.postgres.sql("CREATE SEQUENCE bench_changes",
+                       "ALTER TABLE board_revisions RENAME TO bench_board_revisions",
+                       "CREATE VIEW board_revisions AS "
+                       "SELECT 0 AS slot, nextval('bench_changes') AS revision")
+    try:
+        yield
+    finally:
+        bench.postgres.sql("DROP VIEW board_revisions", "DROP SEQUENCE bench_changes",
+                           "ALTER TABLE bench_board_revisions RENAME TO board_revisions")
+
+
 # Section, tasks on the board, label, what makes the call.
 REQUESTS = [
     ("healthz", 100, "healthz", healthz_call),
@@ -49,6 +65,7 @@ REQUESTS = [
     ("get", 100, "get", get_call),
     ("board", 100, "board 200, 100 tasks", lambda bench: board_call(bench, False)),
     ("board", 100, "board 304, 100 tasks", lambda bench: board_call(bench, True)),
+    ("board", 100, CHANGING, lambda bench: board_call(bench, False)),
     ("board_10000", 10_000, "board 200, 10,000 tasks", lambda bench: board_call(bench, False)),
     ("board_10000", 10_000, "board 304, 10,000 tasks", lambda bench: board_call(bench, True)),
 ]
@@ -75,18 +92,19 @@ def requests(bench, chosen):
             continue
         bench.note(label)
         bench.fill_board(size)
-        call = make_call(bench)
-        script = write_script(bench.folder / "pgbench.sql", call, bench.statements)
-        body = call.check(bench.service.port)[2]
-        bench.drive(label, call, 1)  # opens the connections and prepares the statements
-        runs = interleave(bench.rounds, {
-            "service": lambda: bench.drive(label, call),
-            "pool": lambda: bench.drive_postgres(script, pool),
-            "many": lambda: bench.drive_postgres(script, many),
-            "nginx": bench.drive_nginx,
-        })
-        call.check(bench.service.port)
-        ours = runs["service"]
+        with changing_board(bench) if label == CHANGING else contextlib.nullcontext():
+            call = make_call(bench)
+            script = write_script(bench.folder / "pgbench.sql", call, bench.statements)
+            body = call.check(bench.service.port)[2]
+            bench.drive(label, call, 1)  # opens the connections and prepares the statements
+            runs = interleave(bench.rounds, {
+                "service": lambda: bench.drive(label, call),
+                "pool": lambda: bench.drive_postgres(script, pool),
+                "many": lambda: bench.drive_postgres(script, many),
+                "nginx": bench.drive_nginx,
+            })
+            call.check(bench.service.port)
+            ours = runs["service"]
         limits = []
         for name, group in (("pool", "Postgres"), ("many", "Postgres"), ("nginx", "nginx")):
             limits += [with_range(runs[name]), cpu(runs[name], group), share(ours, runs[name])]
