@@ -8,11 +8,12 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <exception>
+#include <functional>
 
 using Loop = boost::asio::io_context;
 
@@ -25,3 +26,10 @@ inline constexpr UseAwaitable use_awaitable{};
 using Clock = std::chrono::steady_clock;
 using Timer =
     boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Loop::executor_type>;
+
+// Runs a coroutine on the loop; `ended` gets what it threw, or null. In one place because each
+// instance of Asio's co_spawn takes seconds to compile.
+void spawn(Loop& loop, Async<> work, std::function<void(const std::exception_ptr&)> ended);
+
+// For `ended`: throws it on, out of the loop's run().
+void rethrow(const std::exception_ptr& failure);

@@ -129,10 +129,9 @@ private:
             PostgresConnection::Events{[this] { send_waiting(); },
                                        [this](const auto& lost) { replace(lost); }});
         connections_.push_back(connection);
-        boost::asio::co_spawn(loop_, establish(connection),
-                              [this, connection](const std::exception_ptr& failure) {
-                                  if (failure) give_up(connection, "connecting failed inside");
-                              });
+        spawn(loop_, establish(connection), [this, connection](const std::exception_ptr& failure) {
+            if (failure) give_up(connection, "connecting failed inside");
+        });
     }
 
     // Connects, again and again within the budget: a server that is starting up or a serverless one

@@ -55,12 +55,10 @@ PostgresConnection::PostgresConnection(Loop& loop, const Config& config, Events 
 PostgresConnection::~PostgresConnection() { release(); }
 
 // Runs a coroutine of this connection. Nothing that it throws may end the process.
-template <class Work>
-void PostgresConnection::start(Work work) {
-    boost::asio::co_spawn(loop_, std::move(work),
-                          [self = shared_from_this()](const std::exception_ptr& failure) {
-                              if (failure) self->fail("08006", "the connection failed inside");
-                          });
+void PostgresConnection::start(Async<> work) {
+    spawn(loop_, std::move(work), [self = shared_from_this()](const std::exception_ptr& failure) {
+        if (failure) self->fail("08006", "the connection failed inside");
+    });
 }
 
 Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point latest) {
@@ -111,7 +109,7 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point
         co_return outcome;
     }
     is_ready_ = true;
-    start([self = shared_from_this()] { return self->read_results(); });
+    start(read_results());
     co_return outcome;
 }
 
@@ -195,7 +193,7 @@ void PostgresConnection::send(PostgresOperation& operation) {
     if (!is_sent) return fail("08006", reason());
     if (!is_writing_ && PQflush(connection_) == 1) {
         is_writing_ = true;
-        start([self = shared_from_this()] { return self->write_rest(); });
+        start(write_rest());
     }
 }
 

@@ -88,8 +88,7 @@ private:
 
     Async<bool> poll(Clock::time_point latest);
     Async<bool> limit_session(Clock::time_point latest);
-    template <class Work>
-    void start(Work work);
+    void start(Async<> work);
     void end(const std::function<std::string(const PostgresOperation&)>& sqlstate,
              const std::string& reason);
     Async<> wait(Clock::time_point latest, boost::asio::posix::descriptor_base::wait_type what);

@@ -56,8 +56,6 @@ void answer_cgi(Loop& loop, const Endpoint& served, Context& context) {
         write_all(response.body());
         context.db.close();
     };
-    boost::asio::co_spawn(loop, run(), [](const std::exception_ptr& failure) {
-        if (failure) std::rethrow_exception(failure);
-    });
+    spawn(loop, run(), rethrow);
     loop.run();
 }

@@ -170,11 +170,10 @@ private:
     // Runs a coroutine that the server lives for: with the last of them it ends.
     void start(Async<> coroutine) {
         ++running_;
-        boost::asio::co_spawn(loop_, std::move(coroutine),
-                              [this](const std::exception_ptr& failure) {
-                                  report(failure);
-                                  if (--running_ == 0) finish();
-                              });
+        spawn(loop_, std::move(coroutine), [this](const std::exception_ptr& failure) {
+            report(failure);
+            if (--running_ == 0) finish();
+        });
     }
 
     Async<> accept_connections() {

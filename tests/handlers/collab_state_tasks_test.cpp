@@ -64,17 +64,7 @@ struct Overlap {
     // Sends a request and waits until it has asked the database, or joined one that will.
     void send() {
         ++sent_;
-        boost::asio::co_spawn(
-            service.loop(),
-            [this]() -> Async<> {
-                RawRequest raw;
-                raw.method = "GET";
-                raw.target = path;
-                const auto response = co_await answer(raw, endpoint, context);
-                statuses.push_back(response.status());
-                bodies.emplace_back(response.body());
-            },
-            [](const std::exception_ptr& failure) { cr_assert(!failure); });
+        spawn(service.loop(), get(), rethrow);
     }
 
     void wait_until(const std::function<bool()>& is_so) {
@@ -94,6 +84,15 @@ struct Overlap {
     }
 
 private:
+    Async<> get() {
+        RawRequest raw;
+        raw.method = "GET";
+        raw.target = path;
+        const auto response = co_await answer(raw, endpoint, context);
+        statuses.push_back(response.status());
+        bodies.emplace_back(response.body());
+    }
+
     std::size_t sent_ = 0;
 };
 

@@ -8,10 +8,6 @@
 
 namespace {
 
-void rethrow(const std::exception_ptr& failure) {
-    if (failure) std::rethrow_exception(failure);
-}
-
 // Waits for the promise and notes how that ended.
 Async<> note(Promise& promise, std::string& ending) {
     try {
@@ -36,7 +32,7 @@ Async<> add_to(std::string& order, char name, Promise& promise) {
 }
 
 void start(Loop& loop, Promise& promise, std::string& ending) {
-    boost::asio::co_spawn(loop, note(promise, ending), rethrow);
+    spawn(loop, note(promise, ending), rethrow);
     loop.restart();
     loop.poll();
 }
@@ -130,7 +126,7 @@ Test(promise, may_end_with_the_coroutine_that_it_wakes) {
     Loop loop{1};
     Promise* inside = nullptr;
     bool is_done = false;
-    boost::asio::co_spawn(loop, own_and_wait(inside, is_done), rethrow);
+    spawn(loop, own_and_wait(inside, is_done), rethrow);
     loop.poll();
     cr_assert_not_null(inside);
     inside->deliver();
@@ -144,8 +140,7 @@ Test(promise, wakes_many_in_the_order_of_delivery) {
     std::array<Promise, 5> promises;
     std::string order;
     for (std::size_t i = 0; i < promises.size(); ++i)
-        boost::asio::co_spawn(loop, add_to(order, static_cast<char>('0' + i), promises[i]),
-                              rethrow);
+        spawn(loop, add_to(order, static_cast<char>('0' + i), promises[i]), rethrow);
     loop.poll();
     for (const std::size_t i : {3, 0, 4, 1, 2}) promises[i].deliver();
     loop.restart();

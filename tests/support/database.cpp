@@ -94,6 +94,20 @@ Config test_config(const std::string& database_url) {
                         {"JWT_SECRET", "a secret of the tests, long enough for HS256"}});
 }
 
+namespace {
+
+// Empty where nothing failed. Anything but a DbError fails the test.
+std::string state_of(const std::exception_ptr& failure) {
+    try {
+        rethrow(failure);
+        return "";
+    } catch (const DbError& error) {
+        return error.sqlstate();
+    }
+}
+
+}  // namespace
+
 OpenDatabase::OpenDatabase(Engine engine)
     : own_(std::make_unique<TestDatabase>(engine)),
       config_(test_config(own_->url())),
@@ -116,29 +130,34 @@ void OpenDatabase::run_until(const bool& is_done) {
     cr_assert(is_done, "the loop ended before the answer");
 }
 
+void OpenDatabase::run(Async<> work) {
+    std::exception_ptr failure;
+    bool is_done = false;
+    spawn(loop_, std::move(work), [&](const std::exception_ptr& thrown) {
+        failure = thrown;
+        is_done = true;
+    });
+    run_until(is_done);
+    if (failure) std::rethrow_exception(failure);
+}
+
 std::string OpenDatabase::sqlstate_of(Async<db::Results> batch) {
-    try {
-        wait(std::move(batch));
-        return "";
-    } catch (const DbError& error) {
-        return error.sqlstate();
-    }
+    std::vector<Async<db::Results>> one;
+    one.push_back(std::move(batch));
+    return wait_for_all(std::move(one)).front();
 }
 
 std::vector<std::string> OpenDatabase::wait_for_all(std::vector<Async<db::Results>> batches) {
     std::vector<std::string> states(batches.size());
+    std::vector<std::optional<db::Results>> results(batches.size());
     std::size_t waiting = batches.size();
     bool is_done = batches.empty();
     for (std::size_t i = 0; i < batches.size(); ++i)
-        boost::asio::co_spawn(loop_, std::move(batches[i]),
-                              [&, i](const std::exception_ptr& failure, const db::Results&) {
-                                  try {
-                                      if (failure) std::rethrow_exception(failure);
-                                  } catch (const DbError& error) {
-                                      states[i] = error.sqlstate();
-                                  }
-                                  is_done = --waiting == 0;
-                              });
+        spawn(loop_, keep(std::move(batches[i]), results[i]),
+              [&, i](const std::exception_ptr& failure) {
+                  states[i] = state_of(failure);
+                  is_done = --waiting == 0;
+              });
     run_until(is_done);
     return states;
 }
@@ -146,17 +165,13 @@ std::vector<std::string> OpenDatabase::wait_for_all(std::vector<Async<db::Result
 std::string OpenDatabase::sqlstate_while(Async<db::Results> batch,
                                          const std::function<bool()>& meanwhile) {
     std::string state;
+    std::optional<db::Results> results;
     bool is_done = false;
     bool goes_on = true;
-    boost::asio::co_spawn(loop_, std::move(batch),
-                          [&](const std::exception_ptr& failure, const db::Results&) {
-                              is_done = true;
-                              try {
-                                  if (failure) std::rethrow_exception(failure);
-                              } catch (const DbError& error) {
-                                  state = error.sqlstate();
-                              }
-                          });
+    spawn(loop_, keep(std::move(batch), results), [&](const std::exception_ptr& failure) {
+        state = state_of(failure);
+        is_done = true;
+    });
     loop_.restart();
     while (!is_done) {
         loop_.run_one_for(std::chrono::milliseconds{10});

@@ -52,16 +52,7 @@ public:
     template <class T>
     T wait(Async<T> awaited) {
         std::optional<T> result;
-        std::exception_ptr failure;
-        bool is_done = false;
-        boost::asio::co_spawn(loop_, std::move(awaited),
-                              [&](const std::exception_ptr& thrown, T value) {
-                                  failure = thrown;
-                                  if (!thrown) result.emplace(std::move(value));
-                                  is_done = true;
-                              });
-        run_until(is_done);
-        if (failure) std::rethrow_exception(failure);
+        run(keep(std::move(awaited), result));
         return std::move(*result);
     }
 
@@ -81,6 +72,11 @@ public:
     std::string plan(const Query& query);
 
 private:
+    template <class T>
+    static Async<> keep(Async<T> awaited, std::optional<T>& result) {
+        result.emplace(co_await std::move(awaited));
+    }
+    void run(Async<> work);
     void run_until(const bool& is_done);
 
     std::unique_ptr<TestDatabase> own_;

@@ -20,6 +20,12 @@ RawRequest raw_of(const Sent& sent) {
     return raw;
 }
 
+Async<> keep(const Sent& sent, Context& context, std::optional<Response>& kept) {
+    const RawRequest raw = raw_of(sent);
+    auto response = co_await answer(raw, endpoint, context);
+    kept = std::move(response);
+}
+
 }  // namespace
 
 Service::Service(Engine engine) : Service(std::make_unique<TestDatabase>(engine)) {}
@@ -43,17 +49,11 @@ std::vector<Response> Service::send_all(const std::vector<Sent>& sent) {
     std::vector<std::optional<Response>> responses(sent.size());
     std::size_t waiting = sent.size();
     for (std::size_t i = 0; i < sent.size(); ++i)
-        boost::asio::co_spawn(
-            loop_,
-            [&, i]() -> Async<> {
-                const RawRequest raw = raw_of(sent[i]);
-                auto response = co_await answer(raw, endpoint, *context_);
-                responses[i] = std::move(response);
-                --waiting;
-            },
-            [](const std::exception_ptr& failure) {
-                if (failure) std::rethrow_exception(failure);
-            });
+        spawn(loop_, keep(sent[i], *context_, responses[i]),
+              [&](const std::exception_ptr& failure) {
+                  rethrow(failure);
+                  --waiting;
+              });
     loop_.restart();
     while (waiting > 0 && loop_.run_one() > 0) continue;
     cr_assert_eq(waiting, 0, "the loop ended without an answer");

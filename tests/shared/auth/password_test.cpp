@@ -89,17 +89,18 @@ struct Stage {
     }
 
     void start(const std::string& password, const std::optional<std::string>& hash) {
-        boost::asio::co_spawn(
-            loop, passwords->matches(password, hash),
-            [this](const std::exception_ptr& failure, bool is_same) { finish(failure, is_same); });
+        spawn(loop, compare(password, hash),
+              [this](const std::exception_ptr& failure) { finish(failure); });
     }
 
-    void finish(const std::exception_ptr& failure, bool is_same) {
+    Async<> compare(std::string password, std::optional<std::string> hash) {
+        const bool is_same = co_await passwords->matches(std::move(password), std::move(hash));
+        ++(is_same ? true_count : false_count);
+    }
+
+    void finish(const std::exception_ptr& failure) {
         watch.note("answered");
-        if (!failure) {
-            ++(is_same ? true_count : false_count);
-            return;
-        }
+        if (!failure) return;
         try {
             std::rethrow_exception(failure);
         } catch (const ApiError& error) {

@@ -22,16 +22,19 @@ Names names;
 
 const auto far_away = 20s;
 
+Async<> keep(Async<std::optional<Hosts>> awaited, std::optional<Hosts>& hosts) {
+    const auto result = co_await std::move(awaited);
+    hosts = result ? *result : Hosts{"nothing", "", ""};
+}
+
 Hosts resolve(const std::string& url, std::chrono::milliseconds budget = far_away) {
     Loop loop{1};
     std::optional<Hosts> hosts;
-    boost::asio::co_spawn(
-        loop, resolve_hosts(loop, url, Clock::now() + budget),
-        [&](const std::exception_ptr& failure, const std::optional<Hosts>& result) {
-            cr_assert(!failure);
-            hosts = result ? *result : Hosts{"nothing", "", ""};
-            names.gate.release();
-        });
+    spawn(loop, keep(resolve_hosts(loop, url, Clock::now() + budget), hosts),
+          [](const std::exception_ptr& failure) {
+              cr_assert(!failure);
+              names.gate.release();
+          });
     loop.run();
     return *hosts;
 }

@@ -135,9 +135,8 @@ public:
 
     Response send(const Endpoint& served, const RawRequest& raw) {
         std::optional<Response> response;
-        boost::asio::co_spawn(
-            loop_, keep(answer(raw, served, *context_), response),
-            [](const std::exception_ptr& failure) { cr_assert(!failure, "answer() threw"); });
+        spawn(loop_, keep(answer(raw, served, *context_), response),
+              [](const std::exception_ptr& failure) { cr_assert(!failure, "answer() threw"); });
         loop_.restart();
         loop_.run();
         cr_assert(response.has_value());
