@@ -32,7 +32,8 @@ STATIC := $(if $(MODE_$(BUILD)),,-static-libstdc++ -static-libgcc)
 LIBS = -lfcgi $(PKG_LIBS)
 
 handlers := $(patsubst handlers/%.cpp,$(BUILD)/handlers/%,$(wildcard handlers/*.cpp))
-queries := $(patsubst sql/queries/%.sql,$(BUILD)/generated/sql/%.hpp,$(wildcard sql/queries/*.sql))
+queries := $(patsubst sql/queries/%.sql,$(BUILD)/generated/sql/%.hpp,$(wildcard sql/queries/*.sql)) \
+	$(BUILD)/generated/sql/all.hpp
 shared_sources := $(filter-out shared/main.cpp,$(wildcard shared/*.cpp shared/*/*.cpp))
 objects = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
 
@@ -138,6 +139,12 @@ clean: ## remove everything that was built
 $(BUILD)/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk
 	@mkdir -p $(@D)
 	@awk -f sql/embed.awk $< > $@
+
+$(BUILD)/generated/sql/all.hpp: $(wildcard sql/queries/*.sql)
+	@mkdir -p $(@D)
+	@{ for name in $(basename $(notdir $^)); do echo "#include \"sql/$$name.hpp\""; done; \
+	    echo "inline constexpr std::span<const Query* const> all_queries[] = {"; \
+	    for name in $(basename $(notdir $^)); do echo "    sql::$${name}_queries,"; done; echo "};"; } > $@
 
 $(BUILD)/generated/migrations.inc: sql/embed_migrations.awk $(wildcard sql/migrations/*/*.sql)
 	@mkdir -p $(@D)

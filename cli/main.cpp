@@ -14,13 +14,10 @@
 #include "cli/migrate.hpp"
 #include "cli/supervisor.hpp"
 #include "shared/config.hpp"
+#include "shared/exit_status.hpp"
 #include "shared/version.hpp"
 
 namespace {
-
-// sysexits.h
-constexpr int exit_usage = 64;
-constexpr int exit_config = 78;
 
 constexpr std::string_view help = R"(usage: steelthread COMMAND
 

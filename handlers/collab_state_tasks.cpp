@@ -95,13 +95,12 @@ Async<> refresh(Board& board, Database& database) {
 // Returns when the next look may begin. Looks go out one at a time, so that the busier the database
 // is, the more requests share one; or one each millisecond, so that a distant one costs no waiting.
 Async<> wait_for_turn(Board& board) {
-    co_await boost::asio::post(use_awaitable);
+    co_await next_turn();
     if (board.looks == 0) co_return;
     const auto executor = co_await boost::asio::this_coro::executor;
     Timer timer{executor, board.last_look + between_looks};
     board.until_look = &timer;
-    boost::system::error_code cancelled;
-    co_await timer.async_wait(boost::asio::redirect_error(use_awaitable, cancelled));
+    co_await expired(timer);
     board.until_look = nullptr;
 }
 

@@ -18,7 +18,7 @@ Async<Response> get(const Request& request, Context& context) {
     const auto task =
         co_await context.db.maybe<CollabTask>(sql::find_collab_task, request.uuid("id"));
     if (!task) throw ApiError{Error::not_found};
-    co_return Response::ok(*task).with_etag();
+    co_return Response::ok(*task);
 }
 
 Async<Response> patch(const Request& request, Context& context) {
@@ -37,7 +37,7 @@ Async<Response> patch(const Request& request, Context& context) {
     const auto results = co_await context.db.run(std::move(batch));
     const auto task = db::first<CollabTask>(*results[0]);
     if (!task) refuse_write(request.if_match(), db::first<Existence>(*results[1])->exists);
-    co_return Response::ok(*task).with_etag();
+    co_return Response::ok(*task);
 }
 
 Async<Response> remove(const Request& request, Context& context) {

@@ -10,7 +10,7 @@ Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewCollabTask>();
     const auto task = co_await context.db.one<CollabTask>(sql::insert_collab_task, Uuid::random(),
                                                           input.title, input.description);
-    co_return Response::ok(task).with("Location", "/collab/tasks/" + task.id.text()).with_etag();
+    co_return Response::ok(task).with("Location", "/collab/tasks/" + task.id.text());
 }
 
 }  // namespace

@@ -31,5 +31,11 @@ using Timer =
 // instance of Asio's co_spawn takes seconds to compile.
 void spawn(Loop& loop, Async<> work, std::function<void(const std::exception_ptr&)> ended);
 
+// Returns when the timer has expired, or was cancelled.
+Async<> expired(Timer& timer);
+
+// Returns in a later turn of the loop, when what is due in this one has run.
+Async<> next_turn();
+
 // For `ended`: throws it on, out of the loop's run().
 void rethrow(const std::exception_ptr& failure);

@@ -54,7 +54,7 @@ using Schema = std::string (*)();
 struct Answer {
     int status;
     Schema schema;
-    bool has_etag = false;
+    bool has_etag = false;  // that of the body, which is added where the handler gives none
 };
 
 struct Operation {

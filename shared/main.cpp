@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "shared/endpoint.hpp"
+#include "shared/exit_status.hpp"
 #include "shared/log.hpp"
 #include "shared/server/serve.hpp"
 
@@ -19,10 +20,6 @@
 extern "C" __attribute__((visibility("default"))) int _gnutls_global_init_skip() { return 1; }
 
 namespace {
-
-// sysexits.h
-constexpr int exit_usage = 64;
-constexpr int exit_config = 78;
 
 bool is_listening(int fd) {
     int value = 0;

@@ -2,7 +2,6 @@
 // many requests are under way at once. Each batch ends with its own Sync, so it is its own
 // transaction and an error stays inside it.
 
-#include <boost/asio/post.hpp>
 #include <random>
 
 #include "shared/config.hpp"
@@ -13,7 +12,6 @@
 
 namespace {
 
-using boost::asio::redirect_error;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 
@@ -165,8 +163,7 @@ private:
 
     Async<> pause(milliseconds longest) {
         Timer timer{loop_, jittered(longest)};
-        error_code error;
-        co_await timer.async_wait(redirect_error(use_awaitable, error));
+        co_await expired(timer);
     }
 
     void send_waiting() {

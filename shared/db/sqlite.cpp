@@ -3,7 +3,6 @@
 
 #include <sqlite3.h>
 
-#include <boost/asio/redirect_error.hpp>
 #include <unordered_map>
 
 #include "shared/config.hpp"
@@ -12,8 +11,6 @@
 
 namespace {
 
-using boost::asio::redirect_error;
-using boost::system::error_code;
 using std::chrono::milliseconds;
 using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
@@ -180,8 +177,7 @@ public:
             if (auto results = attempt(batch, Clock::now() >= latest))
                 co_return std::move(*results);
             Timer timer{loop_, pause};
-            error_code error;
-            co_await timer.async_wait(redirect_error(use_awaitable, error));
+            co_await expired(timer);
         }
     }
 

@@ -50,10 +50,7 @@ Response&& Response::with(std::string_view name, std::string value) && {
     return std::move(*this);
 }
 
-Response&& Response::with_etag() && {
-    etag_ = entity_tag(body());
-    return std::move(*this);
-}
+void Response::tag() { etag_ = entity_tag(body()); }
 
 std::string_view Response::header(std::string_view name) const {
     for (const auto& [existing, value] : headers_)

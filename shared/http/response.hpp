@@ -36,8 +36,8 @@ public:
     Response&& with(std::string_view name, std::string value) &&;
     void set(std::string_view name, std::string value);
 
-    // Asks for an ETag over the body.
-    Response&& with_etag() &&;
+    // Adds the ETag of the body.
+    void tag();
 
     int status() const { return status_; }
     std::string_view body() const { return shared_body_ ? *shared_body_ : body_; }

@@ -74,6 +74,7 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     if (operation->auth == Auth::user) identity = authenticate(raw, context);
     const Request request{raw, operation->method, std::move(*parameters), std::move(identity)};
     Response response = co_await operation->handler(request, context);
+    if (operation->answer.has_etag && response.etag().empty()) response.tag();
     const bool is_private = operation->auth != Auth::none || response.etag().empty();
     response.set("Cache-Control", is_private ? "no-store" : "no-cache");
     co_return response;

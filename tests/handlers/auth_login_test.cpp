@@ -60,6 +60,14 @@ ON_BOTH_ENGINES(auth_login, names_every_bad_field_at_once) {
     cr_assert_eq(json_of(response)["details"].Size(), 3);
 }
 
+ON_BOTH_ENGINES(auth_login, refuses_a_body_that_is_too_large_or_no_json) {
+    auto sent = login("ada@example.org", "correct horse");
+    sent.content_type = "application/x-www-form-urlencoded";
+    expect_error(service.send(sent), Error::unsupported_media_type);
+    sent = login("ada@example.org", std::string(65'537, 'x'));
+    expect_error(service.send(sent), Error::payload_too_large);
+}
+
 ON_BOTH_ENGINES(auth_login, does_not_take_sql_for_an_email) {
     add_account(service, "ada@example.org", "correct horse");
     expect_error(service.send(login("' OR 1=1 --", "correct horse")), Error::invalid_credentials);

@@ -166,6 +166,11 @@ ON_BOTH_ENGINES(collab_task, patch_refuses_bad_bodies) {
     for (const auto& [body, location, type] : cases)
         expect_detail(service.send(with_match(service.with_token("PATCH", path, body), "*")),
                       location, type);
+    auto sent = with_match(service.with_token("PATCH", path, std::string(65'537, ' ')), "*");
+    expect_error(service.send(sent), Error::payload_too_large);
+    sent.body = R"({"title":"x"})";
+    sent.content_type = "text/plain";
+    expect_error(service.send(sent), Error::unsupported_media_type);
     cr_assert_eq(json_of(service.send({.target = path}))["version"].GetInt64(), 1);
 }
 

@@ -104,6 +104,8 @@ ON_BOTH_ENGINES(collab_tasks, refuses_bad_bodies_and_stores_nothing) {
     sent.body = std::string(60'000, '[');
     sent.content_type = "application/json";
     expect_error(service.send(sent), Error::validation_error);
+    sent.body = std::string(65'537, ' ');
+    expect_error(service.send(sent), Error::payload_too_large);
     sent.body = R"({"title":"x"})";
     sent.content_type = "text/plain";
     expect_error(service.send(sent), Error::unsupported_media_type);

@@ -8,17 +8,19 @@
 #include <thread>
 
 #include "shared/config.hpp"
+#include "shared/exit_status.hpp"
 #include "tests/support/stack.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int exit_usage = 64;
-constexpr int exit_config = 78;
-
-constexpr const char* handlers[] = {
-    "auth_login", "collab_state_tasks", "collab_task", "collab_tasks", "health", "healthz", "root"};
+std::vector<std::string> all_handlers() {
+    std::vector<std::string> names;
+    for (const auto& source : fs::directory_iterator{"handlers"})
+        names.push_back(source.path().stem());
+    return names;
+}
 
 std::string test_folder() {
     return test_variable("TEST_DIR") + "/shell_" + std::to_string(getpid());
@@ -158,19 +160,19 @@ Test(shell, a_running_handler_is_driven_by_cgi_fcgi) {
 
 Test(shell, handlers_describe_themselves) {
     const auto routes = read_text("nginx/routes.conf");
-    for (const char* name : handlers) {
+    for (const auto& name : all_handlers()) {
         const auto finished =
-            run_command({built(std::string{"handlers/"} + name), "--describe"}, base_variables());
+            run_command({built("handlers/" + name), "--describe"}, base_variables());
         cr_expect_eq(finished.status, 0);
         const auto path = json_member(finished.output, "path");
-        cr_assert(path.starts_with('/'), "%s: %s", name, finished.output.c_str());
+        cr_assert(path.starts_with('/'), "%s: %s", name.c_str(), finished.output.c_str());
         const auto brace = path.find('{');
         const auto location =
             brace == path.npos ? "= " + path + " " : "\"^" + path.substr(0, brace) + "[^/";
         const auto at = routes.find(location);
         cr_assert(at != routes.npos, "no location for %s", path.c_str());
         const auto line = routes.substr(at, routes.find('\n', at) - at);
-        cr_expect(line.ends_with(std::string{" fastcgi_pass "} + name + "; }"), "%s", line.c_str());
+        cr_expect(line.ends_with(" fastcgi_pass " + name + "; }"), "%s", line.c_str());
     }
 }
 

@@ -1,5 +1,6 @@
 #include "tests/support/service.hpp"
 
+#include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
 
 namespace {
@@ -8,7 +9,8 @@ RawRequest raw_of(const Sent& sent) {
     RawRequest raw;
     raw.method = sent.method;
     raw.target = sent.target;
-    raw.body = sent.body;
+    raw.is_body_too_large = sent.body.size() > max_body_bytes;
+    if (!raw.is_body_too_large) raw.body = sent.body;
     raw.content_type = sent.content_type;
     raw.authorization = sent.authorization;
     raw.if_match = sent.if_match;

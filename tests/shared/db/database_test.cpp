@@ -5,9 +5,7 @@
 #include <chrono>
 
 #include "shared/db/sqlstate.hpp"
-#include "sql/collab_tasks.hpp"
-#include "sql/health.hpp"
-#include "sql/users.hpp"
+#include "sql/all.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/proxy.hpp"
@@ -134,9 +132,7 @@ ON_BOTH_DATABASES(refuses_rows_of_another_shape) {
 }
 
 ON_BOTH_DATABASES(prepares_every_query) {
-    for (const auto& queries : {std::span<const Query* const>{sql::collab_tasks_queries},
-                                std::span<const Query* const>{sql::users_queries},
-                                std::span<const Query* const>{sql::health_queries}})
+    for (const auto& queries : all_queries)
         for (const auto* query : queries) {
             const auto failure = open.prepare(*query);
             cr_assert(failure.empty(), "%s: %s", query->name, failure.c_str());
@@ -316,19 +312,24 @@ Test(postgres, forgets_prepared_statements_that_the_server_lost) {
     open.wait(open.db().run(batch_of(all_things)));
 }
 
-Test(postgres, repeats_what_lost_a_deadlock) {
+static void repeat_once(const std::string& state) {
     TestDatabase database{Engine::postgres};
     OpenDatabase open{database.url()};
     open.wait(open.db().run(batch_of(make_table)));
-    // A serialization failure on the first call and success on the second.
+    // It fails with that state on the first call and succeeds on the second.
     database.execute(
         "CREATE SEQUENCE calls; CREATE FUNCTION fail_once() RETURNS bigint LANGUAGE plpgsql AS $$ "
         "BEGIN "
-        "IF nextval('calls') = 1 THEN RAISE EXCEPTION 'once' USING ERRCODE = '40001'; END IF; "
+        "IF nextval('calls') = 1 THEN RAISE EXCEPTION 'once' USING ERRCODE = '" +
+        state +
+        "'; END IF; "
         "RETURN currval('calls'); END $$");
     constexpr Query call{"call", "SELECT fail_once() AS number", "SELECT 1", false};
     cr_assert_eq(open.wait(open.db().one<Number>(call)).number, 2);
 }
+
+Test(postgres, repeats_what_lost_a_deadlock) { repeat_once("40P01"); }
+Test(postgres, repeats_what_could_not_be_serialized) { repeat_once("40001"); }
 
 Test(sqlite, says_unavailable_while_another_process_writes) {
     TestDatabase database{Engine::sqlite};
