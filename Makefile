@@ -54,6 +54,7 @@ run: packages ## install what is missing, build, migrate and serve on HOST:PORT 
 	@cli/dotenv $(BUILD)/steelthread run --migrate
 
 build: $(handlers) $(BUILD)/steelthread ## build the handlers and the command line tool
+	@rm -f $(filter-out $(handlers),$(wildcard $(BUILD)/handlers/*))
 
 packages:
 	@cli/packages run
@@ -71,6 +72,7 @@ test: ## install what is missing, build, and run every test on SQLite and Postgr
 # shipped.
 .PHONY: tests
 tests: $(handler_tests) $(BUILD)/tests/shared_tests $(BUILD)/tests/http_tests
+	@rm -f $(filter-out $(handler_tests),$(wildcard $(BUILD)/tests/handlers/*))
 
 coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overall
 	@cli/packages run test
@@ -105,7 +107,7 @@ compose-down: ## stop them
 # --- keeping house
 
 .PHONY: lint format generate clean
-cpp_files := $(shell git ls-files '*.cpp' '*.hpp' 2>/dev/null)
+cpp_files := $(shell git ls-files --cached --others --exclude-standard '*.cpp' '*.hpp' 2>/dev/null)
 lint: ## formatting, static analysis, and generated files that are out of date
 	@cli/packages run lint
 	clang-format --dry-run --Werror $(cpp_files)

@@ -52,15 +52,6 @@ std::string output_of(const fs::path& executable, const char* option) {
     return text;
 }
 
-std::string methods_of(const rapidjson::Value& operations) {
-    std::string list;
-    for (const auto& operation : operations.GetArray()) {
-        const auto method = json::text_of(operation["method"]);
-        list.append(method).append(method == "GET" ? ", HEAD, " : ", ");
-    }
-    return list + "OPTIONS";
-}
-
 std::vector<Route> routes() {
     std::vector<Route> found;
     std::set<std::string> paths;
@@ -69,7 +60,7 @@ std::vector<Route> routes() {
         const auto name = executable.filename().string();
         const std::string path{json::text_of(described["path"])};
         if (!paths.insert(path).second) throw std::runtime_error("two handlers declare " + path);
-        found.push_back({name, path, methods_of(described["operations"])});
+        found.push_back({name, path, std::string{json::text_of(described["allow"])}});
     }
     return found;
 }
@@ -142,7 +133,8 @@ void print_error_location(std::ostream& out, Error error, ErrorShape shape,
         << "    internal;\n"
         << "    default_type " << media_type(shape) << ";\n"
         << "    include error_headers.conf;\n";
-    if (row.status == 429 || row.status == 503) out << "    add_header Retry-After 1 always;\n";
+    if (row.status == 429 || row.status == 503)
+        out << "    add_header Retry-After " << retry_after << " always;\n";
     out << "    return " << row.status << " " << body_literal(error, shape) << ";\n}\n";
 }
 

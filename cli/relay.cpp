@@ -22,7 +22,7 @@ constexpr std::size_t most_waiting = 65'536;
 
 // poll() promises room for PIPE_BUF bytes in a pipe, but for less in a terminal: that one is opened
 // anew, so that O_NONBLOCK is nobody else's. Elsewhere the flag would be everybody's.
-int open_reader(int stream) {
+int open_sink(int stream) {
     if (isatty(stream)) {
         const auto path = "/proc/self/fd/" + std::to_string(stream);
         const int fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -33,10 +33,10 @@ int open_reader(int stream) {
 
 }  // namespace
 
-Relay::Relay(int stream) : stream_(stream), reader_(open_reader(stream)) {
+Relay::Relay(int stream) : stream_(stream), sink_(open_sink(stream)) {
     // The end to write to does not block either: a stopped supervisor must not stop its children.
     int ends[2];
-    if (reader_ < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail();
+    if (sink_ < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail();
     pipe_ = ends[0];
     if (dup2(ends[1], stream) < 0) fail();  // without O_CLOEXEC: children inherit it
     close(ends[1]);
@@ -44,14 +44,14 @@ Relay::Relay(int stream) : stream_(stream), reader_(open_reader(stream)) {
 
 Relay::~Relay() {
     while (forward()) continue;
-    dup2(reader_, stream_);
-    close(reader_);
+    dup2(sink_, stream_);
+    close(sink_);
     close(pipe_);
 }
 
 void Relay::watch(std::vector<pollfd>& descriptors) const {
     descriptors.push_back({pipe_, POLLIN, 0});
-    if (!next_chunk(0).empty()) descriptors.push_back({reader_, POLLOUT, 0});
+    if (!next_chunk(0).empty()) descriptors.push_back({sink_, POLLOUT, 0});
 }
 
 bool Relay::forward() {
@@ -71,6 +71,11 @@ void Relay::keep(std::string_view text) {
         }
         const auto size = std::min(text.find('\n'), text.size() - 1) + 1;
         if (!is_dropping_) text_ += text.substr(0, size);
+        if (!is_dropping_ && text_.size() > 2 * most_waiting) {
+            text_ += '\n';  // a line without an end
+            is_dropping_ = true;
+            ++dropped_;
+        }
         is_line_begun_ = text[size - 1] != '\n';
         text.remove_prefix(size);
     }
@@ -87,10 +92,10 @@ std::string_view Relay::next_chunk(std::size_t begin) const {
 
 void Relay::put() {
     std::size_t done = 0;
-    pollfd room{reader_, POLLOUT, 0};
+    pollfd room{sink_, POLLOUT, 0};
     for (auto chunk = next_chunk(0); !chunk.empty() && poll(&room, 1, 0) == 1;
          chunk = next_chunk(done)) {
-        const auto count = write(reader_, chunk.data(), chunk.size());
+        const auto count = write(sink_, chunk.data(), chunk.size());
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
         // Without a reader nothing waits for one.
         done += count < 0 ? chunk.size() : static_cast<std::size_t>(count);

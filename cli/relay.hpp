@@ -33,7 +33,7 @@ private:
     std::string_view next_chunk(std::size_t begin) const;
 
     int stream_;
-    int reader_ = -1;   // the stream as it was
+    int sink_ = -1;     // the stream as it was
     int pipe_ = -1;     // its end to read from
     std::string text_;  // lines that wait for the reader
     bool is_line_begun_ = false;

@@ -36,7 +36,7 @@ constexpr milliseconds nginx_patience{5000};
 constexpr milliseconds longest_stop{9000};
 constexpr milliseconds longest_start{10'000};
 constexpr milliseconds settled_after{300};     // a successor that lived this long has its settings
-constexpr milliseconds longest_drain{11'000};  // handlers give themselves 10 s
+constexpr milliseconds longest_drain{11'000};  // handlers give themselves 8 s
 constexpr milliseconds tick{10};
 
 // `steelthread restart X` leaves a file restart/X, sends SIGUSR1, and waits until the file has
@@ -57,7 +57,7 @@ struct Replacement {
     Process successor{};   // runs beside the process at `next` until it has settled
     pid_t old = 0;         // has been told to stop
     Clock::time_point told{};
-    bool is_failed = false;
+    std::string failure = {};
 };
 
 class Supervisor {
@@ -182,7 +182,7 @@ private:
     void reload_nginx() {
         try {
             render_nginx(config_);
-            kill(nginx().pid, SIGHUP);
+            if (nginx().pid != 0) kill(nginx().pid, SIGHUP);
         } catch (const std::exception& error) {
             logging::error("nginx keeps its configuration",
                            {{"reason", std::string_view{error.what()}}});
@@ -195,7 +195,9 @@ private:
             if (replacement_ && replacement_->old == pid) replacement_->old = 0;
             if (replacement_ && replacement_->successor.pid == pid) {
                 replacement_->successor.pid = 0;
-                replacement_->is_failed = true;
+                replacement_->failure =
+                    "its new process ended at once: the old one serves on, and "
+                    "the log may say why";
             }
             for (auto& process : processes_)
                 if (process.pid == pid) ended(process, status);
@@ -253,13 +255,16 @@ private:
                 hand_over(current, processes_[current.next++]);
             return;
         }
+        const bool is_first = current.next == 0;
         while (current.next < processes_.size() && processes_[current.next].name != current.name)
             ++current.next;
-        if (current.is_failed || current.next == processes_.size()) return end_replacing();
+        if (is_first && current.next == processes_.size())
+            current.failure = "it came after the service had started: start that again";
+        if (!current.failure.empty() || current.next == processes_.size()) return end_replacing();
         current.successor = processes_[current.next];
         current.successor.pid = 0;
         launch(current.successor);
-        current.is_failed = current.successor.pid == 0;
+        if (current.successor.pid == 0) current.failure = "the system has no process left";
     }
 
     static void hand_over(Replacement& current, Process& process) {
@@ -272,10 +277,9 @@ private:
 
     void end_replacing() {
         const auto request = requests_folder / replacement_->name;
-        if (replacement_->is_failed)
+        if (!replacement_->failure.empty())
             std::ofstream{request.string() + failed}
-                << "the new process of " << replacement_->name
-                << " ended at once: the old one serves on, and the log may say why\n";
+                << replacement_->name << " is not replaced: " << replacement_->failure << "\n";
         std::error_code ignored;
         fs::remove(request, ignored);
         replacement_.reset();
@@ -301,6 +305,7 @@ private:
         }
         if (waited > longest_stop && !are_all_killed_) {
             are_all_killed_ = true;
+            exit_status_ = EXIT_FAILURE;
             if (nginx().pid != 0) kill(-nginx().pid, SIGKILL);
             signal_handlers(SIGKILL);
             logging::warning("killed what did not stop in time");

@@ -27,7 +27,7 @@ struct Board {
     std::string etag;
 
     bool is_being_read = false;
-    Waiting read;  // those who wait for the reading to end
+    Waiting readers;  // those who wait for the reading to end
 
     std::optional<Waiting> joined;  // those who share the look that is about to begin
     Timer* until_look = nullptr;    // what it waits for, if it waits
@@ -71,7 +71,7 @@ Async<> read(Board& board, Database& database) {
         failure = std::current_exception();
     }
     board.is_being_read = false;
-    wake(board.read, failure);
+    wake(board.readers, failure);
     if (failure) std::rethrow_exception(failure);
 }
 
@@ -81,12 +81,12 @@ Async<> refresh(Board& board, Database& database) {
     if (board.is_being_read) {
         const auto now = co_await database.one<Revision>(sql::board_revision);
         if (board.revision == now.revision) co_return;
-        if (board.is_being_read) co_await wait_among(board.read);
+        if (board.is_being_read) co_await wait_among(board.readers);
         if (board.revision == now.revision) co_return;
     }
     // Another one began since, and that is late enough.
     if (board.is_being_read) {
-        co_await wait_among(board.read);
+        co_await wait_among(board.readers);
         co_return;
     }
     co_await read(board, database);
@@ -129,6 +129,7 @@ Async<> look(Board& board, Database& database) {
     wake(joined, failure);
     if (failure) std::rethrow_exception(failure);
 }
+
 Async<Response> get(const Request&, Context& context) {
     auto& board = context.kept<Board>();
     co_await look(board, context.db);

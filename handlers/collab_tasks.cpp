@@ -1,8 +1,8 @@
 // /collab/tasks: new tasks on the shared board.
 // POST → 200 task | 401 | 413 | 415 | 422
-#include "sql/collab_tasks.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/models/collab_task.hpp"
+#include "sql/collab_tasks.hpp"
 
 namespace {
 

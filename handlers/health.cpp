@@ -1,26 +1,27 @@
 // /health: the state of the service for people and dashboards. It is never an error.
 // GET → 200 healthy | 200 degraded
-#include "sql/health.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/log.hpp"
 #include "shared/models/service.hpp"
+#include "sql/health.hpp"
 
 namespace {
 
-Async<bool> is_database_there(Context& context) {
+Async<bool> is_database_there(const Request& request, Context& context) {
     try {
         db::Batch batch;
         batch.add(sql::ping);
         co_await context.db.run(std::move(batch));
         co_return true;
     } catch (const DbError& error) {
-        logging::warning("degraded", {{"reason", std::string_view{error.what()}}});
+        logging::warning("degraded", {{"request_id", request.request_id()},
+                                      {"reason", std::string_view{error.what()}}});
         co_return false;
     }
 }
 
-Async<Response> get(const Request&, Context& context) {
-    const bool is_connected = co_await is_database_there(context);
+Async<Response> get(const Request& request, Context& context) {
+    const bool is_connected = co_await is_database_there(request, context);
     co_return Response::ok(is_connected ? Health{"healthy", "connected"}
                                         : Health{"degraded", "disconnected"});
 }

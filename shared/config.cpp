@@ -269,6 +269,9 @@ void check_secrets(const Config& config, std::vector<std::string>& faults) {
 void check_developer(const Config& config, std::vector<std::string>& faults) {
     const auto size = config.dev_user_password.size();
     if (config.dev_user_email.empty() || is_faulty("DEV_USER_PASSWORD", faults)) return;
+    const auto& email = config.dev_user_email;
+    if (email.find('@') == email.npos || trimmed(email).size() != email.size())
+        faults.emplace_back("DEV_USER_EMAIL must be an e-mail address");
     if (config.is_production())
         faults.emplace_back("DEV_USER_EMAIL is refused in production");
     else if (size < min_password_bytes || size > max_password_bytes)

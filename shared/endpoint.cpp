@@ -61,10 +61,21 @@ void write_operation(json::Writer& writer, const Operation& operation) {
 
 }  // namespace
 
+std::string allowed_methods(const Endpoint& declared) {
+    std::string list;
+    for (const auto& operation : declared.operations) {
+        list.append(name_of(operation.method)).append(", ");
+        if (operation.method == Method::get) list += "HEAD, ";
+    }
+    return list + "OPTIONS";
+}
+
 std::string describe(const Endpoint& declared, std::string_view name) {
     std::string text;
     json::Writer writer{text};
     writer.begin_object();
+    writer.key("allow");
+    writer.string(allowed_methods(declared));
     writer.key("family");
     writer.string(family_names[static_cast<int>(declared.family)]);
     writer.key("name");

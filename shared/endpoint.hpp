@@ -81,6 +81,9 @@ inline constexpr Schema schema_of = &json::schema<T>;
 // The endpoint of this executable, defined by its handler file.
 extern const Endpoint endpoint;
 
-// The endpoint as canonical JSON: {"name","path","family","operations":[{"method","auth","summary",
-// "request","answer","errors"}]}. Routes, documentation and tests are made from it.
+// The field value of Allow: every declared method, HEAD with GET, and OPTIONS.
+std::string allowed_methods(const Endpoint& declared);
+
+// The endpoint as canonical JSON: {"allow","name","path","family","operations":[{"method","auth",
+// "summary","request","answer","errors"}]}. Routes, documentation and tests are made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

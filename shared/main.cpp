@@ -1,7 +1,9 @@
 // The main() of every handler: serves FastCGI when stdin is a listening socket, answers once as CGI
 // when REQUEST_METHOD is set, and otherwise describes itself.
 
+#include <malloc.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -38,6 +40,9 @@ int usage(std::string_view name) {
 }
 
 int serve(std::string_view name, const Config& config) {
+    umask(0077);  // what it writes is nobody else's to read
+    // Fixed, or glibc would raise it with the first large board, and keep the memory of the others.
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     logging::set_level(config.log_level);
     logging::set_endpoint(name);
     Loop loop{1};

@@ -1,4 +1,4 @@
-# Turns the files of sql/migrations into initialisers: {"postgres", "0001_board.up", R"sql(…)sql"},
+# Turns the files of sql/migrations into initialisers: {"postgres", "0001_users.up", R"sql(…)sql"},
 FNR == 1 {
     if (NR > 1) print ")sql\"},"
     engine = name = FILENAME

@@ -1,5 +1,4 @@
-// Passwords: bcrypt ("$2b$") by libxcrypt, in a thread pool so that one login cannot stall its
-// process.
+// Passwords: bcrypt ("$2b$") by libxcrypt, in a thread so that one login cannot stall its process.
 #pragma once
 
 #include <boost/asio/thread_pool.hpp>

@@ -157,8 +157,9 @@ public:
 
     // Runs the batch in one round trip and one transaction, within the deadline of DB_DEADLINE_MS
     // (and DB_CONNECT_TIMEOUT_MS where it must connect first). One Rows per statement, in order.
-    // Throws DbError; class 08 when the outcome of a write is unknown. Repeats by itself, once,
-    // what is safe to repeat: reads whose connection died, and 40001 and 40P01.
+    // Throws DbError. The outcome of a write is unknown after class 08, 57014 (late) and 57P01
+    // (closed). Repeats by itself, once, what is safe to repeat: reads whose connection died, 40001
+    // and 40P01, and prepared statements that the server no longer knows.
     virtual Async<db::Results> run(db::Batch batch) = 0;
 
     // Closes every connection and ends what still waits; the loop runs out of work afterwards.

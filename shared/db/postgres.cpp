@@ -35,13 +35,14 @@ public:
           tick_(loop) {}
 
     Async<db::Results> run(db::Batch batch) override {
-        PostgresOperation first{batch, Clock::now() + deadline_};
+        const auto latest = Clock::now() + deadline_;
+        PostgresOperation first{batch, latest};
         const auto failure = co_await attempt(first);
         if (!failure) co_return std::move(first.results);
         if (!is_worth_repeating(failure, first)) std::rethrow_exception(failure);
 
         co_await pause(milliseconds{20});
-        PostgresOperation second{batch, first.deadline};
+        PostgresOperation second{batch, latest};
         const auto second_failure = co_await attempt(second);
         if (second_failure) std::rethrow_exception(second_failure);
         co_return std::move(second.results);
@@ -87,6 +88,7 @@ private:
             operation.fail("57P01", "the service is stopping");
             return;
         }
+        if (!is_connected()) operation.deadline += connect_timeout_;
         watch_deadlines();
         const auto chosen = choose(operation.reads_only);
         if ((!chosen || chosen->load() > 0) && connections_.size() < pool_size_) open_connection();
@@ -103,16 +105,25 @@ private:
         for (const auto& connection : connections_) writing += connection->writes() > 0 ? 1 : 0;
         const bool may_spread = writing + 1 < std::max<std::size_t>(pool_size_, 2);
         std::shared_ptr<PostgresConnection> best;
+        const auto now = Clock::now();
         const auto rank = [&](const PostgresConnection& connection) {
-            return std::pair{reads_only && connection.writes() > 0, connection.load()};
+            return std::tuple{connection.is_stalled(now), reads_only && connection.writes() > 0,
+                              connection.load()};
         };
         for (const auto& connection : connections_) {
-            const bool is_allowed = reads_only || may_spread || connection->writes() > 0;
+            // A write that has not been sent has certainly not been done: it rather waits here.
+            const bool is_allowed = reads_only || ((may_spread || connection->writes() > 0) &&
+                                                   !connection->is_stalled(now));
             if (is_allowed && connection->takes_more() &&
                 (!best || rank(*connection) < rank(*best)))
                 best = connection;
         }
         return best;
+    }
+
+    bool is_connected() const {
+        return std::any_of(connections_.begin(), connections_.end(),
+                           [](const auto& connection) { return connection->is_ready(); });
     }
 
     std::deque<PostgresOperation*>& waiting(bool reads_only) {
@@ -179,7 +190,9 @@ private:
 
     void replace(const std::shared_ptr<PostgresConnection>& lost) {
         std::erase(connections_, lost);
-        if (is_anything_waiting() && connections_.empty() && !is_closing_) open_connection();
+        if (is_closing_ || !is_anything_waiting()) return;
+        send_waiting();
+        if (is_anything_waiting() && connections_.size() < pool_size_) open_connection();
     }
 
     void fail_waiting(const char* sqlstate, const std::string& reason) {
@@ -205,13 +218,12 @@ private:
             if (connection->load() > 0) is_idle = false;
             connection->check_deadlines(now);
         }
-        // A wait for a connection that is being made has establish()'s budget instead.
         for (auto& queue : waiting_)
-            while (!queue.empty() && queue.front()->deadline + connect_timeout_ <= now) {
-                queue.front()->fail(
-                    "57014", "no connection within DB_CONNECT_TIMEOUT_MS and DB_DEADLINE_MS");
+            while (!queue.empty() && queue.front()->deadline <= now) {
+                queue.front()->fail("57014", "no connection free within DB_DEADLINE_MS");
                 queue.pop_front();
             }
+        send_waiting();
         if (!is_idle) watch_deadlines();
     }
 

@@ -19,7 +19,10 @@ constexpr std::size_t direct_capacity = 256;
 constexpr std::size_t pooled_capacity = 1;
 
 // How often the server looks whether a client for which it works is still there, in milliseconds.
-constexpr int connection_check_interval = 250;
+constexpr int connection_check_interval = 50;
+
+// Too little for a statement to be worth sending.
+constexpr auto shortest_limit = std::chrono::milliseconds{20};
 
 std::string sqlstate_of(const PGresult* result) {
     const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -32,10 +35,10 @@ std::string first_line(const char* message) {
     return std::string{text.substr(0, text.find('\n'))};
 }
 
-// The server ends a statement by itself a little before this side gives it up, so that a write
-// which was answered 503 is not done later.
-std::string statement_timeout(const Config& config) {
-    return std::to_string(config.db_deadline_ms - std::min(config.db_deadline_ms / 4, 100L));
+// The server ends a statement by itself a little before this side gives it up, so that what was
+// answered 503 is not done later. In milliseconds.
+std::int64_t statement_timeout(std::int64_t time_left) {
+    return time_left - std::min<std::int64_t>(time_left / 4, 100);
 }
 
 // Refusals that time heals, as PQERRORS_VERBOSE words them: starting up, too many connections.
@@ -113,17 +116,21 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point
     co_return outcome;
 }
 
+// libpq may close its socket and open another between two polls (several addresses, TLS refused),
+// even under the same number, so the descriptor is given to Asio anew for each wait.
 Async<bool> PostgresConnection::poll(Clock::time_point latest) {
     auto status = PGRES_POLLING_WRITING;
     while (status == PGRES_POLLING_WRITING || status == PGRES_POLLING_READING) {
         if (Clock::now() >= latest) co_return false;
-        watch_socket();
+        socket_.assign(PQsocket(connection_));
         co_await wait(latest, status == PGRES_POLLING_READING ? Descriptor::wait_read
                                                               : Descriptor::wait_write);
+        socket_.release();
         status = PQconnectPoll(connection_);
     }
-    watch_socket();
-    co_return status == PGRES_POLLING_OK;
+    if (status != PGRES_POLLING_OK) co_return false;
+    socket_.assign(PQsocket(connection_));
+    co_return true;
 }
 
 // Sets the time limits of the session where it is this client's alone, and says whether it is. A
@@ -133,8 +140,8 @@ Async<bool> PostgresConnection::poll(Clock::time_point latest) {
 Async<bool> PostgresConnection::limit_session(Clock::time_point latest) {
     const auto own = "pg_backend_pid() = " + std::to_string(PQbackendPID(connection_));
     auto query = "SELECT pg_backend_pid(), CASE WHEN " + own +
-                 " THEN set_config('statement_timeout', '" + statement_timeout(config_) +
-                 "', false)";
+                 " THEN set_config('statement_timeout', '" +
+                 std::to_string(statement_timeout(config_.db_deadline_ms)) + "', false)";
     if (PQserverVersion(connection_) >= 140'000)
         query += " || set_config('client_connection_check_interval', '" +
                  std::to_string(connection_check_interval) + "', false)";
@@ -159,14 +166,6 @@ Async<bool> PostgresConnection::limit_session(Clock::time_point latest) {
     co_return is_direct;
 }
 
-// libpq may change its socket between two polls (several hosts, TLS refused).
-void PostgresConnection::watch_socket() {
-    const int fd = PQsocket(connection_);
-    if (socket_.is_open() && socket_.native_handle() == fd) return;
-    if (socket_.is_open()) socket_.release();
-    if (fd >= 0) socket_.assign(fd);
-}
-
 Async<> PostgresConnection::wait(Clock::time_point latest,
                                  boost::asio::posix::descriptor_base::wait_type what) {
     Timer timer{loop_, latest};
@@ -178,12 +177,19 @@ Async<> PostgresConnection::wait(Clock::time_point latest,
     co_await socket_.async_wait(what, redirect_error(use_awaitable, error));
 }
 
+bool PostgresConnection::is_stalled(Clock::time_point now) const {
+    return !expected_.empty() &&
+           now - expected_.front().sent > std::chrono::milliseconds{config_.db_deadline_ms} / 10;
+}
+
 void PostgresConnection::send(PostgresOperation& operation) {
+    if (operation.deadline - Clock::now() < shortest_limit)
+        return operation.fail("57014", "no time left within DB_DEADLINE_MS");
     operation.was_sent = true;
     if (!operation.reads_only) ++writes_;
     const auto& statements = operation.batch.statements();
     operation.results.reserve(statements.size());
-    auto& expected = expected_.emplace_back(Expected{&operation});
+    auto& expected = expected_.emplace_back(Expected{&operation, Clock::now()});
     bool is_sent = is_direct_ || limit_batch(expected);
     if (uses_names_)
         for (const auto& statement : statements) is_sent = is_sent && prepare(statement, expected);
@@ -197,11 +203,15 @@ void PostgresConnection::send(PostgresOperation& operation) {
     }
 }
 
-// Behind a pooler a session has settings for the length of a transaction only.
+// Behind a pooler a session has settings for the length of a transaction only. The batch may have
+// waited: it gets the time that it has left.
 bool PostgresConnection::limit_batch(Expected& expected) {
     expected.is_limit_due = true;
-    const auto query =
-        "SELECT set_config('statement_timeout', '" + statement_timeout(config_) + "', true)";
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        expected.operation->deadline - expected.sent);
+    const auto query = "SELECT set_config('statement_timeout', '" +
+                       std::to_string(statement_timeout(std::max(left, shortest_limit).count())) +
+                       "', true)";
     return PQsendQueryParams(connection_, query.c_str(), 0, nullptr, nullptr, nullptr, nullptr,
                              1) == 1;
 }

@@ -55,6 +55,7 @@ public:
 
     Async<Outcome> connect(Clock::time_point latest);
 
+    bool is_ready() const { return is_ready_; }
     bool takes_more() const { return is_ready_ && expected_.size() < capacity_; }
 
     // The number of batches under way.
@@ -63,6 +64,10 @@ public:
     // Those of them that write. Reads are better sent elsewhere: what waits for a lock holds up all
     // that was sent after it.
     std::size_t writes() const { return writes_; }
+
+    // True when the answer to the oldest batch has been due for a while: what is sent now would
+    // wait behind it.
+    bool is_stalled(Clock::time_point now) const;
 
     // Sends a batch at once; its promise is delivered when the answer is there.
     void send(PostgresOperation& operation);
@@ -80,6 +85,7 @@ private:
     // sets its own, then those of the statements that had to be prepared, then those of the batch.
     struct Expected {
         PostgresOperation* operation;
+        Clock::time_point sent;
         bool is_limit_due = false;
         std::vector<const Query*> preparing = {};
         std::size_t prepared = 0;  // of `preparing`
@@ -95,7 +101,6 @@ private:
     Async<> read_results();
     Async<> write_rest();
 
-    void watch_socket();
     bool drain();
     void take(PGresult* result);
     void finish_front();

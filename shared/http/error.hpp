@@ -29,7 +29,11 @@ struct ErrorEntry {
 // Every entry of error.def in its order.
 std::span<const ErrorEntry> error_registry();
 
+// Its row.
 const ErrorEntry& entry(Error error);
+
+// The field value of Retry-After on a 503, in seconds.
+inline constexpr std::string_view retry_after = "1";
 
 // One bad field. `type` is the name that Pydantic v2 gives to such a fault, so that clients of a
 // FastAPI back end keep working: https://docs.pydantic.dev/latest/errors/validation_errors/

@@ -22,7 +22,7 @@ struct RawRequest {
     std::string_view if_none_match;
     std::string_view origin;
     std::string_view access_control_request_method;
-    std::string_view request_id;
+    std::string_view request_id;  // the client's until answer() has replaced what is no good
     std::string_view body;
     bool is_body_too_large = false;
 };
@@ -43,6 +43,7 @@ public:
 
     Method method() const { return method_; }
     std::string_view path() const { return path_of(raw_.target); }
+    std::string_view request_id() const { return raw_.request_id; }
     std::string_view if_match() const { return raw_.if_match; }
     std::string_view if_none_match() const { return raw_.if_none_match; }
 

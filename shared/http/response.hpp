@@ -34,6 +34,7 @@ public:
     // Adds a header. Throws std::invalid_argument for a control byte in it: no echoed text can
     // start a header of its own.
     Response&& with(std::string_view name, std::string value) &&;
+    // The same, in place of one that is there.
     void set(std::string_view name, std::string value);
 
     // Adds the ETag of the body.

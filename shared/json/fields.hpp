@@ -1,7 +1,7 @@
 // Declared fields. A type lists its members once, and from that list come parsing with every
 // validation error, the JSON that is sent, its JSON Schema, and the mapping of database columns:
 //
-//     struct NewBoardTask {
+//     struct NewTask {
 //         std::string title;
 //         std::optional<std::string> description;
 //

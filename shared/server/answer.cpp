@@ -23,15 +23,6 @@ bool is_request_id(std::string_view id) {
            });
 }
 
-std::string allowed_methods(const Endpoint& served) {
-    std::string list;
-    for (const auto& operation : served.operations) {
-        list.append(name_of(operation.method)).append(", ");
-        if (operation.method == Method::get) list += "HEAD, ";
-    }
-    return list + "OPTIONS";
-}
-
 const Operation* find_operation(const RawRequest& raw, const Endpoint& served) {
     const auto method = parse_method(raw.method == "HEAD" ? "GET" : raw.method);
     const auto found =
@@ -57,7 +48,8 @@ Identity authenticate(const RawRequest& raw, const Context& context) {
     try {
         return context.tokens.verify(raw.authorization.substr(scheme.size()));
     } catch (const TokenError& error) {
-        logging::debug("token refused", {{"reason", std::string_view{error.what()}}});
+        logging::debug("token refused", {{"request_id", raw.request_id},
+                                         {"reason", std::string_view{error.what()}}});
         throw ApiError{Error::invalid_token};
     }
 }
@@ -80,10 +72,9 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     co_return response;
 }
 
-Response error_response(const RawRequest& raw, const Endpoint& served, const ApiError& error,
-                        const std::string& request_id) {
+Response error_response(const RawRequest& raw, const Endpoint& served, const ApiError& error) {
     const auto shape = error_shape(served.family == Family::api, raw.accept);
-    Response response{entry(error.error()).status, error_body(shape, error, request_id)};
+    Response response{entry(error.error()).status, error_body(shape, error, raw.request_id)};
     response.set("Cache-Control", "no-store");
     response.set("Content-Type", std::string{media_type(shape)});
     if (response.status() == 401)
@@ -91,12 +82,12 @@ Response error_response(const RawRequest& raw, const Endpoint& served, const Api
                                              ? R"(Bearer error="invalid_token")"
                                              : "Bearer");
     if (response.status() == 405) response.set("Allow", allowed_methods(served));
-    if (response.status() == 503) response.set("Retry-After", "1");
+    if (response.status() == 503) response.set("Retry-After", std::string{retry_after});
     return response;
 }
 
 // What a failure inside becomes for the client; the log gets the reason.
-ApiError disclose(const std::exception_ptr& failure, const std::string& request_id) {
+ApiError disclose(const std::exception_ptr& failure, std::string_view request_id) {
     try {
         std::rethrow_exception(failure);
     } catch (const ApiError& error) {
@@ -104,15 +95,15 @@ ApiError disclose(const std::exception_ptr& failure, const std::string& request_
     } catch (const DbError& error) {
         ApiError disclosed{error_for_sqlstate(error.sqlstate())};
         if (entry(disclosed.error()).status >= 500)
-            logging::error("database failure", {{"request_id", std::string_view{request_id}},
+            logging::error("database failure", {{"request_id", request_id},
                                                 {"sqlstate", std::string_view{error.sqlstate()}},
                                                 {"reason", std::string_view{error.what()}}});
         return disclosed;
     } catch (const std::exception& error) {
-        logging::error("internal error", {{"request_id", std::string_view{request_id}},
-                                          {"reason", std::string_view{error.what()}}});
+        logging::error("internal error",
+                       {{"request_id", request_id}, {"reason", std::string_view{error.what()}}});
     } catch (...) {
-        logging::error("internal error", {{"request_id", std::string_view{request_id}}});
+        logging::error("internal error", {{"request_id", request_id}});
     }
     return ApiError{Error::internal_error};
 }
@@ -136,10 +127,13 @@ void add_cors(Response& response, const RawRequest& raw, const Context& context)
 
 }  // namespace
 
-Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& context) {
-    const auto started = std::chrono::steady_clock::now();
-    const std::string request_id =
-        is_request_id(raw.request_id) ? std::string{raw.request_id} : Uuid::random().text();
+Async<Response> answer(const RawRequest& received, const Endpoint& served, Context& context) {
+    const auto started = Clock::now();
+    const std::string request_id = is_request_id(received.request_id)
+                                       ? std::string{received.request_id}
+                                       : Uuid::random().text();
+    RawRequest raw = received;
+    raw.request_id = request_id;
 
     std::exception_ptr failure;
     Response response{500, {}};
@@ -148,7 +142,7 @@ Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& c
     } catch (...) {
         failure = std::current_exception();
     }
-    if (failure) response = error_response(raw, served, disclose(failure, request_id), request_id);
+    if (failure) response = error_response(raw, served, disclose(failure, request_id));
 
     if (response.status() == 200 && !response.etag().empty() &&
         (raw.method == "GET" || raw.method == "HEAD") &&
@@ -162,7 +156,7 @@ Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& c
     add_cors(response, raw, context);
     if (raw.method == "HEAD") response.drop_body();
 
-    const auto took = std::chrono::steady_clock::now() - started;
+    const auto took = Clock::now() - started;
     logging::debug(
         "request",
         {{"request_id", std::string_view{request_id}},

@@ -31,6 +31,9 @@ using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_typ
 
 constexpr auto longest_stop = std::chrono::seconds{8};
 
+// However slowly a peer reads, an answer is kept no longer.
+constexpr auto longest_write = std::chrono::seconds{30};
+
 // A connection that nginx opened and keeps, with libfcgi's state of it.
 class Connection {
 public:
@@ -217,12 +220,24 @@ private:
     Async<> write(Connection& connection, const Response& response) {
         const std::string head = cgi_head(response);
         ResponseRecords records{connection.request_id(), head, response.body()};
+        std::optional<Timer> timer;
         for (;;) {
             // Each time: the stop may come while the peer reads.
             if (is_stopping_) records.add_stop_record();
             if (records.write_some(connection.socket().native_handle())) break;
+            if (!timer) close_later(connection.socket(), timer.emplace(loop_, longest_write));
             co_await connection.socket().async_wait(Socket::wait_write, use_awaitable);
         }
+    }
+
+    void close_later(Socket& socket, Timer& timer) {
+        timer.async_wait([this, &socket](error_code error) {
+            // It may have expired just before the connection ended.
+            const bool is_open = std::any_of(
+                connections_.begin(), connections_.end(),
+                [&](auto* const connection) { return &connection->socket() == &socket; });
+            if (!error && is_open) socket.cancel(error);
+        });
     }
 
     // Stops accepting, lets nginx close what is idle, and waits for the last connection.

@@ -11,8 +11,9 @@
 Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& context);
 
 // Serves FastCGI on the listening socket `listener` until SIGTERM or SIGINT, then finishes what
-// runs (within 8 s) and returns.
+// runs and returns; after 8 s it ends the process instead.
 void serve_fastcgi(int listener, Loop& loop, const Endpoint& served, Context& context);
 
-// Answers the one request in the environment and on stdin (RFC 3875) on stdout.
+// Answers the one request in the environment and on stdin (RFC 3875) on stdout, and closes the
+// database. Throws std::system_error when stdout takes no more.
 void answer_cgi(Loop& loop, const Endpoint& served, Context& context);

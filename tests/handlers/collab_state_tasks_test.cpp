@@ -163,6 +163,14 @@ ON_BOTH_ENGINES(collab_state_tasks, does_not_read_the_tasks_while_the_revision_s
     EXPECT_TEXT(std::string{after.body()}, std::string{before.body()});
 }
 
+Test(collab_state_tasks, notices_a_truncate) {
+    Service service{Engine::postgres};
+    add_tasks(service, 1, 2);
+    cr_assert_eq(titles(service.send({.target = path})).size(), 2);
+    service.database().execute("TRUNCATE collab_tasks");
+    cr_assert(titles(service.send({.target = path})).empty());
+}
+
 Test(collab_state_tasks, one_request_at_a_time_reads_the_tasks) {
     Overlap overlap;
     overlap.send();

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 std::vector<std::string> all_handlers() {
     std::vector<std::string> names;
     for (const auto& source : fs::directory_iterator{"handlers"})
-        names.push_back(source.path().stem());
+        if (source.path().extension() == ".cpp") names.push_back(source.path().stem());
     return names;
 }
 

@@ -261,7 +261,7 @@ Test(config, insists_on_strong_secrets_in_production) {
     for (const char* environment : {"development", "test"})
         EXPECT_TEXT(faults({{"ENVIRONMENT", environment},
                             {"JWT_SECRET", "x"},
-                            {"DEV_USER_EMAIL", "a"},
+                            {"DEV_USER_EMAIL", "a@b"},
                             {"DEV_USER_PASSWORD", "12345678"}}),
                     "");
 }
@@ -321,6 +321,9 @@ Test(config, wants_a_password_that_can_be_hashed) {
     for (const std::size_t size : {0, 7, 73})
         EXPECT_TEXT(fault_of(std::string(size, 'x')), "DEV_USER_PASSWORD must have 8 to 72 bytes");
     EXPECT_TEXT(faults({{"DEV_USER_PASSWORD", "x"}}), "");
+    for (const char* email : {"ada", " ada@example.org", "ada@example.org "})
+        EXPECT_TEXT(faults({{"DEV_USER_EMAIL", email}, {"DEV_USER_PASSWORD", "correct horse"}}),
+                    "DEV_USER_EMAIL must be an e-mail address");
 }
 
 Test(config, shows_nothing_of_a_malformed_database_url) {

@@ -44,7 +44,8 @@ Test(endpoint, describes_itself) {
     const auto text = describe(declared, "notes");
     EXPECT_TEXT(
         text,
-        std::string{R"({"family":"orchestrator","name":"notes","operations":[{)"} +
+        std::string{R"({"allow":"GET, HEAD, PATCH, OPTIONS",)"} +
+            R"("family":"orchestrator","name":"notes","operations":[{)" +
             R"("answer":{"etag":true,"schema":)" + note_schema + R"(,"status":200},)" +
             R"("auth":"none","errors":["not_found","internal_error","service_unavailable"],)" +
             R"("if_match":false,"method":"GET","request":null,"summary":"One \"note\""},{)" +
@@ -65,7 +66,7 @@ Test(endpoint, names_its_family) {
         {Family::probe, "probe"}, {Family::orchestrator, "orchestrator"}, {Family::api, "api"}};
     for (const auto& [family, name] : cases)
         EXPECT_TEXT(describe({.path = "/", .family = family, .operations = {}}, "root"),
-                    std::string{R"({"family":")"} + name +
+                    std::string{R"({"allow":"OPTIONS","family":")"} + name +
                         R"(","name":"root","operations":[],"path":"/"})");
 }
 

@@ -48,6 +48,7 @@ public:
     OpenDatabase& operator=(const OpenDatabase&) = delete;
 
     Database& db() { return *db_; }
+    Loop& loop() { return loop_; }
 
     template <class T>
     T wait(Async<T> awaited) {

@@ -45,3 +45,15 @@ $$;
 
 CREATE TRIGGER collab_task_changed AFTER INSERT OR UPDATE OR DELETE ON collab_tasks
 FOR EACH ROW EXECUTE FUNCTION collab_task_changed();
+
+-- Somebody at a psql prompt. The board notices; the feed has no event for it.
+CREATE FUNCTION collab_tasks_truncated() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE board_revisions SET revision = revision + 1 WHERE slot = 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER collab_tasks_truncated AFTER TRUNCATE ON collab_tasks
+FOR EACH STATEMENT EXECUTE FUNCTION collab_tasks_truncated();

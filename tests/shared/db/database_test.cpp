@@ -48,6 +48,13 @@ struct Number {
     static consteval auto fields() { return std::tuple{json::field("number", &Number::number)}; }
 };
 
+Async<db::Results> run_later(OpenDatabase& open, db::Batch batch) {
+    Timer timer{open.loop(), std::chrono::milliseconds{1000}};
+    co_await expired(timer);
+    auto results = co_await open.db().run(std::move(batch));
+    co_return results;
+}
+
 db::Batch batch_of(const Query& query) {
     db::Batch batch;
     batch.add(query);
@@ -277,6 +284,44 @@ Test(postgres, what_was_given_up_is_not_done_later) {
     PQclear(PQexec(holder.get(), "COMMIT"));
     open.wait(open.db().run(batch_of(sql::ping)));
     EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "0");
+}
+
+// libpq closes the socket to the first and opens that to the second under the same number.
+Test(postgres, goes_on_to_the_next_host_when_one_refuses) {
+    TestDatabase database{Engine::postgres};
+    const auto at = database.url().find("127.0.0.1:");
+    auto url = database.url();
+    OpenDatabase open{url.insert(at, "127.0.0.1:1,")};
+    open.wait(open.db().run(batch_of(sql::ping)));
+}
+
+// Writes of other rows go past those that wait for a lock, or wait to be sent until one of them was
+// ended: each has its own deadline.
+Test(postgres, stuck_writes_do_not_fail_others) {
+    TestDatabase database{Engine::postgres};
+    auto config = test_config(database.url());
+    config.db_deadline_ms = 2000;
+    OpenDatabase open{config};
+    open.wait(open.db().run(batch_of(make_table)));
+    database.execute("INSERT INTO things VALUES (1, 'locked'), (2, 'free')");
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> holder{PQconnectdb(database.url().c_str()),
+                                                              &PQfinish};
+    PQclear(PQexec(holder.get(), "BEGIN; UPDATE things SET name = 'held' WHERE id = 1"));
+
+    constexpr Query rename{"rename", "UPDATE things SET name = 'new' WHERE id = $1", "SELECT 1",
+                           false};
+    db::Batch stuck, other;
+    stuck.add(rename, std::int64_t{1});
+    other.add(rename, std::int64_t{2});
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 6; ++i) batches.push_back(open.db().run(stuck));
+    // The others come when the first ones have been stuck for half of their time.
+    for (int i = 0; i < 20; ++i) batches.push_back(run_later(open, other));
+    const auto states = open.wait_for_all(std::move(batches));
+    for (std::size_t i = 0; i < 6; ++i)
+        cr_expect_eq(error_for_sqlstate(states[i]), Error::service_unavailable);
+    for (std::size_t i = 6; i < states.size(); ++i) EXPECT_TEXT(states[i], "");
+    PQclear(PQexec(holder.get(), "ROLLBACK"));
 }
 
 Test(postgres, says_unavailable_when_nobody_listens) {

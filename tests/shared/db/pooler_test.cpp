@@ -1,5 +1,6 @@
 // Through a real pooler in transaction mode, of a version that tracks no prepared statements.
 
+#include <libpq-fe.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -131,6 +132,35 @@ Test(pooler, replaces_its_servers_without_anybody_noticing) {
             "AND datname = current_database()");
         EXPECT_TEXT(open.sqlstate_of(open.db().run(ping())), "");
     }
+}
+
+// Each has only the time that is left of its own deadline when its turn comes.
+Test(pooler, what_was_given_up_is_not_done_later) {
+    const TestDatabase database{Engine::postgres};
+    const Pooler pooler{database.url()};
+    auto config = test_config(pooler.url());
+    config.db_deadline_ms = 1000;
+    config.db_pool_size = 2;
+    OpenDatabase open{config};
+    wait_for(open);
+    database.execute("CREATE TABLE things (id bigint)");
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> holder{PQconnectdb(database.url().c_str()),
+                                                              &PQfinish};
+    PQclear(PQexec(holder.get(), "BEGIN; LOCK TABLE things IN EXCLUSIVE MODE"));
+    constexpr Query add{"add", "INSERT INTO things VALUES (1)", "SELECT 1", false};
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 5; ++i) {
+        db::Batch batch;
+        batch.add(add);
+        batches.push_back(open.db().run(std::move(batch)));
+    }
+    for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "57014");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM pg_stat_activity WHERE "
+                                 "wait_event_type = 'Lock' AND datname = current_database()"),
+                "0");
+    PQclear(PQexec(holder.get(), "COMMIT"));
+    open.wait(open.db().run(ping()));
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "0");
 }
 
 Test(pooler, a_statement_that_takes_too_long_is_ended_by_the_server) {
