@@ -15,13 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> all_handlers() {
-    std::vector<std::string> names;
-    for (const auto& source : fs::directory_iterator{"handlers"})
-        names.push_back(source.path().stem());
-    return names;
-}
-
 std::string test_folder() {
     return test_variable("TEST_DIR") + "/shell_" + std::to_string(getpid());
 }
