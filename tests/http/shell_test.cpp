@@ -381,19 +381,6 @@ Test(shell, the_account_of_developers_is_made_once) {
 }
 
 Test(shell, generated_files_are_up_to_date) {
-    const std::pair<std::vector<std::string>, const char*> files[] = {
-        {{"routes"}, "nginx/routes.conf"},
-        {{"maps"}, "nginx/maps.conf"},
-        {{"errors"}, "docs/errors.md"},
-        {{"settings", "env"}, ".env.example"},
-    };
-    for (const auto& [words, path] : files) {
-        const auto finished = steelthread(words, base_variables());
-        cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
-        cr_expect(finished.output == read_text(path), "%s is out of date", path);
-    }
-    const auto table = steelthread({"settings", "markdown"}, base_variables()).output;
-    cr_expect(read_text("README.md").find(table) != std::string::npos, "README.md is out of date");
     const auto checked = run_command(
         {fs::absolute("cli/generate"), test_variable("TEST_BUILD"), "--check"}, base_variables());
     cr_expect_eq(checked.status, 0, "%s", checked.errors.c_str());
