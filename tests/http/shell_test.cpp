@@ -249,9 +249,15 @@ Test(shell, production_refuses_what_is_for_development) {
     cr_expect_eq(finished.status, exit_config);
     EXPECT_TEXT(finished.errors,
                 "JWT_SECRET is required in production: make one with `openssl rand -hex 32`\n");
-    if (geteuid() != 0) return;
+}
+
+Test(shell, production_refuses_root) {
+    if (geteuid() != 0) cr_skip_test("this is not root");
+    auto variables = variables_for(TestDatabase{Engine::sqlite});
+    variables["ENVIRONMENT"] = "production";
     variables["JWT_SECRET"] = std::string(32, 'x');
-    finished = steelthread({"run"}, variables);
+    variables["DEV_USER_EMAIL"] = "";
+    const auto finished = steelthread({"run"}, variables);
     cr_expect_eq(finished.status, exit_config);
     EXPECT_TEXT(finished.errors,
                 "ENVIRONMENT=production is refused to root: give it a user of its own\n");
