@@ -72,6 +72,31 @@ ON_BOTH_ENGINES(collab_task, needs_a_uuid) {
         200);
 }
 
+ON_BOTH_ENGINES(collab_task, needs_a_uuid_to_change_or_delete) {
+    for (const char* bad : {"1", "0b8f1a526c1c4f0e9f573f2a44c0ffee", "%7B%7D"}) {
+        const auto target = std::string{"/collab/tasks/"} + bad;
+        for (const char* if_match : {"*", ""}) {
+            const auto patch = service.with_token("PATCH", target, R"({"title":"x"})");
+            expect_detail(service.send(with_match(patch, if_match)), "path.id", "uuid_parsing");
+            const auto remove = service.with_token("DELETE", target);
+            expect_detail(service.send(with_match(remove, if_match)), "path.id", "uuid_parsing");
+        }
+    }
+}
+
+ON_BOTH_ENGINES(collab_task, needs_a_token_to_change_or_delete) {
+    add_task(service);
+    for (auto sent : {service.with_token("PATCH", path, R"({"title":"x"})"),
+                      service.with_token("DELETE", path)}) {
+        sent.if_match = "*";
+        sent.authorization.clear();
+        expect_error(service.send(sent), Error::auth_required);
+        sent.authorization = "Bearer x";
+        expect_error(service.send(sent), Error::invalid_token);
+    }
+    cr_assert_eq(json_of(service.send({.target = path}))["version"].GetInt64(), 1);
+}
+
 ON_BOTH_ENGINES(collab_task, patch_changes_what_it_names) {
     add_task(service);
     auto response = service.send(with_match(

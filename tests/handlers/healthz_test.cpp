@@ -7,11 +7,21 @@ ON_BOTH_ENGINES(healthz, is_ok_when_the_database_answers) {
     EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
 }
 
-Test(healthz, is_unavailable_without_a_database) {
-    Service service{"postgresql://nobody@127.0.0.1:1/nothing?password=hunter2"};
+static void expect_unavailable(const std::string& database_url,
+                               const std::vector<std::string>& secrets) {
+    Service service{database_url};
     const auto response = service.send({.target = "/healthz"});
     expect_error(response, Error::service_unavailable);
     EXPECT_TEXT(std::string{response.header("Retry-After")}, "1");
-    cr_assert_eq(response.body().find("hunter2"), response.body().npos);
-    cr_assert_eq(response.body().find("127.0.0.1"), response.body().npos);
+    for (const auto& secret : secrets)
+        cr_expect_eq(response.body().find(secret), response.body().npos, "%s", secret.c_str());
+}
+
+Test(healthz, is_unavailable_without_a_database_on_sqlite) {
+    expect_unavailable("sqlite:////nowhere/hunter2.db", {"nowhere", "hunter2"});
+}
+
+Test(healthz, is_unavailable_without_a_database_on_postgres) {
+    expect_unavailable("postgresql://nobody@127.0.0.1:1/nothing?password=hunter2",
+                       {"127.0.0.1", "hunter2"});
 }

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -451,6 +452,50 @@ static void restart_under_load(Engine engine) {
 
 Test(faults, restarts_under_load_lose_nothing_on_sqlite) { restart_under_load(Engine::sqlite); }
 Test(faults, restarts_under_load_lose_nothing_on_postgres) { restart_under_load(Engine::postgres); }
+
+Test(faults, a_restart_under_load_replaces_every_process_of_an_endpoint) {
+    const Stack stack{Engine::sqlite};
+    const Call login{.method = "POST",
+                     .path = "/auth/login",
+                     .body = std::string{R"({"email":")"} + Stack::email + R"(","password":")" +
+                             Stack::password + R"("})"};
+    std::atomic<bool> is_over = false;
+    std::atomic<int> served = 0;
+    std::atomic<int> lost = 0;
+    std::vector<std::thread> clients;
+    for (int i = 0; i < 8; ++i)
+        clients.emplace_back([&] {
+            Client client{stack.port()};
+            while (!is_over) ++(client.send(login).status == 200 ? served : lost);
+        });
+    for (int i = 0; i < 3; ++i) {
+        const auto before = stack.processes("auth_login");
+        cr_expect_eq(before.size(), 2);
+        const auto finished = stack.command({"restart", "auth_login"});
+        cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
+        wait_until("both processes are others", [&] {
+            const auto now = stack.processes("auth_login");
+            return now.size() == 2 && std::find_first_of(now.begin(), now.end(), before.begin(),
+                                                         before.end()) == now.end();
+        });
+        wait_until("the successors serve", [&, enough = served + 16] { return served >= enough; });
+    }
+    is_over = true;
+    for (auto& client : clients) client.join();
+    cr_expect_eq(lost, 0, "%d of %d were lost", lost.load(), served + lost);
+}
+
+Test(faults, an_endpoint_has_as_many_processes_as_it_is_told) {
+    const Stack stack{Engine::sqlite, {{"WORKERS_COLLAB_TASK", "3"}}};
+    const auto are_three = [&] { return stack.processes("collab_task").size() == 3; };
+    wait_until("three processes run", are_three);
+    const auto killed = stack.processes("collab_task").at(0);
+    kill(killed, SIGKILL);
+    wait_until("three processes run again", [&] { return !is_alive(killed) && are_three(); });
+    cr_expect_eq(stack.processes("collab_tasks").size(), 1);
+    cr_expect_eq(stack.command({"restart", "collab_task"}).status, 0);
+    wait_until("three processes have followed", are_three);
+}
 
 Test(faults, only_known_endpoints_are_restarted) {
     Stack stack{Engine::sqlite};

@@ -1,8 +1,13 @@
 // What nginx answers itself, what it lets through to the handlers, and what it keeps to itself.
+#include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -85,12 +90,41 @@ void reconfigure(const Stack& stack, const std::string& from, const std::string&
     });
 }
 
-void signal_all(const Stack& stack, const char* name, int number) {
+// A Unix socket in the place of a handler's.
+class Listener {
+public:
+    explicit Listener(const std::string& path)
+        : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        cr_assert_lt(path.size(), sizeof address.sun_path, "%s is too long", path.c_str());
+        path.copy(address.sun_path, path.size());
+        const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+        cr_assert_eq(bind(fd_, generic, sizeof address), 0, "%s", path.c_str());
+        cr_assert_eq(listen(fd_, 1), 0);
+    }
+    ~Listener() { close(fd_); }
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+
+    // What the first client says at once; it is hung up on.
+    std::string first_bytes() const {
+        pollfd waiting{fd_, POLLIN, 0};
+        cr_assert_eq(poll(&waiting, 1, 20'000), 1, "nobody connects");
+        const int client = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+        std::string bytes(65'536, '\0');
+        const auto size = recv(client, bytes.data(), bytes.size(), 0);
+        close(client);
+        return bytes.substr(0, size < 0 ? 0 : static_cast<std::size_t>(size));
+    }
+
+private:
+    int fd_;
+};
+
+void signal_all(const Stack& stack, const std::string& name, int number) {
     for (const pid_t pid : stack.processes(name)) kill(pid, number);
 }
-
-constexpr const char* endpoints[] = {
-    "auth_login", "collab_state_tasks", "collab_task", "collab_tasks", "health", "healthz", "root"};
 
 }  // namespace
 
@@ -194,13 +228,13 @@ Test(nginx, a_handler_that_is_away_is_503) {
 
 Test(nginx, livez_needs_nobody) {
     const Stack stack{Engine::sqlite};
-    for (const char* name : endpoints) signal_all(stack, name, SIGSTOP);
+    for (const auto& name : all_handlers()) signal_all(stack, name, SIGSTOP);
     const auto reply = stack.send({.path = "/livez"});
     cr_expect_eq(reply.status, 200);
     EXPECT_TEXT(reply.body, R"({"status":"ok"})");
     EXPECT_TEXT(reply.header("content-type"), "application/json");
     expect_security_headers(reply);
-    for (const char* name : endpoints) signal_all(stack, name, SIGCONT);
+    for (const auto& name : all_handlers()) signal_all(stack, name, SIGCONT);
 }
 
 Test(nginx, too_many_connections_are_429) {
@@ -434,7 +468,51 @@ Test(nginx, methods_are_what_they_are) {
     for (const char* method : {"PUT", "PROPFIND", "FOO", "DELETE"})
         expect_error(stack.send({.method = method, .path = "/collab/tasks"}),
                      Error::method_not_allowed);
-    cr_expect_eq(stack.send({.path = "/", .headers = {"Proxy: http://127.0.0.1:1"}}).status, 200);
+}
+
+// A CGI program would take HTTP_PROXY for a setting.
+Test(nginx, headers_that_no_handler_reads_reach_none) {
+    const Stack stack{Engine::sqlite};
+    const auto path = stack.run_dir() + "/sockets/root.sock";
+    fs::rename(path, stack.run_dir() + "/sockets/away");
+    const Listener stranger{path};
+    Reply reply;
+    std::thread client{[&] {
+        reply = stack.send({.path = "/",
+                            .headers = {"Proxy: unwanted", "Cookie: unwanted", "Status: unwanted",
+                                        "Accept: wanted"}});
+    }};
+    const auto sent = stranger.first_bytes();
+    client.join();
+    expect_error(reply, Error::service_unavailable);
+    cr_expect_neq(sent.find("HTTP_ACCEPTwanted"), sent.npos, "%s", shown(sent).c_str());
+    cr_expect_eq(sent.find("HTTP_PROXY"), sent.npos, "%s", shown(sent).c_str());
+    cr_expect_eq(sent.find("unwanted"), sent.npos, "%s", shown(sent).c_str());
+}
+
+Test(nginx, half_a_request_is_not_waited_for) {
+    const Stack stack{Engine::sqlite};
+    const std::string halves[] = {
+        "GET /healthz HTTP/1.1\r\nHost: local",
+        request("POST /collab/tasks", "Content-Type: application/json\r\nContent-Length: 13\r\n",
+                "{\"title\"")};
+    std::string answers[std::size(halves)];
+    std::atomic<std::size_t> closed = 0;
+    std::vector<std::thread> clients;
+    for (std::size_t i = 0; i < std::size(halves); ++i)
+        clients.emplace_back([&, i] {
+            answers[i] = stack.send_raw(halves[i]);
+            ++closed;
+        });
+    wait_until(
+        "nginx has closed both",
+        [&] {
+            cr_expect_eq(stack.send({.path = "/"}).status, 200, "others suffer");
+            return closed == std::size(halves);
+        },
+        15);
+    for (auto& client : clients) client.join();
+    for (const auto& answer : answers) EXPECT_TEXT(answer, "");
 }
 
 Test(nginx, long_tokens_reach_the_handler) {
@@ -556,14 +634,16 @@ Test(nginx, sockets_are_for_its_own_user) {
         return status.st_mode & 07777;
     };
     cr_expect_eq(mode(stack.run_dir()), 0700);
-    std::set<std::string> names;
+    std::vector<std::string> names;
     for (const auto& socket : fs::directory_iterator{stack.run_dir() + "/sockets"}) {
         cr_expect(socket.is_socket());
         cr_expect_eq(mode(socket.path()), 0660);
-        names.insert(socket.path().stem());
+        names.push_back(socket.path().stem());
     }
-    cr_expect_eq(names.size(), std::size(endpoints));
-    for (const char* name : endpoints) cr_expect(names.contains(name), "no socket of %s", name);
+    auto handlers = all_handlers();
+    std::sort(names.begin(), names.end());
+    std::sort(handlers.begin(), handlers.end());
+    cr_expect(names == handlers, "%zu sockets for %zu handlers", names.size(), handlers.size());
 }
 
 Test(nginx, answers_are_never_compressed) {

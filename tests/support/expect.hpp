@@ -5,9 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <variant>
 
 #include "shared/http/error.hpp"
@@ -62,6 +64,16 @@ std::string written_by(Call call) {
     cr_assert_eq(pread(file, text.data(), text.size(), 0), static_cast<ssize_t>(text.size()));
     close(file);
     return text;
+}
+
+// Polls until `condition` is true; fails the test after `seconds`, naming `what`.
+template <std::predicate Condition>
+void wait_until(const char* what, Condition condition, double seconds = 20) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::duration<double>{seconds};
+    while (!condition()) {
+        cr_assert(std::chrono::steady_clock::now() < give_up, "not within %g s: %s", seconds, what);
+        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
 }
 
 // How `call` was refused: one line "body/tasks/[2]/title: message (type)" for each detail of its

@@ -148,11 +148,3 @@ void Proxy::close() {
         state->cut_all();
     });
 }
-
-unsigned short port_of(const std::string& url) {
-    return static_cast<unsigned short>(std::stoi(url.substr(url.rfind(':') + 1)));
-}
-
-std::string with_port(const std::string& url, unsigned short port) {
-    return url.substr(0, url.rfind(':') + 1) + std::to_string(port) + url.substr(url.rfind('/'));
-}

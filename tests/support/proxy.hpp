@@ -8,6 +8,8 @@
 #include <string>
 #include <thread>
 
+#include "tests/support/ports.hpp"
+
 class Proxy {
 public:
     // Listens on a free port and forwards to 127.0.0.1:upstream_port. Each chunk of bytes is held
@@ -39,9 +41,3 @@ private:
     unsigned short port_;
     std::thread thread_;
 };
-
-// The port in a URL of this form: scheme://user@host:port/database.
-unsigned short port_of(const std::string& url);
-
-// The same URL with another port.
-std::string with_port(const std::string& url, unsigned short port);

@@ -15,11 +15,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <sstream>
 #include <thread>
 
@@ -350,6 +348,13 @@ std::string test_variable(const char* name) {
     return value;
 }
 
+std::vector<std::string> all_handlers() {
+    std::vector<std::string> names;
+    for (const auto& source : fs::directory_iterator{"handlers"})
+        if (source.path().extension() == ".cpp") names.push_back(source.path().stem());
+    return names;
+}
+
 Variables base_variables() {
     Variables variables;
     for (const char* name : {"PATH", "TEST_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "GCOV_PREFIX"})
@@ -385,31 +390,6 @@ Finished run_command(const std::vector<std::string>& words, const Variables& var
                       .errors = contents_of(err)};
     for (const int fd : {in, out, err}) close(fd);
     return finished;
-}
-
-void wait_until(const char* what, const std::function<bool()>& condition, double seconds) {
-    const auto give_up = std::chrono::steady_clock::now() + std::chrono::duration<double>{seconds};
-    while (!condition()) {
-        cr_assert(std::chrono::steady_clock::now() < give_up, "not within %g s: %s", seconds, what);
-        std::this_thread::sleep_for(std::chrono::milliseconds{5});
-    }
-}
-
-int free_port() {
-    std::random_device random;
-    for (int attempt = 0; attempt < 100; ++attempt) {
-        const int port = std::uniform_int_distribution{10'000, 19'999}(random);
-        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(static_cast<std::uint16_t>(port));
-        const bool is_free =
-            bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-        close(fd);
-        if (is_free) return port;
-    }
-    cr_assert(false, "no free port");
-    return 0;
 }
 
 std::string read_text(const std::string& path) {

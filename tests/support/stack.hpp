@@ -4,7 +4,6 @@
 
 #include <sys/types.h>
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -14,6 +13,7 @@
 #include "shared/http/error.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/ports.hpp"
 
 // What came back. The names of headers are in lower case; a header that occurs twice is a failure.
 struct Reply {
@@ -130,6 +130,9 @@ private:
 // An executable of the build under test: "handlers/healthz", "steelthread".
 std::string built(const std::string& name);
 
+// The names of all handlers, by their sources.
+std::vector<std::string> all_handlers();
+
 // What tests/run says: TEST_DIR, TEST_POSTGRES_URL.
 std::string test_variable(const char* name);
 
@@ -142,12 +145,6 @@ Variables service_variables(const std::string& database_url, const std::string& 
 // Runs a command with exactly these variables and this text on stdin, and kills it after 60 s.
 Finished run_command(const std::vector<std::string>& words, const Variables& variables,
                      const std::string& input = "");
-
-// Polls until `condition` is true; fails the test after `seconds`, naming `what`.
-void wait_until(const char* what, const std::function<bool()>& condition, double seconds = 20);
-
-// A TCP port on loopback that nothing listens on and no outgoing connection gets.
-int free_port();
 
 // A text file, whole.
 std::string read_text(const std::string& path);

@@ -7,7 +7,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <csignal>
 #include <fstream>
 
@@ -15,23 +14,16 @@
 #include "sql/health.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
-#include "tests/support/proxy.hpp"
+#include "tests/support/ports.hpp"
 
 namespace {
-
-unsigned short free_tcp_port() {
-    Loop loop;
-    const boost::asio::ip::tcp::acceptor acceptor{loop,
-                                                  {boost::asio::ip::address_v4::loopback(), 0}};
-    return acceptor.local_endpoint().port();
-}
 
 // PgBouncer with two server connections, in a folder of its own. It refuses to run as root.
 class Pooler {
 public:
     explicit Pooler(const std::string& database_url)
         : folder_(std::string{std::getenv("TEST_DIR")} + "/pooler_" + std::to_string(getpid())),
-          port_(free_tcp_port()) {
+          port_(static_cast<unsigned short>(free_port())) {
         mkdir(folder_.c_str(), 0755);
         const auto name = database_url.substr(database_url.rfind('/') + 1);
         std::ofstream{folder_ + "/pgbouncer.ini"}
@@ -88,7 +80,8 @@ db::Batch ping() {
 }
 
 void wait_for(OpenDatabase& open) {
-    for (int i = 0; i < 100 && !open.sqlstate_of(open.db().run(ping())).empty(); ++i) continue;
+    wait_until("the pooler serves",
+               [&] { return open.sqlstate_of(open.db().run(ping())).empty(); });
 }
 
 }  // namespace

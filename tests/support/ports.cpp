@@ -1,0 +1,34 @@
+#include "tests/support/ports.hpp"
+
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <random>
+
+int free_port() {
+    std::random_device random;
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        const int port = std::uniform_int_distribution{10'000, 19'999}(random);
+        const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(port));
+        const bool is_free =
+            bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        close(fd);
+        if (is_free) return port;
+    }
+    cr_assert(false, "no free port");
+    return 0;
+}
+
+unsigned short port_of(const std::string& url) {
+    return static_cast<unsigned short>(std::stoi(url.substr(url.rfind(':') + 1)));
+}
+
+std::string with_port(const std::string& url, unsigned short port) {
+    return url.substr(0, url.rfind(':') + 1) + std::to_string(port) + url.substr(url.rfind('/'));
+}

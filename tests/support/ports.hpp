@@ -1,0 +1,13 @@
+// TCP ports on loopback, and URLs that name them.
+#pragma once
+
+#include <string>
+
+// A port that nothing listens on and no outgoing connection gets.
+int free_port();
+
+// The port in a URL of this form: scheme://user@host:port/database.
+unsigned short port_of(const std::string& url);
+
+// The same URL with another port.
+std::string with_port(const std::string& url, unsigned short port);
