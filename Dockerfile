@@ -25,7 +25,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin steelthread
 COPY --from=build /out /opt/steelthread
-ENV ENVIRONMENT=production HOST=0.0.0.0 PORT=8000 RUN_DIR=/tmp/steelthread
+ENV HOST=0.0.0.0 PORT=8000 RUN_DIR=/tmp/steelthread
 USER 10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

@@ -56,7 +56,7 @@ constexpr std::array table = {
     Setting{.name = "ENVIRONMENT",
             .member = &Config::environment,
             .default_value = "development",
-            .description = "`production`, as in the image, insists on strong secrets and refuses "
+            .description = "`production` insists on strong secrets and refuses "
                            "root",
             .choices = "development|test|production"},
     Setting{"FRONTEND_ORIGIN", &Config::frontend_origin, "",
@@ -70,7 +70,8 @@ constexpr std::array table = {
             .default_value = "",
             .description =
                 "Signs this service's tokens (HS256). At least 32 bytes in production and wherever "
-                "HOST is not a loopback address; elsewhere made and kept in RUN_DIR when missing",
+                "HOST is not a loopback address; made and kept in RUN_DIR when missing outside "
+                "production",
             .is_secret = true},
     Setting{.name = "JWT_SECRET_PREVIOUS",
             .member = &Config::jwt_secret_previous,
@@ -256,9 +257,10 @@ void check_secrets(const Config& config, std::vector<std::string>& faults) {
     if (!config.is_production() && is_local) return;
     const std::string where =
         config.is_production() ? " in production" : " where HOST is not a loopback address";
-    if (config.jwt_secret.empty() && !is_faulty("JWT_SECRET", faults))
-        faults.push_back("JWT_SECRET is required" + where +
-                         ": make one with `openssl rand -hex 32`");
+    // Elsewhere a missing one is made, of 32 random bytes.
+    if (config.is_production() && config.jwt_secret.empty() && !is_faulty("JWT_SECRET", faults))
+        faults.push_back(
+            "JWT_SECRET is required in production: make one with `openssl rand -hex 32`");
     for (const auto& [name, secret] :
          {std::pair{"JWT_SECRET", config.jwt_secret},
           std::pair{"JWT_SECRET_PREVIOUS", config.jwt_secret_previous}})
