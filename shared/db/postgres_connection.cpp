@@ -315,34 +315,28 @@ void PostgresConnection::finish_front() {
 }
 
 void PostgresConnection::fail(const std::string& sqlstate, const std::string& why) {
-    end([&](const auto&) { return sqlstate; }, why);
-}
-
-void PostgresConnection::check_deadlines(Clock::time_point now) {
-    const auto is_late = [&](const PostgresOperation& operation) {
-        return operation.deadline <= now;
-    };
-    if (std::none_of(expected_.begin(), expected_.end(),
-                     [&](const auto& expected) { return is_late(*expected.operation); }))
-        return;
-    logging::warning("database deadline passed");
-    end([&](const auto& operation) { return is_late(operation) ? "57014" : "08006"; },
-        "no answer within DB_DEADLINE_MS");
-}
-
-void PostgresConnection::end(const std::function<std::string(const PostgresOperation&)>& sqlstate,
-                             const std::string& why) {
     const auto self = shared_from_this();
     is_ready_ = false;
     writes_ = 0;
     const auto lost = std::exchange(expected_, {});
     release();
     events_.lost(self);
+    const auto failure = std::make_exception_ptr(DbError{sqlstate, why});
     for (const auto& expected : lost)
-        expected.operation->promise.deliver(
-            expected.failure
-                ? expected.failure
-                : std::make_exception_ptr(DbError{sqlstate(*expected.operation), why}));
+        expected.operation->promise.deliver(expected.failure ? expected.failure : failure);
+}
+
+void PostgresConnection::check_deadlines(Clock::time_point now) {
+    constexpr const char* why = "no answer within DB_DEADLINE_MS";
+    bool is_any_late = false;
+    for (auto& expected : expected_) {
+        if (expected.operation->deadline > now) continue;
+        is_any_late = true;
+        if (!expected.failure) expected.failure = std::make_exception_ptr(DbError{"57014", why});
+    }
+    if (!is_any_late) return;
+    logging::warning("database deadline passed");
+    fail("08006", why);
 }
 
 std::string PostgresConnection::reason() const {

@@ -95,8 +95,6 @@ private:
     Async<bool> poll(Clock::time_point latest);
     Async<bool> limit_session(Clock::time_point latest);
     void start(Async<> work);
-    void end(const std::function<std::string(const PostgresOperation&)>& sqlstate,
-             const std::string& reason);
     Async<> wait(Clock::time_point latest, boost::asio::posix::descriptor_base::wait_type what);
     Async<> read_results();
     Async<> write_rest();

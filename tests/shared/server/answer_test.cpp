@@ -11,17 +11,9 @@
 #include "shared/text.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/no_database.hpp"
 
 namespace {
-
-class NoDatabase final : public Database {
-public:
-    Async<db::Results> run(db::Batch) override {
-        throw DbError{"08001", "there is no database here"};
-        co_return db::Results{};
-    }
-    void close() override {}
-};
 
 struct Note {
     std::string text;

@@ -7,19 +7,9 @@
 #include "shared/server/serve.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/no_database.hpp"
 
 namespace {
-
-class NoDatabase final : public Database {
-public:
-    Async<db::Results> run(db::Batch) override {
-        throw DbError{"08001", "there is no database here"};
-        co_return db::Results{};
-    }
-    void close() override { is_closed = true; }
-
-    bool is_closed = false;
-};
 
 struct Text {
     std::string text;

@@ -21,6 +21,7 @@
 #include "shared/server/serve.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/no_database.hpp"
 
 #ifdef __SANITIZE_ADDRESS__
 extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
@@ -45,17 +46,6 @@ std::size_t bytes_in_use() {
 }
 
 constexpr std::size_t large = 3'000'000;
-
-class NoDatabase final : public Database {
-public:
-    Async<db::Results> run(db::Batch) override {
-        throw DbError{"08001", "there is no database here"};
-        co_return db::Results{};
-    }
-    void close() override { is_closed = true; }
-
-    bool is_closed = false;
-};
 
 struct Text {
     std::string text;
