@@ -555,6 +555,14 @@ Test(faults, a_reload_during_a_stop_is_nothing) {
     cr_expect_eq(stack.wait_for_end(), 0, "%s", stack.log().c_str());
 }
 
+Test(faults, a_stop_that_had_to_kill_says_so) {
+    Stack stack{Engine::sqlite};
+    kill(stack.processes("root").at(0), SIGSTOP);
+    cr_expect_eq(stack.stop(), 1);
+    const auto log = stack.log();
+    cr_expect_neq(log.find("killed what did not stop in time"), log.npos, "%s", log.c_str());
+}
+
 // A pipe for a log; its end to write to is as the shell makes it.
 struct LogPipe {
     LogPipe() { cr_assert_eq(pipe2(ends, O_CLOEXEC), 0); }

@@ -1,4 +1,5 @@
 // What nginx answers itself, what it lets through to the handlers, and what it keeps to itself.
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -90,15 +91,37 @@ void reconfigure(const Stack& stack, const std::string& from, const std::string&
     });
 }
 
+sockaddr_un unix_address(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    cr_assert_lt(path.size(), sizeof address.sun_path, "%s is too long", path.c_str());
+    path.copy(address.sun_path, path.size());
+    return address;
+}
+
+// How many connections wait at an address where nobody accepts, when no more are let in.
+template <class Address>
+int fill_queue(const Address& address) {
+    std::vector<int> waiting;
+    for (bool is_open = true; is_open;) {
+        const auto& generic = reinterpret_cast<const sockaddr&>(address);
+        const int fd = socket(generic.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        cr_assert_geq(fd, 0, "no descriptor after %zu", waiting.size());
+        const int status = connect(fd, &generic, sizeof address);
+        pollfd connected{fd, POLLOUT, 0};
+        is_open = status == 0 || (errno == EINPROGRESS && poll(&connected, 1, 500) == 1);
+        waiting.push_back(fd);
+    }
+    for (const int fd : waiting) close(fd);
+    return static_cast<int>(waiting.size()) - 1;
+}
+
 // A Unix socket in the place of a handler's.
 class Listener {
 public:
     explicit Listener(const std::string& path)
         : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        cr_assert_lt(path.size(), sizeof address.sun_path, "%s is too long", path.c_str());
-        path.copy(address.sun_path, path.size());
+        const auto address = unix_address(path);
         const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
         cr_assert_eq(bind(fd_, generic, sizeof address), 0, "%s", path.c_str());
         cr_assert_eq(listen(fd_, 1), 0);
@@ -515,6 +538,23 @@ Test(nginx, half_a_request_is_not_waited_for) {
     for (const auto& answer : answers) EXPECT_TEXT(answer, "");
 }
 
+Test(nginx, who_does_not_read_an_answer_is_not_waited_for) {
+    const TestDatabase database{Engine::postgres};
+    database.execute(
+        "INSERT INTO collab_tasks (id, title, description) "
+        "SELECT gen_random_uuid(), 'x', repeat('x', 1000) FROM generate_series(1, 4000)");
+    const Stack stack{database.url()};
+    const int fd = connect_to(stack.port());
+    const int little = 4096;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    const auto bytes = request("GET /collab/state/tasks");
+    cr_assert_eq(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), bytes.size());
+    // Asked for nothing, it wakes when the connection has been reset.
+    pollfd waiting{fd, 0, 0};
+    cr_expect_eq(poll(&waiting, 1, 15'000), 1, "nginx still waits after 15 s");
+    close(fd);
+}
+
 Test(nginx, long_tokens_reach_the_handler) {
     const Stack stack{Engine::sqlite};
     for (const std::size_t size : {8'192, 15'000}) {
@@ -624,6 +664,24 @@ Test(nginx, listens_where_it_should_and_nowhere_else) {
     const auto found = listening(processes);
     cr_expect_eq(found.size(), 1);
     cr_expect(found.contains(address), "%s", found.empty() ? "" : found.begin()->c_str());
+}
+
+Test(nginx, many_connections_can_wait_to_be_accepted) {
+    const Stack stack{Engine::sqlite};
+    int limit = 0;
+    std::ifstream{"/proc/sys/net/core/somaxconn"} >> limit;
+    const auto worker = worker_of(stack);
+    kill(worker, SIGSTOP);
+    signal_all(stack, "root", SIGSTOP);
+    sockaddr_in nginx{};
+    nginx.sin_family = AF_INET;
+    nginx.sin_port = htons(static_cast<std::uint16_t>(stack.port()));
+    nginx.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    cr_expect_geq(fill_queue(nginx), std::min(limit, 4096));
+    cr_expect_geq(fill_queue(unix_address(stack.run_dir() + "/sockets/root.sock")),
+                  std::min(limit, 4096));
+    signal_all(stack, "root", SIGCONT);
+    kill(worker, SIGCONT);
 }
 
 Test(nginx, sockets_are_for_its_own_user) {

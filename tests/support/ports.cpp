@@ -32,3 +32,14 @@ unsigned short port_of(const std::string& url) {
 std::string with_port(const std::string& url, unsigned short port) {
     return url.substr(0, url.rfind(':') + 1) + std::to_string(port) + url.substr(url.rfind('/'));
 }
+
+int connect_to(int port) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+    close(fd);
+    return -1;
+}

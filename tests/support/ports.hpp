@@ -6,6 +6,9 @@
 // A port that nothing listens on and no outgoing connection gets.
 int free_port();
 
+// A connection to a port on loopback, or -1.
+int connect_to(int port);
+
 // The port in a URL of this form: scheme://user@host:port/database.
 unsigned short port_of(const std::string& url);
 

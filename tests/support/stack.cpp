@@ -107,17 +107,6 @@ std::vector<pid_t> children_of(pid_t parent) {
     return children;
 }
 
-int connect_to(int port) {
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
-    close(fd);
-    return -1;
-}
-
 void add_header(Reply& reply, std::string_view line) {
     const auto colon = line.find(':');
     if (colon == line.npos) return;
