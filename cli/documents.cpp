@@ -24,8 +24,17 @@ constexpr std::string_view generated = "# Generated from the code by `make gener
 struct Route {
     std::string name;
     std::string path;
+    std::vector<std::string> also_at;
     std::string methods;  // as in Allow
 };
+
+// Where the personal API lies for its handlers; nginx puts it at API_PREFIX.
+constexpr std::string_view personal = "/api/v1/";
+
+std::string public_path(std::string path) {
+    if (path.starts_with(personal)) path.replace(0, personal.size() - 1, "${API_PREFIX}");
+    return path;
+}
 
 // What an executable writes to stdout.
 std::string output_of(const fs::path& executable, const char* option) {
@@ -60,30 +69,43 @@ std::vector<Route> routes() {
         const auto name = executable.filename().string();
         const std::string path{json::text_of(described["path"])};
         if (!paths.insert(path).second) throw std::runtime_error("two handlers declare " + path);
-        found.push_back({name, path, std::string{json::text_of(described["allow"])}});
+        Route route{name, path, {}, std::string{json::text_of(described["allow"])}};
+        for (const auto& other : described["also_at"].GetArray())
+            route.also_at.emplace_back(json::text_of(other));
+        found.push_back(std::move(route));
     }
     return found;
 }
 
+// A path template with each {parameter} replaced.
+template <class Replace>
+std::string with_parameters(const std::string& path, Replace replace) {
+    std::string text;
+    for (std::size_t i = 0; i < path.size(); ++i) {
+        const bool is_parameter = path[i] == '{' && (i == 0 || path[i - 1] != '$');
+        const auto end = is_parameter ? path.find('}', i) : i;
+        if (is_parameter)
+            text += replace(path.substr(i + 1, end - i - 1));
+        else
+            text += path[i];
+        i = end;
+    }
+    return text;
+}
+
 // A path template as a regular expression; a parameter is one or more of `characters`.
 std::string pattern_of(const std::string& path, std::string_view characters) {
-    std::string pattern = "^";
-    for (std::size_t i = 0; i < path.size(); ++i) {
-        if (path[i] == '{') {
-            pattern.append(characters).append("+");
-            i = path.find('}', i);
-        } else {
-            pattern += path[i] == '.' ? "\\." : std::string{path[i]};
-        }
-    }
-    return pattern;
+    std::string escaped;
+    for (const char c : path) escaped += c == '.' ? "\\." : std::string{c};
+    return "^" +
+           with_parameters(escaped, [&](const auto&) { return std::string{characters} + "+"; });
 }
 
 // nginx matches the decoded path, so a parameter must not take in control bytes that were escaped
 // (nor must the end: `$` also matches before a final line feed); the handler looks at the raw path
 // again.
 std::string location_of(const std::string& path) {
-    if (path.find('{') == path.npos) return "= " + path;
+    if (pattern_of(path, "") == "^" + path) return "= " + path;
     return "~ \"" + pattern_of(path, R"([^/\x00-\x1f\x7f])") + "\\z\"";
 }
 
@@ -146,12 +168,26 @@ bool is_sent_once(const Route& route) {
            (", " + route.methods).find(", DELETE,") != std::string::npos;
 }
 
-void print_location(std::ostream& out, const Route& route) {
-    out << "location " << location_of(route.path) << " {";
+void print_location(std::ostream& out, const Route& route, const std::string& path) {
+    out << "location " << location_of(path) << " {";
     if (is_sent_once(route))
         out << " if ($request_method ~ \"^(PUT|DELETE)\\z\") { fastcgi_pass " << route.name
             << "_once; }";
     out << " fastcgi_pass " << route.name << "; }\n";
+}
+
+void print_methods(std::ostream& out, const Route& route, const std::string& path) {
+    out << "    \"~" << pattern_of(path, "[^/?]") << "(\\?|$)\" \"" << route.methods << "\";\n";
+}
+
+// A user that the path does not name stays empty.
+void print_target(std::ostream& out, const Route& route, const std::string& path) {
+    const auto pattern = with_parameters(
+        path, [](const std::string& name) { return "(?<path_" + name + ">[^/?]+)"; });
+    const auto target = with_parameters(route.path, [&](const std::string& name) {
+        return path.find("{" + name + "}") == path.npos ? "" : "$path_" + name;
+    });
+    out << "    \"~^" << pattern << "(?<path_query>(\\?.*)?)$\" \"" << target << "$path_query\";\n";
 }
 
 std::string default_of(const Setting& setting) {
@@ -173,7 +209,10 @@ std::vector<fs::path> handler_executables() {
 
 void print_routes(std::ostream& out) {
     out << generated << '\n';
-    for (const auto& route : routes()) print_location(out, route);
+    const auto all = routes();
+    for (const auto& route : all) print_location(out, route, public_path(route.path));
+    for (const auto& route : all)
+        for (const auto& path : route.also_at) print_location(out, route, path);
     out << "\n# What nginx answers itself. The status 494 is nginx's own, for a header that is too "
            "large.\n";
     for (const auto& [statuses, error] : nginx_errors)
@@ -189,10 +228,18 @@ void print_maps(std::ostream& out) {
     out << generated << "\n# What a path allows. It is asked for the raw target, query and all.\n"
         << "map $request_uri $methods_of_path {\n"
         << "    \"~^/livez(\\?|$)\" \"GET, HEAD\";\n";
+    for (const auto& route : all) print_methods(out, route, public_path(route.path));
     for (const auto& route : all)
-        out << "    \"~" << pattern_of(route.path, "[^/?]") << "(\\?|$)\" \"" << route.methods
-            << "\";\n";
-    out << "    default \"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\";\n}\n";
+        for (const auto& path : route.also_at) print_methods(out, route, path);
+    out << "    default \"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\";\n}\n"
+        << "\n# The target as the handlers know it, where nginx offers it elsewhere.\n"
+        << "map $request_uri $handler_target {\n";
+    for (const auto& route : all)
+        if (public_path(route.path) != route.path)
+            print_target(out, route, public_path(route.path));
+    for (const auto& route : all)
+        for (const auto& path : route.also_at) print_target(out, route, path);
+    out << "    default $request_uri;\n}\n";
     for (const auto& route : all) {
         const auto server = "server unix:sockets/" + route.name + ".sock max_fails=0;";
         out << "\nupstream " << route.name << " {\n"

@@ -101,9 +101,13 @@ void render_nginx(const Config& config) {
                 std::to_string(max_request_id_bytes) + "}");
     // Workers of a root nginx would become another user, who may not open the sockets.
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
+    replace(text, "${API_PREFIX}", config.api_prefix);
     write("nginx.conf", text);
-    for (const char* name : {"maps.conf", "routes.conf", "error_headers.conf"})
-        write(name, read(folder / name));
+    for (const char* name : {"maps.conf", "routes.conf", "error_headers.conf"}) {
+        auto part = read(folder / name);
+        replace(part, "${API_PREFIX}", config.api_prefix);
+        write(name, part);
+    }
 }
 
 bool is_routed(const std::string& endpoint) {

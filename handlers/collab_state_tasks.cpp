@@ -131,7 +131,7 @@ Async<> look(Board& board, Database& database) {
 }
 
 Async<Response> get(const Request&, Context& context) {
-    auto& board = context.kept<Board>();
+    auto& board = context.kept.get<Board>();
     co_await look(board, context.db);
     co_return Response::cached(board.body, board.etag);
 }

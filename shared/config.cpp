@@ -23,6 +23,7 @@
 namespace {
 
 constexpr std::array table = {
+    Setting{"API_PREFIX", &Config::api_prefix, "/api/v1", "Where nginx offers the personal API"},
     Setting{"BCRYPT_COST", &Config::bcrypt_cost, "12", "Work factor of new password hashes", 4, 15},
     Setting{"CORS_ORIGINS", &Config::cors_origins, "http://localhost:3001",
             "Origins that may call from a browser, separated by commas"},
@@ -241,7 +242,22 @@ bool is_origin(std::string_view origin) {
     return is_made_of(host, ".-_");
 }
 
+// Segments of unreserved characters without dots: nginx gets it as part of regular expressions.
+bool is_prefix(std::string_view path) {
+    if (!path.starts_with('/')) return false;
+    const auto segments = split(path.substr(1), '/');
+    return !segments.empty() && std::all_of(segments.begin(), segments.end(), [](auto segment) {
+        return !segment.empty() && std::all_of(segment.begin(), segment.end(), [](char c) {
+            return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+        });
+    });
+}
+
 void check_addresses(const Config& config, std::vector<std::string>& faults) {
+    if (!is_prefix(config.api_prefix))
+        faults.emplace_back(
+            "API_PREFIX must be a path of letters, digits, - and _, without a final slash: "
+            "/api/v1");
     if (!is_faulty("HOST", faults) && !is_address(config.host))
         faults.emplace_back("HOST must be an IPv4 or IPv6 address");
     for (const auto& origin : config.allowed_origins())

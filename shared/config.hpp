@@ -14,6 +14,7 @@
 #include <vector>
 
 struct Config {
+    std::string api_prefix;
     std::int64_t bcrypt_cost{};
     std::string cors_origins;
     std::string database_url;

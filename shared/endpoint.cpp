@@ -7,17 +7,22 @@
 namespace {
 
 constexpr std::string_view family_names[] = {"probe", "orchestrator", "api"};
+constexpr std::string_view auth_names[] = {"none", "user", "owner"};
 
 // The declared errors and those that every operation of this kind can answer.
 std::vector<Error> errors_of(const Operation& operation) {
     auto errors = operation.errors;
-    if (operation.auth == Auth::user)
+    if (operation.auth != Auth::none)
         errors.insert(errors.end(), {Error::auth_required, Error::invalid_token});
+    if (operation.auth == Auth::owner)
+        errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
+    if (operation.query_schema) errors.push_back(Error::validation_error);
     if (operation.request_schema)
         errors.insert(errors.end(), {Error::payload_too_large, Error::unsupported_media_type,
                                      Error::validation_error});
-    if (operation.needs_if_match)
-        errors.insert(errors.end(), {Error::precondition_failed, Error::precondition_required});
+    if (operation.takes_if_match || operation.needs_if_match)
+        errors.push_back(Error::precondition_failed);
+    if (operation.needs_if_match) errors.push_back(Error::precondition_required);
     errors.insert(errors.end(), {Error::internal_error, Error::service_unavailable});
     std::sort(errors.begin(), errors.end());
     errors.erase(std::unique(errors.begin(), errors.end()), errors.end());
@@ -37,23 +42,31 @@ void write_operation(json::Writer& writer, const Operation& operation) {
     writer.begin_object();
     writer.key("etag");
     writer.boolean(operation.answer.has_etag);
+    writer.key("page");
+    writer.boolean(operation.answer.is_page);
     writer.key("schema");
     write_schema(writer, operation.answer.schema);
     writer.key("status");
     writer.integer(operation.answer.status);
     writer.end_object();
     writer.key("auth");
-    writer.string(operation.auth == Auth::user ? "user" : "none");
+    writer.string(auth_names[static_cast<int>(operation.auth)]);
     writer.key("errors");
     writer.begin_array();
     for (const auto error : errors_of(operation)) writer.string(entry(error).name);
     writer.end_array();
     writer.key("if_match");
-    writer.boolean(operation.needs_if_match);
+    writer.string(operation.needs_if_match   ? "required"
+                  : operation.takes_if_match ? "optional"
+                                             : "none");
     writer.key("method");
     writer.string(name_of(operation.method));
+    writer.key("query");
+    write_schema(writer, operation.query_schema);
     writer.key("request");
     write_schema(writer, operation.request_schema);
+    writer.key("request_optional");
+    writer.boolean(operation.is_body_optional);
     writer.key("summary");
     writer.string(operation.summary);
     writer.end_object();
@@ -76,6 +89,10 @@ std::string describe(const Endpoint& declared, std::string_view name) {
     writer.begin_object();
     writer.key("allow");
     writer.string(allowed_methods(declared));
+    writer.key("also_at");
+    writer.begin_array();
+    for (const auto path : declared.also_at) writer.string(path);
+    writer.end_array();
     writer.key("family");
     writer.string(family_names[static_cast<int>(declared.family)]);
     writer.key("name");

@@ -18,26 +18,37 @@
 #include "shared/db/database.hpp"
 #include "shared/http/conditional.hpp"
 #include "shared/http/error.hpp"
+#include "shared/http/page.hpp"
 #include "shared/http/request.hpp"
 #include "shared/http/response.hpp"
+#include "shared/text.hpp"
 
-// What a handler may use besides its request. One per process.
-struct Context {
-    const Config& config;
-    Database& db;
-    const Tokens& tokens;
-    Passwords& passwords;
-    std::vector<std::string> allowed_origins = config.allowed_origins();
-
-    // The one T that this process keeps between requests, made when first asked for.
+// What a process keeps between requests, one of each type, made when first asked for.
+class Kept {
+public:
     template <std::default_initializable T>
-    T& kept() {
-        auto& slot = kept_[typeid(T)];
+    T& get() {
+        auto& slot = slots_[typeid(T)];
         if (!slot.has_value()) slot = T{};
         return std::any_cast<T&>(slot);
     }
 
-    std::unordered_map<std::type_index, std::any> kept_{};
+private:
+    std::unordered_map<std::type_index, std::any> slots_;
+};
+
+// What a handler may use besides its request.
+struct Context {
+    const Config& config;
+    Database& db;  // of an operation that proves a token: with a row for its user
+    const Tokens& tokens;
+    Passwords& passwords;
+    Kept& kept;
+
+    // Where the caller's own things lie for clients: "/api/v1/{user_id}".
+    std::string own_path(const Request& request) const {
+        return config.api_prefix + "/" + percent_encode(request.user_id());
+    }
 };
 
 using Handler = Async<Response> (*)(const Request& request, Context& context);
@@ -45,8 +56,9 @@ using Handler = Async<Response> (*)(const Request& request, Context& context);
 // The surface that an endpoint belongs to: it decides the shape of bodies and errors.
 enum class Family { probe, orchestrator, api };
 
-// Who may call an operation. `user` proves a token before the handler runs.
-enum class Auth { none, user };
+// Who may call an operation. `user` proves a token before the handler runs; `owner` proves as well
+// that the {user_id} of the path is the token's.
+enum class Auth { none, user, owner };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
 using Schema = std::string (*)();
@@ -55,6 +67,7 @@ struct Answer {
     int status;
     Schema schema;
     bool has_etag = false;  // that of the body, which is added where the handler gives none
+    bool is_page = false;   // with pagination
 };
 
 struct Operation {
@@ -62,14 +75,20 @@ struct Operation {
     Handler handler;
     Auth auth = Auth::none;
     std::string_view summary;
+    Schema query_schema = nullptr;    // of an object: its properties are the parameters
     Schema request_schema = nullptr;  // set where the operation takes a JSON body
+    bool is_body_optional = false;
     Answer answer;
+    std::string_view message = {};  // of a success, on the surface /api
+    bool takes_if_match = false;
     bool needs_if_match = false;
     std::vector<Error> errors = {};  // besides those that follow from the declaration
 };
 
 struct Endpoint {
     std::string_view path;  // a template: /collab/tasks/{id}
+    // Templates that nginx maps to `path`. Without {user_id} the caller's own is meant.
+    std::vector<std::string_view> also_at = {};
     Family family;
     std::vector<Operation> operations;
 };
@@ -84,6 +103,9 @@ extern const Endpoint endpoint;
 // The field value of Allow: every declared method, HEAD with GET, and OPTIONS.
 std::string allowed_methods(const Endpoint& declared);
 
-// The endpoint as canonical JSON: {"allow","name","path","family","operations":[{"method","auth",
-// "summary","request","answer","errors"}]}. Routes, documentation and tests are made from it.
+// The endpoint as canonical JSON:
+// {"allow","also_at","family","name","operations":[{"answer":{"etag",
+// "page","schema","status"},"auth","errors","if_match","method","query","request","request_optional",
+// "summary"}],"path"}. "if_match" is none, optional or required. Routes, documentation and tests
+// are made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

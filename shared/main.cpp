@@ -49,7 +49,8 @@ int serve(std::string_view name, const Config& config) {
     const auto database = open_database(config, loop);
     const Tokens tokens{config};
     Passwords passwords{static_cast<int>(config.bcrypt_cost)};
-    Context context{config, *database, tokens, passwords};
+    Kept kept;
+    Context context{config, *database, tokens, passwords, kept};
     if (is_listening(STDIN_FILENO))
         serve_fastcgi(STDIN_FILENO, loop, endpoint, context);
     else

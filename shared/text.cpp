@@ -44,6 +44,26 @@ bool is_white_space(char32_t c) {
 
 char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return -1;
+}
+
+// The byte that two digits stand for, or -1.
+int hex_byte(std::string_view digits) {
+    if (digits.size() != 2) return -1;
+    const int high = hex_value(digits[0]);
+    const int low = hex_value(digits[1]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+bool is_unreserved(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           std::string_view{"-._~"}.find(c) != std::string_view::npos;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
@@ -104,4 +124,53 @@ std::string hex(std::string_view bytes) {
         text += digits[static_cast<std::uint8_t>(byte) & 0x0f];
     }
     return text;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+    std::vector<std::string_view> parts;
+    for (bool has_more = !text.empty(); has_more;) {
+        const auto end = text.find(separator);
+        has_more = end != text.npos;
+        parts.push_back(text.substr(0, end));
+        if (has_more) text.remove_prefix(end + 1);
+    }
+    return parts;
+}
+
+std::optional<std::string> unhex(std::string_view digits) {
+    std::string bytes;
+    for (std::size_t i = 0; i < digits.size(); i += 2) {
+        const auto byte = hex_byte(digits.substr(i, 2));
+        if (byte < 0) return std::nullopt;
+        bytes += static_cast<char>(byte);
+    }
+    return hex(bytes) == digits ? std::optional{bytes} : std::nullopt;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+    std::string bytes;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] != '%') {
+            bytes += text[i];
+            continue;
+        }
+        const auto byte = hex_byte(text.substr(i + 1, 2));
+        if (byte < 0) return std::nullopt;
+        bytes += static_cast<char>(byte);
+        i += 2;
+    }
+    return bytes;
+}
+
+std::string percent_encode(std::string_view text) {
+    static constexpr char digits[] = "0123456789ABCDEF";
+    std::string encoded;
+    for (const char c : text) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        if (is_unreserved(c))
+            encoded += c;
+        else
+            encoded.append({'%', digits[byte >> 4], digits[byte & 0x0f]});
+    }
+    return encoded;
 }

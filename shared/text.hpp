@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // True for well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing past U+10FFFF.
 bool is_utf8(std::string_view text);
@@ -23,5 +25,19 @@ std::string ascii_lower(std::string_view text);
 // ASCII comparison without regard to case, as header names and media types want it.
 bool ascii_iequals(std::string_view a, std::string_view b);
 
+// The parts of a text between separators; none of an empty text.
+std::vector<std::string_view> split(std::string_view text, char separator);
+
 // Lower-case hexadecimal digits of the bytes.
 std::string hex(std::string_view bytes);
+
+// The bytes again; nullopt for anything that hex() does not write.
+std::optional<std::string> unhex(std::string_view digits);
+
+// Undoes percent-encoding (RFC 3986, section 2.1) once; nullopt for a malformed escape. Any byte
+// may come out, NUL included.
+std::optional<std::string> percent_decode(std::string_view text);
+
+// A text as one segment of a path: everything but unreserved characters (RFC 3986, section 2.3) is
+// escaped.
+std::string percent_encode(std::string_view text);

@@ -10,6 +10,10 @@ struct Timestamp {
 
     static Timestamp now();
 
+    // Before and after every moment that is stored: the years 1 and 9999.
+    static constexpr Timestamp first() { return {-62'135'596'800'000'000}; }
+    static constexpr Timestamp last() { return {253'402'300'799'999'999}; }
+
     // RFC 3339, always with six fractional digits: 2026-01-08T12:34:56.123456Z.
     std::string text() const;
 

@@ -2,10 +2,12 @@
 // transaction, and gives back rows that map to plain aggregates.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -46,6 +48,7 @@ struct Null {};
 using Value = std::variant<bool, std::int64_t, std::string, Uuid, Timestamp, Null<bool>,
                            Null<std::int64_t>, Null<std::string>, Null<Uuid>, Null<Timestamp>>;
 
+inline Value value_of(const Value& value) { return value; }
 inline Value value_of(bool value) { return value; }
 inline Value value_of(std::int64_t value) { return value; }
 inline Value value_of(std::string value) { return value; }
@@ -70,6 +73,11 @@ public:
     Batch& add(const Query& query, const Parameters&... parameters) {
         statements_.push_back({&query, {value_of(parameters)...}});
         return *this;
+    }
+    // The statements of another batch, after those that are here.
+    void append(Batch&& other) {
+        std::move(other.statements_.begin(), other.statements_.end(),
+                  std::back_inserter(statements_));
     }
     const std::vector<Statement>& statements() const { return statements_; }
     bool reads_only() const {

@@ -8,6 +8,9 @@
 // The error a client sees for a failed statement; internal_error for any state not in the table.
 Error error_for_sqlstate(std::string_view sqlstate);
 
+// A row that another one refers to is not there.
+inline constexpr std::string_view foreign_key_violation = "23503";
+
 // 40001 and 40P01: rolled back for sure, worth one repetition.
 bool is_serialization_failure(std::string_view sqlstate);
 

@@ -16,3 +16,13 @@ Uuid Request::uuid(std::string_view name) const {
             {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
     return *uuid;
 }
+
+std::int64_t Request::id(std::string_view name) const {
+    json::Faults faults{"path"};
+    faults.enter(std::string{name});
+    json::Rules positive;
+    positive.minimum = 1;
+    const auto id = json::Type<std::int64_t>::parse(parameter(name), positive, faults);
+    faults.raise();
+    return id;
+}

@@ -45,15 +45,24 @@ public:
     std::string_view path() const { return path_of(raw_.target); }
     std::string_view request_id() const { return raw_.request_id; }
     std::string_view if_match() const { return raw_.if_match; }
-    std::string_view if_none_match() const { return raw_.if_none_match; }
+    // Where a write may do without it.
+    std::string_view if_match_or_any() const { return if_match().empty() ? "*" : if_match(); }
 
     // Empty where the operation is public.
     const Identity& identity() const { return identity_; }
+    const std::string& user_id() const { return identity_.user_id; }
 
-    // The body as a T. Throws ApiError (422) with every fault.
+    // The body as a T. Throws ApiError (422) with every fault. Where the operation may do without a
+    // body, none is like an empty object.
     template <json::Declared T>
     T body() const {
-        return json::read<T>(raw_.body);
+        return json::read<T>(raw_.body.empty() ? "{}" : raw_.body);
+    }
+
+    // The query as a T. Throws ApiError (422) with every fault.
+    template <json::Declared T>
+    T query() const {
+        return read_query<T>(raw_.target);
     }
 
     // A path parameter; the template must have it.
@@ -61,6 +70,9 @@ public:
 
     // The same as a UUID. Throws ApiError (422, uuid_parsing).
     Uuid uuid(std::string_view name) const;
+
+    // The same as the id of a row, which is positive. Throws ApiError (422).
+    std::int64_t id(std::string_view name) const;
 
 private:
     const RawRequest& raw_;

@@ -50,7 +50,20 @@ Response&& Response::with(std::string_view name, std::string value) && {
     return std::move(*this);
 }
 
-void Response::tag() { etag_ = entity_tag(body()); }
+void Response::tag() {
+    etag_ = pagination_.empty() ? entity_tag(body()) : entity_tag(body_ + pagination_);
+}
+
+void Response::wrap(std::string_view message) {
+    std::string wrapped;
+    wrapped.reserve(body().size() + pagination_.size() + message.size() + 80);
+    wrapped.append(R"({"data":)").append(body()).append(R"(,"message":)");
+    wrapped.append(message.empty() ? "null" : json::write(std::string{message}));
+    if (!pagination_.empty()) wrapped.append(R"(,"pagination":)").append(pagination_);
+    body_ = wrapped.append(R"(,"success":true})");
+    shared_body_.reset();
+    content_length_ = body_.size();
+}
 
 std::string_view Response::header(std::string_view name) const {
     for (const auto& [existing, value] : headers_)

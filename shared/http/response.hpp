@@ -10,6 +10,28 @@
 
 #include "shared/json/fields.hpp"
 
+// Where a page of a list lies in the whole.
+struct Pagination {
+    std::int64_t total = 0;
+    std::int64_t limit = 0;
+    std::int64_t offset = 0;
+    bool has_more = false;
+    std::optional<std::string> next_cursor;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("total", &Pagination::total)
+                .describe("Of everything that the filters let through"),
+            field("limit", &Pagination::limit),
+            field("offset", &Pagination::offset),
+            field("has_more", &Pagination::has_more),
+            field("next_cursor", &Pagination::next_cursor)
+                .describe("Opaque; null on the last page"),
+        };
+    }
+};
+
 class Response {
 public:
     // 200 with the canonical JSON of a value.
@@ -22,6 +44,14 @@ public:
     template <class T>
     static Response created(std::string location, const T& value) {
         return Response{201, json::write(value)}.with("Location", std::move(location));
+    }
+
+    // 200 with a part of a longer list, and where that part lies in it.
+    template <class T>
+    static Response page(const std::vector<T>& items, const Pagination& pagination) {
+        Response response{200, json::write(items)};
+        response.pagination_ = json::write(pagination);
+        return response;
     }
 
     static Response no_content() { return {204, {}}; }
@@ -37,8 +67,12 @@ public:
     // The same, in place of one that is there.
     void set(std::string_view name, std::string value);
 
-    // Adds the ETag of the body.
+    // Adds the ETag of the representation: the body before it is wrapped, and the pagination.
     void tag();
+
+    // Wraps the body as the surface /api does: {"data","message","pagination","success"}. An empty
+    // message is null.
+    void wrap(std::string_view message);
 
     int status() const { return status_; }
     std::string_view body() const { return shared_body_ ? *shared_body_ : body_; }
@@ -62,6 +96,7 @@ private:
     int status_;
     std::string body_;
     std::shared_ptr<const std::string> shared_body_;
+    std::string pagination_;
     std::size_t content_length_;
     std::string etag_;
     std::vector<std::pair<std::string_view, std::string>> headers_;

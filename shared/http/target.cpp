@@ -1,32 +1,16 @@
 #include "shared/http/target.hpp"
 
+#include <algorithm>
+
 #include "shared/text.hpp"
 
 namespace {
 
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
-}
-
 std::optional<std::string> decode_segment(std::string_view raw) {
-    std::string text;
-    for (std::size_t i = 0; i < raw.size(); ++i) {
-        if (raw[i] != '%') {
-            text += raw[i];
-            continue;
-        }
-        if (i + 2 >= raw.size()) return std::nullopt;
-        const int high = hex_value(raw[i + 1]);
-        const int low = hex_value(raw[i + 2]);
-        if (high < 0 || low < 0) return std::nullopt;
-        text += static_cast<char>(high << 4 | low);
-        i += 2;
-    }
-    if (text == "." || text == ".." || text.find('/') != text.npos) return std::nullopt;
-    if (has_control_bytes(text) || !is_utf8(text)) return std::nullopt;
+    const auto text = percent_decode(raw);
+    if (!text || *text == "." || *text == ".." || text->find('/') != text->npos)
+        return std::nullopt;
+    if (has_control_bytes(*text) || !is_utf8(*text)) return std::nullopt;
     return text;
 }
 
@@ -35,6 +19,15 @@ std::string_view take_segment(std::string_view& path) {
     const auto segment = path.substr(0, path.find('/'));
     path.remove_prefix(std::min(segment.size() + 1, path.size()));
     return segment;
+}
+
+// application/x-www-form-urlencoded, as browsers and every HTTP library write queries.
+std::optional<std::string> decode_form(std::string_view raw) {
+    std::string spaced{raw};
+    std::replace(spaced.begin(), spaced.end(), '+', ' ');
+    auto text = percent_decode(spaced);
+    if (!text || has_control_bytes(*text) || !is_utf8(*text)) return std::nullopt;
+    return text;
 }
 
 }  // namespace
@@ -57,11 +50,37 @@ std::optional<PathParameters> match_path(std::string_view path_template, std::st
         auto actual = decode_segment(take_segment(path));
         if (!actual) return std::nullopt;
         if (expected.starts_with('{')) {
-            if (actual->empty()) return std::nullopt;
+            if (actual->empty() && expected != user_parameter) return std::nullopt;
             parameters.emplace_back(expected.substr(1, expected.size() - 2), std::move(*actual));
         } else if (expected != *actual) {
             return std::nullopt;
         }
     }
     return parameters;
+}
+
+QueryParameters::QueryParameters(std::string_view target) {
+    const auto mark = target.find('?');
+    if (mark == target.npos) return;
+    for (const auto pair : split(target.substr(mark + 1), '&')) {
+        const auto equals = std::min(pair.find('='), pair.size());
+        auto name = decode_form(pair.substr(0, equals));
+        if (name)
+            pairs_.emplace_back(*name, decode_form(pair.substr(std::min(equals + 1, pair.size()))));
+    }
+}
+
+std::optional<std::string> QueryParameters::take(std::string_view name,
+                                                 json::Faults& faults) const {
+    const auto is_named = [&](const auto& pair) { return pair.first == name; };
+    const auto count = std::count_if(pairs_.begin(), pairs_.end(), is_named);
+    if (count == 0) return std::nullopt;
+    const auto& value = std::find_if(pairs_.begin(), pairs_.end(), is_named)->second;
+    if (count > 1)
+        faults.add("Value error, a parameter must not occur twice", "value_error");
+    else if (!value)
+        faults.add("Value error, not percent-encoded UTF-8 text", "value_error");
+    else
+        return value;
+    return std::nullopt;
 }

@@ -1,5 +1,7 @@
 #include "shared/json/fields.hpp"
 
+#include <charconv>
+
 #include "shared/text.hpp"
 
 namespace json {
@@ -10,10 +12,40 @@ std::string counted(std::size_t count, const char* noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+// 'a', 'b' or 'c'
+std::string enumerated(const std::vector<std::string_view>& choices) {
+    std::string text;
+    for (std::size_t i = 0; i < choices.size(); ++i)
+        text.append(i == 0                   ? ""
+                    : i + 1 < choices.size() ? ", "
+                                             : " or ")
+            .append("'")
+            .append(choices[i])
+            .append("'");
+    return text;
+}
+
+std::int64_t in_range(std::int64_t number, const Rules& rules, Faults& faults) {
+    if (number < rules.minimum)
+        faults.add("Input should be greater than or equal to " + std::to_string(rules.minimum),
+                   "greater_than_equal");
+    if (number > rules.maximum)
+        faults.add("Input should be less than or equal to " + std::to_string(rules.maximum),
+                   "less_than_equal");
+    return number;
+}
+
+// "description", "enum" and "examples", where there are any.
 void schema_texts(Writer& writer, const Rules& rules) {
     if (!rules.description.empty()) {
         writer.key("description");
         writer.string(rules.description);
+    }
+    if (!rules.choices.empty()) {
+        writer.key("enum");
+        writer.begin_array();
+        for (const auto choice : split(rules.choices, '|')) writer.string(choice);
+        writer.end_array();
     }
     if (!rules.example.empty()) {
         writer.key("examples");
@@ -52,11 +84,12 @@ bool check_members(const rapidjson::Value& value, const std::string_view* names,
 
 std::string Type<std::string>::read(const rapidjson::Value& value, const Rules& rules,
                                     Faults& faults) {
-    if (!value.IsString()) {
-        faults.add("Input should be a valid string", "string_type");
-        return {};
-    }
-    auto text = text_of(value);
+    if (value.IsString()) return parse(text_of(value), rules, faults);
+    faults.add("Input should be a valid string", "string_type");
+    return {};
+}
+
+std::string Type<std::string>::parse(std::string_view text, const Rules& rules, Faults& faults) {
     if (rules.is_trimmed) text = trimmed(text);
     const auto length = code_points(text);
     if (length < rules.min_length)
@@ -65,6 +98,9 @@ std::string Type<std::string>::read(const rapidjson::Value& value, const Rules& 
     if (length > rules.max_length)
         faults.add("String should have at most " + counted(rules.max_length, "character"),
                    "string_too_long");
+    const auto choices = split(rules.choices, '|');
+    if (!choices.empty() && std::find(choices.begin(), choices.end(), text) == choices.end())
+        faults.add("Input should be " + enumerated(choices), "enum");
     return std::string{text};
 }
 
@@ -96,18 +132,19 @@ void Type<bool>::schema(Writer& writer, const Rules& rules) {
 
 std::int64_t Type<std::int64_t>::read(const rapidjson::Value& value, const Rules& rules,
                                       Faults& faults) {
-    if (!value.IsInt64()) {
-        faults.add("Input should be a valid integer", "int_type");
-        return 0;
-    }
-    const auto number = value.GetInt64();
-    if (number < rules.minimum)
-        faults.add("Input should be greater than or equal to " + std::to_string(rules.minimum),
-                   "greater_than_equal");
-    if (number > rules.maximum)
-        faults.add("Input should be less than or equal to " + std::to_string(rules.maximum),
-                   "less_than_equal");
-    return number;
+    if (value.IsInt64()) return in_range(value.GetInt64(), rules, faults);
+    faults.add("Input should be a valid integer", "int_type");
+    return 0;
+}
+
+std::int64_t Type<std::int64_t>::parse(std::string_view text, const Rules& rules, Faults& faults) {
+    std::int64_t number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, number);
+    if (parsed.ec == std::errc{} && parsed.ptr == end) return in_range(number, rules, faults);
+    faults.add("Input should be a valid integer, unable to parse string as an integer",
+               "int_parsing");
+    return 0;
 }
 
 void Type<std::int64_t>::schema(Writer& writer, const Rules& rules) {

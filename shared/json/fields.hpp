@@ -8,8 +8,8 @@
 //         static consteval auto fields() {
 //             using json::field;
 //             return std::tuple{
-//                 field("title", &NewBoardTask::title).trimmed().length(1, 255),
-//                 field("description", &NewBoardTask::description).length(0, 1024),
+//                 field("title", &NewTask::title).trimmed().length(1, 255),
+//                 field("description", &NewTask::description).length(0, 1024),
 //             };
 //         }
 //     };
@@ -46,6 +46,7 @@ struct Rules {
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
     std::int64_t minimum = std::numeric_limits<std::int64_t>::min();
     std::int64_t maximum = std::numeric_limits<std::int64_t>::max();
+    std::string_view choices;      // "a|b|c": the only texts allowed; empty for any
     std::string_view description;  // for the schema
     std::string_view example;
 };
@@ -67,6 +68,9 @@ struct Field {
     }
     consteval Field range(std::int64_t min, std::int64_t max) const {
         return with([=](Rules& r) { r.minimum = min, r.maximum = max; });
+    }
+    consteval Field one_of(std::string_view choices) const {
+        return with([=](Rules& r) { r.choices = choices; });
     }
     consteval Field describe(std::string_view text) const {
         return with([=](Rules& r) { r.description = text; });
@@ -126,13 +130,14 @@ private:
 
 // How one C++ type is read from JSON, written as JSON and described by JSON Schema. A
 // specialisation has read(value, rules, faults) → T (any T after a fault), write(writer, T) and
-// schema(writer members, rules).
+// schema(writer members, rules); parse(text, rules, faults) → T where it may stand in a query.
 template <class T>
 struct Type;
 
 template <>
 struct Type<std::string> {
     static std::string read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+    static std::string parse(std::string_view text, const Rules& rules, Faults& faults);
     static void write(Writer& writer, const std::string& value) { writer.string(value); }
     static void schema(Writer& writer, const Rules& rules);
 };
@@ -147,6 +152,7 @@ struct Type<bool> {
 template <>
 struct Type<std::int64_t> {
     static std::int64_t read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+    static std::int64_t parse(std::string_view text, const Rules& rules, Faults& faults);
     static void write(Writer& writer, std::int64_t value) { writer.integer(value); }
     static void schema(Writer& writer, const Rules& rules);
 };
@@ -171,6 +177,9 @@ struct Type<std::optional<T>> {
                                  Faults& faults) {
         if (value.IsNull()) return std::nullopt;
         return Type<T>::read(value, rules, faults);
+    }
+    static std::optional<T> parse(std::string_view text, const Rules& rules, Faults& faults) {
+        return Type<T>::parse(text, rules, faults);
     }
     static void write(Writer& writer, const std::optional<T>& value) {
         if (value)
@@ -231,7 +240,11 @@ inline constexpr std::size_t field_count = std::tuple_size_v<decltype(T::fields(
 
 template <Declared T>
 constexpr auto field_names() {
-    return std::apply([](const auto&... field) { return std::array{field.name...}; }, T::fields());
+    return std::apply(
+        [](const auto&... field) {
+            return std::array<std::string_view, sizeof...(field)>{field.name...};
+        },
+        T::fields());
 }
 
 // The indices of T's fields in the order in which JCS writes them. Names are ASCII, so byte order
@@ -248,8 +261,8 @@ consteval auto canonical_order() {
 // Calls visit(field) for each field of T, in canonical order.
 template <Declared T, class Visit>
 void for_each_field(Visit visit) {
-    static constexpr auto all = T::fields();
-    static constexpr auto order = canonical_order<T>();
+    [[maybe_unused]] static constexpr auto all = T::fields();
+    [[maybe_unused]] static constexpr auto order = canonical_order<T>();
     [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::get<order[I]>(all)), ...); }
     (std::make_index_sequence<field_count<T>>{});
 }

@@ -2,6 +2,7 @@
 #include <cctype>
 #include <chrono>
 
+#include "shared/auth/users.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/http/error_body.hpp"
 #include "shared/log.hpp"
@@ -34,6 +35,7 @@ const Operation* find_operation(const RawRequest& raw, const Endpoint& served) {
 void check_body(const RawRequest& raw, const Operation& operation) {
     if (raw.is_body_too_large) throw ApiError{Error::payload_too_large};
     if (!operation.request_schema) return;
+    if (operation.is_body_optional && raw.body.empty()) return;
     if (raw.body.empty() && raw.content_type.empty())
         throw ApiError{Error::validation_error, {{{"body"}, "Field required", "missing"}}};
     const auto media_type = trimmed(raw.content_type.substr(0, raw.content_type.find(';')));
@@ -54,6 +56,36 @@ Identity authenticate(const RawRequest& raw, const Context& context) {
     }
 }
 
+// Another's id is refused whether or not anybody has it.
+void check_owner(const PathParameters& parameters, const Identity& identity) {
+    for (const auto& [name, value] : parameters)
+        if (name == "user_id" && !value.empty() && value != identity.user_id)
+            throw ApiError{Error::forbidden};
+}
+
+// A user whose row has gone since it was last seen, or whose address another user took at the same
+// time, is refused by the foreign keys; the second attempt makes the row.
+Async<Response> run_handler(const Operation& operation, const Request& request, Context& context) {
+    if (operation.auth == Auth::none) {
+        auto response = co_await operation.handler(request, context);
+        co_return response;
+    }
+    auto& known = context.kept.get<KnownUsers>();
+    UserDatabase db{context.db, known, request.identity()};
+    Context own{context.config, db, context.tokens, context.passwords, context.kept};
+    bool is_user_missing = false;
+    try {
+        auto response = co_await operation.handler(request, own);
+        co_return response;
+    } catch (const DbError& error) {
+        is_user_missing = error.sqlstate() == foreign_key_violation;
+        if (!is_user_missing) throw;
+    }
+    known.forget(request.user_id());
+    auto response = co_await operation.handler(request, own);
+    co_return response;
+}
+
 Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context) {
     auto parameters = match_path(served.path, raw.target);
     if (!parameters) throw ApiError{Error::not_found};
@@ -63,10 +95,12 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     if (!operation) throw ApiError{Error::method_not_allowed};
     check_body(raw, *operation);
     Identity identity;
-    if (operation->auth == Auth::user) identity = authenticate(raw, context);
+    if (operation->auth != Auth::none) identity = authenticate(raw, context);
+    if (operation->auth == Auth::owner) check_owner(*parameters, identity);
     const Request request{raw, operation->method, std::move(*parameters), std::move(identity)};
-    Response response = co_await operation->handler(request, context);
+    Response response = co_await run_handler(*operation, request, context);
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
+    if (served.family == Family::api && !response.body().empty()) response.wrap(operation->message);
     const bool is_private = operation->auth != Auth::none || response.etag().empty();
     response.set("Cache-Control", is_private ? "no-store" : "no-cache");
     co_return response;
@@ -108,10 +142,16 @@ ApiError disclose(const std::exception_ptr& failure, std::string_view request_id
     return ApiError{Error::internal_error};
 }
 
+struct AllowedOrigins {
+    std::optional<std::vector<std::string>> list;
+};
+
 void add_cors(Response& response, const RawRequest& raw, const Context& context) {
     response.set("Vary", "Origin");
     if (raw.origin.empty()) return;
-    const auto& origins = context.allowed_origins;
+    auto& allowed = context.kept.get<AllowedOrigins>().list;
+    if (!allowed) allowed = context.config.allowed_origins();
+    const auto& origins = *allowed;
     if (std::find(origins.begin(), origins.end(), raw.origin) == origins.end()) return;
     response.set("Access-Control-Allow-Origin", std::string{raw.origin});
     response.set("Access-Control-Allow-Credentials", "true");

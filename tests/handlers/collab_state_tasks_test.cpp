@@ -52,7 +52,8 @@ struct Overlap {
     HeldDatabase db{service.context().db};
     Tokens tokens{service.config()};
     Passwords passwords{4};
-    Context context{service.config(), db, tokens, passwords};
+    Kept kept;
+    Context context{service.config(), db, tokens, passwords, kept};
     std::vector<std::string> bodies;
     std::vector<int> statuses;
 

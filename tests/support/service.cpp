@@ -39,7 +39,7 @@ Service::Service(const std::string& database_url)
       db_(open_database(config_, loop_)),
       tokens_(std::make_unique<Tokens>(config_)),
       passwords_(std::make_unique<Passwords>(static_cast<int>(config_.bcrypt_cost))),
-      context_(new Context{config_, *db_, *tokens_, *passwords_}) {}
+      context_(new Context{config_, *db_, *tokens_, *passwords_, kept_}) {}
 
 Service::~Service() {
     db_->close();

@@ -76,6 +76,7 @@ private:
     std::unique_ptr<Database> db_;
     std::unique_ptr<Tokens> tokens_;
     std::unique_ptr<Passwords> passwords_;
+    Kept kept_;
     std::unique_ptr<Context> context_;
 };
 

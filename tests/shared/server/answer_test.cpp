@@ -122,7 +122,8 @@ public:
         config_.cors_origins = "http://localhost:3001,https://app.example.org";
         config_.frontend_origin = "https://front.example.org";
         tokens_ = std::make_unique<Tokens>(config_);
-        context_ = std::unique_ptr<Context>{new Context{config_, database_, *tokens_, passwords_}};
+        context_ =
+            std::unique_ptr<Context>{new Context{config_, database_, *tokens_, passwords_, kept_}};
     }
 
     Response send(const Endpoint& served, const RawRequest& raw) {
@@ -155,6 +156,7 @@ private:
     NoDatabase database_;
     Passwords passwords_{4};
     std::unique_ptr<Tokens> tokens_;
+    Kept kept_;
     std::unique_ptr<Context> context_;
     Loop loop_{1};
 };

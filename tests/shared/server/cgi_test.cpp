@@ -80,7 +80,8 @@ void run_cgi() {
     const auto config = test_config("sqlite:///unused.db");
     const Tokens tokens{config};
     Passwords passwords{4};
-    Context context{config, database, tokens, passwords};
+    Kept kept;
+    Context context{config, database, tokens, passwords, kept};
     answer_cgi(loop, served(), context);
     cr_expect(database.is_closed);  // or the loop would not have ended
 }

@@ -52,7 +52,7 @@ struct Text {
     static consteval auto fields() { return std::tuple{json::field("text", &Text::text)}; }
 };
 
-struct Kept {
+struct Tally {
     int calls = 0;
     int held = 0;
     std::vector<std::shared_ptr<Promise>> promises;
@@ -60,7 +60,7 @@ struct Kept {
 
 Response text(std::string value) { return {200, std::move(value)}; }
 
-Async<> hold(Kept& kept) {
+Async<> hold(Tally& kept) {
     const auto promise = kept.promises.emplace_back(std::make_shared<Promise>());
     ++kept.held;
     co_await promise->wait();
@@ -68,7 +68,7 @@ Async<> hold(Kept& kept) {
 }
 
 Async<Response> get(const Request& request, Context& context) {
-    auto& kept = context.kept<Kept>();
+    auto& kept = context.kept.get<Tally>();
     const auto what = request.parameter("what");
     if (what == "calls") co_return text(std::to_string(kept.calls));
     if (what == "held") co_return text(std::to_string(kept.held));
@@ -84,7 +84,7 @@ Async<Response> get(const Request& request, Context& context) {
 }
 
 Async<Response> post(const Request& request, Context& context) {
-    ++context.kept<Kept>().calls;
+    ++context.kept.get<Tally>().calls;
     auto body = request.body<Text>();
     co_return text(std::move(body.text));
 }
@@ -111,7 +111,8 @@ int serve(int listener) {
     const Tokens tokens{config};
     Passwords passwords{4};
     {
-        Context context{config, database, tokens, passwords};
+        Kept kept;
+        Context context{config, database, tokens, passwords, kept};
         serve_fastcgi(listener, loop, served(), context);
     }
     return database.is_closed ? EXIT_SUCCESS : 3;

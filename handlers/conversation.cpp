@@ -1,0 +1,42 @@
+// /api/v1/{user_id}/conversations/{id}: one of the caller's own conversations.
+// GET    → 200 conversation | 304 | 401 | 403 | 404 | 422
+// DELETE → 204, with all its messages | 401 | 403 | 404 | 422
+#include "shared/endpoint.hpp"
+#include "shared/models/conversation.hpp"
+#include "sql/conversations.hpp"
+
+namespace {
+
+Async<Response> get(const Request& request, Context& context) {
+    const auto conversation = co_await context.db.maybe<Conversation>(
+        sql::find_conversation, request.user_id(), request.id("id"));
+    if (!conversation) throw ApiError{Error::not_found};
+    co_return Response::ok(*conversation);
+}
+
+Async<Response> remove(const Request& request, Context& context) {
+    db::Batch batch;
+    batch.add(sql::delete_conversation, request.user_id(), request.id("id"));
+    const auto results = co_await context.db.run(std::move(batch));
+    if (results[0]->empty()) throw ApiError{Error::not_found};
+    co_return Response::no_content();
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/api/v1/{user_id}/conversations/{id}",
+    .family = Family::api,
+    .operations = {{.method = Method::get,
+                    .handler = get,
+                    .auth = Auth::owner,
+                    .summary = "One of your conversations",
+                    .answer = {200, schema_of<Conversation>, true},
+                    .errors = {Error::not_found}},
+                   {.method = Method::delete_,
+                    .handler = remove,
+                    .auth = Auth::owner,
+                    .summary = "Delete a conversation with all its messages",
+                    .answer = {204, nullptr},
+                    .errors = {Error::not_found}}},
+};

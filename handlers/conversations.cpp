@@ -1,0 +1,66 @@
+// /api/v1/{user_id}/conversations: the caller's own conversations.
+// GET  → 200 page | 304 | 401 | 403 | 422
+// POST → 201 conversation | 401 | 403 | 413 | 415 | 422
+#include "shared/endpoint.hpp"
+#include "shared/models/conversation.hpp"
+#include "shared/models/existence.hpp"
+#include "sql/conversations.hpp"
+
+namespace {
+
+Async<Response> list(const Request& request, Context& context) {
+    const auto query = request.query<ConversationQuery>();
+    check_paging(query.cursor, query.offset);
+    const bool is_ascending = query.order == "asc";
+    const bool by_creation = query.sort == "created_at";
+    const auto name =
+        "conversations " + query.sort + " " + query.order + " of " + request.user_id();
+    const auto start =
+        query.cursor ? read_cursor(name, *query.cursor) : before_all_moments(is_ascending);
+    const auto& statement = by_creation
+                                ? (is_ascending ? sql::list_conversations_by_created_at_asc
+                                                : sql::list_conversations_by_created_at_desc)
+                                : (is_ascending ? sql::list_conversations_by_updated_at_asc
+                                                : sql::list_conversations_by_updated_at_desc);
+    db::Batch batch;
+    batch.add(statement, request.user_id(), moment_of_key(start.key), start.id, query.limit + 1,
+              query.offset);
+    batch.add(sql::count_conversations, request.user_id());
+    const auto results = co_await context.db.run(std::move(batch));
+    const auto total = db::first<Total>(*results[1])->total;
+    co_return page(
+        db::all<Conversation>(*results[0]), query.limit, query.offset, total, name,
+        [&](const Conversation& last) {
+            return Position{cursor_key(by_creation ? last.created_at : last.updated_at), last.id};
+        });
+}
+
+Async<Response> create(const Request& request, Context& context) {
+    request.body<NewConversation>();
+    const auto conversation =
+        co_await context.db.one<Conversation>(sql::insert_conversation, request.user_id());
+    co_return Response::created(
+        context.own_path(request) + "/conversations/" + std::to_string(conversation.id),
+        conversation);
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/api/v1/{user_id}/conversations",
+    .family = Family::api,
+    .operations = {{.method = Method::get,
+                    .handler = list,
+                    .auth = Auth::owner,
+                    .summary = "Your conversations, page by page",
+                    .query_schema = schema_of<ConversationQuery>,
+                    .answer = {200, schema_of<std::vector<Conversation>>, true, true}},
+                   {.method = Method::post,
+                    .handler = create,
+                    .auth = Auth::owner,
+                    .summary = "Begin a conversation",
+                    .request_schema = schema_of<NewConversation>,
+                    .is_body_optional = true,
+                    .answer = {201, schema_of<Conversation>, true},
+                    .message = "Conversation created"}},
+};

@@ -1,0 +1,101 @@
+// /api/v1/{user_id}/tasks/{id}: one of the caller's own tasks. Last write wins, unless If-Match
+// says which state is being changed. GET    → 200 task | 304 | 401 | 403 | 404 | 422 PUT    → 200
+// task | 401 | 403 | 404 | 412 | 413 | 415 | 422 PATCH  → 200 task | 401 | 403 | 404 | 412 | 413 |
+// 415 | 422 DELETE → 204 | 401 | 403 | 404 | 412 | 422
+#include "shared/endpoint.hpp"
+#include "shared/models/existence.hpp"
+#include "shared/models/task.hpp"
+#include "sql/tasks.hpp"
+
+namespace {
+
+Async<Response> get(const Request& request, Context& context) {
+    const auto task =
+        co_await context.db.maybe<Task>(sql::find_task, request.user_id(), request.id("id"));
+    if (!task) throw ApiError{Error::not_found};
+    co_return Response::ok(*task);
+}
+
+Async<Response> change(const Request& request, Context& context, TaskChange change) {
+    const auto id = request.id("id");
+    const auto tags = expected_tags(request.if_match_or_any());
+    db::Batch batch;
+    batch.add(sql::update_task, request.user_id(), id, change.title, change.description,
+              change.completed, tags);
+    if (tags) batch.add(sql::task_exists, request.user_id(), id);
+    const auto results = co_await context.db.run(std::move(batch));
+    const auto task = db::first<Task>(*results[0]);
+    if (!task)
+        refuse_write(request.if_match_or_any(),
+                     tags && db::first<Existence>(*results.back())->exists);
+    co_return Response::ok(*task);
+}
+
+Async<Response> put(const Request& request, Context& context) {
+    auto input = request.body<TaskReplacement>();
+    return change(request, context,
+                  {std::move(input.title), std::move(input.description), input.completed});
+}
+
+Async<Response> patch(const Request& request, Context& context) {
+    auto input = request.body<TaskChange>();
+    if (!input.title && !input.description && !input.completed)
+        throw ApiError{
+            Error::validation_error,
+            {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
+    return change(request, context, std::move(input));
+}
+
+Async<Response> remove(const Request& request, Context& context) {
+    const auto id = request.id("id");
+    const auto tags = expected_tags(request.if_match_or_any());
+    // Existence is asked for first: afterwards a deleted task is gone.
+    db::Batch batch;
+    if (tags) batch.add(sql::task_exists, request.user_id(), id);
+    batch.add(sql::delete_task, request.user_id(), id, tags);
+    const auto results = co_await context.db.run(std::move(batch));
+    if (results.back()->empty())
+        refuse_write(request.if_match_or_any(),
+                     tags && db::first<Existence>(*results.front())->exists);
+    co_return Response::no_content();
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/api/v1/{user_id}/tasks/{id}",
+    .also_at = {"/api/{user_id}/tasks/{id}", "/api/tasks/{id}"},
+    .family = Family::api,
+    .operations = {{.method = Method::get,
+                    .handler = get,
+                    .auth = Auth::owner,
+                    .summary = "One of your tasks",
+                    .answer = {200, schema_of<Task>, true},
+                    .errors = {Error::not_found}},
+                   {.method = Method::put,
+                    .handler = put,
+                    .auth = Auth::owner,
+                    .summary =
+                        "Replace a task; If-Match, when sent, names the ETag that is replaced",
+                    .request_schema = schema_of<TaskReplacement>,
+                    .answer = {200, schema_of<Task>, true},
+                    .message = "Task updated",
+                    .takes_if_match = true,
+                    .errors = {Error::not_found}},
+                   {.method = Method::patch,
+                    .handler = patch,
+                    .auth = Auth::owner,
+                    .summary = "Change a task; If-Match, when sent, names the ETag that is changed",
+                    .request_schema = schema_of<TaskChange>,
+                    .answer = {200, schema_of<Task>, true},
+                    .message = "Task updated",
+                    .takes_if_match = true,
+                    .errors = {Error::not_found}},
+                   {.method = Method::delete_,
+                    .handler = remove,
+                    .auth = Auth::owner,
+                    .summary = "Delete a task; If-Match, when sent, names the ETag that is deleted",
+                    .answer = {204, nullptr},
+                    .takes_if_match = true,
+                    .errors = {Error::not_found}}},
+};

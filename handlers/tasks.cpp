@@ -1,0 +1,101 @@
+// /api/v1/{user_id}/tasks: the caller's own tasks.
+// GET  → 200 page | 304 | 401 | 403 | 422
+// POST → 201 task | 401 | 403 | 413 | 415 | 422
+#include "shared/endpoint.hpp"
+#include "shared/models/existence.hpp"
+#include "shared/models/task.hpp"
+#include "sql/tasks.hpp"
+
+namespace {
+
+// One way to sort.
+struct Order {
+    std::string_view sort;
+    std::string_view order;
+    const Query& query;
+};
+constexpr Order orders[] = {
+    {"created_at", "asc", sql::list_tasks_by_created_at_asc},
+    {"created_at", "desc", sql::list_tasks_by_created_at_desc},
+    {"updated_at", "asc", sql::list_tasks_by_updated_at_asc},
+    {"updated_at", "desc", sql::list_tasks_by_updated_at_desc},
+    {"title", "asc", sql::list_tasks_by_title_asc},
+    {"title", "desc", sql::list_tasks_by_title_desc},
+};
+
+const Query& list_query(const TaskQuery& query) {
+    return std::find_if(
+               std::begin(orders), std::end(orders),
+               [&](const auto& row) { return row.sort == query.sort && row.order == query.order; })
+        ->query;
+}
+
+Position position_of(const Task& task, std::string_view sort) {
+    if (sort == "title") return {task.title, task.id};
+    return {cursor_key(sort == "created_at" ? task.created_at : task.updated_at), task.id};
+}
+
+// Before the first task: an empty title, or one that is longer than any with the last of all
+// characters.
+Position start_of(const TaskQuery& query) {
+    const bool is_ascending = query.order == "asc";
+    if (query.sort != "title") return before_all_moments(is_ascending);
+    Position start;
+    if (is_ascending) return start;
+    for (int i = 0; i < 201; ++i) start.key += "\U0010FFFF";
+    return start;
+}
+
+db::Value key_value(const TaskQuery& query, const Position& position) {
+    if (query.sort == "title") return position.key;
+    return moment_of_key(position.key);
+}
+
+Async<Response> list(const Request& request, Context& context) {
+    const auto query = request.query<TaskQuery>();
+    check_paging(query.cursor, query.offset);
+    const auto name =
+        "tasks " + query.status + " " + query.sort + " " + query.order + " of " + request.user_id();
+    const auto start = query.cursor ? read_cursor(name, *query.cursor) : start_of(query);
+    const bool with_pending = query.status != "completed";
+    const bool with_completed = query.status != "pending";
+
+    // `completed` is one of two values, of which both may be the same.
+    db::Batch batch;
+    batch.add(list_query(query), request.user_id(), !with_pending, with_completed,
+              key_value(query, start), start.id, query.limit + 1, query.offset);
+    batch.add(sql::count_tasks, request.user_id(), !with_pending, with_completed);
+    const auto results = co_await context.db.run(std::move(batch));
+    const auto total = db::first<Total>(*results[1])->total;
+    co_return page(db::all<Task>(*results[0]), query.limit, query.offset, total, name,
+                   [&](const Task& task) { return position_of(task, query.sort); });
+}
+
+Async<Response> create(const Request& request, Context& context) {
+    const auto input = request.body<NewTask>();
+    const auto task = co_await context.db.one<Task>(
+        sql::insert_task, request.user_id(), input.title, input.description, input.completed);
+    co_return Response::created(context.own_path(request) + "/tasks/" + std::to_string(task.id),
+                                task);
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/api/v1/{user_id}/tasks",
+    .also_at = {"/api/{user_id}/tasks", "/api/tasks"},
+    .family = Family::api,
+    .operations = {{.method = Method::get,
+                    .handler = list,
+                    .auth = Auth::owner,
+                    .summary = "Your tasks, page by page",
+                    .query_schema = schema_of<TaskQuery>,
+                    .answer = {200, schema_of<std::vector<Task>>, true, true}},
+                   {.method = Method::post,
+                    .handler = create,
+                    .auth = Auth::owner,
+                    .summary = "Add a task",
+                    .request_schema = schema_of<NewTask>,
+                    .answer = {201, schema_of<Task>, true},
+                    .message = "Task created"}},
+};

@@ -1,0 +1,26 @@
+#include "shared/auth/users.hpp"
+
+#include "shared/text.hpp"
+#include "sql/users.hpp"
+
+void KnownUsers::add(const std::string& user_id) {
+    constexpr std::size_t most = 10'000;  // at most 3 MB
+    if (ids_.size() == most) ids_.clear();
+    ids_.insert(user_id);
+}
+
+Async<db::Results> UserDatabase::run(db::Batch batch) {
+    return known_.contains(user_.user_id) ? database_.run(std::move(batch))
+                                          : run_with_row(std::move(batch));
+}
+
+Async<db::Results> UserDatabase::run_with_row(db::Batch batch) {
+    const auto email = user_.email.empty() ? std::nullopt : std::optional{ascii_lower(user_.email)};
+    db::Batch longer;
+    longer.add(sql::ensure_user, user_.user_id, email);
+    longer.append(std::move(batch));
+    auto results = co_await database_.run(std::move(longer));
+    known_.add(user_.user_id);
+    results.erase(results.begin());
+    co_return results;
+}

@@ -1,0 +1,69 @@
+#include "shared/http/page.hpp"
+
+#include <charconv>
+#include <limits>
+
+#include "shared/http/conditional.hpp"
+#include "shared/text.hpp"
+
+namespace {
+
+constexpr std::size_t digest_digits = 16;
+constexpr std::size_t id_digits = 16;
+
+// Binds a cursor to its list; nothing secret depends on it.
+std::string digest(std::string_view list) { return entity_tag(list).substr(1, digest_digits); }
+
+[[noreturn]] void refuse() {
+    throw ApiError{
+        Error::validation_error,
+        {{{"query", "cursor"},
+          "Value error, no cursor of this list: take next_cursor of a page with the same "
+          "parameters",
+          "value_error"}}};
+}
+
+}  // namespace
+
+std::string write_cursor(std::string_view list, const Position& position) {
+    std::string id;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        id += static_cast<char>(position.id >> shift & 0xff);
+    return digest(list) + hex(id + position.key);
+}
+
+Position read_cursor(std::string_view list, std::string_view cursor) {
+    if (cursor.size() < digest_digits + id_digits || !cursor.starts_with(digest(list))) refuse();
+    const auto bytes = unhex(cursor.substr(digest_digits));
+    if (!bytes || !is_utf8(std::string_view{*bytes}.substr(id_digits / 2)) ||
+        bytes->find('\0', id_digits / 2) != bytes->npos)
+        refuse();
+    Position position{.key = bytes->substr(id_digits / 2)};
+    for (const char byte : bytes->substr(0, id_digits / 2))
+        position.id = position.id << 8 | static_cast<unsigned char>(byte);
+    return position;
+}
+
+std::string cursor_key(const Timestamp& moment) { return std::to_string(moment.microseconds); }
+
+Timestamp moment_of_key(std::string_view key) {
+    Timestamp moment;
+    const auto* const end = key.data() + key.size();
+    const auto parsed = std::from_chars(key.data(), end, moment.microseconds);
+    if (parsed.ec != std::errc{} || parsed.ptr != end || moment < Timestamp::first() ||
+        moment > Timestamp::last())
+        refuse();
+    return moment;
+}
+
+Position before_all_moments(bool is_ascending) {
+    if (is_ascending) return {cursor_key(Timestamp::first()), 0};
+    return {cursor_key(Timestamp::last()), std::numeric_limits<std::int64_t>::max()};
+}
+
+void check_paging(const std::optional<std::string>& cursor, std::int64_t offset) {
+    if (cursor && offset != 0)
+        throw ApiError{
+            Error::validation_error,
+            {{{"query", "offset"}, "Value error, a cursor says where to begin", "value_error"}}};
+}

@@ -1,0 +1,109 @@
+// Everybody's own tasks.
+#pragma once
+
+#include "shared/json/fields.hpp"
+
+struct Task {
+    std::int64_t id = 0;
+    std::string user_id;
+    std::string title;
+    std::string description;
+    bool completed = false;
+    Timestamp created_at;
+    Timestamp updated_at;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("id", &Task::id),
+            field("user_id", &Task::user_id),
+            field("title", &Task::title).length(1, 200),
+            field("description", &Task::description).length(0, 1000),
+            field("completed", &Task::completed),
+            field("created_at", &Task::created_at),
+            field("updated_at", &Task::updated_at),
+        };
+    }
+};
+
+struct NewTask {
+    std::string title;
+    std::string description;
+    bool completed = false;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("title", &NewTask::title).trimmed().length(1, 200).example("Buy milk"),
+            field("description", &NewTask::description).optional().length(0, 1000),
+            field("completed", &NewTask::completed).optional(),
+        };
+    }
+};
+
+// What a PUT gives: everything that the user may set.
+struct TaskReplacement {
+    std::string title;
+    std::string description;
+    bool completed = false;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("title", &TaskReplacement::title).trimmed().length(1, 200).example("Buy milk"),
+            field("description", &TaskReplacement::description).length(0, 1000),
+            field("completed", &TaskReplacement::completed),
+        };
+    }
+};
+
+// What a PATCH changes: members that are left out stay as they are.
+struct TaskChange {
+    json::Maybe<std::string> title;
+    json::Maybe<std::string> description;
+    json::Maybe<bool> completed;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("title", &TaskChange::title).trimmed().length(1, 200),
+            field("description", &TaskChange::description).length(0, 1000),
+            field("completed", &TaskChange::completed),
+        };
+    }
+};
+
+struct Completion {
+    json::Maybe<bool> completed;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("completed", &Completion::completed).describe("Without it the task is toggled"),
+        };
+    }
+};
+
+// The query of a list.
+struct TaskQuery {
+    std::string status = "all";
+    std::string sort = "created_at";
+    std::string order = "desc";
+    std::int64_t limit = 100;
+    std::int64_t offset = 0;
+    std::optional<std::string> cursor;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("status", &TaskQuery::status).optional().one_of("all|pending|completed"),
+            field("sort", &TaskQuery::sort).optional().one_of("created_at|updated_at|title"),
+            field("order", &TaskQuery::order).optional().one_of("asc|desc"),
+            field("limit", &TaskQuery::limit).optional().range(1, 100),
+            field("offset", &TaskQuery::offset).optional().range(0, 2'147'483'647),
+            field("cursor", &TaskQuery::cursor)
+                .describe(
+                    "The next_cursor of the page before; with the same status, sort and order"),
+        };
+    }
+};

@@ -1,0 +1,40 @@
+-- Everything here has the user's id in its condition.
+-- name: touch_conversation
+UPDATE conversations
+SET updated_at = greatest(now(), updated_at)
+WHERE user_id = $1 AND id = $2
+RETURNING id
+
+-- name: touch_conversation sqlite
+UPDATE conversations
+SET updated_at = max(now(), updated_at)
+WHERE user_id = $1 AND id = $2
+RETURNING id
+
+-- Nothing without the conversation.
+-- name: insert_message
+INSERT INTO messages (conversation_id, user_id, role, content, created_at)
+SELECT id, user_id, $3, $4, now()
+FROM conversations
+WHERE user_id = $1 AND id = $2
+RETURNING id, conversation_id, role, content, created_at
+
+-- name: count_messages
+SELECT count(*) AS total
+FROM messages
+WHERE user_id = $1 AND conversation_id = $2
+
+-- name: list_messages
+SELECT id, conversation_id, role, content, created_at
+FROM messages
+WHERE user_id = $1 AND conversation_id = $2 AND id > $3
+ORDER BY id
+LIMIT $4 OFFSET $5
+
+-- The newest ones, the last one first.
+-- name: list_last_messages
+SELECT id, conversation_id, role, content, created_at
+FROM messages
+WHERE user_id = $1 AND conversation_id = $2
+ORDER BY id DESC
+LIMIT $3
