@@ -38,6 +38,8 @@
 
 namespace json {
 
+class Faults;
+
 // What a value must keep to beyond its type.
 struct Rules {
     bool may_be_absent = false;
@@ -46,8 +48,9 @@ struct Rules {
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
     std::int64_t minimum = std::numeric_limits<std::int64_t>::min();
     std::int64_t maximum = std::numeric_limits<std::int64_t>::max();
-    std::string_view choices;      // "a|b|c": the only texts allowed; empty for any
-    std::string_view description;  // for the schema
+    std::string_view choices;  // "a|b|c": the only texts allowed; empty for any
+    void (*check)(std::string_view text, Faults& faults) = nullptr;  // of a text, for what is left
+    std::string_view description;                                    // for the schema
     std::string_view example;
 };
 
@@ -71,6 +74,9 @@ struct Field {
     }
     consteval Field one_of(std::string_view choices) const {
         return with([=](Rules& r) { r.choices = choices; });
+    }
+    consteval Field checked(void (*check)(std::string_view text, Faults& faults)) const {
+        return with([=](Rules& r) { r.check = check; });
     }
     consteval Field describe(std::string_view text) const {
         return with([=](Rules& r) { r.description = text; });

@@ -86,7 +86,8 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
     co_return response;
 }
 
-Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context) {
+Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context,
+                        Headers& headers) {
     auto parameters = match_path(served.path, raw.target);
     if (!parameters) throw ApiError{Error::not_found};
     if (raw.method == "OPTIONS")
@@ -97,7 +98,8 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     Identity identity;
     if (operation->auth != Auth::none) identity = authenticate(raw, context);
     if (operation->auth == Auth::owner) check_owner(*parameters, identity);
-    const Request request{raw, operation->method, std::move(*parameters), std::move(identity)};
+    const Request request{raw, operation->method, std::move(*parameters), std::move(identity),
+                          &headers};
     Response response = co_await run_handler(*operation, request, context);
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
     if (served.family == Family::api && !response.body().empty()) response.wrap(operation->message);
@@ -176,13 +178,15 @@ Async<Response> answer(const RawRequest& received, const Endpoint& served, Conte
     raw.request_id = request_id;
 
     std::exception_ptr failure;
+    Headers headers;
     Response response{500, {}};
     try {
-        response = co_await respond(raw, served, context);
+        response = co_await respond(raw, served, context, headers);
     } catch (...) {
         failure = std::current_exception();
     }
     if (failure) response = error_response(raw, served, disclose(failure, request_id));
+    for (auto& [name, value] : headers) response.set(name, std::move(value));
 
     if (response.status() == 200 && !response.etag().empty() &&
         (raw.method == "GET" || raw.method == "HEAD") &&
