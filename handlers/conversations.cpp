@@ -60,6 +60,9 @@ const Endpoint endpoint{
                     .summary = "Begin a conversation",
                     .request_schema = schema_of<NewConversation>,
                     .is_body_optional = true,
-                    .answer = {201, schema_of<Conversation>, true},
+                    .answer = {.status = 201,
+                               .schema = schema_of<Conversation>,
+                               .has_etag = true,
+                               .has_location = true},
                     .message = "Conversation created"}},
 };

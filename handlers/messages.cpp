@@ -71,7 +71,10 @@ const Endpoint endpoint{
                     .auth = Auth::owner,
                     .summary = "Add a message",
                     .request_schema = schema_of<NewMessage>,
-                    .answer = {201, schema_of<Message>, true},
+                    .answer = {.status = 201,
+                               .schema = schema_of<Message>,
+                               .has_etag = true,
+                               .has_location = true},
                     .message = "Message created",
                     .errors = {Error::not_found}}},
 };

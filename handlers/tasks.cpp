@@ -96,6 +96,9 @@ const Endpoint endpoint{
                     .auth = Auth::owner,
                     .summary = "Add a task",
                     .request_schema = schema_of<NewTask>,
-                    .answer = {201, schema_of<Task>, true},
+                    .answer = {.status = 201,
+                               .schema = schema_of<Task>,
+                               .has_etag = true,
+                               .has_location = true},
                     .message = "Task created"}},
 };

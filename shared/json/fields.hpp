@@ -51,7 +51,7 @@ struct Rules {
     std::string_view choices;  // "a|b|c": the only texts allowed; empty for any
     void (*check)(std::string_view text, Faults& faults) = nullptr;  // of a text, for what is left
     std::string_view description;                                    // for the schema
-    std::string_view example;
+    std::string_view example;  // a text as it is, anything else as JSON
 };
 
 template <class Class, class Member>
@@ -109,6 +109,15 @@ template <class T>
 concept Declared = requires {
     T::fields();
 };
+
+// The name of a type without its namespace. GCC ends this function's own name in "[with T = …; …]".
+template <class T>
+consteval std::string_view type_name() {
+    std::string_view name = __PRETTY_FUNCTION__;
+    name.remove_prefix(name.find("T = ") + 4);
+    name = name.substr(0, name.find_first_of(";]"));
+    return name.substr(name.rfind(':') + 1);  // from its beginning where there is none
+}
 
 // Collects the faults of one request, each with where it is.
 class Faults {
@@ -328,6 +337,12 @@ struct Type<T> {
             using Member = std::remove_cvref_t<decltype(std::declval<T>().*field.member)>;
             writer.key(field.name);
             writer.begin_object();
+            if constexpr (!is_optional<Member>) {
+                if (field.rules.may_be_absent) {
+                    writer.key("default");
+                    Type<Member>::write(writer, T{}.*field.member);
+                }
+            }
             Type<Member>::schema(writer, field.rules);
             writer.end_object();
         });
@@ -338,6 +353,8 @@ struct Type<T> {
             if (!may_be_absent(field)) writer.string(field.name);
         });
         writer.end_array();
+        writer.key("title");
+        writer.string(type_name<T>());
         writer.key("type");
         writer.string("object");
     }
@@ -362,7 +379,8 @@ std::string write(const T& value) {
     return out;
 }
 
-// The JSON Schema (2020-12) of a type, as canonical JSON.
+// The JSON Schema (2020-12) of a type, as canonical JSON. Declared types have their name as title,
+// and the value of a member that may be absent as default.
 template <class T>
 std::string schema() {
     std::string out;
