@@ -38,6 +38,7 @@ void enter_run_dir(Config& config) {
     if (stat(folder.c_str(), &status) == 0 && status.st_uid == geteuid() &&
         !(status.st_mode & S_ISVTX))
         fs::permissions(folder, fs::perms::owner_all);
+    if (!config.jwks_file.empty()) setenv("JWKS_FILE", fs::absolute(config.jwks_file).c_str(), 1);
     fs::current_path(folder);
     config.run_dir = folder;
     setenv("RUN_DIR", folder.c_str(), 1);

@@ -104,6 +104,10 @@ Test(config, has_safe_defaults) {
     EXPECT_TEXT(config.run_dir, "./run");
     EXPECT_TEXT(config.sqlite_synchronous, "FULL");
     cr_expect(config.trusted_networks().empty());
+    EXPECT_TEXT(config.better_auth_secret + config.jwks_url + config.jwks_file, "");
+    EXPECT_TEXT(config.jwks_issuer + config.jwks_audience, "");
+    cr_expect_not(config.is_demo());
+    EXPECT_TEXT(config.user_id_format, "any");
 }
 
 Test(config, table_is_alphabetical_and_its_defaults_are_good) {
@@ -601,4 +605,66 @@ Test(config, endpoints_that_hash_have_two_processes) {
     cr_expect_eq(config.worker_count("auth_signin"), 5u);
     cr_expect_eq(config.worker_count("root"), 3u);
     cr_expect_eq(config.worker_count("auth_other"), 1u);
+}
+
+Test(config, better_auth_secret_is_no_other_secret) {
+    const std::string same =
+        "BETTER_AUTH_SECRET must differ from JWT_SECRET and JWT_SECRET_PREVIOUS";
+    EXPECT_TEXT(faults({{"BETTER_AUTH_SECRET", strong_secret}}), same);
+    EXPECT_TEXT(faults({{"BETTER_AUTH_SECRET", "x"}, {"JWT_SECRET_PREVIOUS", "x"}}), same);
+    EXPECT_TEXT(faults({{"BETTER_AUTH_SECRET", "x"}}), "");
+    EXPECT_TEXT(faults(production({{"BETTER_AUTH_SECRET", std::string(31, 'x')}})),
+                "BETTER_AUTH_SECRET must have at least 32 bytes in production");
+    EXPECT_TEXT(faults(production({{"BETTER_AUTH_SECRET", std::string(32, 'x')}})), "");
+}
+
+Test(config, issuer_and_audience_follow_from_the_url) {
+    const auto origin_of = [](const std::string& url) {
+        const auto config = load_quietly({{"JWKS_URL", url}});
+        EXPECT_TEXT(config.jwks_issuer, config.jwks_audience);
+        return config.jwks_issuer;
+    };
+    EXPECT_TEXT(origin_of("http://localhost:3000/api/auth/jwks"), "http://localhost:3000");
+    EXPECT_TEXT(origin_of("https://Auth.Example.org/jwks?a=b"), "https://auth.example.org");
+    EXPECT_TEXT(origin_of("HTTPS://example.org:443"), "https://example.org");
+    EXPECT_TEXT(origin_of("http://example.org:80/"), "http://example.org");
+    EXPECT_TEXT(origin_of("https://example.org:80?x"), "https://example.org:80");
+    EXPECT_TEXT(origin_of("http://[::1]:3000/jwks"), "http://[::1]:3000");
+    EXPECT_TEXT(origin_of("http://[::1]/jwks"), "http://[::1]");
+    const auto set = load_quietly({{"JWKS_URL", "https://example.org/jwks"},
+                                   {"JWKS_ISSUER", "the issuer"},
+                                   {"JWKS_AUDIENCE", "the audience"}});
+    EXPECT_TEXT(set.jwks_issuer, "the issuer");
+    EXPECT_TEXT(set.jwks_audience, "the audience");
+    const auto file = load_quietly({{"JWKS_FILE", "/etc/keys.json"}});
+    EXPECT_TEXT(file.jwks_issuer + file.jwks_audience, "");
+}
+
+Test(config, refuses_key_sets_that_nobody_should_trust) {
+    const std::string malformed = "JWKS_URL must be a URL: http(s)://host:port/path";
+    for (const auto* url :
+         {"example.org/jwks", "ftp://example.org/", "file:///etc/keys", "http://", "https:///jwks",
+          "https://user:password@example.org/", "https://a b/", "https://example.org:/",
+          "https://example.org:x/", "https://[::1", "https://example.org/#x",
+          "https://example.org\\@evil.test/", "javascript:alert(1)", "https://ex\xc3\xa4mple.org/"})
+        EXPECT_TEXT(url + (" " + faults({{"JWKS_URL", url}})), url + (" " + malformed));
+    const auto in_production = [](const std::string& url) {
+        return faults(production({{"JWKS_URL", url}}));
+    };
+    for (const auto* url : {"https://example.org/jwks", "http://localhost:3000/jwks",
+                            "http://auth.localhost/jwks", "http://127.0.0.1/", "http://[::1]:1/"})
+        EXPECT_TEXT(in_production(url), "");
+    for (const auto* url : {"http://example.org/jwks", "http://127.0.0.1.example.org/",
+                            "http://localhost.example.org/", "http://notlocalhost/"})
+        EXPECT_TEXT(in_production(url), "JWKS_URL must be https in production");
+    EXPECT_TEXT(faults({{"JWKS_URL", "https://example.org"}, {"JWKS_FILE", "/keys.json"}}),
+                "JWKS_URL and JWKS_FILE exclude each other");
+}
+
+Test(config, the_demo_user_is_no_uuid) {
+    cr_expect(load_quietly({{"DEMO_MODE", "on"}}).is_demo());
+    EXPECT_TEXT(faults({{"DEMO_MODE", "on"}, {"USER_ID_FORMAT", "uuid"}}),
+                "DEMO_MODE needs USER_ID_FORMAT=any: demo-user is no UUID");
+    EXPECT_TEXT(faults({{"DEMO_MODE", "true"}}), "DEMO_MODE must be one of on|off");
+    EXPECT_TEXT(faults({{"USER_ID_FORMAT", "UUID"}}), "USER_ID_FORMAT must be one of any|uuid");
 }
