@@ -454,9 +454,10 @@ void add_own_paths(Members& paths, Schemas& schemas) {
                                                   {"application/json"}, R"({"type":"object"})"));
     paths.emplace_back("/docs", file_item("get_docs", "This document as a page to read and try",
                                           {"text/html"}, "{}"));
-    paths.emplace_back("/docs/{file}", file_item("get_docs_file", "What the page is made of",
-                                                 {"text/css", "text/javascript", "image/png"}, "{}",
-                                                 {path_parameter("file", R"({"type":"string"})")}));
+    paths.emplace_back("/docs/{file}",
+                       file_item("get_docs_file", "What the page is made of",
+                                 {"text/css", "text/javascript", "image/png", "text/plain"}, "{}",
+                                 {path_parameter("file", R"({"type":"string"})")}));
 }
 
 // --- the whole
