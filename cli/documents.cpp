@@ -305,5 +305,8 @@ void print_settings_markdown(std::ostream& out) {
         }
         out << " |\n";
     }
-    out << "| `WORKERS_<ENDPOINT>` | 1 (2 for `auth_login`) | Processes of one endpoint |\n";
+    out << "| `WORKERS_<ENDPOINT>` | 1 (2 for";
+    for (const auto endpoint : hashing_endpoints)
+        out << (endpoint == hashing_endpoints[0] ? " `" : ", `") << endpoint << "`";
+    out << ") | Processes of one endpoint |\n";
 }

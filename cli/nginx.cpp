@@ -66,6 +66,15 @@ std::string origin_lines(const Config& config) {
     return lines;
 }
 
+// Without them nothing is believed of X-Forwarded-For.
+std::string proxy_lines(const Config& config) {
+    std::string lines;
+    for (const auto& network : config.trusted_networks())
+        lines.append("    set_real_ip_from ").append(network).append(";\n");
+    if (lines.empty()) return lines;
+    return lines + "    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;\n";
+}
+
 // The OpenAPI document. Where API_PREFIX is /api, two of its paths are one and the same.
 std::string openapi_text(const Config& config, const fs::path& folder) {
     auto text = read(folder / "openapi.json");
@@ -120,6 +129,7 @@ void render_nginx(const Config& config) {
     replace(text, "${HOST}", is_ipv6 ? "[" + config.host + "]" : config.host);
     replace(text, "${PORT}", std::to_string(config.port));
     replace(text, "${ORIGINS}", origin_lines(config));
+    replace(text, "${TRUSTED_PROXIES}", proxy_lines(config));
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
     const auto connections = std::min<rlim_t>(files.rlim_cur, 16'384);

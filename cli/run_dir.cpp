@@ -14,6 +14,8 @@
 #include <fstream>
 #include <system_error>
 
+#include "shared/auth/rate_table.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -36,6 +38,7 @@ void enter_run_dir(Config& config) {
     if (stat(folder.c_str(), &status) == 0 && status.st_uid == geteuid() &&
         !(status.st_mode & S_ISVTX))
         fs::permissions(folder, fs::perms::owner_all);
+    if (!config.jwks_file.empty()) setenv("JWKS_FILE", fs::absolute(config.jwks_file).c_str(), 1);
     fs::current_path(folder);
     config.run_dir = folder;
     setenv("RUN_DIR", folder.c_str(), 1);
@@ -49,6 +52,8 @@ void enter_run_dir(Config& config) {
     const auto pid = std::to_string(getpid()) + "\n";
     if (ftruncate(fd, 0) != 0 || write(fd, pid.data(), pid.size()) < 0) fail(pid_file);
 
+    // Nobody uses it, and it may be damaged or of another version.
+    fs::remove(rate_table_file);
     for (const char* name : {"sockets", "restart", "temporary"}) {
         fs::create_directories(name);
         fs::permissions(name, fs::perms::owner_all);

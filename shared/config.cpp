@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "shared/auth/password.hpp"
+#include "shared/auth/rate_limit.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -25,6 +26,13 @@ namespace {
 constexpr std::array table = {
     Setting{"API_PREFIX", &Config::api_prefix, "/api/v1", "Where nginx offers the personal API"},
     Setting{"BCRYPT_COST", &Config::bcrypt_cost, "12", "Work factor of new password hashes", 4, 15},
+    Setting{.name = "BETTER_AUTH_SECRET",
+            .member = &Config::better_auth_secret,
+            .default_value = "",
+            .description =
+                "Verifies tokens that a front end signs with this secret (HS256), of any "
+                "issuer and audience",
+            .is_secret = true},
     Setting{"CORS_ORIGINS", &Config::cors_origins, "http://localhost:3001",
             "Origins that may call from a browser, separated by commas"},
     Setting{.name = "DATABASE_URL",
@@ -47,6 +55,11 @@ constexpr std::array table = {
                 "Named prepared statements: `auto` uses them on direct connections and not "
                 "through a pooler",
             .choices = "auto|on|off"},
+    Setting{.name = "DEMO_MODE",
+            .member = &Config::demo_mode,
+            .default_value = "off",
+            .description = "`on`: a request without a token acts as `demo-user`",
+            .choices = "on|off"},
     Setting{"DEV_USER_EMAIL", &Config::dev_user_email, "",
             "E-mail of an account made by `migrate up`; refused in production"},
     Setting{.name = "DEV_USER_PASSWORD",
@@ -64,6 +77,20 @@ constexpr std::array table = {
             "One more origin that may call from a browser"},
     Setting{"HOST", &Config::host, "127.0.0.1",
             "Address that nginx listens on (0.0.0.0 in the image)"},
+    Setting{"JWKS_AUDIENCE", &Config::jwks_audience, "",
+            "`aud` of the tokens that keys of JWKS_URL or JWKS_FILE sign; the origin of JWKS_URL "
+            "when missing"},
+    Setting{"JWKS_FILE", &Config::jwks_file, "",
+            "A file with the public keys of another issuer, read again when it changes"},
+    Setting{"JWKS_ISSUER", &Config::jwks_issuer, "",
+            "`iss` of these tokens; the origin of JWKS_URL when missing"},
+    Setting{.name = "JWKS_URL",
+            .member = &Config::jwks_url,
+            .default_value = "",
+            .description = "Public keys of another issuer, such as "
+                           "`https://example.org/api/auth/jwks` of Better Auth (EdDSA, ES256, "
+                           "ES512, RS256, PS256)",
+            .is_secret = true},
     Setting{"JWT_EXPIRE_MINUTES", &Config::jwt_expire_minutes, "60", "Lifetime of a token", 1,
             525'600},
     Setting{.name = "JWT_SECRET",
@@ -84,12 +111,20 @@ constexpr std::array table = {
             .default_value = "info",
             .description = "Least severe lines that the handlers log",
             .choices = "debug|info|warning|error"},
+    Setting{"LOGIN_RATE_LIMIT", &Config::login_rate_limit, "10/minute",
+            "Attempts to log in or sign up for one e-mail, and from one address; per second, "
+            "minute, hour or day"},
     Setting{.name = "NEON_DB_URL",
             .member = &Config::neon_db_url,
             .default_value = "",
             .description = "Taken when DATABASE_URL is not set",
             .is_secret = true},
     Setting{"PORT", &Config::port, "8000", "Port that nginx listens on", 1, 65'535},
+    Setting{.name = "REDIS_URL",
+            .member = &Config::redis_url,
+            .default_value = "memory://",
+            .description = "Where limits are counted: `memory://`, by all processes of one RUN_DIR",
+            .is_secret = true},
     Setting{"RUN_DIR", &Config::run_dir, "./run",
             "Where sockets, rendered configuration, pids and the SQLite file lie"},
     Setting{.name = "SQLITE_SYNCHRONOUS",
@@ -99,6 +134,14 @@ constexpr std::array table = {
                 "`FULL` loses nothing; `NORMAL` is faster and may lose the last commits in a "
                 "power cut, but nothing when a process dies",
             .choices = "NORMAL|FULL"},
+    Setting{"TRUSTED_PROXIES", &Config::trusted_proxies, "",
+            "Addresses or networks (`10.0.0.0/8`), separated by commas, whose `X-Forwarded-For` "
+            "tells the client's address"},
+    Setting{.name = "USER_ID_FORMAT",
+            .member = &Config::user_id_format,
+            .default_value = "any",
+            .description = "`uuid` refuses tokens whose user id is no UUID",
+            .choices = "any|uuid"},
 };
 
 constexpr std::int64_t most_workers = 64;
@@ -111,6 +154,13 @@ std::string read_file(std::string_view setting, const std::string& path) {
     std::string text{std::istreambuf_iterator<char>{file}, {}};
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
     return text;
+}
+
+std::vector<std::string> comma_separated(std::string_view text) {
+    std::vector<std::string> items;
+    for (const auto part : split(text, ','))
+        if (const auto item = trimmed(part); !item.empty()) items.emplace_back(item);
+    return items;
 }
 
 // True when a setting has a fault already: what follows from that is no news.
@@ -220,6 +270,20 @@ bool is_address(const std::string& host) {
            inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
+// An address, or one with the length of a prefix. nginx gets it as a word of its configuration.
+bool is_network(std::string_view network) {
+    const auto slash = network.find('/');
+    const auto address = network.substr(0, slash);
+    if (!is_address(std::string{address})) return false;
+    if (slash == network.npos) return true;
+    const auto length = network.substr(slash + 1);
+    const int longest = address.find(':') == address.npos ? 32 : 128;
+    int bits = -1;
+    const auto parsed = std::from_chars(length.data(), length.data() + length.size(), bits);
+    return parsed.ec == std::errc{} && parsed.ptr == length.data() + length.size() && bits >= 0 &&
+           bits <= longest;
+}
+
 // Scheme, host and port, as browsers send them; anything else would match no Origin header, and
 // could be nginx's syntax.
 bool is_origin(std::string_view origin) {
@@ -264,6 +328,19 @@ void check_addresses(const Config& config, std::vector<std::string>& faults) {
         if (!is_origin(origin))
             faults.push_back("CORS_ORIGINS or FRONTEND_ORIGIN: " + origin +
                              " is no origin: scheme://host:port, without a path or a final slash");
+    for (const auto& network : config.trusted_networks())
+        if (!is_network(network))
+            faults.push_back("TRUSTED_PROXIES: " + network +
+                             " is no address and no network such as 10.0.0.0/8");
+}
+
+void check_limits(const Config& config, std::vector<std::string>& faults) {
+    if (!is_faulty("LOGIN_RATE_LIMIT", faults) && !parse_quota(config.login_rate_limit))
+        faults.emplace_back(
+            "LOGIN_RATE_LIMIT must be a number from 1 and a unit, at most 1000 in a second: "
+            "10/second, 10/minute, 10/hour or 10/day");
+    if (!is_faulty("REDIS_URL", faults) && config.redis_url != "memory://")
+        faults.emplace_back("REDIS_URL must be memory://: no other store is supported yet");
 }
 
 // What listens for others than this machine is as good as in production.
@@ -275,13 +352,69 @@ void check_secrets(const Config& config, std::vector<std::string>& faults) {
         config.is_production() ? " in production" : " where HOST is not a loopback address";
     // Elsewhere a missing one is made, of 32 random bytes.
     if (config.is_production() && config.jwt_secret.empty() && !is_faulty("JWT_SECRET", faults))
-        faults.push_back(
+        faults.emplace_back(
             "JWT_SECRET is required in production: make one with `openssl rand -hex 32`");
-    for (const auto& [name, secret] :
-         {std::pair{"JWT_SECRET", config.jwt_secret},
-          std::pair{"JWT_SECRET_PREVIOUS", config.jwt_secret_previous}})
+    for (const auto& [name, secret] : {std::pair{"JWT_SECRET", config.jwt_secret},
+                                       std::pair{"JWT_SECRET_PREVIOUS", config.jwt_secret_previous},
+                                       std::pair{"BETTER_AUTH_SECRET", config.better_auth_secret}})
         if (!secret.empty() && secret.size() < min_secret_bytes)
             faults.push_back(name + (" must have at least 32 bytes" + where));
+}
+
+// The parts of an http or https URL that is free of user names, spaces and fragments.
+struct Url {
+    std::string scheme;
+    std::string host;  // lower case, an IPv6 address in its brackets
+    std::string port;  // empty for the scheme's own
+
+    std::string origin() const { return scheme + "://" + host + (port.empty() ? "" : ":" + port); }
+
+    bool is_loopback() const {
+        return host == "localhost" || host.ends_with(".localhost") || host == "[::1]" ||
+               (host.starts_with("127.") && is_address(host));
+    }
+};
+
+std::optional<Url> parse_url(std::string_view text) {
+    const auto is_odd = [](char c) { return c <= ' ' || c > '~' || c == '#' || c == '\\'; };
+    const auto colon = text.find("://");
+    if (colon == text.npos || std::any_of(text.begin(), text.end(), is_odd)) return std::nullopt;
+    const auto end = text.find_first_of("/?", colon + 3);
+    const auto origin = text.substr(0, end);
+    Url url{.scheme = ascii_lower(text.substr(0, colon)),
+            .host = ascii_lower(origin.substr(colon + 3)),
+            .port = ""};
+    if ((url.scheme != "http" && url.scheme != "https") || !is_origin(origin)) return std::nullopt;
+    const auto port = url.host.rfind(':');
+    if (port != url.host.npos && port + 1 < url.host.size() && !url.host.ends_with(']')) {
+        url.port = url.host.substr(port + 1);
+        url.host.resize(port);
+    }
+    if (url.port == (url.scheme == "http" ? "80" : "443")) url.port.clear();
+    return url;
+}
+
+// Fills in what follows from JWKS_URL.
+void check_issuers(Config& config, std::vector<std::string>& faults) {
+    const auto& shared = config.better_auth_secret;
+    // Its tokens may be of any issuer: those of this service would no longer be told apart.
+    if (!shared.empty() && (shared == config.jwt_secret || shared == config.jwt_secret_previous))
+        faults.emplace_back(
+            "BETTER_AUTH_SECRET must differ from JWT_SECRET and JWT_SECRET_PREVIOUS");
+    if (!config.jwks_url.empty() && !config.jwks_file.empty())
+        faults.emplace_back("JWKS_URL and JWKS_FILE exclude each other");
+    if (config.is_demo() && config.user_id_format == "uuid")
+        faults.emplace_back("DEMO_MODE needs USER_ID_FORMAT=any: demo-user is no UUID");
+    if (config.jwks_url.empty() || is_faulty("JWKS_URL", faults)) return;
+    const auto url = parse_url(config.jwks_url);
+    if (!url) {
+        faults.emplace_back("JWKS_URL must be a URL: http(s)://host:port/path");
+        return;
+    }
+    if (config.is_production() && url->scheme != "https" && !url->is_loopback())
+        faults.emplace_back("JWKS_URL must be https in production");
+    if (config.jwks_issuer.empty()) config.jwks_issuer = url->origin();
+    if (config.jwks_audience.empty()) config.jwks_audience = url->origin();
 }
 
 void check_developer(const Config& config, std::vector<std::string>& faults) {
@@ -301,16 +434,22 @@ void check_developer(const Config& config, std::vector<std::string>& faults) {
 std::span<const Setting> settings() { return table; }
 
 std::vector<std::string> Config::allowed_origins() const {
-    std::vector<std::string> origins;
-    std::string_view rest = cors_origins;
-    while (!rest.empty()) {
-        const auto comma = std::min(rest.find(','), rest.size());
-        if (const auto origin = trimmed(rest.substr(0, comma)); !origin.empty())
-            origins.emplace_back(origin);
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
+    auto origins = comma_separated(cors_origins);
     if (!frontend_origin.empty()) origins.push_back(frontend_origin);
     return origins;
+}
+
+std::vector<std::string> Config::trusted_networks() const {
+    return comma_separated(trusted_proxies);
+}
+
+std::size_t Config::worker_count(std::string_view endpoint) const {
+    std::string name{endpoint};
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const auto found = workers.find(name);
+    if (found != workers.end()) return static_cast<std::size_t>(found->second);
+    const auto* const end = std::end(hashing_endpoints);
+    return std::find(std::begin(hashing_endpoints), end, endpoint) == end ? 1 : 2;
 }
 
 std::optional<std::string> Config::sqlite_path() const {
@@ -345,7 +484,9 @@ Config load_config(const Environment& environment) {
     take_workers(environment, config, faults);
     check_database(config, faults);
     check_addresses(config, faults);
+    check_limits(config, faults);
     check_secrets(config, faults);
+    check_issuers(config, faults);
     check_developer(config, faults);
     if (faults.empty()) {
         if (config.jwt_secret.empty()) config.jwt_secret = development_secret(config.run_dir);

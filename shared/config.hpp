@@ -16,36 +16,59 @@
 struct Config {
     std::string api_prefix;
     std::int64_t bcrypt_cost{};
+    std::string better_auth_secret;
     std::string cors_origins;
     std::string database_url;
     std::int64_t db_connect_timeout_ms{};
     std::int64_t db_deadline_ms{};
     std::int64_t db_pool_size{};
     std::string db_prepare;
+    std::string demo_mode;
     std::string dev_user_email;
     std::string dev_user_password;
     std::string environment;
     std::string frontend_origin;
     std::string host;
+    std::string jwks_audience;  // the origin of JWKS_URL unless it is set, as the issuer
+    std::string jwks_file;
+    std::string jwks_issuer;
+    std::string jwks_url;
     std::int64_t jwt_expire_minutes{};
     std::string jwt_secret;
     std::string jwt_secret_previous;
     std::string log_level;
+    std::string login_rate_limit;
     std::string neon_db_url;
     std::int64_t port{};
+    std::string redis_url;
     std::string run_dir;
     std::string sqlite_synchronous;
+    std::string trusted_proxies;
+    std::string user_id_format;
     std::map<std::string, std::int64_t> workers;  // WORKERS_AUTH_LOGIN under "AUTH_LOGIN"
 
     bool is_production() const { return environment == "production"; }
 
+    // A request without a token acts as `demo-user`.
+    bool is_demo() const { return demo_mode == "on"; }
+
     // CORS_ORIGINS and FRONTEND_ORIGIN, split.
     std::vector<std::string> allowed_origins() const;
+
+    // TRUSTED_PROXIES, split.
+    std::vector<std::string> trusted_networks() const;
+
+    // How many processes an endpoint gets: WORKERS_<ENDPOINT>, or the default.
+    std::size_t worker_count(std::string_view endpoint) const;
 
     // DATABASE_URL names a SQLite file: its path (":memory:" for a database in memory). A relative
     // path is relative to RUN_DIR. Nullopt for PostgreSQL.
     std::optional<std::string> sqlite_path() const;
 };
+
+// Endpoints that hash passwords have two processes by default, all others one.
+inline constexpr std::string_view hashing_endpoints[] = {"auth_login", "auth_signin",
+                                                         "auth_signup"};
 
 struct Setting {
     using Member = std::variant<std::string Config::*, std::int64_t Config::*>;

@@ -47,7 +47,7 @@ int serve(std::string_view name, const Config& config) {
     logging::set_endpoint(name);
     Loop loop{1};
     const auto database = open_database(config, loop);
-    const Tokens tokens{config};
+    const Tokens tokens{config, open_key_set(config, loop)};
     Passwords passwords{static_cast<int>(config.bcrypt_cost)};
     Kept kept;
     Context context{config, *database, tokens, passwords, kept};

@@ -1,20 +1,15 @@
 #include "shared/auth/token.hpp"
 
 #include <jwt.h>
-#include <openssl/core_names.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <rapidjson/document.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <iterator>
-#include <optional>
 #include <span>
+#include <stdexcept>
 #include <system_error>
 
 #include "shared/config.hpp"
@@ -30,162 +25,52 @@ constexpr std::int64_t leeway_seconds = 30;
 constexpr std::int64_t end_of_time = std::int64_t{1} << 53;  // doubles are exact below it
 constexpr std::size_t max_name_bytes = 255;
 constexpr std::size_t known_tokens = 512;
-
-using Key = std::shared_ptr<EVP_MAC_CTX>;
-using Mac = std::array<unsigned char, 32>;
+constexpr int max_tried_keys = 8;  // for a token that names none
 
 [[noreturn]] void refuse(std::string_view part, std::string_view reason) {
     throw TokenError{std::string{part}.append(": ").append(reason)};
 }
 
-// --- signatures
-
-// OpenSSL's HMAC() looks the algorithm up on each call, which takes longer than the HMAC itself.
-Key prepare_key(std::string_view secret) {
-    const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> algorithm{
-        EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr), EVP_MAC_free};
-    Key key{algorithm ? EVP_MAC_CTX_new(algorithm.get()) : nullptr, EVP_MAC_CTX_free};
-    char digest[] = OSSL_DIGEST_NAME_SHA2_256;
-    const OSSL_PARAM parameters[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end()};
-    const auto* bytes = reinterpret_cast<const unsigned char*>(secret.data());
-    if (!key || EVP_MAC_init(key.get(), bytes, secret.size(), parameters) != 1)
-        throw std::runtime_error("OpenSSL offers no HMAC-SHA-256");
-    return key;
-}
-
-// Initialising without a key starts over with the one that was prepared.
-Mac mac_of(const Key& key, std::string_view text) {
-    Mac mac{};
-    std::size_t size = 0;
-    const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-    if (EVP_MAC_init(key.get(), nullptr, 0, nullptr) != 1 ||
-        EVP_MAC_update(key.get(), bytes, text.size()) != 1 ||
-        EVP_MAC_final(key.get(), mac.data(), &size, mac.size()) != 1 || size != mac.size())
-        throw std::runtime_error("OpenSSL failed to compute an HMAC");
-    return mac;
-}
-
-// --- base64url (RFC 7515, section 2)
-
-constexpr auto sextets = [] {
-    constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    std::array<signed char, 256> table{};
-    table.fill(-1);
-    for (std::size_t i = 0; i < alphabet.size(); ++i)
-        table[static_cast<unsigned char>(alphabet[i])] = static_cast<signed char>(i);
-    return table;
-}();
-
-// Exactly one text stands for given bytes: two texts of one token would slip past whatever
-// remembers tokens by their text.
-std::string decode(std::string_view text, std::string_view part) {
-    std::string bytes;
-    bytes.reserve(text.size() * 3 / 4);
-    std::uint32_t pending = 0;
-    int bits = 0;
-    for (const char c : text) {
-        const auto sextet = sextets[static_cast<unsigned char>(c)];
-        if (sextet < 0) refuse(part, "not base64url");
-        pending = pending << 6 | static_cast<std::uint32_t>(sextet);
-        bits += 6;
-        if (bits < 8) continue;
-        bits -= 8;
-        bytes += static_cast<char>(pending >> bits & 0xff);
-    }
-    if (bits == 6) refuse(part, "cut off");
-    if ((pending & ((1u << bits) - 1)) != 0) refuse(part, "not canonical base64url");
-    return bytes;
-}
-
-// --- JSON
-
-rapidjson::Document parse_object(std::string_view text, std::string_view part) {
-    try {
-        auto document = json::parse(text);
-        if (!document.IsObject()) refuse(part, "no object");
-        return document;
-    } catch (const ApiError& error) {
-        refuse(part, error.details().empty() ? "no JSON" : error.details().front().message);
-    }
-}
-
-const rapidjson::Value* find(const rapidjson::Value& object, std::string_view name) {
-    const auto found = object.FindMember(rapidjson::Value(
-        rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size()))));
-    return found == object.MemberEnd() ? nullptr : &found->value;
-}
-
-// --- the JWS
-
-// `crit` names extensions that must be understood, and none is; `b64` and `zip` change what the
-// payload means; the others bring the signer's own key along.
-constexpr std::string_view refused_headers[] = {"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"};
-
-void check_header(std::string_view text) {
-    const auto header = parse_object(text, "header");
-    const auto* algorithm = find(header, "alg");
-    if (!algorithm || !algorithm->IsString() || json::text_of(*algorithm) != "HS256")
-        refuse("header", "alg is not HS256");
-    for (const auto name : refused_headers)
-        if (find(header, name)) refuse("header", std::string{name} + " is not allowed");
-    const auto* type = find(header, "typ");
-    if (type && (!type->IsString() || !ascii_iequals(json::text_of(*type), "JWT")))
-        refuse("header", "typ is not JWT");
-}
-
-struct SignedParts {
-    std::string_view header;
-    std::string_view payload;
-    Mac mac;
-};
-
-// The signature comes first: nothing that a stranger wrote reaches the parsers.
-SignedParts check_signature(std::span<const Key> keys, std::string_view token) {
-    if (token.size() > max_token_bytes) refuse("token", "longer than 8 KiB");
-    const auto first = token.find('.');
-    const auto last = token.rfind('.');
-    if (first == last || token.find('.', first + 1) != last) refuse("token", "not three parts");
-
-    const auto signature = decode(token.substr(last + 1), "signature");
-    if (signature.size() != sizeof(Mac)) refuse("signature", "not 32 bytes");
-    for (const auto& key : keys) {
-        const auto mac = mac_of(key, token.substr(0, last));
-        if (CRYPTO_memcmp(mac.data(), signature.data(), mac.size()) == 0)
-            return {token.substr(0, first), token.substr(first + 1, last - first - 1), mac};
-    }
-    refuse("signature", "made with another key");
-}
-
-std::string payload_of(const SignedParts& parts) {
-    check_header(decode(parts.header, "header"));
-    return decode(parts.payload, "payload");
+std::array<unsigned char, 32> digest_of(std::string_view token) {
+    // Looking the algorithm up each time takes longer than the digest.
+    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> sha256{
+        EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free};
+    static const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
+                                                                                 EVP_MD_CTX_free};
+    std::array<unsigned char, 32> digest{};
+    unsigned size = 0;
+    if (EVP_DigestInit_ex2(context.get(), sha256.get(), nullptr) != 1 ||
+        EVP_DigestUpdate(context.get(), token.data(), token.size()) != 1 ||
+        EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1)
+        throw std::runtime_error("OpenSSL failed to compute a SHA-256");
+    return digest;
 }
 
 // --- claims
 
 std::optional<std::int64_t> integer_claim(const rapidjson::Value& claims, std::string_view name) {
-    const auto* value = find(claims, name);
+    const auto* value = json::find(claims, name);
     if (!value) return std::nullopt;
     if (!value->IsInt64()) refuse(name, "no integer");
     return value->GetInt64();
 }
 
-bool is_this_service(const rapidjson::Value& value) {
-    return value.IsString() && json::text_of(value) == this_service;
+// A claim that is one text, or for `aud` a list of texts (RFC 7519, section 4.1.3).
+bool names(const rapidjson::Value* claim, std::string_view wanted) {
+    const auto is_wanted = [&](const rapidjson::Value& value) {
+        return value.IsString() && json::text_of(value) == wanted;
+    };
+    if (!claim) return false;
+    return claim->IsArray() ? std::any_of(claim->Begin(), claim->End(), is_wanted)
+                            : is_wanted(*claim);
 }
 
-void check_parties(const rapidjson::Value& claims) {
-    const auto* issuer = find(claims, "iss");
-    if (!issuer || !is_this_service(*issuer)) refuse("iss", "another issuer");
-    const auto* audience = find(claims, "aud");
-    const bool is_for_us =
-        audience &&
-        (audience->IsArray() ? std::any_of(audience->Begin(), audience->End(), is_this_service)
-                             : is_this_service(*audience));
-    if (!is_for_us) refuse("aud", "another audience");
+void check_parties(const rapidjson::Value& claims, const TokenSource& source) {
+    const auto* issuer = json::find(claims, "iss");
+    if (!source.issuer.empty() && ((issuer && issuer->IsArray()) || !names(issuer, source.issuer)))
+        refuse("iss", "another issuer");
+    if (!source.audience.empty() && !names(json::find(claims, "aud"), source.audience))
+        refuse("aud", "another audience");
 }
 
 // In UTF-8 the control characters U+0080 to U+009F are two bytes.
@@ -205,7 +90,7 @@ const char* fault_of_name(std::string_view text) {
 
 std::string user_id_of(const rapidjson::Value& claims) {
     for (const std::string_view name : {"sub", "userId", "id"}) {
-        const auto* value = find(claims, name);
+        const auto* value = json::find(claims, name);
         if (!value || !value->IsString() || value->GetStringLength() == 0) continue;
         if (const auto* fault = fault_of_name(json::text_of(*value))) refuse(name, fault);
         return std::string{json::text_of(*value)};
@@ -215,23 +100,11 @@ std::string user_id_of(const rapidjson::Value& claims) {
 
 // Null stands for none: other issuers write the claims of an account without an address that way.
 std::string email_of(const rapidjson::Value& claims) {
-    const auto* value = find(claims, "email");
+    const auto* value = json::find(claims, "email");
     if (!value || value->IsNull()) return {};
     if (!value->IsString()) refuse("email", "no string");
     if (const auto* fault = fault_of_name(json::text_of(*value))) refuse("email", fault);
     return std::string{json::text_of(*value)};
-}
-
-TokenClaims read_claims(std::string_view payload) {
-    const auto document = parse_object(payload, "payload");
-    check_parties(document);
-    const auto expires_at = integer_claim(document, "exp");
-    if (!expires_at) refuse("exp", "missing");
-    if (*expires_at <= 0 || *expires_at >= end_of_time) refuse("exp", "out of range");
-    return {.user = {user_id_of(document), email_of(document)},
-            .expires_at = *expires_at,
-            .issued_at = integer_claim(document, "iat").value_or(0),
-            .valid_from = integer_claim(document, "nbf").value_or(0)};
 }
 
 void check_times(const TokenClaims& claims, std::int64_t now) {
@@ -264,20 +137,20 @@ std::int64_t seconds_since_1970() {
 
 }  // namespace
 
-std::string verify_jws(std::string_view key, std::string_view token) {
-    if (key.empty()) refuse("signature", "an empty key proves nothing");
-    const Key prepared = prepare_key(key);
-    return payload_of(check_signature({&prepared, 1}, token));
-}
+Tokens::Tokens(const Config& config, std::shared_ptr<KeySet> keys)
+    : Tokens{config, std::move(keys), seconds_since_1970} {}
 
-Tokens::Tokens(const Config& config) : Tokens{config, seconds_since_1970} {}
-
-Tokens::Tokens(const Config& config, Clock clock)
-    : secrets_{config.jwt_secret},
+Tokens::Tokens(const Config& config, std::shared_ptr<KeySet> keys, Time time)
+    : secret_{config.jwt_secret},
+      previous_secret_{config.jwt_secret_previous},
+      shared_secret_{config.better_auth_secret},
+      own_{this_service, this_service},
+      published_{config.jwks_issuer, config.jwks_audience},
+      needs_uuid_{config.user_id_format == "uuid"},
       lifetime_seconds_{config.jwt_expire_minutes * 60},
-      clock_{std::move(clock)} {
-    if (config.jwt_secret.empty()) throw std::invalid_argument("JWT_SECRET is empty");
-    if (!config.jwt_secret_previous.empty()) secrets_.push_back(config.jwt_secret_previous);
+      time_{std::move(time)},
+      key_set_{std::move(keys)} {
+    if (secret_.empty()) throw std::invalid_argument("JWT_SECRET is empty");
 }
 
 std::string Tokens::issue(const Identity& user) const {
@@ -288,15 +161,14 @@ std::string Tokens::issue(const Identity& user) const {
     jwt_t* made = nullptr;
     require(jwt_new(&made));
     const std::unique_ptr<jwt_t, decltype(&jwt_free)> jwt{made, jwt_free};
-    require(jwt_set_alg(made, JWT_ALG_HS256,
-                        reinterpret_cast<const unsigned char*>(secrets_.front().data()),
-                        static_cast<int>(secrets_.front().size())));
+    require(jwt_set_alg(made, JWT_ALG_HS256, reinterpret_cast<const unsigned char*>(secret_.data()),
+                        static_cast<int>(secret_.size())));
     add_claim(made, "iss", this_service);
     add_claim(made, "aud", this_service);
     add_claim(made, "sub", user.user_id);
     if (!user.email.empty()) add_claim(made, "email", user.email);
     add_claim(made, "jti", Uuid::random().text());
-    const std::int64_t now = clock_();
+    const std::int64_t now = time_();
     require(jwt_add_grant_int(made, "iat", now));
     require(jwt_add_grant_int(made, "exp", now + lifetime_seconds_));
 
@@ -305,13 +177,85 @@ std::string Tokens::issue(const Identity& user) const {
     return text.get();
 }
 
-Identity Tokens::verify(std::string_view token) const {
-    if (keys_.empty())
-        std::transform(secrets_.begin(), secrets_.end(), std::back_inserter(keys_), prepare_key);
-    const auto parts = check_signature(keys_, token);
-    if (known_.empty()) known_.resize(known_tokens);
-    auto& known = known_[(parts.mac[0] << 8 | parts.mac[1]) % known_tokens];
-    if (known.mac != parts.mac) known = {parts.mac, read_claims(payload_of(parts))};
-    check_times(known.claims, clock_());
+void Tokens::prepare() const {
+    for (const auto& [secret, source] :
+         {std::pair{&secret_, &own_}, {&previous_secret_, &own_}, {&shared_secret_, &shared_}})
+        if (!secret->empty()) secret_keys_.push_back({Key::from_secret(*secret), source});
+    known_.resize(known_tokens);
+}
+
+Identity Tokens::verify(std::string_view token) const { return *decide(token, false); }
+
+std::optional<Identity> Tokens::try_verify(std::string_view token) const {
+    return decide(token, key_set_ != nullptr);
+}
+
+Async<> Tokens::keys_fetched() const { return key_set_->fetched(); }
+
+std::optional<Identity> Tokens::decide(std::string_view token, bool may_wait) const {
+    if (token.size() > max_token_bytes) refuse("token", "longer than 8 KiB");
+    if (known_.empty()) prepare();
+    if (key_set_) {
+        key_set_->look();
+        if (known_generation_ != key_set_->generation()) {
+            known_.assign(known_tokens, {});
+            known_generation_ = key_set_->generation();
+        }
+    }
+    const auto digest = digest_of(token);
+    auto& known = known_[(digest[0] << 8 | digest[1]) % known_tokens];
+    if (known.digest != digest) {
+        auto claims = read(token, may_wait);
+        if (!claims) return std::nullopt;
+        known = {digest, std::move(*claims)};
+    }
+    check_times(known.claims, time_());
     return known.claims.user;
+}
+
+// The secrets come first, and the signature before everything else: nothing that a stranger wrote
+// reaches the parsers, unless there is a key set that its header may name a key of.
+std::optional<TokenClaims> Tokens::read(std::string_view token, bool may_wait) const {
+    const auto jws = split_jws(token);
+    for (const auto& [key, source] : secret_keys_) {
+        if (!key.verifies(jws)) continue;
+        if (read_header(jws).algorithm != key.algorithm()) refuse("header", "alg is not HS256");
+        return read_claims(decode_payload(jws), *source);
+    }
+    if (!key_set_) refuse("signature", "made with another key");
+    const auto payload = find_payload(jws, may_wait);
+    if (!payload) return std::nullopt;
+    return read_claims(*payload, published_);
+}
+
+std::optional<std::string> Tokens::find_payload(const Jws& jws, bool may_wait) const {
+    const auto header = read_header(jws);
+    if (!Key::is_public(header.algorithm)) refuse("header", "alg of no public key");
+    bool is_key_known = false;
+    int tried = 0;
+    for (const auto& key : key_set_->keys()) {
+        const bool is_named = !header.key_id.empty() && key.id() == header.key_id;
+        is_key_known |= is_named;
+        if (key.algorithm() != header.algorithm || (!header.key_id.empty() && !is_named)) continue;
+        if (++tried > max_tried_keys) break;
+        if (key.verifies(jws)) return decode_payload(jws);
+    }
+    if (is_key_known) refuse("signature", "made with another key");
+    if (may_wait && key_set_->may_come(header.key_id)) return std::nullopt;
+    if (key_set_->generation() == 0) throw ApiError{Error::service_unavailable};
+    refuse("kid", "no key of the set");
+}
+
+TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& source) const {
+    const auto document = parse_part(payload, "payload");
+    check_parties(document, source);
+    const auto expires_at = integer_claim(document, "exp");
+    if (!expires_at) refuse("exp", "missing");
+    if (*expires_at <= 0 || *expires_at >= end_of_time) refuse("exp", "out of range");
+    auto user_id = user_id_of(document);
+    if (needs_uuid_ && !Uuid::parse(user_id)) refuse("sub", "no UUID");
+    return {.user = {std::move(user_id), email_of(document)},
+            .expires_at = *expires_at,
+            .issued_at = integer_claim(document, "iat").value_or(0),
+            .valid_from = integer_claim(document, "nbf").value_or(0)};
 }

@@ -1,40 +1,29 @@
-// Bearer tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256.
-//
-// Verification is split: verify_jws() proves the signature and nothing else, so that published JWS
-// vectors can be run against it; Tokens adds the rules for claims.
+// Bearer tokens: JSON Web Tokens (RFC 7519) of this service and of the issuers that the
+// configuration names. jws.hpp proves the signature; this file adds the rules for claims.
 #pragma once
-
-#include <openssl/types.h>
 
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <stdexcept>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "shared/async.hpp"
+#include "shared/auth/jws.hpp"
+#include "shared/auth/key_set.hpp"
 #include "shared/http/request.hpp"
 
 struct Config;
 
-// A token that proves nothing. The message is for the log: it says which rule is broken and quotes
-// nothing of the token.
-class TokenError : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
+// Where a token comes from: whoever has one of the keys. Each key belongs to one source only, and
+// so decides what the claims have to be.
+struct TokenSource {
+    std::string issuer;    // empty: any, or none
+    std::string audience;  // empty: any, or none
 };
-
-inline constexpr std::size_t max_token_bytes = 8192;
-
-// The payload of a compact JWS (RFC 7515) whose HS256 signature the key made. The key decides the
-// algorithm; the header must agree. Throws TokenError for everything else: other algorithms,
-// `crit`, `b64`, `zip`, `jwk`, `jku`, `x5u`, `x5c`, a `typ` other than JWT in any case, duplicate
-// members, more than 8 KiB, padding, white space, non-canonical base64url, and an empty key.
-//
-// Prepares the key each time; Tokens does that once.
-std::string verify_jws(std::string_view key, std::string_view token);
 
 // The claims of a token that are used. Without `iat` or `nbf` its moment is 1970.
 struct TokenClaims {
@@ -47,11 +36,15 @@ struct TokenClaims {
 class Tokens {
 public:
     // Seconds since 1970; tests bring their own.
-    using Clock = std::function<std::int64_t()>;
+    using Time = std::function<std::int64_t()>;
 
-    // Throws std::invalid_argument without a JWT_SECRET: everyone can sign with an empty key.
-    explicit Tokens(const Config& config);
-    Tokens(const Config& config, Clock clock);
+    // `keys` is the key set of open_key_set(), or null. Throws std::invalid_argument without a
+    // JWT_SECRET: everyone can sign with an empty key.
+    explicit Tokens(const Config& config, std::shared_ptr<KeySet> keys = nullptr);
+    Tokens(const Config& config, std::shared_ptr<KeySet> keys, Time time);
+
+    Tokens(const Tokens&) = delete;
+    Tokens& operator=(const Tokens&) = delete;
 
     // A token for a user, valid for JWT_EXPIRE_MINUTES. Throws std::invalid_argument for a user id
     // or an e-mail address that verify() would refuse.
@@ -59,31 +52,59 @@ public:
 
     std::int64_t lifetime_seconds() const { return lifetime_seconds_; }
 
-    // Who a token of this service speaks for: the first non-empty string among `sub`, `userId` and
-    // `id`, 1 to 255 bytes without control characters, and `email` if there is one. `iss` and `aud`
-    // must be this service, `exp` an integer that is not past, `nbf` and `iat` integers that are
-    // not in the future; clocks may differ by 30 seconds. Throws TokenError.
+    // Who a token speaks for. Its key decides which source it is of:
+    //   JWT_SECRET, JWT_SECRET_PREVIOUS  `iss` and `aud` must be this service
+    //   BETTER_AUTH_SECRET               any `iss` and `aud`
+    //   JWKS_URL, JWKS_FILE              JWKS_ISSUER and JWKS_AUDIENCE, where they are set
+    // The user id is the first non-empty string among `sub`, `userId` and `id`, 1 to 255 bytes
+    // without control characters, and a UUID where USER_ID_FORMAT says so; there may be an `email`.
+    // `exp` must be an integer that is not past, `nbf` and `iat` integers that are not in the
+    // future; clocks may differ by 30 seconds.
     //
-    // The signature and the times are checked on each call; the parsed claims of the last few
-    // hundred tokens are remembered by their signature, which takes three quarters of the work
-    // away. One thread at a time may verify, with all copies: they share one prepared state for
-    // each key.
+    // Throws TokenError; and ApiError (503) when there has never been a key set to find the key in.
+    //
+    // The last few hundred good tokens are remembered by their SHA-256 until the key set changes;
+    // their times are checked on each call. One thread at a time may verify.
     Identity verify(std::string_view token) const;
 
-private:
-    using Key = std::shared_ptr<EVP_MAC_CTX>;
+    // The same for a request: nullopt when keys are being fetched that may decide otherwise. Then
+    // wait for keys_fetched() and call verify().
+    std::optional<Identity> try_verify(std::string_view token) const;
 
-    // Before its first use it is of a token that expired in 1970.
+    Async<> keys_fetched() const;
+
+private:
+    struct SecretKey {
+        Key key;
+        const TokenSource* source;
+    };
+    using Digest = std::array<unsigned char, 32>;
+
+    // What is known of a token. Before its first use it is of one that expired in 1970.
     struct Known {
-        std::array<unsigned char, 32> mac{};
+        Digest digest{};
         TokenClaims claims;
     };
 
-    std::vector<std::string> secrets_;  // the first one signs, any of them verifies
+    void prepare() const;
+    std::optional<TokenClaims> read(std::string_view token, bool may_wait) const;
+    std::optional<std::string> find_payload(const Jws& jws, bool may_wait) const;
+    TokenClaims read_claims(std::string_view payload, const TokenSource& source) const;
+    std::optional<Identity> decide(std::string_view token, bool may_wait) const;
+
+    std::string secret_;  // signs
+    std::string previous_secret_;
+    std::string shared_secret_;
+    TokenSource own_;
+    TokenSource shared_{};
+    TokenSource published_;
+    bool needs_uuid_;
+    std::int64_t lifetime_seconds_;
+    Time time_;
+    std::shared_ptr<KeySet> key_set_;
     // Prepared when the first token comes: OpenSSL's set-up is a tenth of a handler's memory, and
     // many handlers never see a token.
-    mutable std::vector<Key> keys_;
-    std::int64_t lifetime_seconds_;
-    Clock clock_;
+    mutable std::vector<SecretKey> secret_keys_;
     mutable std::vector<Known> known_;
+    mutable std::uint64_t known_generation_ = 0;
 };

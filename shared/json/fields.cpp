@@ -104,6 +104,7 @@ std::string Type<std::string>::parse(std::string_view text, const Rules& rules, 
     const auto choices = split(rules.choices, '|');
     if (!choices.empty() && std::find(choices.begin(), choices.end(), text) == choices.end())
         faults.add("Input should be " + enumerated(choices), "enum");
+    if (rules.check) rules.check(text, faults);
     return std::string{text};
 }
 

@@ -38,6 +38,8 @@
 
 namespace json {
 
+class Faults;
+
 // What a value must keep to beyond its type.
 struct Rules {
     bool may_be_absent = false;
@@ -46,9 +48,10 @@ struct Rules {
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
     std::int64_t minimum = std::numeric_limits<std::int64_t>::min();
     std::int64_t maximum = std::numeric_limits<std::int64_t>::max();
-    std::string_view choices;      // "a|b|c": the only texts allowed; empty for any
-    std::string_view description;  // for the schema
-    std::string_view example;      // a text as it is, anything else as JSON
+    std::string_view choices;  // "a|b|c": the only texts allowed; empty for any
+    void (*check)(std::string_view text, Faults& faults) = nullptr;  // of a text, for what is left
+    std::string_view description;                                    // for the schema
+    std::string_view example;  // a text as it is, anything else as JSON
 };
 
 template <class Class, class Member>
@@ -71,6 +74,9 @@ struct Field {
     }
     consteval Field one_of(std::string_view choices) const {
         return with([=](Rules& r) { r.choices = choices; });
+    }
+    consteval Field checked(void (*check)(std::string_view text, Faults& faults)) const {
+        return with([=](Rules& r) { r.check = check; });
     }
     consteval Field describe(std::string_view text) const {
         return with([=](Rules& r) { r.description = text; });
@@ -169,14 +175,17 @@ struct Type<std::int64_t> {
 template <>
 struct Type<Uuid> {
     static Uuid read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
-    static void write(Writer& writer, const Uuid& value) { writer.string(value.text()); }
+    static void write(Writer& writer, const Uuid& value) { writer.plain(value.text()); }
     static void schema(Writer& writer, const Rules& rules);
 };
 
 // Output only: no request sets a moment.
 template <>
 struct Type<Timestamp> {
-    static void write(Writer& writer, const Timestamp& value) { writer.string(value.text()); }
+    static void write(Writer& writer, const Timestamp& value) {
+        const auto characters = value.characters();
+        writer.plain({characters.data(), characters.size()});
+    }
     static void schema(Writer& writer, const Rules& rules);
 };
 
@@ -267,12 +276,21 @@ consteval auto canonical_order() {
     return order;
 }
 
-// Calls visit(field) for each field of T, in canonical order.
+// Calls visit(field), or visit(field, index among the declared fields), for each field of T, in
+// canonical order.
 template <Declared T, class Visit>
 void for_each_field(Visit visit) {
     [[maybe_unused]] static constexpr auto all = T::fields();
     [[maybe_unused]] static constexpr auto order = canonical_order<T>();
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::get<order[I]>(all)), ...); }
+    [[maybe_unused]] const auto call = [&](const auto& field, std::size_t index) {
+        if constexpr (std::is_invocable_v<Visit, decltype(field), std::size_t>)
+            visit(field, index);
+        else
+            visit(field);
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (call(std::get<order[I]>(all), order[I]), ...);
+    }
     (std::make_index_sequence<field_count<T>>{});
 }
 

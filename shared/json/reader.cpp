@@ -167,4 +167,10 @@ std::string canonical(const rapidjson::Value& value) {
     return out;
 }
 
+const rapidjson::Value* find(const rapidjson::Value& object, std::string_view name) {
+    const auto found = object.FindMember(rapidjson::Value(
+        rapidjson::StringRef(name.data(), static_cast<rapidjson::SizeType>(name.size()))));
+    return found == object.MemberEnd() ? nullptr : &found->value;
+}
+
 }  // namespace json

@@ -26,4 +26,7 @@ inline std::string_view text_of(const rapidjson::Value& value) {
     return {value.GetString(), value.GetStringLength()};
 }
 
+// A member of an object, or null.
+const rapidjson::Value* find(const rapidjson::Value& object, std::string_view name);
+
 }  // namespace json

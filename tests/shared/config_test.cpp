@@ -98,9 +98,16 @@ Test(config, has_safe_defaults) {
     EXPECT_TEXT(config.host, "127.0.0.1");
     cr_expect_eq(config.jwt_expire_minutes, 60);
     EXPECT_TEXT(config.log_level, "info");
+    EXPECT_TEXT(config.login_rate_limit, "10/minute");
     cr_expect_eq(config.port, 8000);
+    EXPECT_TEXT(config.redis_url, "memory://");
     EXPECT_TEXT(config.run_dir, "./run");
     EXPECT_TEXT(config.sqlite_synchronous, "FULL");
+    cr_expect(config.trusted_networks().empty());
+    EXPECT_TEXT(config.better_auth_secret + config.jwks_url + config.jwks_file, "");
+    EXPECT_TEXT(config.jwks_issuer + config.jwks_audience, "");
+    cr_expect_not(config.is_demo());
+    EXPECT_TEXT(config.user_id_format, "any");
 }
 
 Test(config, table_is_alphabetical_and_its_defaults_are_good) {
@@ -561,4 +568,103 @@ Test(config, reads_the_environment_of_the_process) {
     cr_expect_eq(config.port, 8123);
     EXPECT_TEXT(config.jwt_secret, strong_secret);
     EXPECT_TEXT(config.database_url, "sqlite:///./steelthread.db");
+}
+
+Test(config, checks_limits) {
+    for (const char* good : {"1/second", "10/minute", "100/hour", "86400000/day"})
+        EXPECT_TEXT(faults({{"LOGIN_RATE_LIMIT", good}}), "");
+    for (const char* bad : {"10", "0/minute", "10/week", "1001/second", "10/minute;", " 10/minute"})
+        EXPECT_TEXT(faults({{"LOGIN_RATE_LIMIT", bad}}),
+                    "LOGIN_RATE_LIMIT must be a number from 1 and a unit, at most 1000 in a "
+                    "second: 10/second, 10/minute, 10/hour or 10/day");
+    EXPECT_TEXT(faults({{"REDIS_URL", "memory://"}}), "");
+    for (const char* bad : {"redis://:secret@localhost:6379/0", "rediss://h", "memory", "x"})
+        EXPECT_TEXT(faults({{"REDIS_URL", bad}}),
+                    "REDIS_URL must be memory://: no other store is supported yet");
+}
+
+// They become nginx's configuration.
+Test(config, checks_trusted_proxies) {
+    const auto config =
+        load_quietly({{"TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1 ,,fd00::/8,::1,0.0.0.0/0"}});
+    const std::vector<std::string> wanted = {"10.0.0.0/8", "192.0.2.1", "fd00::/8", "::1",
+                                             "0.0.0.0/0"};
+    cr_expect(config.trusted_networks() == wanted);
+    for (const std::string bad :
+         {"10.0.0.0/33", "fd00::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8/8",
+          "10.0.0/8", "proxy.example.org", "unix:", "all", "10.0.0.1; deny all", "[::1]", "/8",
+          "10.0.0.1 10.0.0.2", "10.0.0.1:80", "$host"})
+        EXPECT_TEXT(faults({{"TRUSTED_PROXIES", "::1," + bad}}),
+                    "TRUSTED_PROXIES: " + bad + " is no address and no network such as 10.0.0.0/8");
+}
+
+Test(config, endpoints_that_hash_have_two_processes) {
+    const auto config = load_quietly({{"WORKERS_AUTH_SIGNIN", "5"}, {"WORKERS_ROOT", "3"}});
+    cr_expect_eq(config.worker_count("auth_login"), 2u);
+    cr_expect_eq(config.worker_count("auth_signup"), 2u);
+    cr_expect_eq(config.worker_count("auth_signin"), 5u);
+    cr_expect_eq(config.worker_count("root"), 3u);
+    cr_expect_eq(config.worker_count("auth_other"), 1u);
+}
+
+Test(config, better_auth_secret_is_no_other_secret) {
+    const std::string same =
+        "BETTER_AUTH_SECRET must differ from JWT_SECRET and JWT_SECRET_PREVIOUS";
+    EXPECT_TEXT(faults({{"BETTER_AUTH_SECRET", strong_secret}}), same);
+    EXPECT_TEXT(faults({{"BETTER_AUTH_SECRET", "x"}, {"JWT_SECRET_PREVIOUS", "x"}}), same);
+    EXPECT_TEXT(faults({{"BETTER_AUTH_SECRET", "x"}}), "");
+    EXPECT_TEXT(faults(production({{"BETTER_AUTH_SECRET", std::string(31, 'x')}})),
+                "BETTER_AUTH_SECRET must have at least 32 bytes in production");
+    EXPECT_TEXT(faults(production({{"BETTER_AUTH_SECRET", std::string(32, 'x')}})), "");
+}
+
+Test(config, issuer_and_audience_follow_from_the_url) {
+    const auto origin_of = [](const std::string& url) {
+        const auto config = load_quietly({{"JWKS_URL", url}});
+        EXPECT_TEXT(config.jwks_issuer, config.jwks_audience);
+        return config.jwks_issuer;
+    };
+    EXPECT_TEXT(origin_of("http://localhost:3000/api/auth/jwks"), "http://localhost:3000");
+    EXPECT_TEXT(origin_of("https://Auth.Example.org/jwks?a=b"), "https://auth.example.org");
+    EXPECT_TEXT(origin_of("HTTPS://example.org:443"), "https://example.org");
+    EXPECT_TEXT(origin_of("http://example.org:80/"), "http://example.org");
+    EXPECT_TEXT(origin_of("https://example.org:80?x"), "https://example.org:80");
+    EXPECT_TEXT(origin_of("http://[::1]:3000/jwks"), "http://[::1]:3000");
+    EXPECT_TEXT(origin_of("http://[::1]/jwks"), "http://[::1]");
+    const auto set = load_quietly({{"JWKS_URL", "https://example.org/jwks"},
+                                   {"JWKS_ISSUER", "the issuer"},
+                                   {"JWKS_AUDIENCE", "the audience"}});
+    EXPECT_TEXT(set.jwks_issuer, "the issuer");
+    EXPECT_TEXT(set.jwks_audience, "the audience");
+    const auto file = load_quietly({{"JWKS_FILE", "/etc/keys.json"}});
+    EXPECT_TEXT(file.jwks_issuer + file.jwks_audience, "");
+}
+
+Test(config, refuses_key_sets_that_nobody_should_trust) {
+    const std::string malformed = "JWKS_URL must be a URL: http(s)://host:port/path";
+    for (const auto* url :
+         {"example.org/jwks", "ftp://example.org/", "file:///etc/keys", "http://", "https:///jwks",
+          "https://user:password@example.org/", "https://a b/", "https://example.org:/",
+          "https://example.org:x/", "https://[::1", "https://example.org/#x",
+          "https://example.org\\@evil.test/", "javascript:alert(1)", "https://ex\xc3\xa4mple.org/"})
+        EXPECT_TEXT(url + (" " + faults({{"JWKS_URL", url}})), url + (" " + malformed));
+    const auto in_production = [](const std::string& url) {
+        return faults(production({{"JWKS_URL", url}}));
+    };
+    for (const auto* url : {"https://example.org/jwks", "http://localhost:3000/jwks",
+                            "http://auth.localhost/jwks", "http://127.0.0.1/", "http://[::1]:1/"})
+        EXPECT_TEXT(in_production(url), "");
+    for (const auto* url : {"http://example.org/jwks", "http://127.0.0.1.example.org/",
+                            "http://localhost.example.org/", "http://notlocalhost/"})
+        EXPECT_TEXT(in_production(url), "JWKS_URL must be https in production");
+    EXPECT_TEXT(faults({{"JWKS_URL", "https://example.org"}, {"JWKS_FILE", "/keys.json"}}),
+                "JWKS_URL and JWKS_FILE exclude each other");
+}
+
+Test(config, the_demo_user_is_no_uuid) {
+    cr_expect(load_quietly({{"DEMO_MODE", "on"}}).is_demo());
+    EXPECT_TEXT(faults({{"DEMO_MODE", "on"}, {"USER_ID_FORMAT", "uuid"}}),
+                "DEMO_MODE needs USER_ID_FORMAT=any: demo-user is no UUID");
+    EXPECT_TEXT(faults({{"DEMO_MODE", "true"}}), "DEMO_MODE must be one of on|off");
+    EXPECT_TEXT(faults({{"USER_ID_FORMAT", "UUID"}}), "USER_ID_FORMAT must be one of any|uuid");
 }

@@ -91,6 +91,8 @@ std::string TestDatabase::execute(const std::string& sql) const {
 Config test_config(const std::string& database_url) {
     return load_config({{"DATABASE_URL", database_url},
                         {"BCRYPT_COST", "4"},
+                        {"LOGIN_RATE_LIMIT", unlimited},
+                        {"RUN_DIR", variable("TEST_DIR") + "/run_" + std::to_string(getpid())},
                         {"JWT_SECRET", "a secret of the tests, long enough for HS256"}});
 }
 

@@ -15,7 +15,11 @@
 
 enum class Engine { sqlite, postgres };
 
-// The configuration of tests: every default, cheap hashes, and a fixed secret.
+// LOGIN_RATE_LIMIT of tests that are about something else.
+inline constexpr const char* unlimited = "1000000/day";
+
+// The configuration of tests: every default, cheap hashes, no limits, a fixed secret, and a RUN_DIR
+// of the test's own.
 Config test_config(const std::string& database_url);
 
 // A database made from the migrated template that tests/run prepared; dropped at the end.

@@ -430,6 +430,7 @@ Variables service_variables(const std::string& database_url, const std::string& 
     variables["DEV_USER_PASSWORD"] = Stack::password;
     variables["HOST"] = "127.0.0.1";
     variables["JWT_SECRET"] = "a secret of the tests, long enough for HS256";
+    variables["LOGIN_RATE_LIMIT"] = unlimited;
     variables["RUN_DIR"] = run_dir;
     return variables;
 }

@@ -12,6 +12,7 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/no_database.hpp"
+#include "tests/support/signer.hpp"
 
 namespace {
 
@@ -67,6 +68,12 @@ Async<Response> throwing(const Request&, Context&) {
     co_return Response::no_content();
 }
 
+Async<Response> throwing_after_a_header(const Request& request, Context&) {
+    request.add_header("RateLimit", "r=1");
+    (*thrower())();
+    co_return Response::no_content();
+}
+
 // --- endpoints
 
 bool has_etag(Handler handler) {
@@ -118,10 +125,14 @@ RawRequest post() {
 
 class Service {
 public:
-    Service() : config_(test_config("sqlite:///unused.db")) {
+    // With `fetch` it has a key set.
+    explicit Service(KeySet::Fetch fetch = nullptr, bool is_demo = false)
+        : config_(test_config("sqlite:///unused.db")) {
+        if (is_demo) config_.demo_mode = "on";
+        auto keys = fetch ? KeySet::of_url(loop_, "", std::move(fetch), Clock::now) : nullptr;
         config_.cors_origins = "http://localhost:3001,https://app.example.org";
         config_.frontend_origin = "https://front.example.org";
-        tokens_ = std::make_unique<Tokens>(config_);
+        tokens_ = std::make_unique<Tokens>(config_, std::move(keys));
         context_ =
             std::unique_ptr<Context>{new Context{config_, database_, *tokens_, passwords_, kept_}};
     }
@@ -152,13 +163,13 @@ private:
         response = co_await std::move(awaited);
     }
 
+    Loop loop_{1};
     Config config_;
     NoDatabase database_;
     Passwords passwords_{4};
     std::unique_ptr<Tokens> tokens_;
     Kept kept_;
     std::unique_ptr<Context> context_;
-    Loop loop_{1};
 };
 
 RawRequest with_token(RawRequest raw, const std::string& authorization) {
@@ -312,6 +323,36 @@ Test(answer, says_that_a_token_is_invalid) {
     for (const char* scheme : {"Bearer", "bearer", "BEARER"})
         EXPECT_TEXT(outcome(service.send(notes(), with_token(post(), scheme + good.substr(6)))),
                     "200");
+}
+
+Test(answer, waits_for_the_keys_of_another_issuer) {
+    const Signer signer{"EdDSA"};
+    const auto bearer = "Bearer " + signer.token(R"({"sub":"theirs","exp":9000000000})");
+    const auto asked = endpoint_of(operation(Method::patch, who, Auth::user));
+    Service service{[&](const auto&) { return set_of({signer.jwk()}); }};
+    for (int i = 0; i < 2; ++i)
+        EXPECT_TEXT(service.send(asked, with_token(get(), bearer)).body(), R"({"text":"theirs"})");
+    EXPECT_TEXT(outcome(service.send(asked, with_token(get(), service.bearer()))), "200");
+    EXPECT_TEXT(outcome(service.send(asked, with_token(get(), bearer + "x"))), "401 unauthorized");
+
+    Service cut_off{[](const auto&) -> std::string { throw std::runtime_error("no answer"); }};
+    const auto response = cut_off.send(asked, with_token(get(), bearer));
+    EXPECT_TEXT(outcome(response), "503 service_unavailable");
+    cr_expect(!response.header("Retry-After").empty());
+    EXPECT_TEXT(outcome(cut_off.send(asked, with_token(get(), cut_off.bearer()))), "200");
+}
+
+Test(answer, a_demo_needs_no_token_and_takes_no_bad_one) {
+    Service service{nullptr, true};
+    const auto asked = endpoint_of(operation(Method::patch, who, Auth::user));
+    EXPECT_TEXT(service.send(asked, with_token(get(), "")).body(), R"({"text":"demo-user"})");
+    EXPECT_TEXT(service.send(asked, with_token(get(), service.bearer())).body(),
+                R"({"text":"user-1"})");
+    for (const char* authorization :
+         {"Bearer x", "Bearer ", "Bearer", "Basic dXNlcjpwYXNz",
+          "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4iLCJleHAiOjkwMDAwMDAwMDB9."})
+        EXPECT_TEXT(outcome(service.send(asked, with_token(get(), authorization))),
+                    "401 unauthorized");
 }
 
 Test(answer, gives_a_public_operation_no_identity) {
@@ -489,6 +530,25 @@ Test(answer, lets_no_text_start_a_header) {
         cr_expect(contains(log, "X-Echo"));
     }
     EXPECT_TEXT(service.send(single, post()).header("X-Echo"), "hello");
+}
+
+Test(answer, keeps_the_headers_that_a_handler_gave_it_whatever_it_becomes) {
+    static const auto declared =
+        endpoint_of(operation(Method::get, throwing_after_a_header), Family::api);
+    const std::function<void()> calls[] = {[] {}, [] { throw ApiError{Error::conflict}; },
+                                           [] {
+                                               throw DbError{"08006", "gone"};
+                                           },
+                                           [] { throw std::runtime_error{"unknown"}; }};
+    int statuses[] = {204, 409, 503, 500};
+    Service service;
+    for (int i = 0; i < 4; ++i) {
+        thrower() = &calls[i];
+        std::optional<Response> response;
+        written_by([&] { response = service.send(declared, get()); });
+        cr_expect_eq(response->status(), statuses[i]);
+        EXPECT_TEXT(response->header("RateLimit"), "r=1");
+    }
 }
 
 Test(answer, has_one_request_id) {

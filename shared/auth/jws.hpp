@@ -1,0 +1,107 @@
+// JSON Web Signatures in their compact form (RFC 7515), verified over OpenSSL. What a payload
+// claims is none of this file's business, so that published vectors can be run against it.
+#pragma once
+
+#include <openssl/types.h>
+#include <rapidjson/document.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+// A token that proves nothing. The message is for the log: it says which rule is broken and quotes
+// nothing of the token.
+class TokenError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// A key that must not be used, or cannot be. The message is for the log.
+class KeyError : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+inline constexpr std::size_t max_token_bytes = 8192;
+
+// A token taken apart; nothing is proved by that. The views are into the token.
+struct Jws {
+    std::string_view signed_text;  // the first two parts with the dot between them
+    std::string_view header;       // base64url, as the payload
+    std::string_view payload;
+    std::string signature;  // decoded
+};
+
+// Throws TokenError for more than 8 KiB, anything but three parts, and a signature in anything but
+// canonical base64url without padding.
+Jws split_jws(std::string_view token);
+
+struct JwsHeader {
+    std::string algorithm;
+    std::string key_id;  // empty when there is none
+};
+
+// Throws TokenError for a header without `alg`; with `crit`, `b64`, `zip`, `jwk`, `jku`, `x5u` or
+// `x5c`; a `typ` other than JWT in any case; a `kid` that is no text of 1 to 255 bytes; duplicate
+// members; and everything that json::parse() refuses.
+JwsHeader read_header(const Jws& jws);
+
+// The payload's bytes. Throws TokenError for anything but canonical base64url.
+std::string decode_payload(const Jws& jws);
+
+// A key with the one algorithm that it verifies (RFC 8725, section 3.1): the key decides, never a
+// header. Copies share one prepared state; one thread at a time may use them.
+class Key {
+public:
+    // For HS256 (RFC 7518, section 3.2). Throws KeyError for an empty one: everybody has it.
+    static Key from_secret(std::string_view secret);
+
+    // The public key of a JWK (RFC 7517), for
+    //   EdDSA  kty OKP, crv Ed25519 (RFC 8037)
+    //   ES256  kty EC, crv P-256
+    //   ES512  kty EC, crv P-521
+    //   RS256  kty RSA, 2048 to 8192 bits, alg RS256 or none
+    //   PS256  the same with alg PS256
+    // Throws KeyError for every other kind, a secret (oct) in particular; for an `alg` that does
+    // not go with the rest, a `use` other than sig and `key_ops` without verify; for a point that
+    // is not on its curve; and for a key that is published with its private half.
+    static Key from_jwk(const rapidjson::Value& jwk);
+
+    // Whether keys of a set can have the algorithm of a header.
+    static bool is_public(std::string_view algorithm);
+
+    std::string_view algorithm() const { return algorithm_->name; }
+    const std::string& id() const { return id_; }  // `kid`; empty when there is none
+
+    // Whether the key made the signature. Its form is exact: 32 bytes for HS256, r and s of 32 or
+    // 66 bytes each and neither of them 0 for ES256 and ES512, 64 bytes for EdDSA, and the size of
+    // the modulus for RS256 and PS256.
+    bool verifies(const Jws& jws) const;
+
+private:
+    struct Algorithm {
+        std::string_view name;
+        std::size_t signature_bytes;  // 0: that of the modulus
+    };
+    static const Algorithm hs256, eddsa, es256, es512, rs256, ps256;
+
+    explicit Key(const Algorithm& algorithm) : algorithm_{&algorithm} {}
+    static Key rsa(const rapidjson::Value& jwk);
+    static Key elliptic(const rapidjson::Value& jwk);
+    static Key edwards(const rapidjson::Value& jwk);
+    bool has_made_mac(const Jws& jws) const;
+    bool has_signed(const Jws& jws) const;
+
+    const Algorithm* algorithm_;
+    std::string id_;
+    std::size_t signature_bytes_ = 0;
+    std::shared_ptr<EVP_MAC_CTX> mac_;    // HS256
+    std::shared_ptr<EVP_PKEY> verifier_;  // all others
+};
+
+// The payload of a token that this key signed and whose header says so. Throws TokenError.
+std::string verify_jws(const Key& key, std::string_view token);
+
+// The JSON object that is a header or a payload. Throws TokenError, which names the part.
+rapidjson::Document parse_part(std::string_view json, std::string_view part);

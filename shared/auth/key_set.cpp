@@ -1,0 +1,210 @@
+#include "shared/auth/key_set.hpp"
+
+#include <openssl/sha.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <fstream>
+#include <utility>
+
+#include "shared/auth/fetch.hpp"
+#include "shared/config.hpp"
+#include "shared/json/reader.hpp"
+#include "shared/log.hpp"
+#include "shared/promise.hpp"
+
+namespace {
+
+std::string digest_of(std::string_view text) {
+    std::string digest(SHA256_DIGEST_LENGTH, '\0');
+    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+           reinterpret_cast<unsigned char*>(digest.data()));
+    return digest;
+}
+
+// Tells two states of a file apart, whether it was written to or replaced; empty without a file.
+std::string stamp_of(const std::string& path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) return {};
+    std::string stamp;
+    for (const auto part :
+         {static_cast<std::int64_t>(status.st_dev), static_cast<std::int64_t>(status.st_ino),
+          static_cast<std::int64_t>(status.st_size),
+          static_cast<std::int64_t>(status.st_mtim.tv_sec),
+          static_cast<std::int64_t>(status.st_mtim.tv_nsec)})
+        stamp += std::to_string(part) + " ";
+    return stamp;
+}
+
+std::string read_file(const std::string& path) {
+    std::ifstream file{path, std::ios::binary};
+    std::string text(max_fetched_bytes + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (!file.eof() && !file) throw std::runtime_error("cannot be read");
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.empty()) throw std::runtime_error("cannot be read, or is empty");
+    if (text.size() > max_fetched_bytes) throw std::runtime_error("more than 256 KiB");
+    return text;
+}
+
+}  // namespace
+
+ParsedKeys parse_key_set(std::string_view json) {
+    ParsedKeys parsed;
+    try {
+        const auto document = parse_part(json, "key set");
+        const auto* keys = json::find(document, "keys");
+        if (!keys || !keys->IsArray()) throw KeyError{"key set: no array of keys"};
+        for (const auto& key : keys->GetArray()) {
+            try {
+                if (parsed.keys.size() == max_keys) throw KeyError{"more than 64 keys"};
+                parsed.keys.push_back(Key::from_jwk(key));
+            } catch (const KeyError& error) {
+                parsed.skipped.emplace_back(error.what());
+            }
+        }
+    } catch (const TokenError& error) {
+        throw KeyError{error.what()};
+    }
+    return parsed;
+}
+
+// What the thread hands over: a text with its keys, or the reason why there are none.
+struct KeySet::Fetched {
+    std::string text;
+    ParsedKeys parsed;
+    std::string failure;
+};
+
+std::shared_ptr<KeySet> KeySet::of_url(Loop& loop, std::string url) {
+    return of_url(loop, std::move(url), ::fetch, Clock::now);
+}
+
+std::shared_ptr<KeySet> KeySet::of_url(Loop& loop, std::string url, Fetch fetch, Now now) {
+    return std::shared_ptr<KeySet>{
+        new KeySet{&loop, std::move(url), std::move(fetch), std::move(now)}};
+}
+
+std::shared_ptr<KeySet> KeySet::of_file(std::string path) {
+    return of_file(std::move(path), Clock::now);
+}
+
+std::shared_ptr<KeySet> KeySet::of_file(std::string path, Now now) {
+    return std::shared_ptr<KeySet>{new KeySet{nullptr, std::move(path), {}, std::move(now)}};
+}
+
+KeySet::KeySet(Loop* loop, std::string source, Fetch fetch, Now now)
+    : loop_{loop}, source_{std::move(source)}, fetch_{std::move(fetch)}, now_{std::move(now)} {}
+
+KeySet::~KeySet() {
+    thread_.reset();
+    for (auto* promise : waiting_) promise->deliver();
+}
+
+void KeySet::look() {
+    if (!loop_) return look_at_file();
+    // Before the first token that needs a key, nobody is asked.
+    if (!fetched_at_ || is_fetching_) return;
+    const auto now = now_();
+    if (now - *fetched_at_ >= refresh_after && now - *looked_at_ >= cool_down) start();
+}
+
+void KeySet::look_at_file() {
+    const auto now = now_();
+    if (looked_at_ && now - *looked_at_ < look_after) return;
+    looked_at_ = now;
+    const auto stamp = stamp_of(source_);
+    if (stamp == file_stamp_ && generation_ != 0) return;
+    file_stamp_ = stamp;
+    try {
+        const auto text = read_file(source_);
+        take(parse_key_set(text), text);
+    } catch (const std::exception& error) {
+        complain(error.what());
+    }
+}
+
+bool KeySet::may_come(const std::string& key_id) {
+    if (!loop_) return false;
+    const auto now = now_();
+    const auto unknown = unknown_.find(key_id);
+    if (unknown != unknown_.end() && now - unknown->second < cool_down) return false;
+    if (!is_fetching_ && looked_at_ && now - *looked_at_ < cool_down) return false;
+    if (!is_fetching_) start();
+    if (asked_for_.size() < max_unknown) asked_for_.push_back(key_id);
+    return true;
+}
+
+void KeySet::start() {
+    looked_at_ = now_();
+    is_fetching_ = true;
+    if (!thread_) thread_.emplace(1);
+    // The job must not own the set: its end would be the end of the thread that it runs on.
+    auto job = [loop = loop_, url = source_, fetch = fetch_, set = weak_from_this()] {
+        auto fetched = std::make_shared<Fetched>();
+        try {
+            fetched->text = fetch(url);
+            fetched->parsed = parse_key_set(fetched->text);
+        } catch (const std::exception& error) {
+            fetched->failure = error.what();
+        }
+        boost::asio::post(*loop, [set, fetched] {
+            if (const auto still_there = set.lock()) still_there->end(*fetched);
+        });
+    };
+    boost::asio::post(*thread_, std::move(job));
+}
+
+void KeySet::end(const Fetched& fetched) {
+    is_fetching_ = false;
+    const auto now = now_();
+    if (fetched.failure.empty()) {
+        fetched_at_ = now;
+        take(fetched.parsed, fetched.text);
+    } else {
+        complain(fetched.failure);
+    }
+    std::erase_if(unknown_, [&](const auto& entry) { return now - entry.second >= cool_down; });
+    for (auto& key_id : asked_for_) {
+        const bool is_known = std::any_of(keys_.begin(), keys_.end(),
+                                          [&](const auto& key) { return key.id() == key_id; });
+        if (!is_known && unknown_.size() < max_unknown) unknown_[std::move(key_id)] = now;
+    }
+    asked_for_.clear();
+    for (auto* promise : std::exchange(waiting_, {})) promise->deliver();
+}
+
+void KeySet::take(ParsedKeys parsed, const std::string& text) {
+    complaint_.clear();
+    auto digest = digest_of(text);
+    if (generation_ != 0 && digest == text_digest_) return;
+    text_digest_ = std::move(digest);
+    keys_ = std::move(parsed.keys);
+    ++generation_;
+    logging::info("key set", {{"keys", static_cast<std::int64_t>(keys_.size())},
+                              {"skipped", static_cast<std::int64_t>(parsed.skipped.size())}});
+    for (const auto& reason : parsed.skipped)
+        logging::warning("key skipped", {{"reason", std::string_view{reason}}});
+}
+
+// The same reason is news only once.
+void KeySet::complain(std::string_view reason) {
+    if (reason == complaint_) return;
+    complaint_ = reason;
+    logging::warning(generation_ == 0 ? "no key set" : "the old key set stays",
+                     {{"reason", reason}});
+}
+
+Async<> KeySet::fetched() {
+    if (!is_fetching_) co_return;
+    Promise promise;
+    waiting_.push_back(&promise);
+    co_await promise.wait();
+}
+
+std::shared_ptr<KeySet> open_key_set(const Config& config, Loop& loop) {
+    if (!config.jwks_url.empty()) return KeySet::of_url(loop, config.jwks_url);
+    if (!config.jwks_file.empty()) return KeySet::of_file(config.jwks_file);
+    return nullptr;
+}

@@ -1,0 +1,623 @@
+#include "shared/auth/jws.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "shared/json/reader.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/signer.hpp"
+
+using namespace std::string_literals;
+
+namespace {
+
+const std::string secret = "a secret of at least thirty-two bytes";
+const std::string not_signed = "signature: not made with this key";
+
+// The payload that appendices A.1 to A.3 of RFC 7515 share.
+const std::string claims_of_joe =
+    "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
+const std::string encoded_joe =
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlf"
+    "Q";
+
+Key key_of(std::string_view jwk) { return Key::from_jwk(json::parse(jwk)); }
+Key key_of(const Signer& signer) { return key_of(signer.jwk()); }
+
+std::string verdict(const Key& key, std::string_view token) {
+    try {
+        verify_jws(key, token);
+    } catch (const TokenError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+// Why a JWK is refused; its algorithm when it is not.
+std::string key_verdict(std::string_view jwk) {
+    try {
+        return std::string{key_of(jwk).algorithm()};
+    } catch (const KeyError& error) {
+        return error.what();
+    }
+}
+
+std::string with_signature(const std::string& token, std::string_view signature) {
+    return token.substr(0, token.rfind('.') + 1) + base64url(signature);
+}
+
+std::string signed_text_of(const std::string& token) { return token.substr(0, token.rfind('.')); }
+
+const Signer& signer_of(std::string_view algorithm) {
+    static const Signer all[] = {Signer{"EdDSA"}, Signer{"ES256"}, Signer{"ES512"}, Signer{"RS256"},
+                                 Signer{"PS256"}};
+    return *std::find_if(std::begin(all), std::end(all),
+                         [&](const auto& signer) { return signer.algorithm() == algorithm; });
+}
+
+constexpr const char* public_algorithms[] = {"EdDSA", "ES256", "ES512", "RS256", "PS256"};
+
+}  // namespace
+
+// --- published vectors
+
+// RFC 7515, appendix A.1.
+Test(jws, verifies_the_vector_of_hs256) {
+    static constexpr unsigned char key[] = {
+        3,   35,  53, 75,  43,  15, 165, 188, 131, 126, 6,   101, 119, 123, 166, 143,
+        90,  179, 40, 230, 240, 84, 201, 40,  169, 15,  132, 178, 210, 80,  46,  191,
+        211, 251, 90, 146, 210, 6,  71,  239, 150, 138, 180, 195, 119, 98,  61,  34,
+        61,  46,  33, 114, 5,   46, 79,  8,   192, 205, 154, 245, 103, 208, 128, 163};
+    const std::string_view published{reinterpret_cast<const char*>(key), sizeof key};
+    const auto token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9." + encoded_joe +
+                       ".dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    EXPECT_TEXT(verify_jws(Key::from_secret(published), token), claims_of_joe);
+    EXPECT_TEXT(verdict(Key::from_secret(published.substr(1)), token), not_signed);
+}
+
+// RFC 7515, appendix A.2.
+Test(jws, verifies_the_vector_of_rs256) {
+    const auto key = key_of(
+        R"({"kty":"RSA","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPC)"
+        R"(JrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-)"
+        R"(bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9)"
+        R"(kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ",)"
+        R"("e":"AQAB"})");
+    const auto token =
+        "eyJhbGciOiJSUzI1NiJ9." + encoded_joe +
+        ".cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W"
+        "2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjt"
+        "QBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6I"
+        "eYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+    EXPECT_TEXT(verify_jws(key, token), claims_of_joe);
+}
+
+// RFC 7515, appendix A.3.
+Test(jws, verifies_the_vector_of_es256) {
+    const auto key = key_of(R"({"kty":"EC","crv":"P-256",)"
+                            R"("x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",)"
+                            R"("y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"})");
+    const auto token = "eyJhbGciOiJFUzI1NiJ9." + encoded_joe +
+                       ".DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJ"
+                       "qPP3-Kg6NU1Q";
+    EXPECT_TEXT(verify_jws(key, token), claims_of_joe);
+}
+
+// RFC 7515, appendix A.4.
+Test(jws, verifies_the_vector_of_es512) {
+    const auto key = key_of(
+        R"({"kty":"EC","crv":"P-521",)"
+        R"("x":"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",)"
+        R"("y":"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"})");
+    EXPECT_TEXT(
+        verify_jws(
+            key,
+            "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA."
+            "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO"
+            "0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9E"
+            "RBXukOXolLzeO_Jn"),
+        "Payload");
+}
+
+// RFC 8037, appendix A.4.
+Test(jws, verifies_the_vector_of_eddsa) {
+    const auto key = key_of(R"({"kty":"OKP","crv":"Ed25519",)"
+                            R"("x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})");
+    EXPECT_TEXT(verify_jws(key,
+                           "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc."
+                           "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g"
+                           "7sVvpAr_MuM0KAg"),
+                "Example of Ed25519 signing");
+}
+
+// --- signatures
+
+Test(jws, gives_back_a_payload_of_any_bytes) {
+    const std::string bytes = "\0\xff\x80{\n"s;
+    for (const auto& payload : {bytes, ""s}) {
+        EXPECT_TEXT(
+            verify_jws(Key::from_secret("k"), hmac_token(R"({"alg":"HS256"})", payload, "k")),
+            payload);
+        for (const auto* name : public_algorithms) {
+            const auto& signer = signer_of(name);
+            EXPECT_TEXT(verify_jws(key_of(signer), signer.token(payload)), payload);
+        }
+    }
+}
+
+Test(jws, no_key_verifies_what_another_made) {
+    for (const auto* name : public_algorithms) {
+        const Signer stranger{name};
+        const auto token = stranger.token("{}");
+        for (const auto* other : public_algorithms)
+            EXPECT_TEXT(verdict(key_of(signer_of(other)), token), not_signed);
+        EXPECT_TEXT(verdict(Key::from_secret(secret), token), not_signed);
+        EXPECT_TEXT(verdict(key_of(stranger), token), "accepted");
+    }
+}
+
+// The signature is good each time: the header alone is at fault.
+Test(jws, the_header_must_name_the_algorithm_of_the_key) {
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const auto key = key_of(signer);
+        for (const auto* other :
+             {"none",  "None",  "NONE",  "nOnE",    "",      "HS256", "HS384",
+              "HS512", "RS256", "RS384", "RS512",   "PS256", "PS384", "ES256",
+              "ES384", "ES512", "EdDSA", "Ed25519", "es256", "eddsa", "ES256 "}) {
+            const auto verdict_of =
+                verdict(key, signer.token(R"({"alg":")"s + other + R"("})", "{}"));
+            EXPECT_TEXT(
+                other + " "s + verdict_of,
+                other + " "s +
+                    (name == std::string_view{other} ? "accepted" : "header: alg is not "s + name));
+        }
+        EXPECT_TEXT(verdict(key, signer.token("{}", "{}")), "header: no alg");
+    }
+}
+
+Test(jws, signatures_have_their_exact_size) {
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const auto key = key_of(signer);
+        const auto token = signer.token("{}");
+        const auto signature = signer.sign(signed_text_of(token));
+        for (const auto& other :
+             {""s, signature.substr(1), signature.substr(0, signature.size() - 1),
+              signature + "\0"s, "\0"s + signature, signature + signature,
+              signature.substr(signature.size() / 2)})
+            EXPECT_TEXT(verdict(key, with_signature(token, other)), not_signed);
+        EXPECT_TEXT(verdict(key, signed_text_of(token) + "."), not_signed);
+    }
+}
+
+Test(jws, every_bit_of_a_signature_counts) {
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const auto key = key_of(signer);
+        const auto token = signer.token("{}");
+        const auto signature = signer.sign(signed_text_of(token));
+        cr_assert(verdict(key, with_signature(token, signature)) == "accepted");
+        for (std::size_t i = 0; i < signature.size(); i += 7)
+            for (const char bit : {'\x01', '\x80'}) {
+                auto changed = signature;
+                changed[i] = static_cast<char>(changed[i] ^ bit);
+                EXPECT_TEXT(verdict(key, with_signature(token, changed)), not_signed);
+            }
+    }
+}
+
+Test(jws, every_byte_of_the_text_is_signed) {
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const auto key = key_of(signer);
+        const auto token = signer.token(R"({"sub":"ann"})");
+        for (std::size_t i = 0; i < token.rfind('.'); ++i) {
+            auto changed = token;
+            changed[i] = changed[i] == 'A' ? 'B' : 'A';
+            cr_expect(verdict(key, changed) != "accepted", "%s, byte %zu", name, i);
+        }
+    }
+}
+
+// CVE-2022-21449 and its like.
+Test(jws, numbers_of_ecdsa_are_neither_0_nor_the_order) {
+    const std::string order_256 =
+        "\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"
+        "\xbc\xe6\xfa\xad\xa7\x17\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x51"s;
+    for (const auto* name : {"ES256", "ES512"}) {
+        const auto& signer = signer_of(name);
+        const auto key = key_of(signer);
+        const auto token = signer.token("{}");
+        const auto good = signer.sign(signed_text_of(token));
+        const auto half = good.size() / 2;
+        const std::string zero(half, '\0');
+        const auto one = std::string(half - 1, '\0') + "\x01";
+        const std::string largest(half, '\xff');
+        const auto order = half == 32 ? order_256 : largest;
+        for (const auto& r : {zero, one, order, largest, good.substr(0, half)})
+            for (const auto& s : {zero, one, order, largest})
+                EXPECT_TEXT(verdict(key, with_signature(token, r + s)), not_signed);
+        EXPECT_TEXT(verdict(key, with_signature(token, zero + good.substr(half))), not_signed);
+        EXPECT_TEXT(verdict(key, with_signature(token, good.substr(half) + good.substr(0, half))),
+                    not_signed);
+    }
+}
+
+Test(jws, ecdsa_in_der_is_refused) {
+    for (const auto* name : {"ES256", "ES512"}) {
+        const auto& signer = signer_of(name);
+        const auto token = signer.token("{}");
+        auto der = signer.sign_der(signed_text_of(token));
+        EXPECT_TEXT(verdict(key_of(signer), with_signature(token, der)), not_signed);
+        der.resize(name == "ES256"s ? 64 : 132);
+        EXPECT_TEXT(verdict(key_of(signer), with_signature(token, der)), not_signed);
+    }
+}
+
+// The group order L is added to the second half (RFC 8032, section 5.1.7: S < L).
+Test(jws, an_ed25519_signature_has_one_form) {
+    static constexpr unsigned char order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,
+                                                0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+                                                0,    0,    0,    0,    0,    0,    0,    0,
+                                                0,    0,    0,    0,    0,    0,    0,    0x10};
+    const auto& signer = signer_of("EdDSA");
+    const auto token = signer.token("{}");
+    auto signature = signer.sign(signed_text_of(token));
+    unsigned carry = 0;
+    for (std::size_t i = 0; i < 32; ++i) {
+        carry += static_cast<unsigned char>(signature[32 + i]) + order[i];
+        signature[32 + i] = static_cast<char>(carry & 0xff);
+        carry >>= 8;
+    }
+    EXPECT_TEXT(verdict(key_of(signer), with_signature(token, signature)), not_signed);
+}
+
+// What the private key makes of a block that is not padded as PKCS #1 says (RFC 8017, section 9.2).
+Test(jws, the_padding_of_rs256_is_exact) {
+    const auto& signer = signer_of("RS256");
+    const auto key = key_of(signer);
+    const auto token = signer.token("{}");
+    const auto text = signed_text_of(token);
+    std::string hash(32, '\0');
+    EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(hash.data()), nullptr,
+               EVP_sha256(), nullptr);
+    const auto oid = "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01"s;
+    const auto info = "\x30\x31\x30\x0d"s + oid + "\x05\x00\x04\x20"s + hash;
+    const auto padded = [](const std::string& start, const std::string& end) {
+        return start + std::string(256 - start.size() - 1 - end.size(), '\xff') + "\0"s + end;
+    };
+    const auto start = "\x00\x01"s;
+    const auto verdict_of = [&](const std::string& block) {
+        return verdict(key, with_signature(token, signer.raw_rsa(block)));
+    };
+    EXPECT_TEXT(verdict_of(padded(start, info)), "accepted");
+    const auto ones = [&](std::size_t count) { return start + std::string(count, '\xff') + "\0"s; };
+    const std::string blocks[] = {
+        padded("\x00\x02"s, info),
+        padded("\x00\x00"s, info),
+        padded("\x01\x01"s, info).replace(0, 1, "\0"s).replace(1, 1, "\x03"),
+        padded(start, hash),
+        padded(start, "\x30\x2f\x30\x0b"s + oid + "\x04\x20"s + hash),              // without NULL
+        padded(start, "\x30\x81\x31\x30\x0d"s + oid + "\x05\x00\x04\x20"s + hash),  // long form
+        padded(start, "\x30\x31\x30\x81\x0d"s + oid + "\x05\x00\x04\x20"s + hash),
+        padded(start, "\x30\x30\x30\x0d"s + oid + "\x05\x00\x04\x20"s + hash),
+        padded(start, "\x30\x32\x30\x0d"s + oid + "\x05\x00\x04\x20"s + hash + "\0"s),
+        padded(start, "\x30\x80\x30\x0d"s + oid + "\x05\x00\x04\x20"s + hash + "\0\0"s),
+        padded(start, "\x31\x31\x30\x0d"s + oid + "\x05\x00\x04\x20"s + hash),
+        padded(start, "\x30\x31\x30\x0d"s + oid + "\x05\x01\x04\x20"s + hash),
+        padded(start, "\x30\x33\x30\x0f"s + oid + "\x05\x02\xab\xcd\x04\x20"s + hash),
+        padded(
+            start,
+            "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x20"s + hash),
+        padded(start, "\x30\x31\x30\x0d"s + oid + "\x05\x00\x04\x1f"s + hash),
+        padded(start, info + "\0"s),
+        // CVE-2006-4339: what follows the hash is not looked at.
+        ones(8) + info + std::string(256 - 11 - info.size(), '\0'),
+        ones(8) + info + std::string(256 - 11 - info.size(), '\xff'),
+        start + std::string(100, '\xff') + "\x00"s + std::string(153 - info.size(), '\xff') + info,
+        start + std::string(253 - info.size(), '\x00') + "\x00"s + info,
+        std::string(255, '\0') + "\x01",
+        std::string(256, '\0'),
+    };
+    for (const auto& block : blocks) {
+        cr_assert_eq(block.size(), 256);
+        cr_expect(verdict_of(block) == not_signed, "block %td", &block - blocks);
+    }
+}
+
+Test(jws, an_rsa_key_is_for_one_padding) {
+    const auto& signer = signer_of("RS256");
+    const auto& pss = signer_of("PS256");
+    const auto token = signer.token(R"({"alg":"PS256"})", "{}");
+    EXPECT_TEXT(verdict(key_of(signer.jwk(R"(,"alg":"PS256")")), token), not_signed);
+    EXPECT_TEXT(verdict(key_of(pss.jwk(R"(,"alg":"RS256")")), pss.token("{}")), not_signed);
+    EXPECT_TEXT(verdict(key_of(pss.jwk("")), pss.token("{}")), not_signed);
+}
+
+// --- keys
+
+Test(jws, an_empty_secret_proves_nothing) {
+    cr_expect(throws<KeyError>([] { Key::from_secret(""); }));
+}
+
+// CVE-2015-9235: the public key as everybody can read it, taken for a secret.
+Test(jws, a_public_key_is_no_secret) {
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const auto key = key_of(signer);
+        for (const auto& known : {signer.pem(), signer.pem() + "\n", signer.der(), signer.jwk(),
+                                  signer.members(), "{" + signer.members() + "}"})
+            for (const auto* header : {R"({"alg":"HS256"})", R"({"alg":"HS256","kid":"k"})"})
+                EXPECT_TEXT(verdict(key, hmac_token(header, "{}", known)), not_signed);
+    }
+}
+
+Test(jws, reads_every_kind_of_public_key) {
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const auto key = key_of(signer);
+        EXPECT_TEXT(std::string{key.algorithm()}, name);
+        EXPECT_TEXT(key.id(), "k");
+        EXPECT_TEXT(key_verdict(signer.jwk(R"(,"use":"sig","alg":")"s + name + '"')), name);
+        EXPECT_TEXT(
+            key_verdict(signer.jwk(R"(,"key_ops":["sign","verify"],"alg":")"s + name + '"')), name);
+        EXPECT_TEXT(key_verdict(signer.jwk(R"(,"x5t":"abc","exp":1,"alg":")"s + name + '"')), name);
+        EXPECT_TEXT(key_verdict(signer.jwk("")), name == "PS256"s ? "RS256" : name);
+        EXPECT_TEXT(key_of(signer.jwk("")).id(), "");
+    }
+}
+
+Test(jws, refuses_keys_for_something_else) {
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const auto verdict_with = [&](const std::string& more) {
+            return key_verdict(signer.jwk("," + more));
+        };
+        const std::string no_sig = "use is not sig";
+        EXPECT_TEXT(verdict_with(R"("use":"enc")"), no_sig);
+        EXPECT_TEXT(verdict_with(R"("use":"")"), no_sig);
+        EXPECT_TEXT(verdict_with(R"("use":null)"), "use is no text");
+        const std::string no_verify = "key_ops is without verify";
+        for (const auto* operations :
+             {R"(["sign"])", "[]", R"("verify")", "null", R"([["verify"]])"})
+            EXPECT_TEXT(verdict_with(R"("key_ops":)"s + operations), no_verify);
+        EXPECT_TEXT(verdict_with(R"("d":"AA")"), "its private half is published");
+        EXPECT_TEXT(verdict_with(R"("kid":1)"), "kid is no text");
+        for (const auto* other : {"HS256", "none", "ES384", "RS384", "RSA-OAEP", "EdDSA2", ""})
+            EXPECT_TEXT(verdict_with(R"("alg":")"s + other + '"'), "alg does not go with the key");
+        EXPECT_TEXT(verdict_with(R"("alg":null)"), "alg is no text");
+    }
+}
+
+Test(jws, refuses_keys_of_other_kinds) {
+    const std::string oct = "a secret in a set of public keys";
+    EXPECT_TEXT(key_verdict(R"({"kty":"oct","k":"c2VjcmV0"})"), oct);
+    EXPECT_TEXT(key_verdict(R"({"kty":"oct","k":"c2VjcmV0","alg":"HS256","use":"sig"})"), oct);
+    const std::string unknown = "kty is neither RSA, EC nor OKP";
+    EXPECT_TEXT(key_verdict("{}"), unknown);
+    EXPECT_TEXT(key_verdict(R"({"kty":"AKP"})"), unknown);
+    EXPECT_TEXT(key_verdict(R"({"kty":"ec"})"), unknown);
+    EXPECT_TEXT(key_verdict(R"({"kty":null})"), "kty is no text");
+    EXPECT_TEXT(key_verdict("[]"), "no object");
+    const Signer es384{"ES384"};
+    EXPECT_TEXT(key_verdict(es384.jwk()), "crv is neither P-256 nor P-521");
+    EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":"secp256k1"})"), "crv is neither P-256 nor P-521");
+    EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":1})"), "crv is no text");
+    EXPECT_TEXT(key_verdict(R"({"kty":"OKP","crv":"X25519"})"), "crv is not Ed25519");
+    EXPECT_TEXT(key_verdict(R"({"kty":"OKP","crv":"Ed448"})"), "crv is not Ed25519");
+}
+
+Test(jws, refuses_weak_and_false_rsa_keys) {
+    const Signer weak{"RS256", "k", 2040};
+    EXPECT_TEXT(key_verdict(weak.jwk()), "RSA of less than 2048 bits");
+    const Signer larger{"RS256", "k", 3072};
+    EXPECT_TEXT(key_verdict(larger.jwk()), "RS256");
+    EXPECT_TEXT(verdict(key_of(larger), larger.token("{}")), "accepted");
+    const auto rsa = [](const std::string& modulus, const std::string& exponent) {
+        return key_verdict(R"({"kty":"RSA","n":")" + base64url(modulus) + R"(","e":")" +
+                           base64url(exponent) + R"("})");
+    };
+    const std::string odd = "\xc1" + std::string(255, '\x55');
+    EXPECT_TEXT(rsa(odd, "\x03"), "RS256");
+    EXPECT_TEXT(rsa(odd, "\x01"), "no RSA key");
+    EXPECT_TEXT(rsa(odd, "\x02"), "no RSA key");
+    EXPECT_TEXT(rsa(odd, "\0"s), "no RSA key");
+    EXPECT_TEXT(rsa(odd, "\x01" + std::string(8, '\x01')), "no RSA key");
+    EXPECT_TEXT(rsa(odd, ""), "e is missing");
+    EXPECT_TEXT(rsa("", "\x03"), "n is missing");
+    EXPECT_TEXT(rsa(odd + "\x02", "\x03"), "no RSA key");
+    EXPECT_TEXT(rsa(std::string(200, '\0') + std::string(100, '\x55'), "\x03"),
+                "RSA of less than 2048 bits");
+    EXPECT_TEXT(rsa("\xc1" + std::string(1024, '\x55'), "\x03"), "RSA of more than 8192 bits");
+    EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":"AQAB=","e":"AQAB"})"), "n is not base64url");
+    EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":5,"e":"AQAB"})"), "n is no text");
+}
+
+Test(jws, refuses_points_that_are_not_on_the_curve) {
+    const auto ec = [](const std::string& curve, const std::string& x, const std::string& y) {
+        return key_verdict(R"({"kty":"EC","crv":")" + curve + R"(","x":")" + base64url(x) +
+                           R"(","y":")" + base64url(y) + R"("})");
+    };
+    const std::string zero(32, '\0');
+    const std::string number(32, '\x11');
+    EXPECT_TEXT(ec("P-256", zero, zero), "no point of the curve, or no key at all");
+    EXPECT_TEXT(ec("P-256", number, number), "no point of the curve, or no key at all");
+    EXPECT_TEXT(ec("P-256", std::string(32, '\xff'), number),
+                "no point of the curve, or no key at all");
+    EXPECT_TEXT(ec("P-256", number.substr(1), number), "x has another size");
+    EXPECT_TEXT(ec("P-256", number, number + "\0"s), "y has another size");
+    EXPECT_TEXT(ec("P-256", number, ""), "y is missing");
+    EXPECT_TEXT(ec("P-521", number, number), "x has another size");
+    EXPECT_TEXT(ec("P-521", std::string(66, '\x01'), std::string(66, '\x01')),
+                "no point of the curve, or no key at all");
+    EXPECT_TEXT(
+        key_verdict(R"({"kty":"OKP","crv":"Ed25519","x":")" + base64url(number + "\0"s) + "\"}"),
+        "x has another size");
+    // A curve does not make points of another one its own.
+    auto misplaced = signer_of("ES256").jwk("");
+    misplaced.replace(misplaced.find("P-256"), 5, "P-521");
+    EXPECT_TEXT(key_verdict(misplaced), "x has another size");
+}
+
+// --- hostile tokens
+
+namespace {
+
+struct Hostile {
+    std::string name;
+    std::string token;
+};
+
+// Signed with the right key wherever the fault lies in what is signed.
+std::vector<Hostile> hostile_tokens(const Signer& signer, const Signer& stranger) {
+    std::vector<Hostile> all;
+    const auto& algorithm = signer.algorithm();
+    const std::string payload = R"({"sub":"eve","exp":9000000000})";
+    const auto good = signer.token(payload);
+    const auto text = signed_text_of(good);
+    const auto signature = good.substr(good.rfind('.') + 1);
+    const auto encoded_payload = base64url(payload);
+
+    for (const auto* none :
+         {"none", "None", "NONE", "nONE", "NoNe", "none ", " none", "n\\u006fne"}) {
+        const auto header = R"({"alg":")"s + none + R"(","kid":"k"})";
+        const auto unsigned_text = base64url(header) + "." + encoded_payload;
+        all.push_back({"unsigned: "s + none, unsigned_text + "."});
+        all.push_back({"signature kept: "s + none, unsigned_text + "." + signature});
+        all.push_back({"signed: "s + none, signer.token(header, payload)});
+    }
+    for (const auto& known : {signer.pem(), signer.der(), signer.jwk(), ""s})
+        all.push_back({"HS256 with the public key",
+                       hmac_token(R"({"alg":"HS256","kid":"k"})", payload, known)});
+    for (const auto* extra : {R"("crit":["exp"])",
+                              R"("crit":[])",
+                              R"("crit":["b64"],"b64":false)",
+                              R"("b64":false)",
+                              R"("b64":true)",
+                              R"("zip":"DEF")",
+                              R"("jku":"http://127.0.0.1/keys")",
+                              R"("x5u":"http://127.0.0.1/cert")",
+                              R"("x5c":["MII"])",
+                              R"("jwk":null)",
+                              R"("typ":"at+jwt")",
+                              R"("typ":"dpop+jwt")",
+                              R"("typ":"JWE")",
+                              R"("typ":null)",
+                              R"("typ":1)",
+                              R"("typ":"")",
+                              R"("kid":"k","kid":"k")",
+                              R"("alg":"none")",
+                              R"("kid":null)",
+                              R"("kid":7)",
+                              R"("kid":["k"])",
+                              R"("kid":{"k":1})",
+                              R"("kid":"")",
+                              R"("kid":"\u0000")",
+                              R"("kid":"\ud800")",
+                              R"("x":1e999)",
+                              R"("x":NaN)",
+                              R"("x":01)",
+                              R"("x":"\x")"})
+        all.push_back({"header with "s + extra,
+                       signer.token(R"({"alg":")" + algorithm + R"(",)" + extra + "}", payload)});
+    all.push_back({"kid of 256 bytes", signer.token(R"({"alg":")" + algorithm + R"(","kid":")" +
+                                                        std::string(256, 'k') + "\"}",
+                                                    payload)});
+    const auto with_jwk = R"({"alg":")" + algorithm + R"(","jwk":)" + stranger.jwk() + "}";
+    all.push_back({"signed with the jwk it brings", stranger.token(with_jwk, payload)});
+    all.push_back({"jwk of the right key", signer.token(with_jwk, payload)});
+    all.push_back({"signed by a stranger", stranger.token(payload)});
+
+    const auto header = signer.header();
+    for (const auto& spoiled :
+         {"\xef\xbb\xbf" + header, header + "\0"s, "\0"s + header, header + "x", header + header,
+          "[" + header + "]", ""s, "{"s, "null"s, "\xff\xfe" + header,
+          R"({"alg":")" + algorithm + R"(","x":)" + std::string(3000, '[') +
+              std::string(3000, ']') + "}",
+          R"({"alg":")" + algorithm + R"(","x":)" + std::string(33, '[') + std::string(33, ']') +
+              "}",
+          R"({'alg':')" + algorithm + "'}", "{\"alg\":\"" + algorithm + "\xc0\x80\"}"})
+        all.push_back({"a header that is no good JSON", signer.token(spoiled, payload)});
+
+    const auto sign_text = [&](const std::string& form) {
+        return form + "." + base64url(signer.sign(form));
+    };
+    const auto h = base64url(header);
+    for (const auto& form :
+         {h + "=." + encoded_payload, h + "." + encoded_payload + "=",
+          h + "." + encoded_payload + "==", " " + h + "." + encoded_payload,
+          h + " ." + encoded_payload, h + "\n." + encoded_payload, h + ". " + encoded_payload,
+          h + "." + encoded_payload + "\n", h + "." + encoded_payload + "\0"s,
+          h + "." + encoded_payload + "+", h + "." + encoded_payload + "/",
+          h + "." + encoded_payload + "%3D", h + "A." + encoded_payload + "A", h + "..",
+          "." + encoded_payload, h, ""s})
+        all.push_back({"another form: " + shown(form.substr(0, 20)), sign_text(form)});
+    for (const auto& token : {text,
+                              text + ".",
+                              good + ".",
+                              "." + good,
+                              good + "=",
+                              good + " ",
+                              " " + good,
+                              good + "\n",
+                              good + "\0"s,
+                              good + "." + signature,
+                              good + "AA",
+                              "Bearer " + good,
+                              text + ".." + signature,
+                              text + "." + signature.substr(4),
+                              ""s,
+                              "."s,
+                              ".."s,
+                              "..."s,
+                              std::string(8193, '.'),
+                              std::string(100'000, 'A'),
+                              "\xef\xbb\xbf" + good,
+                              text + "." + signature.substr(0, signature.size() - 1) + "*"})
+        all.push_back({"as a whole: " + shown(token.substr(0, 20)), token});
+    all.push_back({"more than 8 KiB", signer.token(std::string(8000, ' '))});
+    all.push_back({"JSON serialization", R"({"payload":")" + encoded_payload +
+                                             R"(","protected":")" + h + R"(","signature":")" +
+                                             signature + R"("})"});
+    return all;
+}
+
+}  // namespace
+
+Test(jws, refuses_hostile_tokens) {
+    std::size_t count = 0;
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const Signer stranger{name};
+        const auto key = key_of(signer);
+        cr_assert(verdict(key, signer.token("{}")) == "accepted");
+        for (const auto& [what, token] : hostile_tokens(signer, stranger)) {
+            ++count;
+            cr_expect(verdict(key, token) != "accepted", "%s: %s", name, what.c_str());
+            cr_expect(verdict(Key::from_secret(secret), token) != "accepted", "%s: %s", name,
+                      what.c_str());
+        }
+    }
+    cr_expect_geq(count, 250);
+}
+
+// A trailing character whose last bits stand for nothing.
+Test(jws, a_signature_is_written_in_one_way) {
+    for (const auto* name : public_algorithms) {
+        const auto& signer = signer_of(name);
+        const auto token = signer.token("{}");
+        constexpr std::string_view alphabet =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        auto other = token;
+        other.back() = alphabet[alphabet.find(token.back()) | 1];
+        // 132 bytes fill their characters.
+        if (other == token) continue;
+        const auto reason = verdict(key_of(signer), other);
+        cr_expect(reason == "signature: not canonical base64url" || reason == not_signed, "%s: %s",
+                  name, reason.c_str());
+    }
+}

@@ -1,0 +1,531 @@
+#include "shared/auth/key_set.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <semaphore>
+#include <string>
+#include <vector>
+
+#include "shared/auth/fetch.hpp"
+#include "shared/auth/token.hpp"
+#include "shared/config.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/key_server.hpp"
+#include "tests/support/signer.hpp"
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::int64_t now_seconds = 1'800'000'000;
+const std::string good_claims =
+    R"({"sub":"ann","iss":"https://issuer.test","aud":"us","exp":1800000600})";
+
+const Signer& first() {
+    static const Signer signer{"EdDSA", "first"};
+    return signer;
+}
+
+const Signer& second() {
+    static const Signer signer{"ES256", "second"};
+    return signer;
+}
+
+Config configured() {
+    Config config{};
+    config.jwt_secret = "a secret of at least thirty-two bytes";
+    config.jwks_issuer = "https://issuer.test";
+    config.jwks_audience = "us";
+    return config;
+}
+
+// Tokens whose keys come from a server in this process, which says what the test wants, on a clock
+// that the test moves.
+class Issuer {
+public:
+    Issuer() { answer(set_of({first().jwk()})); }
+
+    void answer(std::string text) {
+        const std::lock_guard lock{mutex_};
+        answer_ = std::move(text);
+    }
+    void fail() { answer(""); }
+    void hold() { is_held_ = true; }
+    void release() {
+        is_held_ = false;
+        gate_.release(100);
+    }
+    void pass(std::chrono::milliseconds time) { now_ += time; }
+    int asked() const { return asked_; }
+
+    // Lets a request that runs in the background come to its end.
+    void settle() {
+        spawn(loop_, tokens_.keys_fetched(), rethrow);
+        run();
+    }
+
+    // What a request with this token is told; waits as a request does.
+    std::string verdict(const std::string& token) { return verdicts({token}).front(); }
+
+    std::vector<std::string> verdicts(const std::vector<std::string>& sent) {
+        std::vector<std::string> all(sent.size());
+        for (std::size_t i = 0; i < sent.size(); ++i) spawn(loop_, ask(sent[i], all[i]), rethrow);
+        run();
+        return all;
+    }
+
+    // What it is told at once; "waits" when it would have to wait.
+    std::string verdict_at_once(const std::string& token) {
+        return verdict_of([&] {
+            const auto known = tokens_.try_verify(token);
+            return known ? known->user_id : "waits";
+        });
+    }
+
+private:
+    template <class Call>
+    static std::string verdict_of(Call call) {
+        try {
+            return call();
+        } catch (const TokenError& error) {
+            return error.what();
+        } catch (const ApiError& error) {
+            return std::string{entry(error.error()).type};
+        }
+    }
+
+    Async<> ask(std::string token, std::string& told) {
+        told = verdict_at_once(token);
+        if (told != "waits") co_return;
+        co_await tokens_.keys_fetched();
+        told = verdict_of([&] { return tokens_.verify(token).user_id; });
+    }
+
+    void run() {
+        loop_.restart();
+        loop_.run();
+    }
+
+    std::string fetch_here(const std::string& url) {
+        ++asked_;
+        if (is_held_) gate_.acquire();
+        EXPECT_TEXT(url, "http://issuer.test/keys");
+        const std::lock_guard lock{mutex_};
+        if (answer_.empty()) throw std::runtime_error("the test wants it so");
+        return answer_;
+    }
+
+    std::mutex mutex_;
+    std::string answer_;
+    std::atomic<bool> is_held_ = false;
+    std::counting_semaphore<> gate_{0};
+    std::atomic<int> asked_ = 0;
+    Clock::time_point now_ = Clock::now();
+    Loop loop_{1};
+    const Tokens tokens_{
+        configured(),
+        KeySet::of_url(
+            loop_, "http://issuer.test/keys", [this](const auto& url) { return fetch_here(url); },
+            [this] { return now_; }),
+        [] { return now_seconds; }};
+};
+
+std::string kinds(const ParsedKeys& parsed) {
+    std::string text;
+    for (const auto& key : parsed.keys)
+        text += (text.empty() ? "" : " ") + key.id() + ":" + std::string{key.algorithm()};
+    return text;
+}
+
+std::string set_refusal(std::string_view json) {
+    try {
+        parse_key_set(json);
+    } catch (const KeyError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+const std::string no_key = "kid: no key of the set";
+
+}  // namespace
+
+// --- parsing
+
+Test(key_set, takes_what_it_can_use_and_skips_the_rest) {
+    const Signer weak{"RS256", "weak", 1024};
+    const Signer other_curve{"ES384", "other"};
+    const auto parsed =
+        parse_key_set(set_of({weak.jwk(), first().jwk(), R"({"kty":"oct","k":"AA","kid":"first"})",
+                              other_curve.jwk(), second().jwk(), R"({"kty":"AKP","kid":"later"})",
+                              "null", "7", R"({"kty":"EC"})", first().jwk(R"(,"use":"enc")")}));
+    EXPECT_TEXT(kinds(parsed), "first:EdDSA second:ES256");
+    cr_expect_eq(parsed.skipped.size(), 8);
+    EXPECT_TEXT(parsed.skipped.at(0), "RSA of less than 2048 bits");
+    EXPECT_TEXT(parsed.skipped.at(1), "a secret in a set of public keys");
+}
+
+Test(key_set, bounds_the_number_of_keys) {
+    std::string all;
+    for (int i = 0; i < 70; ++i) all += (i ? "," : "") + first().jwk();
+    const auto parsed = parse_key_set(R"({"keys":[)" + all + "]}");
+    cr_expect_eq(parsed.keys.size(), max_keys);
+    cr_expect_eq(parsed.skipped.size(), 70 - max_keys);
+}
+
+Test(key_set, refuses_what_is_no_set) {
+    EXPECT_TEXT(set_refusal(R"({"keys":[]})"), "accepted");
+    EXPECT_TEXT(set_refusal(R"({"keys":[],"more":1})"), "accepted");
+    for (const auto* json : {"{}", R"({"keys":{}})", R"({"keys":null})", R"({"Keys":[]})"})
+        EXPECT_TEXT(set_refusal(json), "key set: no array of keys");
+    EXPECT_TEXT(set_refusal("[]"), "key set: no object");
+    EXPECT_TEXT(set_refusal(R"({"keys":[],"keys":[]})"),
+                "key set: Value error, this member occurs twice");
+    for (const auto* json : {"", "<html>", R"({"keys":[)", R"({"keys":[]}x)"})
+        cr_expect(set_refusal(json).starts_with("key set: JSON decode error"), "%s", json);
+}
+
+// --- a server
+
+Test(key_set, is_fetched_with_the_first_token_that_needs_it) {
+    Issuer issuer;
+    EXPECT_TEXT(issuer.verdict("x.y.z"), "signature: cut off");
+    EXPECT_TEXT(
+        issuer.verdict(hmac_token(R"({"alg":"HS256","kid":"first"})", good_claims, "wrong")),
+        "header: alg of no public key");
+    cr_expect_eq(issuer.asked(), 0);
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    EXPECT_TEXT(issuer.verdict_at_once(first().token(good_claims)), "ann");
+    cr_expect_eq(issuer.asked(), 1);
+}
+
+Test(key_set, checks_the_claims_of_the_issuer) {
+    Issuer issuer;
+    const auto verdict_with = [&](const std::string& claims) {
+        return issuer.verdict(first().token(claims));
+    };
+    EXPECT_TEXT(verdict_with(good_claims), "ann");
+    EXPECT_TEXT(
+        verdict_with(
+            R"({"sub":"ann","iss":"https://issuer.test","aud":["x","us"],"exp":1800000600})"),
+        "ann");
+    EXPECT_TEXT(verdict_with(R"({"sub":"ann","iss":"https://issuer.test","exp":1800000600})"),
+                "aud: another audience");
+    EXPECT_TEXT(
+        verdict_with(R"({"sub":"ann","iss":"https://issuer.test","aud":["x"],"exp":1800000600})"),
+        "aud: another audience");
+    EXPECT_TEXT(
+        verdict_with(R"({"sub":"ann","iss":"https://issuer.test/","aud":"us","exp":1800000600})"),
+        "iss: another issuer");
+    EXPECT_TEXT(
+        verdict_with(R"({"sub":"ann","iss":["https://issuer.test"],"aud":"us","exp":1800000600})"),
+        "iss: another issuer");
+    EXPECT_TEXT(
+        verdict_with(R"({"sub":"ann","iss":"steelthread","aud":"steelthread","exp":1800000600})"),
+        "iss: another issuer");
+    EXPECT_TEXT(verdict_with(R"({"sub":"ann","iss":"https://issuer.test","aud":"us"})"),
+                "exp: missing");
+    EXPECT_TEXT(
+        verdict_with(R"({"sub":"ann","iss":"https://issuer.test","aud":"us","exp":1799999000})"),
+        "exp: past");
+}
+
+Test(key_set, never_fetched_is_no_verdict_on_the_token) {
+    Issuer issuer;
+    issuer.fail();
+    const auto token = first().token(good_claims);
+    EXPECT_TEXT(issuer.verdict(token), "service_unavailable");
+    EXPECT_TEXT(issuer.verdict_at_once(token), "service_unavailable");
+    cr_expect_eq(issuer.asked(), 1);
+    issuer.pass(9999ms);
+    EXPECT_TEXT(issuer.verdict_at_once(token), "service_unavailable");
+    cr_expect_eq(issuer.asked(), 1);
+    issuer.answer(set_of({first().jwk()}));
+    issuer.pass(1ms);
+    EXPECT_TEXT(issuer.verdict(token), "ann");
+    cr_expect_eq(issuer.asked(), 2);
+}
+
+Test(key_set, one_request_serves_all_who_wait) {
+    Issuer issuer;
+    const auto token = first().token(good_claims);
+    const auto told = issuer.verdicts({token, second().token(good_claims), token, token, "x.y.z"});
+    EXPECT_TEXT(told[0], "ann");
+    EXPECT_TEXT(told[1], no_key);
+    EXPECT_TEXT(told[2], "ann");
+    EXPECT_TEXT(told[3], "ann");
+    EXPECT_TEXT(told[4], "signature: cut off");
+    cr_expect_eq(issuer.asked(), 1);
+}
+
+Test(key_set, an_unknown_key_is_asked_for_once_per_cool_down) {
+    Issuer issuer;
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    const auto rotated = second().token(good_claims);
+    for (int i = 0; i < 5; ++i) EXPECT_TEXT(issuer.verdict_at_once(rotated), no_key);
+    cr_expect_eq(issuer.asked(), 1);
+    issuer.pass(10s);
+    EXPECT_TEXT(issuer.verdict(rotated), no_key);
+    EXPECT_TEXT(issuer.verdict(rotated), no_key);
+    cr_expect_eq(issuer.asked(), 2);
+    issuer.answer(set_of({first().jwk(), second().jwk()}));
+    issuer.pass(9999ms);
+    EXPECT_TEXT(issuer.verdict_at_once(rotated), no_key);
+    issuer.pass(1ms);
+    EXPECT_TEXT(issuer.verdict(rotated), "ann");
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    cr_expect_eq(issuer.asked(), 3);
+}
+
+Test(key_set, many_unknown_keys_are_one_request) {
+    Issuer issuer;
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    issuer.pass(10s);
+    std::vector<std::string> sent;
+    for (int i = 0; i < 1000; ++i)
+        sent.push_back(first().token(
+            R"({"alg":"EdDSA","kid":"made-up-)" + std::to_string(i) + "\"}", good_claims));
+    for (const auto& told : issuer.verdicts(sent)) EXPECT_TEXT(told, no_key);
+    for (const auto& token : sent) EXPECT_TEXT(issuer.verdict_at_once(token), no_key);
+    cr_expect_eq(issuer.asked(), 2);
+}
+
+// While another key is being asked for, one that was just not there need not wait.
+Test(key_set, remembers_which_keys_are_not_there) {
+    Issuer issuer;
+    const auto token = first().token(good_claims);
+    EXPECT_TEXT(issuer.verdict(token), "ann");
+    issuer.pass(9s);
+    const auto unknown = second().token(good_claims);
+    EXPECT_TEXT(issuer.verdict_at_once(unknown), no_key);
+    issuer.pass(1s);
+    EXPECT_TEXT(issuer.verdict(unknown), no_key);
+    cr_expect_eq(issuer.asked(), 2);
+}
+
+Test(key_set, a_wrong_signature_asks_nobody) {
+    Issuer issuer;
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    issuer.pass(20s);
+    const Signer stranger{"EdDSA", "first"};
+    EXPECT_TEXT(issuer.verdict_at_once(stranger.token(good_claims)),
+                "signature: made with another key");
+    EXPECT_TEXT(
+        issuer.verdict_at_once(second().token(R"({"alg":"ES256","kid":"first"})", good_claims)),
+        "signature: made with another key");
+    cr_expect_eq(issuer.asked(), 1);
+}
+
+Test(key_set, without_a_kid_all_keys_of_the_algorithm_are_tried) {
+    Issuer issuer;
+    const Signer another{"EdDSA", "another"};
+    issuer.answer(set_of({second().jwk(), another.jwk(), first().jwk()}));
+    EXPECT_TEXT(issuer.verdict(first().token(R"({"alg":"EdDSA"})", good_claims)), "ann");
+    EXPECT_TEXT(issuer.verdict(second().token(R"({"alg":"ES256"})", good_claims)), "ann");
+    EXPECT_TEXT(issuer.verdict(second().token(R"({"alg":"EdDSA"})", good_claims)), no_key);
+    EXPECT_TEXT(issuer.verdict(first().token(R"({"alg":"ES256"})", good_claims)), no_key);
+    // A key without an id is nobody's who names one.
+    issuer.answer(set_of({first().jwk("")}));
+    issuer.pass(301s);
+    EXPECT_TEXT(issuer.verdict(first().token(R"({"alg":"EdDSA"})", good_claims)), "ann");
+    issuer.settle();
+    EXPECT_TEXT(issuer.verdict(first().token(R"({"alg":"EdDSA"})", good_claims)), "ann");
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), no_key);
+}
+
+Test(key_set, the_old_set_stays_when_the_server_fails) {
+    Issuer issuer;
+    const auto token = first().token(good_claims);
+    EXPECT_TEXT(issuer.verdict(token), "ann");
+    for (const auto* nonsense : {"", "<html>", "{}", R"({"keys":7})"}) {
+        issuer.answer(nonsense);
+        issuer.pass(400s);
+        EXPECT_TEXT(issuer.verdict(token), "ann");
+        issuer.settle();
+        EXPECT_TEXT(issuer.verdict(token), "ann");
+        EXPECT_TEXT(issuer.verdict(second().token(good_claims)), no_key);
+    }
+    cr_expect_eq(issuer.asked(), 5);
+}
+
+Test(key_set, is_refreshed_in_the_background_and_forgets_withdrawn_keys) {
+    Issuer issuer;
+    const auto token = first().token(good_claims);
+    EXPECT_TEXT(issuer.verdict(token), "ann");
+    issuer.answer(set_of({second().jwk()}));
+    issuer.pass(299s);
+    EXPECT_TEXT(issuer.verdict_at_once(token), "ann");
+    issuer.settle();
+    cr_expect_eq(issuer.asked(), 1);
+    issuer.pass(1s);
+    issuer.hold();
+    // Nobody waits for the refresh, whoever's token is good already.
+    for (int i = 0; i < 3; ++i) EXPECT_TEXT(issuer.verdict_at_once(token), "ann");
+    issuer.release();
+    issuer.settle();
+    cr_expect_eq(issuer.asked(), 2);
+    EXPECT_TEXT(issuer.verdict_at_once(token), no_key);
+    EXPECT_TEXT(issuer.verdict_at_once(second().token(good_claims)), "ann");
+}
+
+Test(key_set, an_end_while_keys_are_fetched_is_clean) {
+    Loop loop{1};
+    std::counting_semaphore<> gate{0};
+    bool is_woken = false;
+    {
+        auto keys = KeySet::of_url(
+            loop, "http://issuer.test",
+            [&](const auto&) -> std::string {
+                gate.acquire();
+                return "{}";
+            },
+            Clock::now);
+        cr_assert(keys->may_come("k"));
+        spawn(loop, keys->fetched(), [&](const std::exception_ptr&) { is_woken = true; });
+        loop.poll();
+        cr_expect(!is_woken);
+        gate.release();
+    }
+    loop.restart();
+    loop.run();
+    cr_expect(is_woken);
+}
+
+// --- a file
+
+namespace {
+
+class File {
+public:
+    File() : path_{fs::temp_directory_path() / ("keys." + std::to_string(getpid()))} {}
+    ~File() { fs::remove(path_); }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+
+    const std::string& path() const { return path_; }
+    void write(const std::string& text) const { std::ofstream{path_, std::ios::binary} << text; }
+    void replace(const std::string& text) const {
+        std::ofstream{path_ + ".new", std::ios::binary} << text;
+        fs::rename(path_ + ".new", path_);
+    }
+    void remove() const { fs::remove(path_); }
+
+private:
+    std::string path_;
+};
+
+}  // namespace
+
+Test(key_set, a_file_is_read_again_when_it_changes) {
+    const File file;
+    auto moment = Clock::now();
+    const Tokens tokens{configured(), KeySet::of_file(file.path(), [&] { return moment; }),
+                        [] { return now_seconds; }};
+    const auto verdict = [&](const Signer& signer) -> std::string {
+        try {
+            const auto known = tokens.try_verify(signer.token(good_claims));
+            return known ? known->user_id : "waits";
+        } catch (const TokenError& error) {
+            return error.what();
+        } catch (const ApiError& error) {
+            return std::string{entry(error.error()).type};
+        }
+    };
+    EXPECT_TEXT(verdict(first()), "service_unavailable");
+    file.write("{");
+    moment += 1s;
+    EXPECT_TEXT(verdict(first()), "service_unavailable");
+    file.write(set_of({first().jwk()}));
+    EXPECT_TEXT(verdict(first()), "service_unavailable");
+    moment += 1s;
+    EXPECT_TEXT(verdict(first()), "ann");
+    EXPECT_TEXT(verdict(second()), no_key);
+    file.replace(set_of({second().jwk()}));
+    EXPECT_TEXT(verdict(first()), "ann");
+    moment += 1s;
+    EXPECT_TEXT(verdict(first()), no_key);
+    EXPECT_TEXT(verdict(second()), "ann");
+    for (const auto& nonsense :
+         {std::string{"nonsense"}, std::string(max_fetched_bytes + 1, ' ')}) {
+        file.write(nonsense);
+        moment += 1s;
+        EXPECT_TEXT(verdict(second()), "ann");
+    }
+    file.remove();
+    moment += 1s;
+    EXPECT_TEXT(verdict(second()), "ann");
+}
+
+// --- fetching
+
+namespace {
+
+std::string fetch_verdict(const std::string& url) {
+    try {
+        return fetch(url);
+    } catch (const std::runtime_error& error) {
+        return "! " + std::string{error.what()};
+    }
+}
+
+}  // namespace
+
+Test(fetch, gives_the_body_of_a_200) {
+    const KeyServer server;
+    server.answer(200, R"({"keys":[]})");
+    EXPECT_TEXT(fetch(server.url("/api/auth/jwks?x=1")), R"({"keys":[]})");
+    cr_expect(server.last_request().starts_with("GET /api/auth/jwks?x=1 HTTP/1.1\r\n"), "%s",
+              server.last_request().c_str());
+}
+
+Test(fetch, takes_no_other_status) {
+    const KeyServer server;
+    for (const int status : {201, 204, 304, 401, 404, 500, 503}) {
+        server.answer(status, status == 204 || status == 304 ? "" : "{}");
+        EXPECT_TEXT(fetch_verdict(server.url("/")), "! status " + std::to_string(status));
+    }
+}
+
+Test(fetch, follows_no_redirect) {
+    const KeyServer server;
+    const KeyServer other;
+    other.answer(200, "stolen");
+    for (const auto& to : {other.url("/"), server.url("/other"), std::string{"/other"}})
+        for (const int status : {301, 302, 303, 307, 308}) {
+            server.answer(status, "", "Location: " + to + "\r\n");
+            EXPECT_TEXT(fetch_verdict(server.url("/")), "! status " + std::to_string(status));
+        }
+    cr_expect_eq(other.requests(), 0);
+    cr_expect_eq(server.requests(), 15);
+}
+
+Test(fetch, takes_no_more_than_256_kib) {
+    const KeyServer server;
+    server.answer(200, std::string(max_fetched_bytes, ' '));
+    cr_expect_eq(fetch(server.url("/")).size(), max_fetched_bytes);
+    server.answer(200, std::string(max_fetched_bytes + 1, ' '));
+    EXPECT_TEXT(fetch_verdict(server.url("/")).substr(0, 1), "!");
+    // A length that is not announced.
+    server.answer_until_close(std::string(max_fetched_bytes + 1, ' '));
+    EXPECT_TEXT(fetch_verdict(server.url("/")), "! more than 256 KiB");
+}
+
+Test(fetch, gives_a_slow_server_two_seconds) {
+    const KeyServer server;
+    server.say_nothing();
+    const auto started = Clock::now();
+    EXPECT_TEXT(fetch_verdict(server.url("/")).substr(0, 1), "!");
+    const auto took = Clock::now() - started;
+    cr_expect(took >= 1900ms && took < 6s);
+}
+
+Test(fetch, speaks_http_only) {
+    const File file;
+    file.write(set_of({first().jwk()}));
+    for (const auto& url : {"file://" + file.path(), std::string{"ftp://127.0.0.1/keys"},
+                            std::string{"gopher://127.0.0.1/"}, std::string{"not a url"},
+                            std::string{"http://127.0.0.1:1/"}})
+        EXPECT_TEXT(fetch_verdict(url).substr(0, 1), "!");
+}
