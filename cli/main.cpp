@@ -1,4 +1,4 @@
-// steelthread: runs the service and looks after its schema.
+// steelthread: runs the service, looks after its schema, and helps its developers.
 
 #include <sys/stat.h>
 
@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "cli/development.hpp"
+#include "cli/doctor.hpp"
 #include "cli/documents.hpp"
 #include "cli/migrate.hpp"
 #include "cli/supervisor.hpp"
@@ -24,6 +26,9 @@ constexpr std::string_view help = R"(usage: steelthread COMMAND
   run [--migrate]        serve on HOST:PORT until SIGTERM; --migrate brings the schema up first
   restart ENDPOINT       replace the processes of one endpoint without losing a request
   migrate up|down|status apply what is pending | undo the newest | list
+  doctor                 say what would keep the service from running here
+  token --user ID        print a token for a user (development)
+  seed [--user ID]       add some tasks and a conversation to look at (development)
   config                 print the settings in force, secrets masked
   version
 
@@ -61,7 +66,17 @@ std::string run_dir() {
 int run(const Words& words) {
     const auto command = words.empty() ? "" : words[0];
     const auto argument = words.size() > 1 ? words[1] : "";
+    if (command == "token" && words.size() == 3 && argument == "--user") {
+        print_token(load_config(), words[2], std::cout);
+        return EXIT_SUCCESS;
+    }
+    if (command == "seed" && (words.size() == 1 || (words.size() == 3 && argument == "--user"))) {
+        seed(load_config(), words.size() == 3 ? words[2] : "", std::cout);
+        return EXIT_SUCCESS;
+    }
     if (words.size() > 2) return usage();
+    if (command == "doctor" && argument.empty())
+        return examine(std::cout) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (command == "run" && (argument.empty() || argument == "--migrate"))
         return supervise(load_config(), !argument.empty());
     if (command == "restart" && !argument.empty()) return request_restart(run_dir(), argument);

@@ -253,6 +253,20 @@ void migrate_status(const Config& config, std::ostream& out) {
     for (const auto& [name, state] : lines) out << name << "  " << state << '\n';
 }
 
+std::vector<std::string> pending_migrations(const Config& config) {
+    const auto connection = connect(config);
+    const bool is_new =
+        connection
+            ->query(connection->engine() == "sqlite"
+                        ? "SELECT name FROM sqlite_master WHERE name = 'schema_migrations'"
+                        : "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL")
+            .empty();
+    std::vector<std::string> pending;
+    for (const auto& [name, sql] : migrations(connection->engine(), "up"))
+        if (is_new || !is_applied(*connection, name)) pending.push_back(name);
+    return pending;
+}
+
 std::string database_name(const Config& config) {
     if (const auto path = config.sqlite_path()) return "SQLite (" + *path + ")";
     const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{

@@ -3,6 +3,7 @@
 
 #include <iosfwd>
 #include <string>
+#include <vector>
 
 #include "shared/config.hpp"
 
@@ -16,6 +17,9 @@ void migrate_down(const Config& config, std::ostream& out);
 
 // Lists all migrations with the moment they were applied, or "pending".
 void migrate_status(const Config& config, std::ostream& out);
+
+// The names of those that `migrate up` would apply. Changes nothing.
+std::vector<std::string> pending_migrations(const Config& config);
 
 // The database for people: its engine and where it is, without user and password.
 std::string database_name(const Config& config);

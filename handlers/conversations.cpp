@@ -28,9 +28,8 @@ Async<Response> list(const Request& request, Context& context) {
     batch.add(sql::count_conversations, request.user_id());
     const auto results = co_await context.db.run(std::move(batch));
     const auto total = db::first<Total>(*results[1])->total;
-    co_return page(
-        db::all<Conversation>(*results[0]), query.limit, query.offset, total, name,
-        [&](const Conversation& last) {
+    co_return page<Conversation>(
+        *results[0], query.limit, query.offset, total, name, [&](const Conversation& last) {
             return Position{cursor_key(by_creation ? last.created_at : last.updated_at), last.id};
         });
 }

@@ -160,14 +160,17 @@ struct Type<std::int64_t> {
 template <>
 struct Type<Uuid> {
     static Uuid read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
-    static void write(Writer& writer, const Uuid& value) { writer.string(value.text()); }
+    static void write(Writer& writer, const Uuid& value) { writer.plain(value.text()); }
     static void schema(Writer& writer, const Rules& rules);
 };
 
 // Output only: no request sets a moment.
 template <>
 struct Type<Timestamp> {
-    static void write(Writer& writer, const Timestamp& value) { writer.string(value.text()); }
+    static void write(Writer& writer, const Timestamp& value) {
+        const auto characters = value.characters();
+        writer.plain({characters.data(), characters.size()});
+    }
     static void schema(Writer& writer, const Rules& rules);
 };
 
@@ -258,12 +261,21 @@ consteval auto canonical_order() {
     return order;
 }
 
-// Calls visit(field) for each field of T, in canonical order.
+// Calls visit(field), or visit(field, index among the declared fields), for each field of T, in
+// canonical order.
 template <Declared T, class Visit>
 void for_each_field(Visit visit) {
     [[maybe_unused]] static constexpr auto all = T::fields();
     [[maybe_unused]] static constexpr auto order = canonical_order<T>();
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::get<order[I]>(all)), ...); }
+    [[maybe_unused]] const auto call = [&](const auto& field, std::size_t index) {
+        if constexpr (std::is_invocable_v<Visit, decltype(field), std::size_t>)
+            visit(field, index);
+        else
+            visit(field);
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (call(std::get<order[I]>(all), order[I]), ...);
+    }
     (std::make_index_sequence<field_count<T>>{});
 }
 

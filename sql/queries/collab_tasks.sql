@@ -55,3 +55,7 @@ SELECT id, title, description, version, created_at, updated_at
 FROM collab_tasks
 WHERE (SELECT CAST(sum(revision) AS bigint) FROM board_revisions) <> $1
 ORDER BY created_at, id
+
+-- name: count_collab_tasks
+SELECT count(*) AS total
+FROM collab_tasks

@@ -8,6 +8,18 @@
 #include <cstdint>
 #include <random>
 
+namespace {
+
+sockaddr_in loopback(int port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+}
+
+}  // namespace
+
 int free_port() {
     std::random_device random;
     for (int attempt = 0; attempt < 100; ++attempt) {
@@ -33,13 +45,18 @@ std::string with_port(const std::string& url, unsigned short port) {
     return url.substr(0, url.rfind(':') + 1) + std::to_string(port) + url.substr(url.rfind('/'));
 }
 
+int listen_on_port(int port) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const auto address = loopback(port);
+    const auto* const generic = reinterpret_cast<const sockaddr*>(&address);
+    cr_assert(bind(fd, generic, sizeof address) == 0 && listen(fd, 1) == 0, "port %d", port);
+    return fd;
+}
+
 int connect_to(int port) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+    const auto address = loopback(port);
+    if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
     close(fd);
     return -1;
 }

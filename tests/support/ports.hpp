@@ -6,6 +6,9 @@
 // A port that nothing listens on and no outgoing connection gets.
 int free_port();
 
+// Listens on a port of loopback, whose descriptor the caller closes.
+int listen_on_port(int port);
+
 // A connection to a port on loopback, or -1.
 int connect_to(int port);
 

@@ -1,0 +1,98 @@
+#include "cli/development.hpp"
+
+#include <ostream>
+#include <stdexcept>
+
+#include "cli/database.hpp"
+#include "shared/auth/token.hpp"
+#include "shared/auth/users.hpp"
+#include "shared/models/account.hpp"
+#include "shared/models/collab_task.hpp"
+#include "shared/models/conversation.hpp"
+#include "shared/models/existence.hpp"
+#include "shared/models/task.hpp"
+#include "shared/text.hpp"
+#include "sql/collab_tasks.hpp"
+#include "sql/conversations.hpp"
+#include "sql/messages.hpp"
+#include "sql/tasks.hpp"
+#include "sql/users.hpp"
+
+namespace {
+
+constexpr const char* demo_user = "demo-user";
+constexpr const char* board_titles[] = {"Agree on the next release", "Write the announcement",
+                                        "Thank everybody who reported a bug"};
+constexpr const char* task_titles[] = {"Buy milk", "Water the plants", "Call the dentist",
+                                       "Renew the passport", "Read the documentation at /docs"};
+
+void refuse_production(const Config& config, const char* command) {
+    if (config.is_production())
+        throw std::runtime_error(std::string{command} +
+                                 " is for development: ENVIRONMENT is production");
+}
+
+Async<std::string> user_to_seed(const Config& config, Database& database, std::string user_id) {
+    if (!user_id.empty()) co_return user_id;
+    if (config.dev_user_email.empty()) co_return demo_user;
+    const auto account =
+        co_await database.maybe<Account>(sql::find_account, ascii_lower(config.dev_user_email));
+    if (!account) throw std::runtime_error("no account of DEV_USER_EMAIL: run `migrate up`");
+    co_return account->id;
+}
+
+Async<> seed_board(Database& database, std::ostream& out) {
+    const auto counted = co_await database.one<Total>(sql::count_collab_tasks);
+    if (counted.total > 0) co_return;
+    db::Batch batch;
+    for (const auto* title : board_titles)
+        batch.add(sql::insert_collab_task, Uuid::random(), title, std::optional<std::string>{});
+    co_await database.run(std::move(batch));
+    out << "added " << std::size(board_titles) << " tasks to the board\n";
+}
+
+Async<> seed_tasks(Database& database, const std::string& user_id, std::ostream& out) {
+    const auto counted = co_await database.one<Total>(sql::count_tasks, user_id, false, true);
+    if (counted.total > 0) co_return;
+    db::Batch batch;
+    bool is_completed = true;  // the first one
+    for (const auto* title : task_titles)
+        batch.add(sql::insert_task, user_id, title, "", std::exchange(is_completed, false));
+    co_await database.run(std::move(batch));
+    out << "added " << std::size(task_titles) << " tasks of " << user_id << '\n';
+}
+
+Async<> seed_conversation(Database& database, const std::string& user_id, std::ostream& out) {
+    const auto counted = co_await database.one<Total>(sql::count_conversations, user_id);
+    if (counted.total > 0) co_return;
+    const auto made = co_await database.one<Conversation>(sql::insert_conversation, user_id);
+    db::Batch batch;
+    batch.add(sql::insert_message, user_id, made.id, "user", "What is due today?");
+    batch.add(sql::insert_message, user_id, made.id, "assistant", "Four things; milk comes first.");
+    co_await database.run(std::move(batch));
+    out << "added a conversation of " << user_id << '\n';
+}
+
+Async<> seed_all(const Config& config, Database& database, std::string asked_for,
+                 std::ostream& out) {
+    Identity user;
+    user.user_id = co_await user_to_seed(config, database, std::move(asked_for));
+    KnownUsers known;
+    UserDatabase own{database, known, user};
+    co_await seed_board(own, out);
+    co_await seed_tasks(own, user.user_id, out);
+    co_await seed_conversation(own, user.user_id, out);
+}
+
+}  // namespace
+
+void print_token(const Config& config, const std::string& user_id, std::ostream& out) {
+    refuse_production(config, "token");
+    out << Tokens{config}.issue({user_id, {}}) << '\n';
+}
+
+void seed(const Config& config, const std::string& user_id, std::ostream& out) {
+    refuse_production(config, "seed");
+    with_database(config,
+                  [&](Database& database) { return seed_all(config, database, user_id, out); });
+}

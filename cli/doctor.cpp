@@ -1,0 +1,116 @@
+#include "cli/doctor.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <ostream>
+#include <string>
+
+#include "cli/database.hpp"
+#include "cli/documents.hpp"
+#include "cli/migrate.hpp"
+#include "cli/nginx.hpp"
+#include "cli/run_dir.hpp"
+#include "shared/async.hpp"
+#include "sql/health.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// A check returns what it found, and throws what is wrong.
+std::string plural(std::size_t count, const std::string& noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::string check_programs() {
+    return nginx_command().front() + " and " + plural(handler_executables().size(), "handler");
+}
+
+std::string check_run_dir(const Config& config) {
+    auto folder = fs::absolute(config.run_dir).lexically_normal();
+    std::string state = " is there";
+    while (!fs::exists(folder) && folder.has_relative_path()) {
+        folder = folder.parent_path();
+        state = " can be made";
+    }
+    if (access(folder.c_str(), W_OK | X_OK) != 0)
+        throw std::runtime_error(folder.string() + " is not writable: choose another RUN_DIR");
+    return fs::absolute(config.run_dir).lexically_normal().string() + state;
+}
+
+std::string check_listening(const Config& config) {
+    if (const auto pid = supervisor_of(config.run_dir); pid != 0) {
+        if (!nginx_answers(config))
+            throw std::runtime_error("steelthread runs (pid " + std::to_string(pid) +
+                                     "), but nothing answers at " + base_url(config));
+        return base_url(config) + " is served (pid " + std::to_string(pid) + ")";
+    }
+    check_port(config);
+    return base_url(config) + " is free";
+}
+
+Async<> ping(Database& database) {
+    db::Batch batch;
+    batch.add(sql::ping);
+    co_await database.run(std::move(batch));
+}
+
+Async<> ping_twice(Database& database, std::chrono::microseconds& round_trip) {
+    co_await ping(database);  // connects
+    const auto before = Clock::now();
+    co_await ping(database);
+    round_trip = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - before);
+}
+
+std::string check_database(const Config& config) {
+    const auto path = config.sqlite_path();
+    if (path && *path != ":memory:" && !fs::exists(*path))
+        throw std::runtime_error(*path + " is not there: run `steelthread migrate up`");
+    std::chrono::microseconds round_trip{};
+    try {
+        with_database(config, [&](Database& database) { return ping_twice(database, round_trip); });
+    } catch (const DbError& error) {
+        throw std::runtime_error(database_name(config) + ": " + error.what() +
+                                 ": check DATABASE_URL");
+    }
+    return database_name(config) + " answers in " + std::to_string(round_trip.count()) + " µs";
+}
+
+std::string check_migrations(const Config& config) {
+    const auto pending = pending_migrations(config);
+    if (pending.empty()) return "all applied";
+    std::string names;
+    for (const auto& name : pending) names += (names.empty() ? "" : ", ") + name;
+    throw std::runtime_error("pending: " + names + ": run `steelthread migrate up`");
+}
+
+}  // namespace
+
+bool examine(std::ostream& out) {
+    bool is_sound = true;
+    const auto report = [&](const char* what, const std::function<std::string()>& check) {
+        try {
+            const auto found = check();
+            out << "ok     " << what << ": " << found << '\n';
+            return true;
+        } catch (const std::exception& error) {
+            out << "FAULT  " << what << ": " << error.what() << '\n';
+            return is_sound = false;
+        }
+    };
+    Config config;
+    const bool is_configured = report("settings", [&] {
+        config = load_config();
+        return config.environment;
+    });
+    if (!is_configured) return false;
+    report("programs", [] { return check_programs(); });
+    report("RUN_DIR", [&] { return check_run_dir(config); });
+    report("port", [&] { return check_listening(config); });
+    if (report("database", [&] { return check_database(config); }))
+        report("migrations", [&] { return check_migrations(config); });
+    return is_sound;
+}

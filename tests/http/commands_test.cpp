@@ -1,0 +1,142 @@
+// The commands of `steelthread` that help its developers and operators.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "shared/exit_status.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+Variables variables_for(const std::string& url) {
+    auto variables =
+        service_variables(url, test_variable("TEST_DIR") + "/commands_" + std::to_string(getpid()));
+    variables["PORT"] = std::to_string(free_port());
+    return variables;
+}
+
+Finished steelthread(std::vector<std::string> words, const Variables& variables) {
+    words.insert(words.begin(), built("steelthread"));
+    return run_command(words, variables);
+}
+
+// Fails the test unless the doctor finds this fault, in a line of its own.
+void expect_fault(const Variables& variables, const std::string& fault) {
+    const auto finished = steelthread({"doctor"}, variables);
+    cr_expect_eq(finished.status, 1, "%s", finished.output.c_str());
+    cr_expect_neq(("\n" + finished.output).find("\nFAULT  " + fault), std::string::npos, "%s in %s",
+                  fault.c_str(), finished.output.c_str());
+}
+
+void seed_once(Engine engine) {
+    const TestDatabase database{engine};
+    auto variables = variables_for(database.url());
+    variables["DEV_USER_EMAIL"] = "";
+    EXPECT_TEXT(steelthread({"seed"}, variables).output,
+                "added 3 tasks to the board\nadded 5 tasks of demo-user\n"
+                "added a conversation of demo-user\n");
+    EXPECT_TEXT(steelthread({"seed"}, variables).output, "");
+    EXPECT_TEXT(steelthread({"seed", "--user", "O'Brien"}, variables).output,
+                "added 5 tasks of O'Brien\nadded a conversation of O'Brien\n");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM tasks WHERE user_id = 'O''Brien'"), "5");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM messages"), "4");
+}
+
+}  // namespace
+
+Test(commands, seed_adds_what_is_not_there_on_sqlite) { seed_once(Engine::sqlite); }
+Test(commands, seed_adds_what_is_not_there_on_postgres) { seed_once(Engine::postgres); }
+
+Test(commands, seed_takes_the_account_of_developers) {
+    const TestDatabase database{Engine::sqlite};
+    const auto variables = variables_for(database.url());
+    const auto without = steelthread({"seed"}, variables);
+    cr_expect_eq(without.status, 1);
+    EXPECT_TEXT(without.errors, "steelthread: no account of DEV_USER_EMAIL: run `migrate up`\n");
+    steelthread({"migrate", "up"}, variables);
+    cr_expect_eq(steelthread({"seed"}, variables).status, 0);
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM tasks JOIN users ON users.id = user_id "
+                                 "WHERE email = 'dev@example.org'"),
+                "5");
+}
+
+Test(commands, a_token_is_one_of_the_service) {
+    const TestDatabase database{Engine::sqlite};
+    auto variables = variables_for(database.url());
+    const auto made = steelthread({"token", "--user", "somebody"}, variables);
+    cr_assert_eq(made.status, 0, "%s", made.errors.c_str());
+    variables["REQUEST_METHOD"] = "GET";
+    variables["REQUEST_URI"] = "/api/v1/somebody/tasks";
+    variables["HTTP_AUTHORIZATION"] = "Bearer " + made.output.substr(0, made.output.size() - 1);
+    const auto answered = run_command({built("handlers/tasks")}, variables);
+    cr_expect(answered.output.starts_with("Status: 200 "), "%s", answered.output.c_str());
+    const auto refused = steelthread({"token", "--user", ""}, variables);
+    cr_expect_eq(refused.status, 1);
+    EXPECT_TEXT(refused.output, "");
+}
+
+Test(commands, production_knows_neither_tokens_nor_seeds) {
+    const TestDatabase database{Engine::sqlite};
+    auto variables = variables_for(database.url());
+    variables["ENVIRONMENT"] = "production";
+    variables["DEV_USER_EMAIL"] = "";
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"token", "--user", "x"}, std::vector<std::string>{"seed"}}) {
+        const auto refused = steelthread(words, variables);
+        cr_expect_eq(refused.status, 1);
+        EXPECT_TEXT(refused.output, "");
+        EXPECT_TEXT(refused.errors, "steelthread: " + words[0] +
+                                        " is for development: ENVIRONMENT is production\n");
+    }
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM collab_tasks"), "0");
+}
+
+static void examine_sound(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database.url());
+    const auto finished = steelthread({"doctor"}, variables);
+    cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
+    cr_expect_eq(finished.output.find("FAULT"), std::string::npos, "%s", finished.output.c_str());
+    for (const char* what : {"settings", "programs", "RUN_DIR", "port", "database", "migrations"})
+        cr_expect_neq(finished.output.find(std::string{"ok     "} + what), std::string::npos, "%s",
+                      what);
+}
+Test(commands, the_doctor_finds_nothing_where_all_is_well_on_sqlite) {
+    examine_sound(Engine::sqlite);
+}
+Test(commands, the_doctor_finds_nothing_where_all_is_well_on_postgres) {
+    examine_sound(Engine::postgres);
+}
+
+Test(commands, the_doctor_knows_a_running_service) {
+    const Stack stack{Engine::sqlite};
+    const auto finished = stack.command({"doctor"});
+    cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
+    cr_expect_neq(finished.output.find(stack.base_url() + " is served (pid " +
+                                       std::to_string(stack.supervisor()) + ")"),
+                  std::string::npos, "%s", finished.output.c_str());
+}
+
+Test(commands, the_doctor_names_every_fault) {
+    const TestDatabase database{Engine::postgres};
+    auto variables = variables_for(database.url());
+    const int port = std::stoi(variables["PORT"]);
+
+    database.execute("DELETE FROM schema_migrations WHERE name LIKE '0002%'");
+    expect_fault(variables, "migrations: pending: 0002_events: run `steelthread migrate up`\n");
+    database.execute("DROP TABLE schema_migrations");
+    expect_fault(variables, "migrations: pending: 0001_users, 0002_events, ");
+
+    const int taken = listen_on_port(port);
+    expect_fault(variables, "port: cannot listen on 127.0.0.1:" + std::to_string(port));
+    close(taken);
+
+    auto others = variables;
+    others["RUN_DIR"] = "/dev/null/steelthread";
+    others["DATABASE_URL"] = with_port(database.url(), 1);
+    expect_fault(others, "RUN_DIR: ");
+    expect_fault(others, "database: PostgreSQL (");
+    others["DATABASE_URL"] = "sqlite:////nowhere/to/be/found.db";
+    expect_fault(others, "database: /nowhere/to/be/found.db is not there: run ");
+    others["BCRYPT_COST"] = "three";
+    expect_fault(others, "settings: BCRYPT_COST must be ");
+}
