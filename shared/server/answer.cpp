@@ -67,8 +67,9 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
     for (const auto& [name, value] : parameters) {
         if (name != "user_id" || value.empty() || value == identity.user_id) continue;
         if (config.user_id_format == "uuid" && !Uuid::parse(value))
-            throw ApiError{Error::validation_error,
-                           {{{"path", name}, "Input should be a valid UUID", "uuid_parsing"}}};
+            throw ApiError{
+                Error::validation_error,
+                {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
         throw ApiError{Error::forbidden};
     }
 }
