@@ -61,12 +61,18 @@ packages:
 
 # --- testing
 
-.PHONY: test coverage bench
+.PHONY: test test-pooler coverage bench
 test: ## install what is missing, build, and run every test on SQLite and PostgreSQL
 	@cli/packages run test
 	@$(MAKE) --no-print-directory -j$$(nproc) build
 	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
 	@tests/run build/sanitize build
+
+test-pooler: ## the tests of the whole stack, with PgBouncer in front of PostgreSQL
+	@cli/packages run test
+	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
+	@POOLER=1 tests/run build/sanitize build '@(acceptance|accounts|faults|isolation|nginx|shell)/*'
 
 # Tests run under AddressSanitizer and UBSan; the stack that those of tests/http start is the one that is
 # shipped.

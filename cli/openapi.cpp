@@ -149,16 +149,20 @@ std::string both(const std::string& schema, const Members& properties) {
 
 std::string media(const std::string& schema) { return object({{"schema", schema}}); }
 
-// The body of these errors, in the shape of the family and in that of RFC 9457.
-std::string error_content(const ErrorFamily& family, const Entries& entries) {
+// The body of these errors in the shape of the family.
+std::string error_schema(const ErrorFamily& family, const Entries& entries) {
     const bool is_api = &family == &api;
     const auto code = one_of(entries, family.code);
     const Members narrowed =
         is_api ? Members{{"error", object({{"properties", object({{"code", code}})}})}}
                : Members{{"type", code}};
+    return both(ref("schemas", std::string{family.name} + "Error"), narrowed);
+}
+
+// The same, and in the shape of RFC 9457.
+std::string error_content(const std::string& schema, const Entries& entries) {
     return object(
-        {{"application/json",
-          media(both(ref("schemas", std::string{family.name} + "Error"), narrowed))},
+        {{"application/json", media(schema)},
          {"application/problem+json",
           media(both(ref("schemas", "Problem"), {{"code", one_of(entries, &ErrorEntry::code)}}))}});
 }
@@ -185,19 +189,22 @@ std::string error_response(const ErrorFamily& family, int status) {
     names.emplace_back("X-Request-ID");
     return object({{"description", literal(description)},
                    {"headers", headers(names)},
-                   {"content", error_content(family, entries)}});
+                   {"content", error_content(error_schema(family, entries), entries)}});
 }
 
 std::string default_name(const ErrorFamily& family) { return std::string{family.name} + "Refusal"; }
 
+// nginx does not know the surface of a request line that it could not read.
 std::string default_response(const ErrorFamily& family) {
     Entries entries;
     for (const auto error : errors_of_nginx()) entries.push_back(&entry(error));
+    auto schema = error_schema(orchestrator, entries);
+    if (&family == &api) schema = object({{"anyOf", array({error_schema(api, entries), schema})}});
     return object({{"description",
                     literal("nginx refuses any request that is malformed, too large or one too "
                             "many, before an endpoint sees it, and answers for one that is away.")},
                    {"headers", headers({"X-Request-ID"})},
-                   {"content", error_content(family, entries)}});
+                   {"content", error_content(schema, entries)}});
 }
 
 void keep_error_schemas(Schemas& schemas) {
@@ -454,9 +461,10 @@ void add_own_paths(Members& paths, Schemas& schemas) {
                                                   {"application/json"}, R"({"type":"object"})"));
     paths.emplace_back("/docs", file_item("get_docs", "This document as a page to read and try",
                                           {"text/html"}, "{}"));
-    paths.emplace_back("/docs/{file}", file_item("get_docs_file", "What the page is made of",
-                                                 {"text/css", "text/javascript", "image/png"}, "{}",
-                                                 {path_parameter("file", R"({"type":"string"})")}));
+    paths.emplace_back("/docs/{file}",
+                       file_item("get_docs_file", "What the page is made of",
+                                 {"text/css", "text/javascript", "image/png", "text/plain"}, "{}",
+                                 {path_parameter("file", R"({"type":"string"})")}));
 }
 
 // --- the whole

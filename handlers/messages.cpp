@@ -71,10 +71,7 @@ const Endpoint endpoint{
                     .auth = Auth::owner,
                     .summary = "Add a message",
                     .request_schema = schema_of<NewMessage>,
-                    .answer = {.status = 201,
-                               .schema = schema_of<Message>,
-                               .has_etag = true,
-                               .has_location = true},
+                    .answer = {201, schema_of<Message>, true},
                     .message = "Message created",
                     .errors = {Error::not_found}}},
 };

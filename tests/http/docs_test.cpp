@@ -175,7 +175,7 @@ Test(docs, a_browser_reads_logs_in_and_tries_out) {
     browser.click(create + " .opblock-summary-control");
     browser.click(create + " .try-out__btn");
     browser.click(create + " .execute");
-    EXPECT_TEXT(browser.text(create + " .live-responses-table .response-col_status"), "200");
+    EXPECT_TEXT(browser.text(create + " .live-responses-table tbody .response-col_status"), "200");
     const auto board = stack.send({.path = "/collab/state/tasks"});
     EXPECT_TEXT(json_member(board.body, "items"), "<1>");
     cr_expect_neq(board.body.find(R"("title":"Buy milk")"), board.body.npos, "%s",

@@ -14,7 +14,7 @@ namespace {
 // The name that WebDriver gives to the reference of an element.
 constexpr const char* reference = "value.element-6066-11e4-a52e-4f735466cecf";
 
-std::string quoted(std::string_view text) {
+std::string literal(std::string_view text) {
     std::string out;
     json::Writer{out}.string(text);
     return out;
@@ -58,14 +58,14 @@ Browser::~Browser() {
 }
 
 void Browser::open(const std::string& url) {
-    const auto answer = send("POST", session_ + "/url", R"({"url":)" + quoted(url) + "}");
+    const auto answer = send("POST", session_ + "/url", R"({"url":)" + literal(url) + "}");
     cr_assert_eq(status_, 200, "%s: %s", url.c_str(), answer.c_str());
 }
 
 void Browser::click(const std::string& selector) { act(selector, "POST", "/click", "{}"); }
 
 void Browser::type(const std::string& selector, const std::string& text) {
-    act(selector, "POST", "/value", R"({"text":)" + quoted(text) + "}");
+    act(selector, "POST", "/value", R"({"text":)" + literal(text) + "}");
 }
 
 std::string Browser::text(const std::string& selector) {
@@ -74,7 +74,7 @@ std::string Browser::text(const std::string& selector) {
 
 std::string Browser::run(const std::string& script) {
     const auto answer =
-        send("POST", session_ + "/execute/sync", R"({"args":[],"script":)" + quoted(script) + "}");
+        send("POST", session_ + "/execute/sync", R"({"args":[],"script":)" + literal(script) + "}");
     cr_assert_eq(status_, 200, "%s: %s", script.c_str(), answer.c_str());
     return json::canonical(json::parse(answer)["value"]);
 }
@@ -107,7 +107,7 @@ std::string Browser::send(const std::string& method, const std::string& path,
 
 std::string Browser::element(const std::string& selector) {
     const auto answer = send("POST", session_ + "/element",
-                             R"({"using":"css selector","value":)" + quoted(selector) + "}");
+                             R"({"using":"css selector","value":)" + literal(selector) + "}");
     return status_ == 200 ? json_member(answer, reference) : "";
 }
 

@@ -22,7 +22,8 @@ const Value* find(const Value& value, const char* name) {
 
 std::vector<std::string> segments_of(std::string_view path) {
     std::vector<std::string> segments;
-    for (const auto segment : split(path, '/')) segments.emplace_back(segment);
+    for (const auto segment : split(path, '/'))
+        segments.push_back(percent_decode(segment).value_or(std::string{segment}));
     return segments;
 }
 
