@@ -63,12 +63,18 @@ packages:
 
 # --- testing
 
-.PHONY: test coverage bench
+.PHONY: test test-pooler coverage bench
 test: ## install what is missing, build, and run every test on SQLite and PostgreSQL
 	@cli/packages run test
 	@$(MAKE) --no-print-directory -j$$(nproc) build
 	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
 	@tests/run build/sanitize build
+
+test-pooler: ## the tests of the whole stack, with PgBouncer in front of PostgreSQL
+	@cli/packages run test
+	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
+	@POOLER=1 tests/run build/sanitize build '@(acceptance|accounts|faults|isolation|nginx|shell)/*'
 
 # Tests run under AddressSanitizer and UBSan; the stack that those of tests/http start is the one that is
 # shipped.
@@ -108,7 +114,7 @@ compose-down: ## stop them
 
 # --- keeping house
 
-.PHONY: lint format generate clean
+.PHONY: lint format generate swagger-ui clean
 cpp_files := $(shell git ls-files --cached --others --exclude-standard '*.cpp' '*.hpp' 2>/dev/null)
 lint: ## formatting, static analysis, and generated files that are out of date
 	@cli/packages run lint
@@ -116,6 +122,7 @@ lint: ## formatting, static analysis, and generated files that are out of date
 	@$(MAKE) --no-print-directory -j$$(nproc) build
 	@$(MAKE) --no-print-directory -j$$(nproc) tidy
 	@cli/generate $(BUILD) --check
+	@cli/swagger-ui --check
 
 tidy_stamps := $(patsubst %.cpp,$(BUILD)/tidy/%.ok,$(wildcard handlers/*.cpp cli/*.cpp) $(shared_sources) shared/main.cpp)
 .PHONY: tidy
@@ -129,8 +136,11 @@ $(BUILD)/tidy/%.ok: %.cpp .clang-tidy $(headers) $(queries)
 format: ## format all C++ files
 	clang-format -i $(cpp_files)
 
-generate: build ## write the files that are made from the code: routes, error list, settings
+generate: build ## write the files that are made from the code: routes, OpenAPI, error list, settings
 	@cli/generate $(BUILD)
+
+swagger-ui: ## fetch the Swagger UI that nginx/docs pins (needs npm)
+	@cli/swagger-ui
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

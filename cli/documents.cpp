@@ -31,11 +31,6 @@ struct Route {
 // Where the personal API lies for its handlers; nginx puts it at API_PREFIX.
 constexpr std::string_view personal = "/api/v1/";
 
-std::string public_path(std::string path) {
-    if (path.starts_with(personal)) path.replace(0, personal.size() - 1, "${API_PREFIX}");
-    return path;
-}
-
 // What an executable writes to stdout.
 std::string output_of(const fs::path& executable, const char* option) {
     int ends[2];
@@ -63,13 +58,11 @@ std::string output_of(const fs::path& executable, const char* option) {
 
 std::vector<Route> routes() {
     std::vector<Route> found;
-    std::set<std::string> paths;
-    for (const auto& executable : handler_executables()) {
-        const auto described = json::parse(output_of(executable, "--describe"));
-        const auto name = executable.filename().string();
-        const std::string path{json::text_of(described["path"])};
-        if (!paths.insert(path).second) throw std::runtime_error("two handlers declare " + path);
-        Route route{name, path, {}, std::string{json::text_of(described["allow"])}};
+    for (const auto& described : describe_handlers()) {
+        const auto text = [&](const char* name) {
+            return std::string{json::text_of(described[name])};
+        };
+        Route route{text("name"), text("path"), {}, text("allow")};
         for (const auto& other : described["also_at"].GetArray())
             route.also_at.emplace_back(json::text_of(other));
         found.push_back(std::move(route));
@@ -114,13 +107,14 @@ std::string location_of(const std::string& path) {
 struct NginxError {
     const char* statuses;
     Error error;
+    bool is_of_any_request = true;
 };
 constexpr NginxError nginx_errors[] = {
     {"400 501 505 =400", Error::bad_request},
-    {"403", Error::forbidden},
-    {"404", Error::not_found},
-    {"405", Error::method_not_allowed},
-    {"412", Error::precondition_failed},
+    {"403", Error::forbidden, false},
+    {"404", Error::not_found, false},
+    {"405", Error::method_not_allowed, false},
+    {"412", Error::precondition_failed, false},
     {"413", Error::payload_too_large},
     {"414", Error::uri_too_long},
     {"429", Error::rate_limited},
@@ -207,6 +201,30 @@ std::vector<fs::path> handler_executables() {
     return found;
 }
 
+std::vector<rapidjson::Document> describe_handlers() {
+    std::vector<rapidjson::Document> found;
+    std::set<std::string> paths;
+    for (const auto& executable : handler_executables()) {
+        auto described = json::parse(output_of(executable, "--describe"));
+        const std::string path{json::text_of(described["path"])};
+        if (!paths.insert(path).second) throw std::runtime_error("two handlers declare " + path);
+        found.push_back(std::move(described));
+    }
+    return found;
+}
+
+std::string public_path(std::string path) {
+    if (path.starts_with(personal)) path.replace(0, personal.size() - 1, "${API_PREFIX}");
+    return path;
+}
+
+std::vector<Error> errors_of_nginx() {
+    std::vector<Error> found;
+    for (const auto& nginx_error : nginx_errors)
+        if (nginx_error.is_of_any_request) found.push_back(nginx_error.error);
+    return found;
+}
+
 void print_routes(std::ostream& out) {
     out << generated << '\n';
     const auto all = routes();
@@ -215,7 +233,7 @@ void print_routes(std::ostream& out) {
         for (const auto& path : route.also_at) print_location(out, route, path);
     out << "\n# What nginx answers itself. The status 494 is nginx's own, for a header that is too "
            "large.\n";
-    for (const auto& [statuses, error] : nginx_errors)
+    for (const auto& [statuses, error, is_of_any_request] : nginx_errors)
         out << "error_page " << statuses << " /_errors/$error_shape/" << entry(error).status
             << ";\n";
     for (const auto& nginx_error : nginx_errors)
@@ -227,7 +245,7 @@ void print_maps(std::ostream& out) {
     const auto all = routes();
     out << generated << "\n# What a path allows. It is asked for the raw target, query and all.\n"
         << "map $request_uri $methods_of_path {\n"
-        << "    \"~^/livez(\\?|$)\" \"GET, HEAD\";\n";
+        << "    \"~^/(livez|openapi\\.json|docs|docs/[^/?]*)(\\?|$)\" \"GET, HEAD\";\n";
     for (const auto& route : all) print_methods(out, route, public_path(route.path));
     for (const auto& route : all)
         for (const auto& path : route.also_at) print_methods(out, route, path);
@@ -287,5 +305,8 @@ void print_settings_markdown(std::ostream& out) {
         }
         out << " |\n";
     }
-    out << "| `WORKERS_<ENDPOINT>` | 1 (2 for `auth_login`) | Processes of one endpoint |\n";
+    out << "| `WORKERS_<ENDPOINT>` | 1 (2 for";
+    for (const auto endpoint : hashing_endpoints)
+        out << (endpoint == hashing_endpoints[0] ? " `" : ", `") << endpoint << "`";
+    out << ") | Processes of one endpoint |\n";
 }

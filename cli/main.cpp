@@ -34,6 +34,7 @@ constexpr std::string_view help = R"(usage: steelthread COMMAND
 
 For `make generate`:
   routes maps            print nginx/routes.conf, nginx/maps.conf
+  openapi                print nginx/openapi.json
   errors                 print docs/errors.md
   settings env|markdown  print .env.example, the README's table
 )";
@@ -89,6 +90,7 @@ int run(const Words& words) {
         {"help", [] { std::cout << help; }},
         {"routes", [] { print_routes(std::cout); }},
         {"maps", [] { print_maps(std::cout); }},
+        {"openapi", [] { print_openapi(std::cout); }},
         {"errors", [] { print_errors(std::cout); }},
         {"settings env", [] { print_settings_env(std::cout); }},
         {"settings markdown", [] { print_settings_markdown(std::cout); }},

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <rapidjson/document.h>
+#include <rapidjson/writer.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 
@@ -63,6 +66,43 @@ std::string origin_lines(const Config& config) {
     return lines;
 }
 
+// Without them nothing is believed of X-Forwarded-For.
+std::string proxy_lines(const Config& config) {
+    std::string lines;
+    for (const auto& network : config.trusted_networks())
+        lines.append("    set_real_ip_from ").append(network).append(";\n");
+    if (lines.empty()) return lines;
+    return lines + "    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;\n";
+}
+
+// The OpenAPI document. Where API_PREFIX is /api, two of its paths are one and the same.
+std::string openapi_text(const Config& config, const fs::path& folder) {
+    auto text = read(folder / "openapi.json");
+    replace(text, "${API_PREFIX}", config.api_prefix);
+    rapidjson::Document document;
+    document.Parse(text.data(), text.size());
+    if (document.HasParseError() || !document.IsObject() || !document.HasMember("paths"))
+        throw std::runtime_error((folder / "openapi.json").string() + " is no OpenAPI document");
+    auto& paths = document["paths"];
+    std::set<std::string> seen;
+    for (auto path = paths.MemberBegin(); path != paths.MemberEnd();)
+        path = seen.insert(path->name.GetString()).second ? path + 1 : paths.EraseMember(path);
+    rapidjson::StringBuffer written;
+    rapidjson::Writer<rapidjson::StringBuffer> writer{written};
+    document.Accept(writer);
+    return written.GetString();
+}
+
+// What nginx serves from files, in public/. The document changes in one step: it may be asked for
+// while it is rendered anew.
+void publish(const Config& config, const fs::path& folder) {
+    fs::create_directories("public");
+    write("public/openapi.json.new", openapi_text(config, folder));
+    fs::rename("public/openapi.json.new", "public/openapi.json");
+    fs::remove("public/docs");
+    fs::create_directory_symlink(folder / "docs", "public/docs");
+}
+
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
 Addresses resolve(const std::string& host, std::int64_t port) {
@@ -89,6 +129,7 @@ void render_nginx(const Config& config) {
     replace(text, "${HOST}", is_ipv6 ? "[" + config.host + "]" : config.host);
     replace(text, "${PORT}", std::to_string(config.port));
     replace(text, "${ORIGINS}", origin_lines(config));
+    replace(text, "${TRUSTED_PROXIES}", proxy_lines(config));
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
     const auto connections = std::min<rlim_t>(files.rlim_cur, 16'384);
@@ -103,11 +144,13 @@ void render_nginx(const Config& config) {
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
     replace(text, "${API_PREFIX}", config.api_prefix);
     write("nginx.conf", text);
-    for (const char* name : {"maps.conf", "routes.conf", "error_headers.conf"}) {
+    for (const char* name : {"maps.conf", "routes.conf", "common_headers.conf",
+                             "error_headers.conf", "docs_headers.conf"}) {
         auto part = read(folder / name);
         replace(part, "${API_PREFIX}", config.api_prefix);
         write(name, part);
     }
+    publish(config, folder);
 }
 
 bool is_routed(const std::string& endpoint) {

@@ -14,6 +14,8 @@
 #include <fstream>
 #include <system_error>
 
+#include "shared/auth/rate_table.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -50,6 +52,8 @@ void enter_run_dir(Config& config) {
     const auto pid = std::to_string(getpid()) + "\n";
     if (ftruncate(fd, 0) != 0 || write(fd, pid.data(), pid.size()) < 0) fail(pid_file);
 
+    // Nobody uses it, and it may be damaged or of another version.
+    fs::remove(rate_table_file);
     for (const char* name : {"sockets", "restart", "temporary"}) {
         fs::create_directories(name);
         fs::permissions(name, fs::perms::owner_all);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -98,21 +97,12 @@ private:
                            .command = {executable.string()},
                            .environment = handler_environment()};
             worker.socket = listen_on(worker.name);
-            processes_.insert(processes_.end(), worker_count(worker.name), worker);
+            processes_.insert(processes_.end(), config_.worker_count(worker.name), worker);
             ++endpoint_count_;
         }
         render_nginx(config_);
         check_port(config_);
         warn_of_unrouted();
-    }
-
-    // 1 by default, and 2 where passwords are hashed.
-    std::size_t worker_count(const std::string& endpoint) const {
-        std::string name = endpoint;
-        for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-        const auto found = config_.workers.find(name);
-        if (found != config_.workers.end()) return static_cast<std::size_t>(found->second);
-        return endpoint.starts_with("auth_") ? 2 : 1;
     }
 
     void warn_of_unrouted() const {

@@ -56,6 +56,7 @@ Async<Response> remove(const Request& request, Context& context) {
 
 const Endpoint endpoint{
     .path = "/collab/tasks/{id}",
+    .id_schema = schema_of<Uuid>,
     .family = Family::orchestrator,
     .operations = {{.method = Method::get,
                     .handler = get,

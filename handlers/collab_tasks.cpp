@@ -23,5 +23,8 @@ const Endpoint endpoint{
                     .auth = Auth::user,
                     .summary = "Add a task to the board",
                     .request_schema = schema_of<NewCollabTask>,
-                    .answer = {200, schema_of<CollabTask>, true}}},
+                    .answer = {.status = 200,
+                               .schema = schema_of<CollabTask>,
+                               .has_etag = true,
+                               .has_location = true}}},
 };

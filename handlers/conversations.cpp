@@ -28,9 +28,8 @@ Async<Response> list(const Request& request, Context& context) {
     batch.add(sql::count_conversations, request.user_id());
     const auto results = co_await context.db.run(std::move(batch));
     const auto total = db::first<Total>(*results[1])->total;
-    co_return page(
-        db::all<Conversation>(*results[0]), query.limit, query.offset, total, name,
-        [&](const Conversation& last) {
+    co_return page<Conversation>(
+        *results[0], query.limit, query.offset, total, name, [&](const Conversation& last) {
             return Position{cursor_key(by_creation ? last.created_at : last.updated_at), last.id};
         });
 }
@@ -61,6 +60,9 @@ const Endpoint endpoint{
                     .summary = "Begin a conversation",
                     .request_schema = schema_of<NewConversation>,
                     .is_body_optional = true,
-                    .answer = {201, schema_of<Conversation>, true},
+                    .answer = {.status = 201,
+                               .schema = schema_of<Conversation>,
+                               .has_etag = true,
+                               .has_location = true},
                     .message = "Conversation created"}},
 };

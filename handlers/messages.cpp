@@ -33,13 +33,12 @@ Async<Response> list(const Request& request, Context& context) {
     const auto results = co_await context.db.run(std::move(batch));
     if (!db::first<Existence>(*results[2])->exists) throw ApiError{Error::not_found};
     const auto total = db::first<Total>(*results[1])->total;
-    auto messages = db::all<Message>(*results[0]);
-    if (query.last) {
-        std::reverse(messages.begin(), messages.end());
-        const auto before = std::max<std::int64_t>(0, total - std::ssize(messages));
-        co_return page(std::move(messages), *query.last, before, total, name, position_of);
-    }
-    co_return page(std::move(messages), query.limit, query.offset, total, name, position_of);
+    const auto& messages = *results[0];
+    const auto count = static_cast<std::int64_t>(messages.size());
+    if (query.last)
+        co_return page<Message>(messages, *query.last, std::max<std::int64_t>(0, total - count),
+                                total, name, position_of);
+    co_return page<Message>(messages, query.limit, query.offset, total, name, position_of);
 }
 
 Async<Response> create(const Request& request, Context& context) {

@@ -67,8 +67,8 @@ Async<Response> list(const Request& request, Context& context) {
     batch.add(sql::count_tasks, request.user_id(), !with_pending, with_completed);
     const auto results = co_await context.db.run(std::move(batch));
     const auto total = db::first<Total>(*results[1])->total;
-    co_return page(db::all<Task>(*results[0]), query.limit, query.offset, total, name,
-                   [&](const Task& task) { return position_of(task, query.sort); });
+    co_return page<Task>(*results[0], query.limit, query.offset, total, name,
+                         [&](const Task& task) { return position_of(task, query.sort); });
 }
 
 Async<Response> create(const Request& request, Context& context) {
@@ -96,6 +96,9 @@ const Endpoint endpoint{
                     .auth = Auth::owner,
                     .summary = "Add a task",
                     .request_schema = schema_of<NewTask>,
-                    .answer = {201, schema_of<Task>, true},
+                    .answer = {.status = 201,
+                               .schema = schema_of<Task>,
+                               .has_etag = true,
+                               .has_location = true},
                     .message = "Task created"}},
 };

@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "shared/auth/password.hpp"
+#include "shared/auth/rate_limit.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -110,12 +111,20 @@ constexpr std::array table = {
             .default_value = "info",
             .description = "Least severe lines that the handlers log",
             .choices = "debug|info|warning|error"},
+    Setting{"LOGIN_RATE_LIMIT", &Config::login_rate_limit, "10/minute",
+            "Attempts to log in or sign up for one e-mail, and from one address; per second, "
+            "minute, hour or day"},
     Setting{.name = "NEON_DB_URL",
             .member = &Config::neon_db_url,
             .default_value = "",
             .description = "Taken when DATABASE_URL is not set",
             .is_secret = true},
     Setting{"PORT", &Config::port, "8000", "Port that nginx listens on", 1, 65'535},
+    Setting{.name = "REDIS_URL",
+            .member = &Config::redis_url,
+            .default_value = "memory://",
+            .description = "Where limits are counted: `memory://`, by all processes of one RUN_DIR",
+            .is_secret = true},
     Setting{"RUN_DIR", &Config::run_dir, "./run",
             "Where sockets, rendered configuration, pids and the SQLite file lie"},
     Setting{.name = "SQLITE_SYNCHRONOUS",
@@ -125,6 +134,9 @@ constexpr std::array table = {
                 "`FULL` loses nothing; `NORMAL` is faster and may lose the last commits in a "
                 "power cut, but nothing when a process dies",
             .choices = "NORMAL|FULL"},
+    Setting{"TRUSTED_PROXIES", &Config::trusted_proxies, "",
+            "Addresses or networks (`10.0.0.0/8`), separated by commas, whose `X-Forwarded-For` "
+            "tells the client's address"},
     Setting{.name = "USER_ID_FORMAT",
             .member = &Config::user_id_format,
             .default_value = "any",
@@ -142,6 +154,13 @@ std::string read_file(std::string_view setting, const std::string& path) {
     std::string text{std::istreambuf_iterator<char>{file}, {}};
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
     return text;
+}
+
+std::vector<std::string> comma_separated(std::string_view text) {
+    std::vector<std::string> items;
+    for (const auto part : split(text, ','))
+        if (const auto item = trimmed(part); !item.empty()) items.emplace_back(item);
+    return items;
 }
 
 // True when a setting has a fault already: what follows from that is no news.
@@ -251,6 +270,20 @@ bool is_address(const std::string& host) {
            inet_pton(AF_INET6, host.c_str(), bytes) == 1;
 }
 
+// An address, or one with the length of a prefix. nginx gets it as a word of its configuration.
+bool is_network(std::string_view network) {
+    const auto slash = network.find('/');
+    const auto address = network.substr(0, slash);
+    if (!is_address(std::string{address})) return false;
+    if (slash == network.npos) return true;
+    const auto length = network.substr(slash + 1);
+    const int longest = address.find(':') == address.npos ? 32 : 128;
+    int bits = -1;
+    const auto parsed = std::from_chars(length.data(), length.data() + length.size(), bits);
+    return parsed.ec == std::errc{} && parsed.ptr == length.data() + length.size() && bits >= 0 &&
+           bits <= longest;
+}
+
 // Scheme, host and port, as browsers send them; anything else would match no Origin header, and
 // could be nginx's syntax.
 bool is_origin(std::string_view origin) {
@@ -295,6 +328,19 @@ void check_addresses(const Config& config, std::vector<std::string>& faults) {
         if (!is_origin(origin))
             faults.push_back("CORS_ORIGINS or FRONTEND_ORIGIN: " + origin +
                              " is no origin: scheme://host:port, without a path or a final slash");
+    for (const auto& network : config.trusted_networks())
+        if (!is_network(network))
+            faults.push_back("TRUSTED_PROXIES: " + network +
+                             " is no address and no network such as 10.0.0.0/8");
+}
+
+void check_limits(const Config& config, std::vector<std::string>& faults) {
+    if (!is_faulty("LOGIN_RATE_LIMIT", faults) && !parse_quota(config.login_rate_limit))
+        faults.emplace_back(
+            "LOGIN_RATE_LIMIT must be a number from 1 and a unit, at most 1000 in a second: "
+            "10/second, 10/minute, 10/hour or 10/day");
+    if (!is_faulty("REDIS_URL", faults) && config.redis_url != "memory://")
+        faults.emplace_back("REDIS_URL must be memory://: no other store is supported yet");
 }
 
 // What listens for others than this machine is as good as in production.
@@ -388,16 +434,22 @@ void check_developer(const Config& config, std::vector<std::string>& faults) {
 std::span<const Setting> settings() { return table; }
 
 std::vector<std::string> Config::allowed_origins() const {
-    std::vector<std::string> origins;
-    std::string_view rest = cors_origins;
-    while (!rest.empty()) {
-        const auto comma = std::min(rest.find(','), rest.size());
-        if (const auto origin = trimmed(rest.substr(0, comma)); !origin.empty())
-            origins.emplace_back(origin);
-        rest.remove_prefix(std::min(comma + 1, rest.size()));
-    }
+    auto origins = comma_separated(cors_origins);
     if (!frontend_origin.empty()) origins.push_back(frontend_origin);
     return origins;
+}
+
+std::vector<std::string> Config::trusted_networks() const {
+    return comma_separated(trusted_proxies);
+}
+
+std::size_t Config::worker_count(std::string_view endpoint) const {
+    std::string name{endpoint};
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const auto found = workers.find(name);
+    if (found != workers.end()) return static_cast<std::size_t>(found->second);
+    const auto* const end = std::end(hashing_endpoints);
+    return std::find(std::begin(hashing_endpoints), end, endpoint) == end ? 1 : 2;
 }
 
 std::optional<std::string> Config::sqlite_path() const {
@@ -432,6 +484,7 @@ Config load_config(const Environment& environment) {
     take_workers(environment, config, faults);
     check_database(config, faults);
     check_addresses(config, faults);
+    check_limits(config, faults);
     check_secrets(config, faults);
     check_issuers(config, faults);
     check_developer(config, faults);

@@ -37,10 +37,13 @@ struct Config {
     std::string jwt_secret;
     std::string jwt_secret_previous;
     std::string log_level;
+    std::string login_rate_limit;
     std::string neon_db_url;
     std::int64_t port{};
+    std::string redis_url;
     std::string run_dir;
     std::string sqlite_synchronous;
+    std::string trusted_proxies;
     std::string user_id_format;
     std::map<std::string, std::int64_t> workers;  // WORKERS_AUTH_LOGIN under "AUTH_LOGIN"
 
@@ -52,10 +55,20 @@ struct Config {
     // CORS_ORIGINS and FRONTEND_ORIGIN, split.
     std::vector<std::string> allowed_origins() const;
 
+    // TRUSTED_PROXIES, split.
+    std::vector<std::string> trusted_networks() const;
+
+    // How many processes an endpoint gets: WORKERS_<ENDPOINT>, or the default.
+    std::size_t worker_count(std::string_view endpoint) const;
+
     // DATABASE_URL names a SQLite file: its path (":memory:" for a database in memory). A relative
     // path is relative to RUN_DIR. Nullopt for PostgreSQL.
     std::optional<std::string> sqlite_path() const;
 };
+
+// Endpoints that hash passwords have two processes by default, all others one.
+inline constexpr std::string_view hashing_endpoints[] = {"auth_login", "auth_signin",
+                                                         "auth_signup"};
 
 struct Setting {
     using Member = std::variant<std::string Config::*, std::int64_t Config::*>;

@@ -42,6 +42,8 @@ void write_operation(json::Writer& writer, const Operation& operation) {
     writer.begin_object();
     writer.key("etag");
     writer.boolean(operation.answer.has_etag);
+    writer.key("location");
+    writer.boolean(operation.answer.has_location);
     writer.key("page");
     writer.boolean(operation.answer.is_page);
     writer.key("schema");
@@ -101,6 +103,17 @@ std::string describe(const Endpoint& declared, std::string_view name) {
     writer.begin_array();
     for (const auto& operation : declared.operations) write_operation(writer, operation);
     writer.end_array();
+    writer.key("parameters");
+    writer.begin_object();
+    if (declared.path.find("{id}") != declared.path.npos) {
+        writer.key("id");
+        writer.raw(declared.id_schema());
+    }
+    if (declared.path.find(user_parameter) != declared.path.npos) {
+        writer.key("user_id");
+        writer.raw(R"({"description":"The token's user","minLength":1,"type":"string"})");
+    }
+    writer.end_object();
     writer.key("path");
     writer.string(declared.path);
     writer.end_object();

@@ -68,6 +68,7 @@ struct Answer {
     Schema schema;
     bool has_etag = false;  // that of the body, which is added where the handler gives none
     bool is_page = false;   // with pagination
+    bool has_location = false;
 };
 
 struct Operation {
@@ -85,8 +86,12 @@ struct Operation {
     std::vector<Error> errors = {};  // besides those that follow from the declaration
 };
 
+// Of the id of a row.
+inline std::string row_id_schema() { return R"({"format":"int64","minimum":1,"type":"integer"})"; }
+
 struct Endpoint {
-    std::string_view path;  // a template: /collab/tasks/{id}
+    std::string_view path;             // a template: /collab/tasks/{id}
+    Schema id_schema = row_id_schema;  // of its {id}
     // Templates that nginx maps to `path`. Without {user_id} the caller's own is meant.
     std::vector<std::string_view> also_at = {};
     Family family;
@@ -104,8 +109,8 @@ extern const Endpoint endpoint;
 std::string allowed_methods(const Endpoint& declared);
 
 // The endpoint as canonical JSON:
-// {"allow","also_at","family","name","operations":[{"answer":{"etag",
+// {"allow","also_at","family","name","operations":[{"answer":{"etag","location",
 // "page","schema","status"},"auth","errors","if_match","method","query","request","request_optional",
-// "summary"}],"path"}. "if_match" is none, optional or required. Routes, documentation and tests
-// are made from it.
+// "summary"}],"parameters","path"}. "if_match" is none, optional or required; "parameters" holds
+// the schema of each one in the path. Routes, documentation and tests are made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

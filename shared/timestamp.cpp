@@ -1,6 +1,7 @@
 #include "shared/timestamp.hpp"
 
 #include <chrono>
+#include <cstring>
 
 namespace {
 
@@ -17,14 +18,20 @@ Timestamp Timestamp::now() {
 }
 
 std::string Timestamp::text() const {
+    const auto all = characters();
+    return {all.data(), all.size()};
+}
+
+std::array<char, 27> Timestamp::characters() const {
     using namespace std::chrono;
     const sys_time<std::chrono::microseconds> moment{std::chrono::microseconds{microseconds}};
     const auto day = floor<days>(moment);
     const year_month_day date{day};
     const auto in_day = (moment - day).count();
 
-    std::string text = "0000-00-00T00:00:00.000000Z";
+    std::array<char, 27> text;
     char* const start = text.data();
+    std::memcpy(start, "0000-00-00T00:00:00.000000Z", text.size());
     put_digits(start + 4, static_cast<int>(date.year()), 4);
     put_digits(start + 7, static_cast<unsigned>(date.month()), 2);
     put_digits(start + 10, static_cast<unsigned>(date.day()), 2);

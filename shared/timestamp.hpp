@@ -1,6 +1,7 @@
 // A moment in UTC with microsecond resolution, as every table stores it.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -16,6 +17,7 @@ struct Timestamp {
 
     // RFC 3339, always with six fractional digits: 2026-01-08T12:34:56.123456Z.
     std::string text() const;
+    std::array<char, 27> characters() const;
 
     auto operator<=>(const Timestamp&) const = default;
 };

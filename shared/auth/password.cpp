@@ -97,42 +97,51 @@ bool matches_password(const std::string& password, const std::string& hash) {
 
 // Every hash that ends in 31 dots is as unlikely as any other, and matches() never trusts this one.
 Passwords::Passwords(int cost, std::chrono::milliseconds longest_wait)
-    : decoy_{is_cost(cost) ? prefix_of(cost) + std::string(hash_bytes - 7, '.')
+    : cost_{cost},
+      decoy_{is_cost(cost) ? prefix_of(cost) + std::string(hash_bytes - 7, '.')
                            : throw std::invalid_argument("the cost of bcrypt is 4 to 31")},
       longest_wait_{longest_wait} {}
 
 Async<bool> Passwords::matches(std::string password, std::optional<std::string> hash) {
     const Wiped wiped{password};
-    if (waiting_ >= max_waiting_passwords) throw ApiError{Error::service_unavailable};
     const bool is_account = hash && is_bcrypt_hash(*hash);
     const std::string& reference = is_account ? *hash : decoy_;
-    if (!threads_) threads_.emplace(1);
+    bool is_same = false;
+    co_await off_loop([&] { is_same = matches_password(password, reference); });
+    co_return (is_same && is_account);
+}
 
-    // The handler owns this coroutine, so what it refers to lives as long as its job.
-    const auto compare = [this, &password, &reference](auto handler) {
+Async<std::string> Passwords::hash(std::string password) {
+    const Wiped wiped{password};
+    std::string made;
+    co_await off_loop([&] { made = hash_password(password, cost_); });
+    co_return made;
+}
+
+// The handler owns the coroutines that wait, so what the work refers to lives as long as its job.
+Async<> Passwords::off_loop(std::function<void()> work) {
+    if (waiting_ >= max_waiting_passwords) throw ApiError{Error::service_unavailable};
+    if (!threads_) threads_.emplace(1);
+    const auto start = [this, &work](auto handler) {
         const auto loop = boost::asio::get_associated_executor(handler);
-        auto job = [this, loop, &password, &reference, latest = Clock::now() + longest_wait_,
+        auto job = [this, loop, &work, latest = Clock::now() + longest_wait_,
                     handler = std::move(handler),
-                    work = boost::asio::make_work_guard(loop)]() mutable {
+                    guard = boost::asio::make_work_guard(loop)]() mutable {
             std::exception_ptr failure;
-            bool is_same = false;
             try {
                 if (Clock::now() > latest) throw ApiError{Error::service_unavailable};
-                is_same = matches_password(password, reference);
+                work();
             } catch (...) {
                 failure = std::current_exception();
             }
-            boost::asio::post(loop,
-                              [this, failure, is_same, handler = std::move(handler)]() mutable {
-                                  --waiting_;
-                                  std::move(handler)(failure, is_same);
-                              });
+            boost::asio::post(loop, [this, failure, handler = std::move(handler)]() mutable {
+                --waiting_;
+                std::move(handler)(failure);
+            });
         };
         boost::asio::post(*threads_, std::move(job));
         ++waiting_;
     };
-    const bool is_same =
-        co_await boost::asio::async_initiate<const UseAwaitable, void(std::exception_ptr, bool)>(
-            compare, use_awaitable);
-    co_return (is_same && is_account);
+    co_await boost::asio::async_initiate<const UseAwaitable, void(std::exception_ptr)>(
+        start, use_awaitable);
 }

@@ -4,6 +4,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -13,7 +14,7 @@
 inline constexpr std::size_t max_password_bytes = 72;
 inline constexpr std::size_t min_password_bytes = 8;
 
-// The most comparisons that wait in one process, the running one included.
+// The most hashes that wait in one process, the running one included.
 inline constexpr int max_waiting_passwords = 64;
 
 // What has waited longer for its turn is given up: the client should rather come back.
@@ -28,26 +29,34 @@ std::string hash_password(const std::string& password, int cost);
 // std::runtime_error when libxcrypt fails.
 bool matches_password(const std::string& password, const std::string& hash);
 
-// Compares passwords with hashes for the coroutines of one loop, one after the other on a thread of
-// its own, which starts with the first comparison. The loop must outlive it.
+// Hashes passwords for the coroutines of one loop, one after the other on a thread of its own,
+// which starts with the first of them. The loop must outlive it.
 class Passwords {
 public:
     // `cost` is that of new hashes and of the one that unknown accounts are compared with. Throws
     // std::invalid_argument unless it is 4 to 31.
     explicit Passwords(int cost, std::chrono::milliseconds longest_wait = max_password_wait);
 
-    // Waits for the comparison that runs; those behind it are dropped.
+    // Waits for the hash that is being made; those behind it are dropped.
     ~Passwords() = default;
 
     Passwords(const Passwords&) = delete;
     Passwords& operator=(const Passwords&) = delete;
 
     // Compares off the event loop. Without a hash (no such account), or with one that is no $2b$
-    // hash, it takes the same time and is false. Throws ApiError (503) when too many comparisons
-    // wait already, or its turn does not come in time.
+    // hash, it takes the same time and is false. Throws ApiError (503) when too many hashes wait
+    // already, or its turn does not come in time.
     Async<bool> matches(std::string password, std::optional<std::string> hash);
 
+    // hash_password() off the event loop, at the cost of new hashes. Throws what that throws, and
+    // ApiError (503) as matches() does.
+    Async<std::string> hash(std::string password);
+
 private:
+    // Runs the work on the thread and returns, or throws, when it has ended.
+    Async<> off_loop(std::function<void()> work);
+
+    const int cost_;
     // Nothing hashes to it, and comparing with it costs one hash.
     const std::string decoy_;
     const std::chrono::milliseconds longest_wait_;

@@ -134,27 +134,73 @@ void read_cell(const Rows& rows, std::size_t row, std::size_t column, std::optio
 // Throws std::logic_error unless the columns are the declared fields of T, by name and in order.
 void check_columns(const Rows& rows, const std::string_view* names, std::size_t count);
 
-// Maps rows to aggregates: column i is the i-th declared field.
 template <class T>
-std::vector<T> all(const Rows& rows) {
-    static constexpr auto fields = T::fields();
+void check_columns_of(const Rows& rows) {
     static constexpr auto names = json::field_names<T>();
     check_columns(rows, names.data(), names.size());
-    std::vector<T> values(rows.size());
-    for (std::size_t row = 0; row < values.size(); ++row)
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            (read_cell(rows, row, I, values[row].*std::get<I>(fields).member), ...);
-        }
-    (std::make_index_sequence<names.size()>{});
+}
+
+// Maps a row to an aggregate: column i is the i-th declared field.
+template <class T>
+T aggregate(const Rows& rows, std::size_t row) {
+    static constexpr auto fields = T::fields();
+    T value;
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (read_cell(rows, row, I, value.*std::get<I>(fields).member), ...);
+    }
+    (std::make_index_sequence<json::field_count<T>>{});
+    return value;
+}
+
+template <class T>
+std::vector<T> all(const Rows& rows) {
+    check_columns_of<T>(rows);
+    std::vector<T> values;
+    values.reserve(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) values.push_back(aggregate<T>(rows, row));
     return values;
+}
+
+// A cell as JSON; texts go from the row to the writer without being copied between.
+template <class T>
+void write_cell(json::Writer& writer, const Rows& rows, std::size_t row, std::size_t column) {
+    if constexpr (std::is_same_v<T, std::string>) {
+        writer.string(rows.text(row, column));
+    } else {
+        T value;
+        read_cell(rows, row, column, value);
+        json::Type<T>::write(writer, value);
+    }
+}
+
+// The canonical JSON of an array of the first `count` rows, each as a T: the same as that of
+// all<T>() without the aggregates between, which take a third of the time of a long list.
+template <class T>
+std::string write_rows(const Rows& rows, std::size_t count) {
+    check_columns_of<T>(rows);
+    std::string text;
+    json::Writer writer{text};
+    writer.begin_array();
+    for (std::size_t row = 0; row < count; ++row) {
+        writer.begin_object();
+        json::for_each_field<T>([&](const auto& field, std::size_t column) {
+            using Member = std::remove_cvref_t<decltype(std::declval<T>().*field.member)>;
+            writer.key(field.name);
+            write_cell<Member>(writer, rows, row, column);
+        });
+        writer.end_object();
+        if (row == 0) text.reserve(text.size() * (count + count / 4 + 1));
+    }
+    writer.end_array();
+    return text;
 }
 
 // The first row, if there is one.
 template <class T>
 std::optional<T> first(const Rows& rows) {
-    auto values = all<T>(rows);
-    if (values.empty()) return std::nullopt;
-    return std::move(values.front());
+    if (rows.empty()) return std::nullopt;
+    check_columns_of<T>(rows);
+    return aggregate<T>(rows, 0);
 }
 
 }  // namespace db

@@ -68,6 +68,11 @@ PostgresParameters::PostgresParameters(const std::vector<db::Value>& values)
     }
 }
 
+PostgresRows::PostgresRows(PostgresResult result) : result_(std::move(result)) {
+    for (int column = 0; column < PQnfields(result_.get()); ++column)
+        types_.push_back(PQftype(result_.get(), column));
+}
+
 std::size_t PostgresRows::size() const {
     return static_cast<std::size_t>(PQntuples(result_.get()));
 }
@@ -85,19 +90,19 @@ bool PostgresRows::is_null(std::size_t row, std::size_t column) const {
 }
 
 bool PostgresRows::boolean(std::size_t row, std::size_t column) const {
-    if (type(column) != bool_oid || is_null(row, column)) wrong_type(column, "boolean");
+    if (types_[column] != bool_oid || is_null(row, column)) wrong_type(column, "boolean");
     return cell(row, column).front() != 0;
 }
 
 std::int64_t PostgresRows::integer(std::size_t row, std::size_t column) const {
-    const auto oid = type(column);
+    const auto oid = types_[column];
     if ((oid != int8_oid && oid != int4_oid && oid != int2_oid) || is_null(row, column))
         wrong_type(column, "integer");
     return from_big_endian(cell(row, column));
 }
 
 std::string_view PostgresRows::text(std::size_t row, std::size_t column) const {
-    const auto oid = type(column);
+    const auto oid = types_[column];
     if ((oid != text_oid && oid != varchar_oid && oid != json_oid && oid != name_oid) ||
         is_null(row, column))
         wrong_type(column, "text");
@@ -105,14 +110,15 @@ std::string_view PostgresRows::text(std::size_t row, std::size_t column) const {
 }
 
 Uuid PostgresRows::uuid(std::size_t row, std::size_t column) const {
-    if (type(column) != uuid_oid || is_null(row, column)) wrong_type(column, "uuid");
+    if (types_[column] != uuid_oid || is_null(row, column)) wrong_type(column, "uuid");
     Uuid uuid;
     std::memcpy(uuid.bytes.data(), cell(row, column).data(), uuid.bytes.size());
     return uuid;
 }
 
 Timestamp PostgresRows::timestamp(std::size_t row, std::size_t column) const {
-    if (type(column) != timestamptz_oid || is_null(row, column)) wrong_type(column, "timestamptz");
+    if (types_[column] != timestamptz_oid || is_null(row, column))
+        wrong_type(column, "timestamptz");
     return {from_big_endian(cell(row, column)) + postgres_epoch};
 }
 
@@ -121,10 +127,6 @@ std::string_view PostgresRows::cell(std::size_t row, std::size_t column) const {
     const int c = static_cast<int>(column);
     return {PQgetvalue(result_.get(), r, c),
             static_cast<std::size_t>(PQgetlength(result_.get(), r, c))};
-}
-
-Oid PostgresRows::type(std::size_t column) const {
-    return PQftype(result_.get(), static_cast<int>(column));
 }
 
 void PostgresRows::wrong_type(std::size_t column, const char* wanted) const {

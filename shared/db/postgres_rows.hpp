@@ -31,7 +31,7 @@ private:
 
 class PostgresRows final : public db::Rows {
 public:
-    explicit PostgresRows(PostgresResult result) : result_(std::move(result)) {}
+    explicit PostgresRows(PostgresResult result);
 
     std::size_t size() const override;
     std::size_t column_count() const override;
@@ -45,8 +45,8 @@ public:
 
 private:
     std::string_view cell(std::size_t row, std::size_t column) const;
-    Oid type(std::size_t column) const;
     [[noreturn]] void wrong_type(std::size_t column, const char* wanted) const;
 
     PostgresResult result_;
+    std::vector<Oid> types_;  // of the columns
 };

@@ -6,8 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
-
+#include "shared/db/database.hpp"
 #include "shared/http/response.hpp"
 
 struct Position {
@@ -34,13 +33,15 @@ Position before_all_moments(bool is_ascending);
 // offset.
 void check_paging(const std::optional<std::string>& cursor, std::int64_t offset);
 
-// A page from the first `limit` of the rows, of which there is one more when there is another page.
+// A page of Ts from the first `limit` of the rows, of which there is one more when there is another
+// page. position_of(T) says where the last one lies.
 template <class T, class PositionOf>
-Response page(std::vector<T> rows, std::int64_t limit, std::int64_t offset, std::int64_t total,
+Response page(const db::Rows& rows, std::int64_t limit, std::int64_t offset, std::int64_t total,
               std::string_view list, PositionOf position_of) {
-    const bool has_more = rows.size() > static_cast<std::size_t>(limit);
-    if (has_more) rows.pop_back();
+    const auto count = std::min(rows.size(), static_cast<std::size_t>(limit));
     std::optional<std::string> next_cursor;
-    if (has_more) next_cursor = write_cursor(list, position_of(rows.back()));
-    return Response::page(rows, {total, limit, offset, has_more, std::move(next_cursor)});
+    if (count < rows.size())
+        next_cursor = write_cursor(list, position_of(db::aggregate<T>(rows, count - 1)));
+    return Response::page(db::write_rows<T>(rows, count),
+                          {total, limit, offset, count < rows.size(), std::move(next_cursor)});
 }

@@ -2,6 +2,14 @@
 
 #include <stdexcept>
 
+#include "shared/text.hpp"
+
+void Request::add_header(std::string_view name, std::string value) const {
+    if (has_control_bytes(value))
+        throw std::invalid_argument("control byte in header " + std::string{name});
+    if (answer_headers_) answer_headers_->emplace_back(name, std::move(value));
+}
+
 std::string_view Request::parameter(std::string_view name) const {
     for (const auto& [key, value] : parameters_)
         if (key == name) return value;

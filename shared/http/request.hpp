@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "shared/http/method.hpp"
 #include "shared/http/target.hpp"
@@ -22,7 +24,8 @@ struct RawRequest {
     std::string_view if_none_match;
     std::string_view origin;
     std::string_view access_control_request_method;
-    std::string_view request_id;  // the client's until answer() has replaced what is no good
+    std::string_view remote_address;  // the client's, as the server sees it
+    std::string_view request_id;      // the client's until answer() has replaced what is no good
     std::string_view body;
     bool is_body_too_large = false;
 };
@@ -33,17 +36,22 @@ struct Identity {
     std::string email;  // may be empty
 };
 
+using Headers = std::vector<std::pair<std::string_view, std::string>>;
+
 class Request {
 public:
-    Request(const RawRequest& raw, Method method, PathParameters parameters, Identity identity)
+    Request(const RawRequest& raw, Method method, PathParameters parameters, Identity identity,
+            Headers* answer_headers = nullptr)
         : raw_(raw),
           method_(method),
           parameters_(std::move(parameters)),
-          identity_(std::move(identity)) {}
+          identity_(std::move(identity)),
+          answer_headers_(answer_headers) {}
 
     Method method() const { return method_; }
     std::string_view path() const { return path_of(raw_.target); }
     std::string_view request_id() const { return raw_.request_id; }
+    std::string_view remote_address() const { return raw_.remote_address; }
     std::string_view if_match() const { return raw_.if_match; }
     // Where a write may do without it.
     std::string_view if_match_or_any() const { return if_match().empty() ? "*" : if_match(); }
@@ -65,6 +73,10 @@ public:
         return read_query<T>(raw_.target);
     }
 
+    // Gives the answer a header, whatever the answer becomes: an error as well. Throws
+    // std::invalid_argument for a control byte in it.
+    void add_header(std::string_view name, std::string value) const;
+
     // A path parameter; the template must have it.
     std::string_view parameter(std::string_view name) const;
 
@@ -79,4 +91,5 @@ private:
     Method method_;
     PathParameters parameters_;
     Identity identity_;
+    Headers* answer_headers_;
 };

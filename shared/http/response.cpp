@@ -34,6 +34,12 @@ Response Response::cached(std::shared_ptr<const std::string> body, std::string e
     return response;
 }
 
+Response Response::page(std::string items, const Pagination& pagination) {
+    Response response{200, std::move(items)};
+    response.pagination_ = json::write(pagination);
+    return response;
+}
+
 void Response::set(std::string_view name, std::string value) {
     if (has_control_bytes(name) || has_control_bytes(value))
         throw std::invalid_argument("control byte in header " + std::string{name});

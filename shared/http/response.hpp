@@ -46,13 +46,8 @@ public:
         return Response{201, json::write(value)}.with("Location", std::move(location));
     }
 
-    // 200 with a part of a longer list, and where that part lies in it.
-    template <class T>
-    static Response page(const std::vector<T>& items, const Pagination& pagination) {
-        Response response{200, json::write(items)};
-        response.pagination_ = json::write(pagination);
-        return response;
-    }
+    // 200 with a part of a longer list, as canonical JSON, and where that part lies in it.
+    static Response page(std::string items, const Pagination& pagination);
 
     static Response no_content() { return {204, {}}; }
 

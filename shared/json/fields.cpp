@@ -36,7 +36,7 @@ std::int64_t in_range(std::int64_t number, const Rules& rules, Faults& faults) {
 }
 
 // "description", "enum" and "examples", where there are any.
-void schema_texts(Writer& writer, const Rules& rules) {
+void schema_texts(Writer& writer, const Rules& rules, bool is_text = true) {
     if (!rules.description.empty()) {
         writer.key("description");
         writer.string(rules.description);
@@ -50,7 +50,10 @@ void schema_texts(Writer& writer, const Rules& rules) {
     if (!rules.example.empty()) {
         writer.key("examples");
         writer.begin_array();
-        writer.string(rules.example);
+        if (is_text)
+            writer.string(rules.example);
+        else
+            writer.raw(rules.example);
         writer.end_array();
     }
 }
@@ -101,6 +104,7 @@ std::string Type<std::string>::parse(std::string_view text, const Rules& rules, 
     const auto choices = split(rules.choices, '|');
     if (!choices.empty() && std::find(choices.begin(), choices.end(), text) == choices.end())
         faults.add("Input should be " + enumerated(choices), "enum");
+    if (rules.check) rules.check(text, faults);
     return std::string{text};
 }
 
@@ -125,7 +129,7 @@ bool Type<bool>::read(const rapidjson::Value& value, const Rules&, Faults& fault
 }
 
 void Type<bool>::schema(Writer& writer, const Rules& rules) {
-    schema_texts(writer, rules);
+    schema_texts(writer, rules, false);
     writer.key("type");
     writer.string("boolean");
 }
@@ -148,7 +152,7 @@ std::int64_t Type<std::int64_t>::parse(std::string_view text, const Rules& rules
 }
 
 void Type<std::int64_t>::schema(Writer& writer, const Rules& rules) {
-    schema_texts(writer, rules);
+    schema_texts(writer, rules, false);
     if (rules.maximum != Rules{}.maximum) {
         writer.key("maximum");
         writer.integer(rules.maximum);

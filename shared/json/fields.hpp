@@ -38,6 +38,8 @@
 
 namespace json {
 
+class Faults;
+
 // What a value must keep to beyond its type.
 struct Rules {
     bool may_be_absent = false;
@@ -46,9 +48,10 @@ struct Rules {
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
     std::int64_t minimum = std::numeric_limits<std::int64_t>::min();
     std::int64_t maximum = std::numeric_limits<std::int64_t>::max();
-    std::string_view choices;      // "a|b|c": the only texts allowed; empty for any
-    std::string_view description;  // for the schema
-    std::string_view example;
+    std::string_view choices;  // "a|b|c": the only texts allowed; empty for any
+    void (*check)(std::string_view text, Faults& faults) = nullptr;  // of a text, for what is left
+    std::string_view description;                                    // for the schema
+    std::string_view example;  // a text as it is, anything else as JSON
 };
 
 template <class Class, class Member>
@@ -71,6 +74,9 @@ struct Field {
     }
     consteval Field one_of(std::string_view choices) const {
         return with([=](Rules& r) { r.choices = choices; });
+    }
+    consteval Field checked(void (*check)(std::string_view text, Faults& faults)) const {
+        return with([=](Rules& r) { r.check = check; });
     }
     consteval Field describe(std::string_view text) const {
         return with([=](Rules& r) { r.description = text; });
@@ -103,6 +109,15 @@ template <class T>
 concept Declared = requires {
     T::fields();
 };
+
+// The name of a type without its namespace. GCC ends this function's own name in "[with T = …; …]".
+template <class T>
+consteval std::string_view type_name() {
+    std::string_view name = __PRETTY_FUNCTION__;
+    name.remove_prefix(name.find("T = ") + 4);
+    name = name.substr(0, name.find_first_of(";]"));
+    return name.substr(name.rfind(':') + 1);  // from its beginning where there is none
+}
 
 // Collects the faults of one request, each with where it is.
 class Faults {
@@ -160,14 +175,17 @@ struct Type<std::int64_t> {
 template <>
 struct Type<Uuid> {
     static Uuid read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
-    static void write(Writer& writer, const Uuid& value) { writer.string(value.text()); }
+    static void write(Writer& writer, const Uuid& value) { writer.plain(value.text()); }
     static void schema(Writer& writer, const Rules& rules);
 };
 
 // Output only: no request sets a moment.
 template <>
 struct Type<Timestamp> {
-    static void write(Writer& writer, const Timestamp& value) { writer.string(value.text()); }
+    static void write(Writer& writer, const Timestamp& value) {
+        const auto characters = value.characters();
+        writer.plain({characters.data(), characters.size()});
+    }
     static void schema(Writer& writer, const Rules& rules);
 };
 
@@ -258,12 +276,21 @@ consteval auto canonical_order() {
     return order;
 }
 
-// Calls visit(field) for each field of T, in canonical order.
+// Calls visit(field), or visit(field, index among the declared fields), for each field of T, in
+// canonical order.
 template <Declared T, class Visit>
 void for_each_field(Visit visit) {
     [[maybe_unused]] static constexpr auto all = T::fields();
     [[maybe_unused]] static constexpr auto order = canonical_order<T>();
-    [&]<std::size_t... I>(std::index_sequence<I...>) { (visit(std::get<order[I]>(all)), ...); }
+    [[maybe_unused]] const auto call = [&](const auto& field, std::size_t index) {
+        if constexpr (std::is_invocable_v<Visit, decltype(field), std::size_t>)
+            visit(field, index);
+        else
+            visit(field);
+    };
+    [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (call(std::get<order[I]>(all), order[I]), ...);
+    }
     (std::make_index_sequence<field_count<T>>{});
 }
 
@@ -310,6 +337,12 @@ struct Type<T> {
             using Member = std::remove_cvref_t<decltype(std::declval<T>().*field.member)>;
             writer.key(field.name);
             writer.begin_object();
+            if constexpr (!is_optional<Member>) {
+                if (field.rules.may_be_absent) {
+                    writer.key("default");
+                    Type<Member>::write(writer, T{}.*field.member);
+                }
+            }
             Type<Member>::schema(writer, field.rules);
             writer.end_object();
         });
@@ -320,6 +353,8 @@ struct Type<T> {
             if (!may_be_absent(field)) writer.string(field.name);
         });
         writer.end_array();
+        writer.key("title");
+        writer.string(type_name<T>());
         writer.key("type");
         writer.string("object");
     }
@@ -344,7 +379,8 @@ std::string write(const T& value) {
     return out;
 }
 
-// The JSON Schema (2020-12) of a type, as canonical JSON.
+// The JSON Schema (2020-12) of a type, as canonical JSON. Declared types have their name as title,
+// and the value of a member that may be absent as default.
 template <class T>
 std::string schema() {
     std::string out;

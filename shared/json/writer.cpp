@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 
 namespace json {
@@ -28,16 +29,35 @@ void append_escape(std::string& out, char c) {
 
 bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
 
+// Whether one of eight bytes needs an escape: below 0x20, or zero once '"' or '\' is taken away.
+bool any_needs_escape(const char* eight) {
+    constexpr std::uint64_t ones = 0x0101010101010101;
+    constexpr std::uint64_t tops = ones * 0x80;
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, eight, sizeof bytes);
+    const auto quotes = bytes ^ ones * '"';
+    const auto slashes = bytes ^ ones * '\\';
+    return (((bytes - ones * 0x20) & ~bytes) | ((quotes - ones) & ~quotes) |
+            ((slashes - ones) & ~slashes)) &
+           tops;
+}
+
+// The first byte at or after `at` that needs an escape. Eight at a time: most texts have none.
+std::size_t find_escaped(std::string_view text, std::size_t at) {
+    while (at + 8 <= text.size() && !any_needs_escape(text.data() + at)) at += 8;
+    while (at < text.size() && !needs_escape(text[at])) ++at;
+    return at;
+}
+
 void append_quoted(std::string& out, std::string_view text) {
     out += '"';
-    std::size_t start = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (!needs_escape(text[i])) continue;
-        out.append(text, start, i - start);
-        append_escape(out, text[i]);
-        start = i + 1;
+    for (std::size_t start = 0;;) {
+        const auto end = find_escaped(text, start);
+        out.append(text, start, end - start);
+        if (end == text.size()) break;
+        append_escape(out, text[end]);
+        start = end + 1;
     }
-    out.append(text, start);
     out += '"';
 }
 
@@ -114,6 +134,13 @@ void Writer::key(std::string_view name) {
 void Writer::string(std::string_view utf8) {
     separate();
     append_quoted(out_, utf8);
+}
+
+void Writer::plain(std::string_view ascii) {
+    separate();
+    out_ += '"';
+    out_ += ascii;
+    out_ += '"';
 }
 
 void Writer::integer(std::int64_t value) {

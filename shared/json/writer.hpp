@@ -20,10 +20,12 @@ public:
     void begin_array();
     void end_array();
 
-    // `name` is written as it is when it needs no escape; the value follows.
+    // The value follows.
     void key(std::string_view name);
 
     void string(std::string_view utf8);
+    // A string without anything that needs an escape.
+    void plain(std::string_view ascii);
     void integer(std::int64_t value);
     void number(double value);  // throws std::invalid_argument for NaN and infinities
     void boolean(bool value);

@@ -3,6 +3,15 @@
 
 #include "shared/json/fields.hpp"
 
+// What a new account may have, as checks of fields.
+//
+// An address as RFC 5321 has it, section 4.1.2, without quoted local parts and address literals:
+// one @, a local part of at most 64 characters, a domain of at least two labels, at most 254 bytes.
+// ASCII only: others can be written in more than one way, and would be more than one account.
+void check_email(std::string_view email, json::Faults& faults);
+// 8 to 72 bytes (shared/auth/password.hpp).
+void check_new_password(std::string_view password, json::Faults& faults);
+
 struct Credentials {
     std::string email;
     std::string password;
@@ -11,7 +20,28 @@ struct Credentials {
         using json::field;
         return std::tuple{
             field("email", &Credentials::email).trimmed().length(1, 254).example("dev@example.org"),
-            field("password", &Credentials::password).length(1, 1024),
+            field("password", &Credentials::password).length(1, 1024).example("correct horse battery"),
+        };
+    }
+};
+
+// A new account's e-mail and password.
+struct NewAccount {
+    std::string email;
+    std::string password;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("email", &NewAccount::email)
+                .trimmed()
+                .checked(check_email)
+                .describe("Of ASCII characters, at most 254; upper and lower case are the same")
+                .example("ada@example.org"),
+            field("password", &NewAccount::password)
+                .checked(check_new_password)
+                .describe("8 to 72 bytes of UTF-8")
+                .example("correct horse battery"),
         };
     }
 };
@@ -21,6 +51,7 @@ struct Account {
     std::string id;
     std::string email;
     std::optional<std::string> password_hash;
+    Timestamp created_at;
 
     static consteval auto fields() {
         using json::field;
@@ -28,6 +59,7 @@ struct Account {
             field("id", &Account::id),
             field("email", &Account::email),
             field("password_hash", &Account::password_hash),
+            field("created_at", &Account::created_at),
         };
     }
 };
@@ -43,6 +75,40 @@ struct IssuedToken {
             field("access_token", &IssuedToken::access_token),
             field("token_type", &IssuedToken::token_type).example("bearer"),
             field("expires_in", &IssuedToken::expires_in).describe("Seconds"),
+        };
+    }
+};
+
+// An account as its owner sees it.
+struct AccountView {
+    std::string id;
+    std::string email;
+    Timestamp created_at;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("id", &AccountView::id),
+            field("email", &AccountView::email),
+            field("created_at", &AccountView::created_at),
+        };
+    }
+};
+
+// The answer of signing in.
+struct SignedIn {
+    std::string token;
+    std::string token_type = "bearer";
+    std::int64_t expires_in = 0;
+    AccountView user;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("token", &SignedIn::token),
+            field("token_type", &SignedIn::token_type).example("bearer"),
+            field("expires_in", &SignedIn::expires_in).describe("Seconds"),
+            field("user", &SignedIn::user),
         };
     }
 };

@@ -32,7 +32,9 @@ struct NewCollabTask {
         using json::field;
         return std::tuple{
             field("title", &NewCollabTask::title).trimmed().length(1, 255).example("Buy milk"),
-            field("description", &NewCollabTask::description).length(0, 1024),
+            field("description", &NewCollabTask::description)
+                .length(0, 1024)
+                .example("Two bottles"),
         };
     }
 };
@@ -45,7 +47,7 @@ struct CollabTaskChange {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("title", &CollabTaskChange::title).trimmed().length(1, 255),
+            field("title", &CollabTaskChange::title).trimmed().length(1, 255).example("Buy bread"),
             field("description", &CollabTaskChange::description).length(0, 1024),
         };
     }

@@ -35,7 +35,10 @@ struct NewTask {
         using json::field;
         return std::tuple{
             field("title", &NewTask::title).trimmed().length(1, 200).example("Buy milk"),
-            field("description", &NewTask::description).optional().length(0, 1000),
+            field("description", &NewTask::description)
+                .optional()
+                .length(0, 1000)
+                .example("Two bottles"),
             field("completed", &NewTask::completed).optional(),
         };
     }
@@ -51,8 +54,10 @@ struct TaskReplacement {
         using json::field;
         return std::tuple{
             field("title", &TaskReplacement::title).trimmed().length(1, 200).example("Buy milk"),
-            field("description", &TaskReplacement::description).length(0, 1000),
-            field("completed", &TaskReplacement::completed),
+            field("description", &TaskReplacement::description)
+                .length(0, 1000)
+                .example("Two bottles"),
+            field("completed", &TaskReplacement::completed).example("true"),
         };
     }
 };
@@ -68,7 +73,7 @@ struct TaskChange {
         return std::tuple{
             field("title", &TaskChange::title).trimmed().length(1, 200),
             field("description", &TaskChange::description).length(0, 1000),
-            field("completed", &TaskChange::completed),
+            field("completed", &TaskChange::completed).example("true"),
         };
     }
 };
@@ -79,7 +84,9 @@ struct Completion {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("completed", &Completion::completed).describe("Without it the task is toggled"),
+            field("completed", &Completion::completed)
+                .describe("Without it the task is toggled")
+                .example("true"),
         };
     }
 };

@@ -63,10 +63,14 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
 }
 
 // Another's id is refused whether or not anybody has it.
-void check_owner(const PathParameters& parameters, const Identity& identity) {
-    for (const auto& [name, value] : parameters)
-        if (name == "user_id" && !value.empty() && value != identity.user_id)
-            throw ApiError{Error::forbidden};
+void check_owner(const PathParameters& parameters, const Identity& identity, const Config& config) {
+    for (const auto& [name, value] : parameters) {
+        if (name != "user_id" || value.empty() || value == identity.user_id) continue;
+        if (config.user_id_format == "uuid" && !Uuid::parse(value))
+            throw ApiError{Error::validation_error,
+                           {{{"path", name}, "Input should be a valid UUID", "uuid_parsing"}}};
+        throw ApiError{Error::forbidden};
+    }
 }
 
 // A user whose row has gone since it was last seen, or whose address another user took at the same
@@ -92,7 +96,8 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
     co_return response;
 }
 
-Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context) {
+Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context,
+                        Headers& headers) {
     auto parameters = match_path(served.path, raw.target);
     if (!parameters) throw ApiError{Error::not_found};
     if (raw.method == "OPTIONS")
@@ -108,8 +113,9 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
             identity = authenticate(raw, context, &Tokens::verify);
         }
     }
-    if (operation->auth == Auth::owner) check_owner(*parameters, *identity);
-    const Request request{raw, operation->method, std::move(*parameters), std::move(*identity)};
+    if (operation->auth == Auth::owner) check_owner(*parameters, *identity, context.config);
+    const Request request{raw, operation->method, std::move(*parameters), std::move(*identity),
+                          &headers};
     Response response = co_await run_handler(*operation, request, context);
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
     if (served.family == Family::api && !response.body().empty()) response.wrap(operation->message);
@@ -188,13 +194,15 @@ Async<Response> answer(const RawRequest& received, const Endpoint& served, Conte
     raw.request_id = request_id;
 
     std::exception_ptr failure;
+    Headers headers;
     Response response{500, {}};
     try {
-        response = co_await respond(raw, served, context);
+        response = co_await respond(raw, served, context, headers);
     } catch (...) {
         failure = std::current_exception();
     }
     if (failure) response = error_response(raw, served, disclose(failure, request_id));
+    for (auto& [name, value] : headers) response.set(name, std::move(value));
 
     if (response.status() == 200 && !response.etag().empty() &&
         (raw.method == "GET" || raw.method == "HEAD") &&

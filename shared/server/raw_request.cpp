@@ -20,6 +20,7 @@ constexpr std::array known = {
     Variable{"HTTP_ORIGIN", &RawRequest::origin},
     Variable{"HTTP_ACCESS_CONTROL_REQUEST_METHOD", &RawRequest::access_control_request_method},
     Variable{"HTTP_X_REQUEST_ID", &RawRequest::request_id},
+    Variable{"REMOTE_ADDR", &RawRequest::remote_address},
 };
 
 }  // namespace

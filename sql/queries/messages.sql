@@ -31,10 +31,13 @@ WHERE user_id = $1 AND conversation_id = $2 AND id > $3
 ORDER BY id
 LIMIT $4 OFFSET $5
 
--- The newest ones, the last one first.
+-- The newest ones.
 -- name: list_last_messages
 SELECT id, conversation_id, role, content, created_at
-FROM messages
-WHERE user_id = $1 AND conversation_id = $2
-ORDER BY id DESC
-LIMIT $3
+FROM (
+    SELECT id, conversation_id, role, content, created_at
+    FROM messages
+    WHERE user_id = $1 AND conversation_id = $2
+    ORDER BY id DESC
+    LIMIT $3) AS newest
+ORDER BY id

@@ -1,7 +1,14 @@
 -- name: find_account
-SELECT id, email, password_hash
+SELECT id, email, password_hash, created_at
 FROM users
 WHERE email = $1
+
+-- Nothing where the e-mail is taken, also by whom only a token of another issuer has spoken for.
+-- name: insert_account
+INSERT INTO users (id, email, password_hash)
+VALUES ($1, $2, $3)
+ON CONFLICT DO NOTHING
+RETURNING id, email, created_at
 
 -- Nothing where the row is there already. An address that somebody else has is left out; where two
 -- take it at the same time, the second gets no row.

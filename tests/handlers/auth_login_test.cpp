@@ -72,3 +72,17 @@ ON_BOTH_ENGINES(auth_login, does_not_take_sql_for_an_email) {
     add_account(service, "ada@example.org", "correct horse");
     expect_error(service.send(login("' OR 1=1 --", "correct horse")), Error::invalid_credentials);
 }
+
+ON_BOTH_ENGINES(auth_login, limits_attempts) {
+    service.config().login_rate_limit = "2/day";
+    add_account(service, "ada@example.org", "correct horse");
+    cr_assert_eq(service.send(login("ada@example.org", "correct horse")).status(), 200);
+    const auto wrong = service.send(login("Ada@example.org", "wrong horse"));
+    expect_error(wrong, Error::invalid_credentials);
+    EXPECT_TEXT(std::string{wrong.header("RateLimit-Policy")}, R"("default";q=2;w=86400)");
+    EXPECT_TEXT(std::string{wrong.header("RateLimit")}, R"("default";r=0;t=86400)");
+    const auto refused = service.send(login("ada@example.org", "correct horse"));
+    expect_error(refused, Error::rate_limited);
+    EXPECT_TEXT(std::string{refused.header("Retry-After")}, "43200");
+    expect_error(service.send(login("bob@example.org", "x")), Error::invalid_credentials);
+}

@@ -98,9 +98,12 @@ Test(config, has_safe_defaults) {
     EXPECT_TEXT(config.host, "127.0.0.1");
     cr_expect_eq(config.jwt_expire_minutes, 60);
     EXPECT_TEXT(config.log_level, "info");
+    EXPECT_TEXT(config.login_rate_limit, "10/minute");
     cr_expect_eq(config.port, 8000);
+    EXPECT_TEXT(config.redis_url, "memory://");
     EXPECT_TEXT(config.run_dir, "./run");
     EXPECT_TEXT(config.sqlite_synchronous, "FULL");
+    cr_expect(config.trusted_networks().empty());
     EXPECT_TEXT(config.better_auth_secret + config.jwks_url + config.jwks_file, "");
     EXPECT_TEXT(config.jwks_issuer + config.jwks_audience, "");
     cr_expect_not(config.is_demo());
@@ -565,6 +568,43 @@ Test(config, reads_the_environment_of_the_process) {
     cr_expect_eq(config.port, 8123);
     EXPECT_TEXT(config.jwt_secret, strong_secret);
     EXPECT_TEXT(config.database_url, "sqlite:///./steelthread.db");
+}
+
+Test(config, checks_limits) {
+    for (const char* good : {"1/second", "10/minute", "100/hour", "86400000/day"})
+        EXPECT_TEXT(faults({{"LOGIN_RATE_LIMIT", good}}), "");
+    for (const char* bad : {"10", "0/minute", "10/week", "1001/second", "10/minute;", " 10/minute"})
+        EXPECT_TEXT(faults({{"LOGIN_RATE_LIMIT", bad}}),
+                    "LOGIN_RATE_LIMIT must be a number from 1 and a unit, at most 1000 in a "
+                    "second: 10/second, 10/minute, 10/hour or 10/day");
+    EXPECT_TEXT(faults({{"REDIS_URL", "memory://"}}), "");
+    for (const char* bad : {"redis://:secret@localhost:6379/0", "rediss://h", "memory", "x"})
+        EXPECT_TEXT(faults({{"REDIS_URL", bad}}),
+                    "REDIS_URL must be memory://: no other store is supported yet");
+}
+
+// They become nginx's configuration.
+Test(config, checks_trusted_proxies) {
+    const auto config =
+        load_quietly({{"TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1 ,,fd00::/8,::1,0.0.0.0/0"}});
+    const std::vector<std::string> wanted = {"10.0.0.0/8", "192.0.2.1", "fd00::/8", "::1",
+                                             "0.0.0.0/0"};
+    cr_expect(config.trusted_networks() == wanted);
+    for (const std::string bad :
+         {"10.0.0.0/33", "fd00::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/+8", "10.0.0.0/8/8",
+          "10.0.0/8", "proxy.example.org", "unix:", "all", "10.0.0.1; deny all", "[::1]", "/8",
+          "10.0.0.1 10.0.0.2", "10.0.0.1:80", "$host"})
+        EXPECT_TEXT(faults({{"TRUSTED_PROXIES", "::1," + bad}}),
+                    "TRUSTED_PROXIES: " + bad + " is no address and no network such as 10.0.0.0/8");
+}
+
+Test(config, endpoints_that_hash_have_two_processes) {
+    const auto config = load_quietly({{"WORKERS_AUTH_SIGNIN", "5"}, {"WORKERS_ROOT", "3"}});
+    cr_expect_eq(config.worker_count("auth_login"), 2u);
+    cr_expect_eq(config.worker_count("auth_signup"), 2u);
+    cr_expect_eq(config.worker_count("auth_signin"), 5u);
+    cr_expect_eq(config.worker_count("root"), 3u);
+    cr_expect_eq(config.worker_count("auth_other"), 1u);
 }
 
 Test(config, better_auth_secret_is_no_other_secret) {

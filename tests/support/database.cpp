@@ -70,7 +70,9 @@ TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
     } else {
         const auto server = variable("TEST_POSTGRES_URL");
         execute_postgres(server, "CREATE DATABASE " + name_ + " TEMPLATE steelthread_template");
-        url_ = with_database(server, name_);
+        direct_url_ = with_database(server, name_);
+        const char* const pooler = std::getenv("TEST_POOLER_URL");
+        url_ = pooler ? with_database(pooler, name_) : direct_url_;
     }
 }
 
@@ -84,13 +86,15 @@ TestDatabase::~TestDatabase() {
 }
 
 std::string TestDatabase::execute(const std::string& sql) const {
-    return engine_ == Engine::postgres ? execute_postgres(url_, sql)
+    return engine_ == Engine::postgres ? execute_postgres(direct_url_, sql)
                                        : execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
 }
 
 Config test_config(const std::string& database_url) {
     return load_config({{"DATABASE_URL", database_url},
                         {"BCRYPT_COST", "4"},
+                        {"LOGIN_RATE_LIMIT", unlimited},
+                        {"RUN_DIR", variable("TEST_DIR") + "/run_" + std::to_string(getpid())},
                         {"JWT_SECRET", "a secret of the tests, long enough for HS256"}});
 }
 

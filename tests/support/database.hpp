@@ -15,7 +15,11 @@
 
 enum class Engine { sqlite, postgres };
 
-// The configuration of tests: every default, cheap hashes, and a fixed secret.
+// LOGIN_RATE_LIMIT of tests that are about something else.
+inline constexpr const char* unlimited = "1000000/day";
+
+// The configuration of tests: every default, cheap hashes, no limits, a fixed secret, and a RUN_DIR
+// of the test's own.
 Config test_config(const std::string& database_url);
 
 // A database made from the migrated template that tests/run prepared; dropped at the end.
@@ -26,6 +30,7 @@ public:
     TestDatabase(const TestDatabase&) = delete;
     TestDatabase& operator=(const TestDatabase&) = delete;
 
+    // Of the service; through a pooler where tests/run started one.
     const std::string& url() const { return url_; }
 
     // Runs SQL on a connection of its own and returns the first cell of its first row, as text.
@@ -35,6 +40,7 @@ private:
     Engine engine_;
     std::string name_;
     std::string url_;
+    std::string direct_url_;  // of PostgreSQL itself
 };
 
 // An engine with a loop of its own. What a test awaits runs until it is done.

@@ -18,6 +18,7 @@ RawRequest raw_of(const Sent& sent) {
     raw.accept = sent.accept;
     raw.origin = sent.origin;
     raw.access_control_request_method = sent.access_control_request_method;
+    raw.remote_address = sent.remote_address;
     raw.request_id = sent.request_id;
     return raw;
 }
@@ -92,23 +93,41 @@ std::string member(const rapidjson::Value& object, const char* name) {
     return found->value.GetString();
 }
 
+std::string data_of(const Response& response, const char* message) {
+    const auto body = json_of(response);
+    cr_assert(body.HasMember("data"), "%s", shown(response.body()).c_str());
+    const auto data = json::canonical(body["data"]);
+    const bool is_page = body.HasMember("pagination");
+    const auto pagination = is_page ? json::canonical(body["pagination"]) : "";
+    const auto rest = std::string{R"(,"message":)"} +
+                      (message ? json::write(std::string{message}) : "null") +
+                      (is_page ? R"(,"pagination":)" + pagination : "") + R"(,"success":true})";
+    EXPECT_TEXT(response.body(), R"({"data":)" + data + rest);
+    if (!response.etag().empty()) EXPECT_TEXT(response.etag(), entity_tag(data + pagination));
+    return data;
+}
+
 void expect_error(const Response& response, Error error) {
     const auto& row = entry(error);
     cr_assert(response.status() == row.status, "status %d instead of %d: %.*s", response.status(),
               row.status, static_cast<int>(response.body().size()), response.body().data());
     const auto body = json_of(response);
-    EXPECT_TEXT(member(body, "type"), std::string{row.type});
-    EXPECT_TEXT(member(body, "message"), std::string{row.message});
-    EXPECT_TEXT(member(body, "request_id"), std::string{response.header("X-Request-ID")});
+    const bool is_api = endpoint.family == Family::api;
+    if (is_api) cr_assert(body.HasMember("error") && body["success"].IsFalse());
+    const auto& told = is_api ? body["error"] : static_cast<const rapidjson::Value&>(body);
+    EXPECT_TEXT(member(told, is_api ? "code" : "type"), std::string{is_api ? row.code : row.type});
+    EXPECT_TEXT(member(told, "message"), std::string{row.message});
+    EXPECT_TEXT(member(told, "request_id"), std::string{response.header("X-Request-ID")});
 }
 
 void expect_detail(const Response& response, const char* location, const char* type) {
     expect_error(response, Error::validation_error);
     const auto body = json_of(response);
-    cr_assert(body.HasMember("details"));
-    cr_assert(body["details"].Size() == 1, "%.*s", static_cast<int>(response.body().size()),
-              response.body().data());
-    const auto& detail = body["details"][0];
+    const auto& told =
+        endpoint.family == Family::api ? body["error"] : static_cast<const rapidjson::Value&>(body);
+    cr_assert(told.HasMember("details"), "%s", shown(response.body()).c_str());
+    cr_assert(told["details"].Size() == 1, "%s", shown(response.body()).c_str());
+    const auto& detail = told["details"][0];
     std::string path;
     for (const auto& step : detail["loc"].GetArray())
         path += (path.empty() ? "" : ".") +

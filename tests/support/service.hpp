@@ -38,6 +38,7 @@ struct Sent {
     std::string accept = {};
     std::string origin = {};
     std::string access_control_request_method = {};
+    std::string remote_address = {};
     std::string request_id = {};
 };
 
@@ -86,8 +87,12 @@ rapidjson::Document json_of(const Response& response);
 // A string member, "<null>" for null, "<absent>" when there is none.
 std::string member(const rapidjson::Value& object, const char* name);
 
-// Fails the test unless the response is this orchestrator error, whole: status, type, and the
-// request id of the header.
+// The canonical JSON of the `data` of an answer of the surface /api. Fails the test unless the
+// answer is whole, with this message, and its ETag, if it has one, is that of what it holds.
+std::string data_of(const Response& response, const char* message = nullptr);
+
+// Fails the test unless the response is this error, whole, in the shape of the endpoint's surface:
+// status, code or type, and the request id of the header.
 void expect_error(const Response& response, Error error);
 
 // The same for a 422 with one detail of this type at this place ("body.title").

@@ -18,10 +18,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
+#include <regex>
 #include <sstream>
 #include <thread>
 
+#include "shared/auth/token.hpp"
 #include "shared/text.hpp"
+#include "tests/support/openapi.hpp"
 
 namespace {
 
@@ -130,6 +134,48 @@ std::size_t take_body(char* data, std::size_t, std::size_t size, void* kept) {
     return size;
 }
 
+// What is wrong with the answers that came so far. They come in any thread, where a test cannot
+// fail.
+class Breaches {
+public:
+    void check(const std::string& api_prefix, std::string_view method, std::string_view target,
+               const Reply& reply) {
+        if (!reply.failure.empty() || reply.status == 0) return;
+        auto fault = Contract::of(api_prefix).fault(method, target, reply);
+        if (fault.empty()) return;
+        const std::lock_guard lock{mutex_};
+        faults_.push_back(std::move(fault));
+    }
+
+    std::vector<std::string> take() {
+        const std::lock_guard lock{mutex_};
+        return std::exchange(faults_, {});
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::string> faults_;
+};
+
+Breaches& breaches() {
+    static Breaches kept;
+    return kept;
+}
+
+// Of the first answer to what begins as a request should.
+void check_raw(const std::string& api_prefix, const std::string& request,
+               const std::string& answer) {
+    static const std::regex line{R"(^([A-Z]+) (/[^ \r\n]*) HTTP/1\.[01]\r\n)"};
+    std::smatch parts;
+    const auto head = request.substr(0, request.find('\n') + 1);
+    if (!std::regex_search(head, parts, line)) return;
+    auto reply = parse_reply(answer);
+    const auto length = reply.header("content-length");
+    if (!length.empty() && parts[1] != "HEAD")
+        reply.body.resize(std::min<std::size_t>(reply.body.size(), std::stoul(length)));
+    breaches().check(api_prefix, parts[1].str(), parts[2].str(), reply);
+}
+
 const rapidjson::Value* member_at(const rapidjson::Value& root, std::string_view path) {
     const auto* value = &root;
     while (!path.empty()) {
@@ -153,9 +199,11 @@ std::string Reply::header(const std::string& name) const {
 struct Client::State {
     CURL* curl = nullptr;
     std::string base_url;
+    std::string api_prefix;
 };
 
-Client::Client(int port) : state_(std::make_unique<State>()) {
+Client::Client(int port, std::string api_prefix) : state_(std::make_unique<State>()) {
+    state_->api_prefix = std::move(api_prefix);
     static const bool is_ready = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     state_->curl = is_ready ? curl_easy_init() : nullptr;
     state_->base_url = "http://127.0.0.1:" + std::to_string(port);
@@ -196,6 +244,8 @@ Reply Client::send(const Call& call) {
     if (code != CURLE_OK) reply.failure = curl_easy_strerror(code);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
     curl_slist_free_all(lines);
+    if (!state_->api_prefix.empty())
+        breaches().check(state_->api_prefix, call.method, call.path, reply);
     return reply;
 }
 
@@ -210,6 +260,8 @@ Stack::Stack(const std::string& database_url, const Variables& variables)
 }
 
 Stack::~Stack() {
+    for (const auto& fault : breaches().take())
+        cr_expect(false, "an answer breaks nginx/openapi.json: %s", shown(fault).c_str());
     if (supervisor_ == 0) return;
     const int status = stop();
     cr_expect(status == 0, "the stack ended with status %d:\n%s", status, log().c_str());
@@ -262,7 +314,9 @@ int Stack::wait_for_end() {
     return status;
 }
 
-Reply Stack::send(const Call& call) const { return Client{port_}.send(call); }
+Reply Stack::send(const Call& call) const {
+    return Client{port_, variables_.at("API_PREFIX")}.send(call);
+}
 
 std::string Stack::send_raw(const std::string& bytes) const {
     const int fd = connect_to(port_);
@@ -281,6 +335,7 @@ std::string Stack::send_raw(const std::string& bytes) const {
     for (ssize_t count = 0; (count = recv(fd, buffer, sizeof buffer, 0)) > 0;)
         answer.append(buffer, static_cast<std::size_t>(count));
     close(fd);
+    check_raw(variables_.at("API_PREFIX"), bytes, answer);
     return answer;
 }
 
@@ -292,6 +347,10 @@ std::string Stack::authorization() const {
     cr_assert(reply.status == 200, "login: %ld %s%s", reply.status, reply.body.c_str(),
               reply.failure.c_str());
     return "Authorization: Bearer " + json_member(reply.body, "access_token");
+}
+
+std::string Stack::authorization_of(const std::string& user_id, const std::string& address) const {
+    return "Authorization: Bearer " + Tokens{test_config(database_url_)}.issue({user_id, address});
 }
 
 std::string Stack::create_task(const std::string& title, std::string* etag) const {
@@ -329,6 +388,22 @@ Finished Stack::command(std::vector<std::string> words) const {
     return run_command(words, variables_);
 }
 
+Background::Background(const std::vector<std::string>& words, const Variables& variables,
+                       const std::string& log) {
+    const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int output = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    cr_assert(nothing >= 0 && output >= 0, "no %s", log.c_str());
+    pid_ = spawn(words, variables, nothing, output, output);
+    close(nothing);
+    close(output);
+    cr_assert(pid_ > 0, "fork failed");
+}
+
+Background::~Background() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+}
+
 std::string built(const std::string& name) { return test_variable("TEST_BUILD") + "/" + name; }
 
 std::string test_variable(const char* name) {
@@ -353,12 +428,14 @@ Variables base_variables() {
 
 Variables service_variables(const std::string& database_url, const std::string& run_dir) {
     auto variables = base_variables();
+    variables["API_PREFIX"] = "/api/v1";
     variables["BCRYPT_COST"] = "4";
     variables["DATABASE_URL"] = database_url;
     variables["DEV_USER_EMAIL"] = Stack::email;
     variables["DEV_USER_PASSWORD"] = Stack::password;
     variables["HOST"] = "127.0.0.1";
     variables["JWT_SECRET"] = "a secret of the tests, long enough for HS256";
+    variables["LOGIN_RATE_LIMIT"] = unlimited;
     variables["RUN_DIR"] = run_dir;
     return variables;
 }

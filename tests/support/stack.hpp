@@ -45,7 +45,9 @@ struct Finished {
 // One kept-alive connection, for one thread.
 class Client {
 public:
-    explicit Client(int port);
+    // Each answer is held against the OpenAPI document for this API_PREFIX, except for an empty
+    // one: of a server that is not ours.
+    explicit Client(int port, std::string api_prefix = "/api/v1");
     ~Client();
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -67,7 +69,8 @@ public:
     explicit Stack(Engine engine, const Variables& variables = {}, int output = -1);
     // On a database of the caller's.
     explicit Stack(const std::string& database_url, const Variables& variables = {});
-    // SIGTERM, and waits; fails the test when it does not end cleanly.
+    // SIGTERM, and waits; fails the test when it does not end cleanly, or when an answer that this
+    // process has got from any stack broke the OpenAPI document.
     ~Stack();
     Stack(const Stack&) = delete;
     Stack& operator=(const Stack&) = delete;
@@ -80,6 +83,9 @@ public:
 
     // Logs in and returns "Authorization: Bearer …".
     std::string authorization() const;
+
+    // "Authorization: Bearer …" for anybody, without a log-in.
+    std::string authorization_of(const std::string& user_id, const std::string& address = "") const;
 
     // A new task's path, with the ETag in `etag` if wanted.
     std::string create_task(const std::string& title, std::string* etag = nullptr) const;
@@ -125,6 +131,20 @@ private:
     Variables variables_;
     int output_ = -1;
     pid_t supervisor_ = 0;
+};
+
+// A command that runs beside the test, and is killed with it.
+class Background {
+public:
+    // What it writes goes to the file `log`.
+    Background(const std::vector<std::string>& words, const Variables& variables,
+               const std::string& log);
+    ~Background();
+    Background(const Background&) = delete;
+    Background& operator=(const Background&) = delete;
+
+private:
+    pid_t pid_ = 0;
 };
 
 // An executable of the build under test: "handlers/healthz", "steelthread".

@@ -33,6 +33,19 @@ Test(request, shows_what_came_in) {
     EXPECT_TEXT(request.identity().email, "ann@example.org");
 }
 
+Test(request, collects_headers_for_the_answer) {
+    const RawRequest raw;
+    Headers headers;
+    const Request request{raw, Method::get, {}, {}, &headers};
+    request.add_header("RateLimit", "r=1");
+    for (const std::string bad : {"a\r\nSet-Cookie: x", "\n", "\x7f"})
+        cr_expect(throws<std::invalid_argument>([&] { request.add_header("X", bad); }));
+    cr_assert_eq(headers.size(), 1u);
+    EXPECT_TEXT(headers[0].first, "RateLimit");
+    EXPECT_TEXT(headers[0].second, "r=1");
+    request_with(raw).add_header("RateLimit", "nobody asks");
+}
+
 Test(request, knows_method_names_by_case) {
     for (const auto method :
          {Method::get, Method::post, Method::put, Method::patch, Method::delete_})

@@ -366,18 +366,19 @@ Test(json_fields, describes_itself_as_json_schema) {
                 R"({"additionalProperties":false,"properties":{)"
                 R"("description":{"anyOf":[{"maxLength":1024,"type":"string"},{"type":"null"}]},)"
                 R"("title":{"description":"What to do","examples":["Buy milk"],"maxLength":255,)"
-                R"("minLength":1,"type":"string"}},"required":["title"],"type":"object"})");
+                R"("minLength":1,"type":"string"}},"required":["title"],"title":"NewTask","type":"object"})");
     EXPECT_TEXT(json::schema<Settings>(),
                 R"({"additionalProperties":false,"properties":{)"
-                R"("colour":{"maxLength":3,"minLength":3,"type":"string"},)"
-                R"("limit":{"maximum":100,"minimum":1,"type":"integer"},)"
-                R"("loud":{"type":"boolean"}},"required":[],"type":"object"})");
+                R"("colour":{"default":"blue","maxLength":3,"minLength":3,"type":"string"},)"
+                R"("limit":{"default":20,"maximum":100,"minimum":1,"type":"integer"},)"
+                R"("loud":{"default":true,"type":"boolean"}},"required":[],)"
+                R"("title":"Settings","type":"object"})");
     EXPECT_TEXT(
         json::schema<Change>(),
         R"({"additionalProperties":false,"properties":{"done":{"type":"boolean"},)"
         R"("note":{"anyOf":[{"maxLength":4,"minLength":2,"type":"string"},{"type":"null"}]},)"
         R"("title":{"maxLength":3,"minLength":1,"type":"string"}},"required":[],)"
-        R"("type":"object"})");
+        R"("title":"Change","type":"object"})");
     EXPECT_TEXT(
         json::schema<Sent>(),
         R"({"additionalProperties":false,"properties":{)"
@@ -388,7 +389,8 @@ Test(json_fields, describes_itself_as_json_schema) {
             R"(,"type":"array"},)"
             R"("id":{"format":"uuid","type":"string"},"title":{"type":"string"},)"
             R"("version":{"type":"integer"}},)"
-            R"("required":["created_at","history","id","title","version"],"type":"object"})");
+            R"("required":["created_at","history","id","title","version"],)"
+            R"("title":"Sent","type":"object"})");
     for (const auto& schema :
          {json::schema<NewTask>(), json::schema<Settings>(), json::schema<Change>(),
           json::schema<Sent>(), json::schema<Outer>(), json::schema<Everything>()})

@@ -68,6 +68,12 @@ Async<Response> throwing(const Request&, Context&) {
     co_return Response::no_content();
 }
 
+Async<Response> throwing_after_a_header(const Request& request, Context&) {
+    request.add_header("RateLimit", "r=1");
+    (*thrower())();
+    co_return Response::no_content();
+}
+
 // --- endpoints
 
 bool has_etag(Handler handler) {
@@ -524,6 +530,25 @@ Test(answer, lets_no_text_start_a_header) {
         cr_expect(contains(log, "X-Echo"));
     }
     EXPECT_TEXT(service.send(single, post()).header("X-Echo"), "hello");
+}
+
+Test(answer, keeps_the_headers_that_a_handler_gave_it_whatever_it_becomes) {
+    static const auto declared =
+        endpoint_of(operation(Method::get, throwing_after_a_header), Family::api);
+    const std::function<void()> calls[] = {[] {}, [] { throw ApiError{Error::conflict}; },
+                                           [] {
+                                               throw DbError{"08006", "gone"};
+                                           },
+                                           [] { throw std::runtime_error{"unknown"}; }};
+    int statuses[] = {204, 409, 503, 500};
+    Service service;
+    for (int i = 0; i < 4; ++i) {
+        thrower() = &calls[i];
+        std::optional<Response> response;
+        written_by([&] { response = service.send(declared, get()); });
+        cr_expect_eq(response->status(), statuses[i]);
+        EXPECT_TEXT(response->header("RateLimit"), "r=1");
+    }
 }
 
 Test(answer, has_one_request_id) {

@@ -17,6 +17,7 @@ Test(raw_request, takes_each_variable_for_its_member) {
         {"HTTP_ORIGIN", &RawRequest::origin},
         {"HTTP_ACCESS_CONTROL_REQUEST_METHOD", &RawRequest::access_control_request_method},
         {"HTTP_X_REQUEST_ID", &RawRequest::request_id},
+        {"REMOTE_ADDR", &RawRequest::remote_address},
     };
     for (const auto& wanted : cases) {
         const std::string text = std::string{wanted.variable} + "=value";

@@ -1,0 +1,28 @@
+// /api/auth/signin: an e-mail and a password for a token and the account.
+// POST → 200 token and account | 401 | 413 | 415 | 422 | 429
+#include "shared/auth/accounts.hpp"
+
+namespace {
+
+Async<Response> post(const Request& request, Context& context) {
+    const auto account = co_await log_in(request, context);
+    co_return Response::ok(SignedIn{
+        .token = context.tokens.issue({account.id, account.email}),
+        .expires_in = context.tokens.lifetime_seconds(),
+        .user = {account.id, account.email, account.created_at},
+    });
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/api/auth/signin",
+    .family = Family::api,
+    .operations = {{.method = Method::post,
+                    .handler = post,
+                    .summary = "Sign in with e-mail and password",
+                    .request_schema = schema_of<Credentials>,
+                    .answer = {200, schema_of<SignedIn>},
+                    .message = "Signed in",
+                    .errors = {Error::invalid_credentials, Error::rate_limited}}},
+};

@@ -1,0 +1,33 @@
+// /api/auth/signup: a new account.
+// POST → 201 account | 409 | 413 | 415 | 422 | 429
+#include "shared/auth/attempts.hpp"
+#include "shared/models/account.hpp"
+#include "sql/users.hpp"
+
+namespace {
+
+// The hash is made whether or not the e-mail is taken, so that the time does not tell.
+Async<Response> post(const Request& request, Context& context) {
+    const auto input = request.body<NewAccount>();
+    const auto email = ascii_lower(input.email);
+    co_await count_attempt(request, context, email);
+    const auto hash = co_await context.passwords.hash(input.password);
+    const auto account = co_await context.db.maybe<AccountView>(sql::insert_account,
+                                                                Uuid::random().text(), email, hash);
+    if (!account) throw ApiError{Error::conflict};
+    co_return Response{201, json::write(*account)};
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/api/auth/signup",
+    .family = Family::api,
+    .operations = {{.method = Method::post,
+                    .handler = post,
+                    .summary = "Make an account",
+                    .request_schema = schema_of<NewAccount>,
+                    .answer = {201, schema_of<AccountView>},
+                    .message = "Account created",
+                    .errors = {Error::conflict, Error::rate_limited}}},
+};

@@ -1,0 +1,10 @@
+// What logging in on either surface has in common.
+#pragma once
+
+#include "shared/endpoint.hpp"
+#include "shared/models/account.hpp"
+
+// The account that the e-mail and password in the request's body open. Throws ApiError: 422 for the
+// body, 429 for too many attempts, before anything else is done, and 401. It takes the same time
+// for an e-mail that is unknown or has no password.
+Async<Account> log_in(const Request& request, Context& context);

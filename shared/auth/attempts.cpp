@@ -1,0 +1,51 @@
+#include "shared/auth/attempts.hpp"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include "shared/auth/rate_limit.hpp"
+
+namespace {
+
+struct Limits {
+    Quota quota;
+    std::shared_ptr<RateLimiter> limiter;  // opened by the first attempt
+};
+
+Limits& limits_of(Context& context) {
+    auto& limits = context.kept.get<Limits>();
+    if (!limits.limiter) {
+        limits.quota = parse_quota(context.config.login_rate_limit).value();
+        limits.limiter = open_rate_limiter(context.config);
+    }
+    return limits;
+}
+
+}  // namespace
+
+Async<> count_attempt(const Request& request, Context& context, const std::string& email) {
+    auto& [quota, limiter] = limits_of(context);
+    std::optional<Decision> of_address;
+    if (const auto network = client_network(request.remote_address()); !network.empty()) {
+        of_address = co_await limiter->take("address:" + network, quota);
+        if (!of_address->allowed) enforce(*of_address, quota, request);
+    }
+    const auto of_email = co_await limiter->take("email:" + email, quota);
+    const bool is_address_nearer =
+        of_address && of_email.allowed && of_address->remaining < of_email.remaining;
+    enforce(is_address_nearer ? *of_address : of_email, quota, request);
+}
+
+std::string client_network(std::string_view address) {
+    const std::string text{address};
+    unsigned char bytes[16];
+    if (inet_pton(AF_INET, text.c_str(), bytes) == 1)
+        return hex({reinterpret_cast<char*>(bytes), 4});
+    if (inet_pton(AF_INET6, text.c_str(), bytes) != 1) return {};
+    // IPv4 in the clothes of IPv6 (RFC 4291, section 2.5.5.2)
+    constexpr unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (std::memcmp(bytes, mapped, sizeof mapped) == 0)
+        return hex({reinterpret_cast<char*>(bytes) + sizeof mapped, 4});
+    return hex({reinterpret_cast<char*>(bytes), 8});
+}

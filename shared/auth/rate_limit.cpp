@@ -1,0 +1,72 @@
+#include "shared/auth/rate_limit.hpp"
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "shared/auth/rate_table.hpp"
+#include "shared/config.hpp"
+#include "shared/http/error.hpp"
+#include "shared/http/request.hpp"
+#include "shared/log.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array<std::pair<std::string_view, std::chrono::seconds>, 4> units = {
+    {{"second", 1s}, {"minute", 60s}, {"hour", 3600s}, {"day", 86'400s}}};
+
+// Without its table it lets everything through, until its process starts again.
+class MemoryLimiter final : public RateLimiter {
+public:
+    explicit MemoryLimiter(const Config& config) {
+        try {
+            table_.emplace(config.run_dir + "/" + rate_table_file);
+        } catch (const std::exception& error) {
+            logging::error("nothing is limited", {{"reason", std::string_view{error.what()}}});
+        }
+    }
+
+    Async<Decision> take(std::string key, Quota quota) override {
+        if (!table_) co_return Decision{.limit = quota.limit, .remaining = quota.limit};
+        co_return table_->take(key, quota, boot_time_ms());
+    }
+
+private:
+    std::optional<RateTable> table_;
+};
+
+}  // namespace
+
+std::optional<Quota> parse_quota(std::string_view text) {
+    const auto slash = text.find('/');
+    if (slash == text.npos) return std::nullopt;
+    Quota quota;
+    const auto* const end = text.data() + slash;
+    const auto parsed = std::from_chars(text.data(), end, quota.limit);
+    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+    for (const auto& [name, window] : units)
+        if (name == text.substr(slash + 1)) quota.window = window;
+    if (quota.limit < 1 || quota.limit > quota.window.count() * 1000) return std::nullopt;
+    return quota;
+}
+
+std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config) {
+    return std::make_unique<MemoryLimiter>(config);
+}
+
+void enforce(const Decision& decision, const Quota& quota, const Request& request) {
+    const auto limit = std::to_string(decision.limit);
+    const auto remaining = std::to_string(decision.remaining);
+    const auto reset = std::to_string(decision.reset_seconds);
+    request.add_header("RateLimit-Policy",
+                       R"("default";q=)" + limit + ";w=" + std::to_string(quota.window.count()));
+    request.add_header("RateLimit", R"("default";r=)" + remaining + ";t=" + reset);
+    request.add_header("X-RateLimit-Limit", limit);
+    request.add_header("X-RateLimit-Remaining", remaining);
+    request.add_header("X-RateLimit-Reset", reset);
+    if (decision.allowed) return;
+    request.add_header("Retry-After", std::to_string(decision.retry_after_seconds));
+    throw ApiError{Error::rate_limited};
+}

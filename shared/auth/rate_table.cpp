@@ -1,0 +1,202 @@
+#include "shared/auth/rate_table.hpp"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <stdexcept>
+
+namespace {
+
+using Word = std::uint64_t;
+static_assert(std::atomic_ref<Word>::is_always_lock_free);
+
+constexpr std::size_t bucket_words = 8;
+constexpr std::size_t bucket_count = 8192;
+constexpr int moment_bits = 40;
+constexpr Word moment_mask = (Word{1} << moment_bits) - 1;
+constexpr std::int64_t stray_ms = 60'000;
+
+struct Header {
+    std::array<char, 16> version;
+    std::array<unsigned char, 32> secret;
+    std::array<unsigned char, 16> padding;
+};
+
+using Bucket = std::array<Word, bucket_words>;  // one cache line
+
+struct File {
+    Header header;
+    std::array<Bucket, bucket_count> buckets;
+};
+static_assert(sizeof(Header) == 64 && sizeof(File) == 64 + 64 * bucket_count);
+
+// Another layout gets another name, and with it another file.
+constexpr std::array<char, 16> version{"rate limits v1\n"};
+
+std::int64_t moment_of(Word word) { return static_cast<std::int64_t>(word & moment_mask); }
+Word fingerprint_of(Word word) { return word >> moment_bits; }
+Word entry(Word fingerprint, std::int64_t moment_ms) {
+    return fingerprint << moment_bits | (static_cast<Word>(moment_ms) & moment_mask);
+}
+
+bool swap(Word& place, Word expected, Word wanted) {
+    return std::atomic_ref{place}.compare_exchange_strong(expected, wanted);
+}
+
+// The entrance first: see the header.
+Bucket read(Bucket& bucket) {
+    Bucket words{};
+    for (std::size_t i = 0; i < bucket_words; ++i) words[i] = std::atomic_ref{bucket[i]}.load();
+    return words;
+}
+
+// The latest entry of a key; bucket_words when it has none.
+std::size_t find(const Bucket& words, Word fingerprint) {
+    std::size_t found = bucket_words;
+    for (std::size_t i = 0; i < bucket_words; ++i)
+        if (fingerprint_of(words[i]) == fingerprint &&
+            (found == bucket_words || moment_of(words[i]) > moment_of(words[found])))
+            found = i;
+    return found;
+}
+
+// Sees to it that the entrance may be replaced. False when another process was faster.
+bool clear_entrance(Bucket& bucket, const Bucket& words, std::int64_t now_ms) {
+    const auto leaving = words[0];
+    if (moment_of(leaving) <= now_ms) return true;
+    std::size_t target = 1;
+    for (std::size_t i = 1; i < bucket_words; ++i) {
+        if (fingerprint_of(words[i]) == fingerprint_of(leaving)) {
+            target = i;  // an older copy of it
+            break;
+        }
+        if (moment_of(words[i]) < moment_of(words[target])) target = i;
+    }
+    if (moment_of(words[target]) > std::max(now_ms, moment_of(leaving))) return true;
+    return swap(bucket[target], words[target], leaving);
+}
+
+std::int64_t seconds_of(std::int64_t milliseconds) { return (milliseconds + 999) / 1000; }
+
+struct Step {
+    Decision decision;
+    std::int64_t moment_ms;  // at which the key will be paid off
+};
+
+Step step(std::int64_t moment_ms, const Quota& quota, std::int64_t now_ms) {
+    const std::int64_t window_ms = quota.window.count() * 1000;
+    const auto interval_ms = (window_ms + quota.limit - 1) / quota.limit;
+    const auto most_ms = interval_ms * quota.limit;
+    if (moment_ms > now_ms + most_ms + stray_ms) moment_ms = now_ms;
+    const auto next_ms = std::max(moment_ms, now_ms) + interval_ms;
+    Decision decision{.allowed = next_ms - now_ms <= most_ms, .limit = quota.limit};
+    if (!decision.allowed) {
+        decision.reset_seconds = seconds_of(moment_ms - now_ms);
+        decision.retry_after_seconds = seconds_of(next_ms - most_ms - now_ms);
+        return {decision, moment_ms};
+    }
+    decision.remaining = (most_ms - (next_ms - now_ms)) / interval_ms;
+    decision.reset_seconds = seconds_of(next_ms - now_ms);
+    return {decision, next_ms};
+}
+
+[[noreturn]] void fail(const std::string& path, const char* reason) {
+    throw std::runtime_error(path + ": " + reason);
+}
+
+// Makes the file, which is complete before it appears under its name; the first process to come
+// wins. Its blocks are there from the start: a full disk could otherwise kill whoever writes later.
+void make(const std::string& path) {
+    std::filesystem::create_directories(std::filesystem::path{path}.parent_path());
+    Header header{.version = version, .secret = {}, .padding = {}};
+    if (RAND_bytes(header.secret.data(), static_cast<int>(header.secret.size())) != 1)
+        fail(path, "no random bytes");
+    std::string own = path + ".XXXXXX";
+    const int fd = mkostemp(own.data(), O_CLOEXEC);
+    if (fd < 0) fail(path, std::strerror(errno));
+    int error = posix_fallocate(fd, 0, sizeof(File));
+    if (error == 0 && pwrite(fd, &header, sizeof header, 0) != sizeof header) error = EIO;
+    close(fd);
+    if (error == 0 && link(own.c_str(), path.c_str()) != 0 && errno != EEXIST) error = errno;
+    unlink(own.c_str());
+    if (error != 0) fail(path, std::strerror(error));
+}
+
+// RUN_DIR may be a folder where others can leave something.
+bool is_our_table(int fd) {
+    struct stat status {};
+    Header header{};
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
+           (status.st_mode & 077) == 0 && status.st_size == sizeof(File) &&
+           pread(fd, &header, sizeof header, 0) == sizeof header && header.version == version;
+}
+
+}  // namespace
+
+struct RateTable::Place {
+    Bucket& bucket;
+    Word fingerprint;
+};
+
+RateTable::RateTable(const std::string& path) {
+    constexpr int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    int fd = open(path.c_str(), flags);
+    if (fd < 0 && errno == ENOENT) {
+        make(path);
+        fd = open(path.c_str(), flags);
+    }
+    if (fd < 0) fail(path, std::strerror(errno));
+    const bool is_good = is_our_table(fd);
+    memory_ = is_good ? mmap(nullptr, sizeof(File), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                      : MAP_FAILED;
+    close(fd);
+    if (!is_good) fail(path, "no table of this version that is this user's alone: remove it");
+    if (memory_ == MAP_FAILED) fail(path, "cannot be mapped");
+}
+
+RateTable::~RateTable() { munmap(memory_, sizeof(File)); }
+
+RateTable::Place RateTable::place_of(std::string_view key) const {
+    auto& file = *static_cast<File*>(memory_);
+    std::string text{file.header.secret.begin(), file.header.secret.end()};
+    text += key;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (EVP_Digest(text.data(), text.size(), digest, nullptr, EVP_sha256(), nullptr) != 1)
+        throw std::runtime_error("no SHA-256");
+    std::array<Word, 2> bits{};
+    std::memcpy(bits.data(), digest, sizeof bits);
+    // An empty word has the fingerprint 0.
+    const auto fingerprint = std::max<Word>(bits[1] >> moment_bits, 1);
+    return {file.buckets[bits[0] % bucket_count], fingerprint};
+}
+
+Decision RateTable::take(std::string_view key, const Quota& quota, std::int64_t now_ms) {
+    const auto [bucket, fingerprint] = place_of(key);
+    for (;;) {
+        const auto words = read(bucket);
+        const auto found = find(words, fingerprint);
+        const bool is_known = found < bucket_words;
+        const auto next = step(is_known ? moment_of(words[found]) : 0, quota, now_ms);
+        if (!next.decision.allowed) return next.decision;
+        const auto at = is_known ? found : 0;
+        if (!is_known && !clear_entrance(bucket, words, now_ms)) continue;
+        if (swap(bucket[at], words[at], entry(fingerprint, next.moment_ms))) return next.decision;
+    }
+}
+
+std::int64_t boot_time_ms() {
+    timespec now{};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return static_cast<std::int64_t>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
+}

@@ -1,0 +1,182 @@
+#include <crypt.h>
+#include <dlfcn.h>
+
+#include <atomic>
+
+#include "tests/support/service.hpp"
+
+namespace {
+
+std::atomic<int> hashes = 0;
+
+constexpr const char* password = "correct horse";
+
+Sent signup(const std::string& email, const std::string& new_password = password) {
+    return {.method = "POST",
+            .target = "/api/auth/signup",
+            .body = R"({"email":")" + email + R"(","password":")" + new_password + R"("})",
+            .content_type = "application/json"};
+}
+
+void expect_created(const Response& response) {
+    cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+}
+
+std::string repeated(const std::string& text, int count) {
+    std::string all;
+    for (int i = 0; i < count; ++i) all += text;
+    return all;
+}
+
+}  // namespace
+
+// Takes the place of libxcrypt's function, and calls it.
+extern "C" char* crypt_rn(const char* phrase, const char* setting, void* data, int size) noexcept {
+    static const auto real = reinterpret_cast<decltype(&crypt_rn)>(dlsym(RTLD_NEXT, "crypt_rn"));
+    ++hashes;
+    return real(phrase, setting, data, size);
+}
+
+ON_BOTH_ENGINES(auth_signup, makes_an_account_with_a_uuid_and_a_hash) {
+    const auto response = service.send(signup(" Ada@Example.ORG "));
+    expect_created(response);
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
+    const auto data = json::parse(data_of(response, "Account created"));
+    cr_assert_eq(data.MemberCount(), 3u);
+    EXPECT_TEXT(member(data, "email"), "ada@example.org");
+    const auto id = member(data, "id");
+    cr_expect(Uuid::parse(id).has_value(), "%s", id.c_str());
+    cr_expect_eq(member(data, "created_at").size(), 27u);
+    const auto& database = service.database();
+    EXPECT_TEXT(database.execute("SELECT id FROM users WHERE email = 'ada@example.org'"), id);
+    const auto hash = database.execute("SELECT password_hash FROM users");
+    EXPECT_TEXT(hash.substr(0, 7), "$2b$04$");
+    cr_expect(matches_password(password, hash));
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM users"), "1");
+}
+
+ON_BOTH_ENGINES(auth_signup, refuses_an_email_that_is_taken_and_hashes_all_the_same) {
+    expect_created(service.send(signup("ada@example.org")));
+    const auto hash = service.database().execute("SELECT password_hash FROM users");
+    hashes = 0;
+    for (const char* email : {"ada@example.org", "ADA@example.org", " ada@EXAMPLE.org"})
+        expect_error(service.send(signup(email, "another horse")), Error::conflict);
+    cr_expect_eq(hashes.load(), 3);
+    EXPECT_TEXT(service.database().execute("SELECT password_hash FROM users"), hash);
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "1");
+}
+
+// By the first request with a token of another issuer.
+ON_BOTH_ENGINES(auth_signup, an_email_that_a_token_has_brought_is_taken) {
+    service.database().execute(
+        "INSERT INTO users (id, email) VALUES ('abcDEF123', 'eve@example.org')");
+    expect_error(service.send(signup("eve@example.org")), Error::conflict);
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users WHERE id = 'abcDEF123' AND "
+                                           "password_hash IS NULL"),
+                "1");
+}
+
+ON_BOTH_ENGINES(auth_signup, of_two_that_race_one_gets_the_email) {
+    for (int round = 0; round < 5; ++round) {
+        const auto email = "racer" + std::to_string(round) + "@example.org";
+        const auto responses = service.send_all({signup(email), signup(email), signup(email)});
+        std::vector<int> statuses;
+        for (const auto& response : responses) statuses.push_back(response.status());
+        std::sort(statuses.begin(), statuses.end());
+        cr_assert(statuses == (std::vector{201, 409, 409}), "%d %d %d", statuses[0], statuses[1],
+                  statuses[2]);
+    }
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "5");
+}
+
+ON_BOTH_ENGINES(auth_signup, takes_passwords_of_8_to_72_bytes) {
+    int count = 0;
+    const auto sent = [&](const std::string& chosen) {
+        return service.send(signup("ada" + std::to_string(++count) + "@example.org", chosen));
+    };
+    for (const auto& good : {repeated("x", 8), repeated("x", 72), repeated("ä", 4),
+                             repeated("ä", 36), repeated(" ", 8), repeated("💙", 18)})
+        expect_created(sent(good));
+    for (const auto& bad : {std::string{}, repeated("x", 7), repeated("ä", 3) + "x"})
+        expect_detail(sent(bad), "body.password", "string_too_short");
+    for (const auto& bad : {repeated("x", 73), repeated("ä", 37), repeated("x", 10'000)})
+        expect_detail(sent(bad), "body.password", "string_too_long");
+    expect_error(sent("correct\\u0000horse"), Error::validation_error);
+    expect_error(sent("correct\\ud800horse"), Error::validation_error);
+}
+
+ON_BOTH_ENGINES(auth_signup, takes_sensible_email_addresses) {
+    const auto long_domain = repeated(repeated("d", 61) + ".", 3) + "example";  // 193 bytes
+    for (const auto& good :
+         {std::string{"a@b.c"}, std::string{"ada.lovelace+tag@sub.example-host.org"},
+          std::string{"o'hara_1/x@example.org"}, std::string{"a@1.example"},
+          repeated("l", 60) + "@" + long_domain, repeated("l", 64) + "@example.org"})
+        expect_created(service.send(signup(good)));
+    for (const auto& bad : {std::string{},
+                            std::string{"  "},
+                            std::string{"ada"},
+                            std::string{"@example.org"},
+                            std::string{"ada@"},
+                            std::string{"ada@localhost"},
+                            std::string{"ada@@example.org"},
+                            std::string{"ada@bob@example.org"},
+                            std::string{"ada lovelace@example.org"},
+                            std::string{"ada@exam ple.org"},
+                            std::string{"ada@example.org\\nbcc:eve@example.org"},
+                            std::string{"ada\\u0007@example.org"},
+                            std::string{"ada\\u00a0x@example.org"},
+                            std::string{"\\u00e4da@example.org"},
+                            std::string{"ada@ex\\u00e4mple.org"},
+                            std::string{".ada@example.org"},
+                            std::string{"ada.@example.org"},
+                            std::string{"a..da@example.org"},
+                            std::string{"ada@.example.org"},
+                            std::string{"ada@example.org."},
+                            std::string{"ada@example..org"},
+                            std::string{"ada@-example.org"},
+                            std::string{"ada@example-.org"},
+                            std::string{"ada@exam_ple.org"},
+                            std::string{"ada@[127.0.0.1]"},
+                            std::string{"<ada@example.org>"},
+                            "a@" + repeated("d", 64) + ".org",
+                            repeated("l", 65) + "@example.org",
+                            repeated("l", 64) + "@" + long_domain.substr(4) + ".dddd"})
+        expect_detail(service.send(signup(bad)), "body.email", "value_error");
+}
+
+ON_BOTH_ENGINES(auth_signup, names_every_bad_field_at_once) {
+    hashes = 0;
+    const auto response = service.send({.method = "POST",
+                                        .target = "/api/auth/signup",
+                                        .body = R"({"email":"ada","password":"x","admin":true})",
+                                        .content_type = "application/json"});
+    expect_error(response, Error::validation_error);
+    const auto body = json_of(response);
+    cr_assert_eq(body["error"]["details"].Size(), 3u, "%s", shown(response.body()).c_str());
+    cr_expect_eq(hashes.load(), 0);
+}
+
+ON_BOTH_ENGINES(auth_signup, refuses_a_body_that_is_too_large_or_no_json) {
+    auto sent = signup("ada@example.org");
+    sent.content_type = "text/plain";
+    expect_error(service.send(sent), Error::unsupported_media_type);
+    expect_error(service.send(signup("ada@example.org", std::string(65'537, 'x'))),
+                 Error::payload_too_large);
+}
+
+ON_BOTH_ENGINES(auth_signup, limits_attempts_before_it_hashes) {
+    service.config().login_rate_limit = "2/day";
+    const auto first = service.send(signup("ada@example.org"));
+    expect_created(first);
+    EXPECT_TEXT(std::string{first.header("RateLimit-Policy")}, R"("default";q=2;w=86400)");
+    EXPECT_TEXT(std::string{first.header("RateLimit")}, R"("default";r=1;t=43200)");
+    const auto taken = service.send(signup("ada@example.org"));
+    expect_error(taken, Error::conflict);
+    EXPECT_TEXT(std::string{taken.header("X-RateLimit-Remaining")}, "0");
+    hashes = 0;
+    const auto refused = service.send(signup("ADA@example.org"));
+    expect_error(refused, Error::rate_limited);
+    cr_expect_eq(refused.header("Retry-After").size(), 5u);
+    cr_expect_eq(hashes.load(), 0);
+    expect_created(service.send(signup("bob@example.org")));
+}

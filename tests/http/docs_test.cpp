@@ -1,0 +1,191 @@
+// /openapi.json and /docs, as programs and as people use them.
+#include <rapidjson/document.h>
+
+#include <algorithm>
+
+#include "shared/json/reader.hpp"
+#include "tests/support/browser.hpp"
+#include "tests/support/openapi.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+constexpr const char* policy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
+    "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+// Every operation of the document, called with the document's own examples.
+class Caller {
+public:
+    explicit Caller(const Stack& stack) : client_(stack.port()), token_(stack.authorization()) {
+        const auto location = create("/api/tasks");
+        user_ = location.substr(8, location.find("/tasks") - 8);  // behind "/api/v1/"
+    }
+
+    // Calls them all; how many.
+    int call_all() {
+        int count = 0;
+        for (const auto& [path, item] : contract_.document()["paths"].GetObject())
+            for (const auto& [method, operation] : item.GetObject()) {
+                call(std::string{json::text_of(path)}, std::string{json::text_of(method)});
+                ++count;
+            }
+        return count;
+    }
+
+private:
+    static void fill_in(std::string& path, const std::string& name, const std::string& value) {
+        const auto at = path.find(name);
+        if (at != path.npos) path.replace(at, name.size(), value);
+    }
+
+    Reply send(std::string method, const std::string& path) {
+        std::transform(method.begin(), method.end(), method.begin(), ::toupper);
+        const auto* const operation = contract_.operation(method, path);
+        cr_assert_not_null(operation, "%s %s", method.c_str(), path.c_str());
+        Call call{.method = method, .path = path, .body = {}, .headers = {}};
+        if (operation->HasMember("requestBody"))
+            call.body = json::canonical(
+                (*operation)["requestBody"]["content"]["application/json"]["example"]);
+        if (!(*operation)["security"].Empty()) call.headers.push_back(token_);
+        if (method != "GET" && method != "POST") call.headers.emplace_back("If-Match: *");
+        return client_.send(call);
+    }
+
+    // Where something new lies.
+    std::string create(const std::string& path) { return send("POST", path).header("location"); }
+
+    void call(std::string path, const std::string& method) {
+        fill_in(path, "{user_id}", user_);
+        fill_in(path, "{file}", "swagger-ui.css");
+        const auto id = path.find("/{id}");
+        if (id != path.npos) {
+            const auto location = create(path.substr(0, id));
+            fill_in(path, "{id}", location.substr(location.rfind('/') + 1));
+        }
+        const auto reply = send(method, path);
+        // An example may name what is there already.
+        cr_expect(reply.status / 100 == 2 || reply.status == 409, "%s %s: %ld %s", method.c_str(),
+                  path.c_str(), reply.status, reply.body.c_str());
+    }
+
+    const Contract& contract_ = Contract::of("/api/v1");
+    Client client_;
+    std::string token_;
+    std::string user_;
+};
+
+}  // namespace
+
+Test(docs, every_operation_takes_its_examples) {
+    const Stack stack{Engine::sqlite};
+    cr_expect_gt(Caller{stack}.call_all(), 30);
+}
+
+Test(docs, the_document_is_served) {
+    const Stack stack{Engine::sqlite};
+    const auto got =
+        stack.send({.path = "/openapi.json", .headers = {"Origin: http://localhost:3001"}});
+    cr_assert_eq(got.status, 200);
+    EXPECT_TEXT(json_member(got.body, "openapi"), "3.1.0");
+    EXPECT_TEXT(json::canonical(json::parse(got.body)),
+                json::canonical(Contract::of("/api/v1").document()));
+    EXPECT_TEXT(got.header("content-type"), "application/json");
+    EXPECT_TEXT(got.header("cache-control"), "no-cache");
+    EXPECT_TEXT(got.header("x-content-type-options"), "nosniff");
+    EXPECT_TEXT(got.header("vary"), "Origin");
+    EXPECT_TEXT(got.header("access-control-allow-origin"), "http://localhost:3001");
+    EXPECT_TEXT(got.header("accept-ranges"), "");
+
+    const auto known =
+        stack.send({.path = "/openapi.json", .headers = {"If-None-Match: " + got.header("etag")}});
+    cr_expect_eq(known.status, 304);
+    EXPECT_TEXT(known.header("etag"), got.header("etag"));
+    EXPECT_TEXT(known.header("cache-control"), "no-cache");
+    const auto head = stack.send({.method = "HEAD", .path = "/openapi.json"});
+    EXPECT_TEXT(head.header("content-length"), std::to_string(got.body.size()));
+    for (const char* method : {"POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+        for (const char* path : {"/openapi.json", "/docs", "/docs/swagger-ui.css"}) {
+            const auto refused = stack.send({.method = method, .path = path});
+            expect_error(refused, Error::method_not_allowed);
+            EXPECT_TEXT(refused.header("allow"), "GET, HEAD");
+            EXPECT_TEXT(refused.header("cache-control"), "no-store");
+        }
+}
+
+Test(docs, the_document_knows_the_prefix) {
+    const Stack stack{Engine::sqlite, {{"API_PREFIX", "/api"}}};
+    const auto got = stack.send({.path = "/openapi.json"});
+    cr_expect_eq(got.body.find("API_PREFIX"), got.body.npos);
+    cr_expect_eq(got.body.find("/api/v1"), got.body.npos);
+    // What is now at one path is said once: json::parse() refuses repeated members.
+    cr_expect(json::parse(got.body)["paths"].HasMember("/api/{user_id}/tasks"));
+}
+
+Test(docs, files_have_a_strict_policy) {
+    const Stack stack{Engine::sqlite};
+    static constexpr struct {
+        const char* path;
+        const char* type;
+    } files[] = {{"/docs", "text/html"},
+                 {"/docs/swagger-ui.css", "text/css"},
+                 {"/docs/swagger-ui-bundle.js", "text/javascript"},
+                 {"/docs/swagger-ui-bundle.js.LICENSE.txt", "text/plain"},
+                 {"/docs/initializer.js", "text/javascript"},
+                 {"/docs/favicon-32x32.png", "image/png"}};
+    for (const auto& [path, type] : files) {
+        const auto reply = stack.send({.path = path});
+        cr_expect_eq(reply.status, 200, "%s", path);
+        EXPECT_TEXT(reply.header("content-type"), type);
+        EXPECT_TEXT(reply.header("content-security-policy"), policy);
+        EXPECT_TEXT(reply.header("x-frame-options"), "DENY");
+        EXPECT_TEXT(reply.header("x-content-type-options"), "nosniff");
+        EXPECT_TEXT(reply.header("referrer-policy"), "no-referrer");
+        EXPECT_TEXT(reply.header("cache-control"), "no-cache");
+        const auto known =
+            stack.send({.path = path, .headers = {"If-None-Match: " + reply.header("etag")}});
+        cr_expect_eq(known.status, 304, "%s", path);
+    }
+    for (const char* path :
+         {"/docs/", "/docs/package.json", "/docs/../nginx.conf", "/docs/..%2fnginx.conf",
+          "/docs/swagger-ui.sha256", "/docs/none.css", "/docs/a/b.css", "/public/openapi.json"}) {
+        const auto reply = stack.send({.path = path});
+        cr_expect_eq(reply.status, 404, "%s: %ld", path, reply.status);
+    }
+}
+
+Test(docs, a_browser_reads_logs_in_and_tries_out) {
+    const Stack stack{Engine::sqlite};
+    Browser browser;
+    browser.open(stack.base_url() + "/docs");
+    const std::string create = "#operations-collab-post_collab_tasks";
+    EXPECT_TEXT(browser.text(create + " .opblock-summary-path"), "/collab/tasks");
+    int operations = 0;
+    for (const auto& item : Contract::of("/api/v1").document()["paths"].GetObject())
+        operations += static_cast<int>(item.value.MemberCount());
+    EXPECT_TEXT(browser.run("return document.querySelectorAll('.opblock').length"),
+                std::to_string(operations));
+
+    const auto token = stack.authorization().substr(std::string{"Authorization: Bearer "}.size());
+    browser.click(".auth-wrapper .authorize");
+    browser.type(".auth-container input", token);
+    browser.click(".auth-container button.authorize");
+    browser.click(".auth-container button.btn-done");
+
+    browser.click(create + " .opblock-summary-control");
+    browser.click(create + " .try-out__btn");
+    browser.click(create + " .execute");
+    EXPECT_TEXT(browser.text(create + " .live-responses-table tbody .response-col_status"), "200");
+    const auto board = stack.send({.path = "/collab/state/tasks"});
+    EXPECT_TEXT(json_member(board.body, "items"), "<1>");
+    cr_expect_neq(board.body.find(R"("title":"Buy milk")"), board.body.npos, "%s",
+                  board.body.c_str());
+
+    for (const auto& line : browser.complaints())
+        cr_expect(false, "the browser complains: %s", line.c_str());
+    const auto requests = browser.requests();
+    cr_expect_gt(requests.size(), 4);
+    for (const auto& url : requests)
+        cr_expect(url.starts_with(stack.base_url() + "/") || url.starts_with("data:"),
+                  "a request to %s", url.c_str());
+}

@@ -1,0 +1,110 @@
+// Limits on attempts to log in, as clients of the whole service meet them.
+#include <signal.h>
+
+#include <algorithm>
+
+#include "tests/support/stack.hpp"
+
+namespace {
+
+constexpr const char* endpoints[] = {"/auth/login", "/api/auth/signin", "/api/auth/signup"};
+
+Call attempt(const std::string& path, const std::string& email,
+             const std::string& forwarded_for = "") {
+    Call call{.method = "POST",
+              .path = path,
+              .body = R"({"email":")" + email + R"(","password":"correct horse"})"};
+    if (!forwarded_for.empty()) call.headers = {"X-Forwarded-For: " + forwarded_for};
+    return call;
+}
+
+std::string someone(int number) { return "someone" + std::to_string(number) + "@example.org"; }
+std::string somewhere(int number) { return "192.0.2." + std::to_string(number); }
+
+Variables limited(const Variables& more = {}) {
+    Variables variables{{"LOGIN_RATE_LIMIT", "10/hour"}};
+    variables.insert(more.begin(), more.end());
+    return variables;
+}
+
+void expect_passed(const Reply& reply, int remaining) {
+    constexpr long statuses[] = {200, 201, 401, 409};
+    cr_assert(std::count(std::begin(statuses), std::end(statuses), reply.status) == 1, "%ld %s",
+              reply.status, reply.body.c_str());
+    EXPECT_TEXT(reply.header("ratelimit-policy"), R"("default";q=10;w=3600)");
+    EXPECT_TEXT(reply.header("x-ratelimit-limit"), "10");
+    EXPECT_TEXT(reply.header("x-ratelimit-remaining"), std::to_string(remaining));
+    cr_expect(reply.header("ratelimit").starts_with("\"default\";r=" + std::to_string(remaining)));
+    EXPECT_TEXT(reply.header("retry-after"), "");
+}
+
+void expect_limited(const Reply& reply) {
+    cr_assert_eq(reply.status, 429, "%ld %s", reply.status, reply.body.c_str());
+    EXPECT_TEXT(reply.header("ratelimit-policy"), R"("default";q=10;w=3600)");
+    cr_expect(reply.header("ratelimit").starts_with(R"("default";r=0;t=3)"));
+    EXPECT_TEXT(reply.header("x-ratelimit-remaining"), "0");
+    const int wait = std::atoi(reply.header("retry-after").c_str());
+    cr_expect(wait > 240 && wait <= 360, "%d", wait);
+    const bool is_api = reply.body.find("\"success\"") != std::string::npos;
+    EXPECT_TEXT(json_member(reply.body, is_api ? "error.code" : "type"),
+                is_api ? "RATE_LIMITED" : "rate_limited");
+    EXPECT_TEXT(json_member(reply.body, is_api ? "error.request_id" : "request_id"),
+                reply.header("x-request-id"));
+}
+
+}  // namespace
+
+// Two processes of each of the three endpoints: one limit, which outlives a process.
+Test(limits, all_processes_and_endpoints_count_together) {
+    const Stack stack{Engine::sqlite, limited({{"TRUSTED_PROXIES", "127.0.0.1"}})};
+    for (const char* name : {"auth_login", "auth_signin", "auth_signup"})
+        cr_expect_eq(stack.processes(name).size(), 2u, "%s", name);
+    for (int i = 0; i < 10; ++i) {
+        expect_passed(stack.send(attempt(endpoints[i % 3], "Ada@example.org", somewhere(i))),
+                      9 - i);
+        if (i != 5) continue;
+        const auto before = stack.processes("auth_signin");
+        for (const pid_t pid : before) kill(pid, SIGKILL);
+        wait_until("they are replaced", [&] {
+            const auto now = stack.processes("auth_signin");
+            return now.size() == 2 && now[0] > before[1];
+        });
+    }
+    for (int i = 0; i < 6; ++i)
+        expect_limited(stack.send(attempt(endpoints[i % 3], "ada@example.org", somewhere(20 + i))));
+    expect_passed(stack.send(attempt("/auth/login", "bob@example.org", somewhere(30))), 9);
+}
+
+Test(limits, an_address_has_its_own_limit_and_cannot_say_that_it_is_another) {
+    const Stack stack{Engine::sqlite, limited()};
+    for (int i = 0; i < 10; ++i)
+        expect_passed(stack.send(attempt(endpoints[i % 3], someone(i), somewhere(i))), 9 - i);
+    for (int i = 10; i < 13; ++i)
+        expect_limited(stack.send(attempt(endpoints[i % 3], someone(i), somewhere(i))));
+    // Whatever is no attempt goes on.
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+    const Call no_attempt{.method = "POST", .path = "/auth/login", .body = "{}"};
+    expect_error(stack.send(no_attempt), Error::validation_error);
+}
+
+Test(limits, a_trusted_proxy_says_whose_address_it_is) {
+    const Stack stack{Engine::sqlite, limited({{"TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.0/8"}})};
+    for (int i = 0; i < 10; ++i)
+        expect_passed(stack.send(attempt("/auth/login", someone(i), "192.0.2.1")), 9 - i);
+    expect_limited(stack.send(attempt("/auth/login", someone(10), "192.0.2.1")));
+    // What the client itself put in front is not believed.
+    expect_limited(stack.send(attempt("/auth/login", someone(11), "192.0.2.7, 192.0.2.1")));
+    expect_limited(stack.send(attempt("/auth/login", someone(12), "192.0.2.1, 10.0.0.9")));
+    expect_passed(stack.send(attempt("/auth/login", someone(13), "192.0.2.1, 192.0.2.2")), 9);
+    expect_passed(stack.send(attempt("/auth/login", someone(14), "2001:db8::1")), 9);
+    expect_passed(stack.send(attempt("/auth/login", someone(15), "2001:db8::2")), 8);
+}
+
+Test(limits, a_service_starts_with_new_ones_whatever_lies_there) {
+    Stack stack{Engine::sqlite, limited()};
+    for (int i = 0; i < 10; ++i) stack.send(attempt("/auth/login", "ada@example.org"));
+    expect_limited(stack.send(attempt("/auth/login", "ada@example.org")));
+    cr_assert_eq(stack.stop(), 0);
+    stack.start();
+    expect_passed(stack.send(attempt("/auth/login", "ada@example.org")), 9);
+}

@@ -1,0 +1,179 @@
+#include "tests/support/openapi.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+
+#include "shared/http/error.hpp"
+#include "shared/json/reader.hpp"
+#include "shared/text.hpp"
+#include "tests/support/schema.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+using rapidjson::Value;
+
+const Value* find(const Value& value, const char* name) {
+    const auto found = value.FindMember(name);
+    return found == value.MemberEnd() ? nullptr : &found->value;
+}
+
+std::vector<std::string> segments_of(std::string_view path) {
+    std::vector<std::string> segments;
+    for (const auto segment : split(path, '/'))
+        segments.push_back(percent_decode(segment).value_or(std::string{segment}));
+    return segments;
+}
+
+bool is_parameter(const std::string& segment) { return segment.starts_with('{'); }
+
+bool matches(const std::vector<std::string>& pattern, const std::vector<std::string>& path) {
+    return std::equal(pattern.begin(), pattern.end(), path.begin(), path.end(),
+                      [](const auto& wanted, const auto& segment) {
+                          return is_parameter(wanted) ? !segment.empty() : wanted == segment;
+                      });
+}
+
+// Headers that a response has exactly when it declares them.
+constexpr const char* declared_headers[] = {
+    "Allow", "ETag", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"};
+
+std::string header_fault(const Value& declared, const Reply& reply) {
+    const auto* const headers = find(declared, "headers");
+    for (const char* name : declared_headers) {
+        const bool is_declared = headers && find(*headers, name);
+        const bool is_there = !reply.header(ascii_lower(name)).empty();
+        if (is_declared && !is_there) return std::string{"no header "} + name;
+        if (!is_declared && is_there) return std::string{"an undeclared header "} + name;
+    }
+    return {};
+}
+
+std::string media_type_of(const Reply& reply) {
+    const auto field = reply.header("content-type");
+    return field.substr(0, field.find(';'));
+}
+
+std::string body_fault(const Value& declared, std::string_view method, const Reply& reply,
+                       const Value& root) {
+    const auto* const content = find(declared, "content");
+    if (!content || method == "HEAD") {
+        if (!reply.body.empty()) return "a body where there should be none";
+        return {};
+    }
+    const auto type = media_type_of(reply);
+    const auto* const media = find(*content, type.c_str());
+    if (!media) return "the media type is " + type;
+    if (type.find("json") == type.npos) return {};
+    rapidjson::Document body;
+    body.Parse(reply.body.data(), reply.body.size());
+    if (body.HasParseError()) return "the body is no JSON";
+    return schema_fault((*media)["schema"], body, root);
+}
+
+const ErrorEntry* entry_of_status(long status) {
+    const auto all = error_registry();
+    const auto found =
+        std::find_if(all.begin(), all.end(), [&](const auto& row) { return row.status == status; });
+    return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Contract::Contract(const std::string& document, std::string api_prefix)
+    : api_prefix_(std::move(api_prefix)) {
+    document_.Parse(document.data(), document.size());
+    if (document_.HasParseError() || !document_.IsObject() || !find(document_, "paths"))
+        throw std::logic_error("no OpenAPI document");
+    for (const auto& [path, item] : document_["paths"].GetObject())
+        paths_.push_back({segments_of(json::text_of(path)), &item});
+    // Of two that match, the one that names more of the path comes first.
+    std::stable_sort(paths_.begin(), paths_.end(), [](const auto& a, const auto& b) {
+        return std::lexicographical_compare(
+            a.segments.begin(), a.segments.end(), b.segments.begin(), b.segments.end(),
+            [](const auto& x, const auto& y) { return !is_parameter(x) && is_parameter(y); });
+    });
+}
+
+const Contract& Contract::of(const std::string& api_prefix) {
+    static std::mutex mutex;
+    static std::map<std::string, std::unique_ptr<Contract>> kept;
+    const std::lock_guard lock{mutex};
+    auto& contract = kept[api_prefix];
+    if (contract) return *contract;
+    static constexpr std::string_view word = "${API_PREFIX}";
+    auto text = read_text("nginx/openapi.json");
+    for (auto at = text.find(word); at != text.npos; at = text.find(word, at))
+        text.replace(at, word.size(), api_prefix);
+    contract = std::make_unique<Contract>(text, api_prefix);
+    return *contract;
+}
+
+const Value* Contract::item_at(std::string_view path) const {
+    const auto segments = segments_of(path);
+    const auto found = std::find_if(paths_.begin(), paths_.end(), [&](const auto& one) {
+        return matches(one.segments, segments);
+    });
+    return found == paths_.end() ? nullptr : found->item;
+}
+
+const Value* Contract::operation(std::string_view method, std::string_view target) const {
+    const auto* const item = item_at(target.substr(0, target.find('?')));
+    return item ? find(*item, ascii_lower(method == "HEAD" ? "GET" : method).c_str()) : nullptr;
+}
+
+std::string Contract::fault(std::string_view method, std::string_view target,
+                            const Reply& reply) const {
+    const auto path = target.substr(0, target.find('?'));
+    std::string text;
+    if (const auto* const declared = operation(method, target)) {
+        const auto& responses = (*declared)["responses"];
+        const auto* listed = find(responses, std::to_string(reply.status).c_str());
+        text = response_fault(listed ? *listed : responses["default"], !listed, method, reply);
+    } else {
+        text = unlisted_fault(item_at(path) != nullptr, method, path, reply);
+    }
+    if (text.empty()) return {};
+    return std::string{method}
+        .append(" ")
+        .append(target.substr(0, 200))
+        .append(" ")
+        .append(std::to_string(reply.status))
+        .append(": ")
+        .append(text)
+        .append("\n")
+        .append(reply.body.substr(0, 500));
+}
+
+const Value& Contract::response(const std::string& name) const {
+    const auto* const found = find(document_["components"]["responses"], name.c_str());
+    if (!found) throw std::logic_error("no response " + name);
+    return *found;
+}
+
+std::string Contract::unlisted_fault(bool is_known_path, std::string_view method,
+                                     std::string_view path, const Reply& reply) const {
+    if (is_known_path && method == "OPTIONS" && reply.status == 204)
+        return reply.body.empty() && !reply.header("allow").empty() ? "" : "no answer to OPTIONS";
+    const bool is_api = path.starts_with("/api/") || path.starts_with(api_prefix_ + "/");
+    const std::string family = is_api ? "Api" : "Orchestrator";
+    const auto* const row = entry_of_status(reply.status);
+    const bool is_expected = reply.status == 405 || (reply.status == 404 && !is_known_path);
+    if (!row || !is_expected)
+        return response_fault(response(family + "Refusal"), true, method, reply);
+    std::string name = family;
+    for (const char c : row->title)
+        if (c != ' ') name += c;
+    return response_fault(response(name), false, method, reply);
+}
+
+std::string Contract::response_fault(const Value& declared, bool is_default,
+                                     std::string_view method, const Reply& reply) const {
+    const auto& resolved = dereferenced(declared, document_);
+    // What nginx refuses with is one response for several statuses.
+    auto text = is_default ? "" : header_fault(resolved, reply);
+    if (text.empty()) text = body_fault(resolved, method, reply, document_);
+    return text;
+}

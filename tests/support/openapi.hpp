@@ -1,0 +1,47 @@
+// Answers, held against the OpenAPI document that the service publishes.
+#pragma once
+
+#include <rapidjson/document.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct Reply;
+
+class Contract {
+public:
+    // Throws std::logic_error for a text that is no OpenAPI document.
+    explicit Contract(const std::string& document, std::string api_prefix = "/api/v1");
+
+    // nginx/openapi.json as it is served with this API_PREFIX, read once.
+    static const Contract& of(const std::string& api_prefix);
+
+    // How an answer breaks what the document says of this method and target: the status, the media
+    // type, the body, and which headers there are. Empty when it does not. Of HEAD and OPTIONS, of
+    // methods and of paths that the document does not list it knows what all of them answer.
+    std::string fault(std::string_view method, std::string_view target, const Reply& reply) const;
+
+    // The operation for a method and a target; null when there is none.
+    const rapidjson::Value* operation(std::string_view method, std::string_view target) const;
+
+    const rapidjson::Document& document() const { return document_; }
+
+private:
+    struct Path {
+        std::vector<std::string> segments;
+        const rapidjson::Value* item;
+    };
+
+    const rapidjson::Value* item_at(std::string_view path) const;
+    const rapidjson::Value& response(const std::string& name) const;
+    std::string unlisted_fault(bool is_known_path, std::string_view method, std::string_view path,
+                               const Reply& reply) const;
+    std::string response_fault(const rapidjson::Value& declared, bool is_default,
+                               std::string_view method, const Reply& reply) const;
+
+    std::string api_prefix_;
+    rapidjson::Document document_;
+    std::vector<Path> paths_;
+};
