@@ -228,7 +228,8 @@ void keep_error_schemas(Schemas& schemas) {
                  "type":"object"},
         "success":{"const":false}},"required":["error","success"],"type":"object"})");
     schemas.keep("Problem", R"({"additionalProperties":false,"description":
-        "RFC 9457, for whoever accepts application/problem+json","properties":{"code":{"type":"string"},)" +
+        "RFC 9457, for whoever accepts application/problem+json",
+        "properties":{"code":{"type":"string"},)" +
                                 common + R"("detail":{"type":"string"},
         "instance":{"description":"The request id","type":"string"},
         "status":{"type":"integer"},"title":{"type":"string"},"type":{"const":"about:blank"}},
@@ -528,7 +529,8 @@ constexpr std::string_view about =
     "Log in for a token and send it as `Authorization: Bearer <token>`.";
 
 constexpr std::string_view bearer =
-    R"({"bearerFormat":"JWT","description":"The access_token of POST /auth/login","scheme":"bearer","type":"http"})";
+    R"({"bearerFormat":"JWT","description":"The access_token of POST /auth/login",)"
+    R"("scheme":"bearer","type":"http"})";
 
 }  // namespace
 

@@ -20,7 +20,9 @@ struct Credentials {
         using json::field;
         return std::tuple{
             field("email", &Credentials::email).trimmed().length(1, 254).example("dev@example.org"),
-            field("password", &Credentials::password).length(1, 1024).example("correct horse battery"),
+            field("password", &Credentials::password)
+                .length(1, 1024)
+                .example("correct horse battery"),
         };
     }
 };

@@ -24,7 +24,8 @@ std::string capabilities(const std::string& folder) {
     // Of its own accord a browser shows a page of its maker's, and calls home.
     std::string arguments =
         R"("--headless=new","--disable-gpu","--disable-dev-shm-usage","--no-first-run",)"
-        R"("--app=data:,","--disable-extensions","--disable-background-networking","--disable-component-update","--disable-sync",)"
+        R"("--app=data:,","--disable-extensions","--disable-background-networking",)"
+        R"("--disable-component-update","--disable-sync",)"
         R"("--window-size=1200,2000","--user-data-dir=)" +
         folder + R"(/profile")";
     if (geteuid() == 0) arguments += R"(,"--no-sandbox")";
