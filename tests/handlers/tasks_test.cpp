@@ -472,6 +472,62 @@ Test(tasks, lists_its_methods) {
     }
 }
 
+// --- rows of users
+
+ON_BOTH_ENGINES(tasks, make_a_row_of_a_new_user) {
+    create(service, R"({"title":"x"})");
+    EXPECT_TEXT(service.database().execute("SELECT id || ' ' || email FROM users"),
+                me + " somebody@example.org");
+    service.database().execute("UPDATE users SET email = NULL");
+    create(service, R"({"title":"x"})");
+    cr_assert_eq(count(service, "users WHERE email IS NULL"), 1, "it was written again");
+}
+
+ON_BOTH_ENGINES(tasks, make_a_row_of_a_user_who_only_looks) {
+    list(service);
+    cr_assert_eq(count(service, "users"), 1);
+}
+
+ON_BOTH_ENGINES(tasks, make_no_row_for_what_is_refused_before) {
+    create(service, "{");
+    list(service, "?limit=0");
+    cr_assert_eq(count(service, "users"), 0);
+}
+
+ON_BOTH_ENGINES(tasks, bring_back_a_user_whose_row_is_gone) {
+    create(service, R"({"title":"before"})");
+    service.database().execute("DELETE FROM users");
+    cr_assert_eq(count(service, "tasks"), 0);
+    EXPECT_TEXT(data_of(list(service)), "[]");
+    const auto response = create(service, R"({"title":"after"})");
+    cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+    cr_assert_eq(count(service, "users WHERE id = '" + me + "'"), 1);
+    cr_assert_eq(count(service, "tasks"), 1);
+}
+
+ON_BOTH_ENGINES(tasks, racing_first_requests_make_one_row) {
+    const auto sent = service.with_token("POST", my_tasks, R"({"title":"x"})");
+    for (const auto& response : service.send_all(std::vector<Sent>(6, sent)))
+        cr_expect_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+    cr_expect_eq(count(service, "users"), 1);
+    cr_expect_eq(count(service, "tasks"), 6);
+}
+
+// All tokens of these tests name one address.
+ON_BOTH_ENGINES(tasks, racing_users_of_one_address_all_get_a_row) {
+    std::vector<Sent> sent;
+    for (int i = 0; i < 6; ++i) {
+        const auto user = "user" + std::to_string(i);
+        sent.push_back(
+            service.with_token("POST", "/api/v1/" + user + "/tasks", R"({"title":"x"})"));
+        sent.back().authorization = service.bearer(user);
+    }
+    for (const auto& response : service.send_all(sent))
+        cr_expect_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+    cr_expect_eq(count(service, "users"), 6);
+    cr_expect_eq(count(service, "users WHERE email IS NOT NULL"), 1);
+}
+
 // --- GET
 
 ON_BOTH_ENGINES(tasks, lists_nothing_at_first) {

@@ -219,8 +219,17 @@ std::string OpenDatabase::plan(const Query& query) {
         return plan;
     }
     PGconn* connection = PQconnectdb(config_.database_url.c_str());
-    const std::string sql = std::string{"SET enable_seqscan = off; PREPARE query (bigint) AS "} +
-                            query.postgres + "; EXPLAIN EXECUTE query (0)";
+    std::string values;
+    for (int i = 1;
+         std::string_view{query.postgres}.find("$" + std::to_string(i)) != std::string_view::npos;
+         ++i)
+        values += i == 1 ? "(NULL" : ", NULL";
+    const std::string sql =
+        std::string{
+            "SET enable_seqscan = off; SET enable_bitmapscan = off; "
+            "SET enable_sort = off; SET plan_cache_mode = force_generic_plan; "
+            "PREPARE query AS "} +
+        query.postgres + "; EXPLAIN EXECUTE query " + values + (values.empty() ? "" : ")");
     PGresult* result = PQexec(connection, sql.c_str());
     plan = PQresultErrorMessage(result);
     for (int row = 0; row < PQntuples(result); ++row)

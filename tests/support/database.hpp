@@ -75,7 +75,8 @@ public:
     // Prepares a query without running it; what went wrong, or empty.
     std::string prepare(const Query& query);
 
-    // The engine's plan for a query, sequential scans forbidden where the engine can be told so.
+    // The engine's plan for a query whatever its parameters, sequential scans and sorting forbidden
+    // where the engine can be told so.
     std::string plan(const Query& query);
 
 private:

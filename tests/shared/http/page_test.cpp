@@ -28,8 +28,28 @@ struct Row {
     static consteval auto fields() { return std::tuple{json::field("id", &Row::id)}; }
 };
 
-Response page_of(std::vector<Row> rows, std::int64_t limit) {
-    return page(std::move(rows), limit, 7, 9, "rows", [](const Row& row) {
+// Rows of one column, as a database gives them.
+class Numbers final : public db::Rows {
+public:
+    explicit Numbers(std::size_t size) : size_(size) {}
+    std::size_t size() const override { return size_; }
+    std::size_t column_count() const override { return 1; }
+    std::string_view column_name(std::size_t) const override { return "id"; }
+    bool is_null(std::size_t, std::size_t) const override { return false; }
+    bool boolean(std::size_t, std::size_t) const override { return false; }
+    std::int64_t integer(std::size_t row, std::size_t) const override {
+        return static_cast<std::int64_t>(row) + 1;
+    }
+    std::string_view text(std::size_t, std::size_t) const override { return {}; }
+    Uuid uuid(std::size_t, std::size_t) const override { return {}; }
+    Timestamp timestamp(std::size_t, std::size_t) const override { return {}; }
+
+private:
+    std::size_t size_;
+};
+
+Response page_of(std::size_t count, std::int64_t limit) {
+    return page<Row>(Numbers{count}, limit, 7, 9, "rows", [](const Row& row) {
         return Position{"key", row.id};
     });
 }
@@ -114,7 +134,7 @@ Test(page, takes_a_cursor_or_an_offset) {
 }
 
 Test(page, knows_that_there_is_more_by_one_row_more) {
-    auto response = page_of({{1}, {2}, {3}}, 2);
+    auto response = page_of(3, 2);
     EXPECT_TEXT(response.body(), R"([{"id":1},{"id":2}])");
     response.wrap("");
     EXPECT_TEXT(response.body(),
@@ -126,7 +146,7 @@ Test(page, knows_that_there_is_more_by_one_row_more) {
 
 Test(page, has_no_cursor_on_the_last_one) {
     for (const std::size_t count : {0u, 1u, 2u}) {
-        auto response = page_of(std::vector<Row>(count), 2);
+        auto response = page_of(count, 2);
         response.wrap("");
         cr_expect(response.body().find(R"("has_more":false,"limit":2,"next_cursor":null)") !=
                   std::string::npos);
