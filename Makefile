@@ -41,6 +41,8 @@ handler_tests := $(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/handlers/*_test.cp
 shared_test_sources := $(wildcard tests/shared/*_test.cpp tests/shared/*/*_test.cpp)
 http_test_sources := $(wildcard tests/http/*_test.cpp)
 support := $(BUILD)/tests/libsupport.a
+# The server that tests/http/better_auth_test.cpp starts; npm writes this file when all is in place.
+better_auth := tests/better_auth/node_modules/.package-lock.json
 
 .PHONY: help
 help: ## this list
@@ -61,17 +63,23 @@ packages:
 
 # --- testing
 
-.PHONY: test coverage bench
+.PHONY: test test-pooler coverage bench
 test: ## install what is missing, build, and run every test on SQLite and PostgreSQL
 	@cli/packages run test
 	@$(MAKE) --no-print-directory -j$$(nproc) build
 	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
 	@tests/run build/sanitize build
 
+test-pooler: ## the tests of the whole stack, with PgBouncer in front of PostgreSQL
+	@cli/packages run test
+	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
+	@POOLER=1 tests/run build/sanitize build '@(acceptance|accounts|faults|isolation|nginx|shell)/*'
+
 # Tests run under AddressSanitizer and UBSan; the stack that those of tests/http start is the one that is
 # shipped.
 .PHONY: tests
-tests: $(handler_tests) $(BUILD)/tests/shared_tests $(BUILD)/tests/http_tests
+tests: $(handler_tests) $(BUILD)/tests/shared_tests $(BUILD)/tests/http_tests $(better_auth)
 	@rm -f $(filter-out $(handler_tests),$(wildcard $(BUILD)/tests/handlers/*))
 
 coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overall
@@ -202,6 +210,10 @@ $(BUILD)/tests/http_tests: $(call objects,$(http_test_sources)) $(support) $(BUI
 	@mkdir -p $(@D)
 	@echo "link    $@"
 	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcurl -lcriterion -o $@
+
+$(better_auth): tests/better_auth/package-lock.json
+	cd $(<D) && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 -include bench/Makefile.inc
 

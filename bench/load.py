@@ -36,6 +36,7 @@ class Call:
     status: int = 200
     statements: tuple = ()
     parameters: dict = field(default_factory=dict)
+    turns: str = ""  # a file of lines "path token" to take turns, in the place of the one path
 
     def check(self, port):
         answer = ask(port, self.path, self.method, self.headers, self.body or None)
@@ -71,7 +72,7 @@ def wrk(port, call, seconds, connections, groups):
     output, spent_ns, others = execute(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", *headers,
          "-s", ROOT / "bench/request.lua", f"http://127.0.0.1:{port}{call.path}",
-         "--", call.method, call.body], groups)
+         "--", call.method, call.body, *([call.turns] if call.turns else [])], groups)
     seen = json.loads(output.splitlines()[-1])
     counts = {"status ≥ 400": seen["status"], "refused": seen["refused"], "cut": seen["cut"],
               "timed out": seen["timeout"], "none answered": int(seen["requests"] == 0)}

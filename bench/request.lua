@@ -1,7 +1,19 @@
--- wrk's request is its arguments: method, body. What it saw comes as one line of JSON at the end.
+-- wrk's request is its arguments: method, body, and perhaps a file of lines "path token" to take turns.
+-- What it saw comes as one line of JSON at the end.
 function init(arguments)
     wrk.method = arguments[1]
     if arguments[2] ~= "" then wrk.body = arguments[2] end
+    if not arguments[3] then return end
+    local requests, turn = {}, 0
+    for line in io.lines(arguments[3]) do
+        local path, token = line:match("(%S+) (%S+)")
+        wrk.headers["Authorization"] = "Bearer " .. token
+        requests[#requests + 1] = wrk.format(nil, path)
+    end
+    request = function()
+        turn = turn % #requests + 1
+        return requests[turn]
+    end
 end
 
 function done(summary, latency)

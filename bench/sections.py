@@ -9,7 +9,7 @@ import time
 from load import (JSON, TASK, Call, cpu, cpu_of_others, median, pgbench, row, share, table,
                   with_range, write_script)
 from processes import Broken, kib, program, wait_until
-from stack import BUILD, Distance, service_environment
+from stack import BUILD, Distance, service_environment, token_of
 
 BOARD = "/collab/state/tasks"
 CHANGING = "board 200, 100 tasks, changing"
@@ -44,6 +44,34 @@ def board_call(bench, is_known):
     return call
 
 
+def own(user, path, **rest):
+    """A request to somebody's own things."""
+    headers = {"Authorization": f"Bearer {token_of(user)}", **rest.pop("headers", {})}
+    return Call(f"/api/v1/{user}/{path}", headers=headers, **rest)
+
+
+def tasks_call(bench, user="user-1"):
+    return own(user, "tasks", statements=("list_tasks_by_created_at_desc", "count_tasks"),
+               parameters={"list_tasks_by_created_at_desc": (user, "(false)", "(true)", "9999-12-31",
+                                                             2 ** 62, 101, 0),
+                           "count_tasks": (user, "(false)", "(true)")})
+
+
+def task_call(bench, user="user-1"):
+    task = bench.postgres.sql(
+        f"SELECT id FROM tasks WHERE user_id = '{user}' ORDER BY id OFFSET 40 LIMIT 1")
+    return own(user, f"tasks/{task}", statements=("find_task",),
+               parameters={"find_task": (user, task)})
+
+
+def create_task_call(bench):
+    user = "user-2"  # the list stays as it is
+    return own(user, "tasks", method="POST", headers=JSON, body=TASK, status=201,
+               statements=("insert_task",),
+               parameters={"insert_task": (user, "Buy milk and bread",
+                                           "From the corner shop, before it closes.", "(false)")})
+
+
 @contextlib.contextmanager
 def changing_board(bench):
     """While it lasts, no look finds the board as the look before found it."""
@@ -68,6 +96,9 @@ REQUESTS = [
     ("board", 100, CHANGING, lambda bench: board_call(bench, False)),
     ("board_10000", 10_000, "board 200, 10,000 tasks", lambda bench: board_call(bench, False)),
     ("board_10000", 10_000, "board 304, 10,000 tasks", lambda bench: board_call(bench, True)),
+    ("tasks", 100, "100 own tasks", tasks_call),
+    ("tasks", 100, "one own task", task_call),
+    ("tasks", 100, "create an own task", create_task_call),
 ]
 
 
@@ -92,6 +123,8 @@ def requests(bench, chosen):
             continue
         bench.note(label)
         bench.fill_board(size)
+        if section == "tasks":
+            bench.postgres.fill_tasks(1000, 100)
         with changing_board(bench) if label == CHANGING else contextlib.nullcontext():
             call = make_call(bench)
             script = write_script(bench.folder / "pgbench.sql", call, bench.statements)
@@ -142,13 +175,16 @@ def clients(bench):
 def distance(bench):
     """A second stack whose database is 10 ms away."""
     bench.fill_board(100)
+    bench.postgres.fill_tasks(10, 100)
     delay = Distance(bench.folder, bench.postgres.port(), ONE_WAY_MS * 1000)
     service = bench.start_service(url=bench.postgres.url_at(delay.port)).wait()
     near, bench.service = bench.service, service
     try:
         calls = {"healthz": healthz_call, "get": get_call, "create": create_call,
                  "board 200": lambda bench: board_call(bench, False),
-                 "board 304": lambda bench: board_call(bench, True)}
+                 "board 304": lambda bench: board_call(bench, True),
+                 "100 own tasks": tasks_call, "one own task": task_call,
+                 "create an own task": create_task_call}
         rtt_ms = 2 * ONE_WAY_MS
         table(f"The database {rtt_ms} ms away", "", "clients", "requests/s", "p50 ms",
               "p50 − round trip, ms", "p99 ms", "pgbench through the same proxy, mean ms")
@@ -178,6 +214,30 @@ def distance(bench):
         bench.service, bench.board_size = near, None
         service.end()
         delay.end()
+
+
+def rows(bench):
+    """What a request costs among few rows and among a million; 1,000 users take turns, or all."""
+    sizes = {1_000: 10, 1_000_000: 10_000}
+    table("100 tasks each, by the number of rows", "rows", "one own task: CPU µs, Postgres",
+          "requests/s", "100 own tasks: CPU µs, Postgres", "requests/s")
+    for size, users in sizes.items():
+        bench.note(f"{size:,} rows")
+        bench.postgres.fill_tasks(users, size // users)
+        found = bench.postgres.sql("SELECT user_id, min(id) FROM tasks GROUP BY user_id")
+        tasks = [line.split("|") for line in found.split()][::max(users // 1000, 1)]
+        cells = []
+        for make_call, path in ((task_call, "/{}"), (tasks_call, "")):
+            call = make_call(bench)
+            turns = bench.folder / "turns"
+            turns.write_text("".join(
+                f"/api/v1/{user}/tasks{path.format(task)} {token_of(user)}\n"
+                for user, task in tasks))
+            call.turns = str(turns)
+            bench.drive(f"{size:,} rows", call, 1)
+            runs = [bench.drive(f"{size:,} rows", call) for _ in range(bench.rounds)]
+            cells += [cpu(runs, "Postgres"), with_range(runs)]
+        row(f"{size:,}", *cells)
 
 
 def time_cgi(handler, environment):

@@ -1,5 +1,8 @@
 """What is measured and what it is measured against: Postgres, the service, nginx, a distance."""
 
+import base64
+import hashlib
+import hmac
 import http.client
 import json
 import os
@@ -44,6 +47,16 @@ def ask(port, path, method="GET", headers=None, body=None):
         return None
     finally:
         connection.close()
+
+
+def token_of(user):
+    """A token of the service for any user."""
+    def part(content):
+        return base64.urlsafe_b64encode(content).rstrip(b"=")
+
+    claims = {"iss": "steelthread", "aud": "steelthread", "sub": user, "exp": 2 ** 40}
+    text = part(b'{"alg":"HS256"}') + b"." + part(json.dumps(claims).encode())
+    return (text + b"." + part(hmac.new(SECRET.encode(), text, hashlib.sha256).digest())).decode()
 
 
 class Postgres:
@@ -96,6 +109,20 @@ class Postgres:
                     COMMIT;
                 END LOOP;
             END $$""", "VACUUM ANALYZE", "CHECKPOINT")
+
+
+    def fill_tasks(self, users, tasks_each):
+        """Replaces everybody's tasks: so many of `user-1`, `user-2` … Nobody is told by an event."""
+        self.sql("TRUNCATE tasks RESTART IDENTITY", f"""
+            INSERT INTO users (id) SELECT 'user-' || n FROM generate_series(1, {users}) AS n
+            ON CONFLICT DO NOTHING""",
+                 "ALTER TABLE tasks DISABLE TRIGGER task_changed", f"""
+            INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at)
+            SELECT 'user-' || n, 'Task number ' || t, 'What is to be done, and why', t % 3 = 0,
+                   moment, moment
+            FROM generate_series(1, {tasks_each}) AS t, generate_series(1, {users}) AS n,
+                 LATERAL (SELECT now() + t * interval '1 second' AS moment) AS moments""",
+                 "ALTER TABLE tasks ENABLE TRIGGER task_changed", "VACUUM ANALYZE", "CHECKPOINT")
 
 
 def queries():

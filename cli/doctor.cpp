@@ -14,6 +14,8 @@
 #include "cli/nginx.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/async.hpp"
+#include "shared/auth/fetch.hpp"
+#include "shared/auth/key_set.hpp"
 #include "sql/health.hpp"
 
 namespace {
@@ -87,6 +89,22 @@ std::string check_migrations(const Config& config) {
     throw std::runtime_error("pending: " + names + ": run `steelthread migrate up`");
 }
 
+std::string check_key_set(const Config& config) {
+    const auto& source = config.jwks_url.empty() ? config.jwks_file : config.jwks_url;
+    if (source.empty()) return "none";
+    try {
+        const auto parsed =
+            parse_key_set(config.jwks_url.empty() ? read_key_file(source) : fetch(config.jwks_url));
+        auto found = plural(parsed.keys.size(), "key") + " at " + source;
+        for (const auto& reason : parsed.skipped) found += "; one is skipped: " + reason;
+        if (parsed.keys.empty())
+            throw std::runtime_error("no key that verifies anything here: " + found);
+        return found;
+    } catch (const std::exception& error) {
+        throw std::runtime_error(source + ": " + error.what() + ": check JWKS_URL or JWKS_FILE");
+    }
+}
+
 }  // namespace
 
 bool examine(std::ostream& out) {
@@ -112,5 +130,6 @@ bool examine(std::ostream& out) {
     report("port", [&] { return check_listening(config); });
     if (report("database", [&] { return check_database(config); }))
         report("migrations", [&] { return check_migrations(config); });
+    report("key set", [&] { return check_key_set(config); });
     return is_sound;
 }

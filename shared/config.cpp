@@ -106,14 +106,14 @@ constexpr std::array table = {
             .default_value = "",
             .description = "Still verifies tokens while JWT_SECRET is being rotated",
             .is_secret = true},
+    Setting{"LOGIN_RATE_LIMIT", &Config::login_rate_limit, "10/minute",
+            "Attempts to log in or sign up for one e-mail, and from one address; per second, "
+            "minute, hour or day"},
     Setting{.name = "LOG_LEVEL",
             .member = &Config::log_level,
             .default_value = "info",
             .description = "Least severe lines that the handlers log",
             .choices = "debug|info|warning|error"},
-    Setting{"LOGIN_RATE_LIMIT", &Config::login_rate_limit, "10/minute",
-            "Attempts to log in or sign up for one e-mail, and from one address; per second, "
-            "minute, hour or day"},
     Setting{.name = "NEON_DB_URL",
             .member = &Config::neon_db_url,
             .default_value = "",

@@ -6,7 +6,7 @@
 
 // What a key server may send, and how long it may take, from the look-up of its name to the last
 // byte.
-inline constexpr std::size_t max_fetched_bytes = 256 * 1024;
+inline constexpr std::size_t max_fetched_bytes = 262'144;
 inline constexpr long max_fetch_ms = 2000;
 
 // The body of a 200. Blocks: call it in a thread. Follows no redirect, speaks http and https only,

@@ -37,7 +37,9 @@ std::string stamp_of(const std::string& path) {
     return stamp;
 }
 
-std::string read_file(const std::string& path) {
+}  // namespace
+
+std::string read_key_file(const std::string& path) {
     std::ifstream file{path, std::ios::binary};
     std::string text(max_fetched_bytes + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -47,8 +49,6 @@ std::string read_file(const std::string& path) {
     if (text.size() > max_fetched_bytes) throw std::runtime_error("more than 256 KiB");
     return text;
 }
-
-}  // namespace
 
 ParsedKeys parse_key_set(std::string_view json) {
     ParsedKeys parsed;
@@ -118,7 +118,7 @@ void KeySet::look_at_file() {
     if (stamp == file_stamp_ && generation_ != 0) return;
     file_stamp_ = stamp;
     try {
-        const auto text = read_file(source_);
+        const auto text = read_key_file(source_);
         take(parse_key_set(text), text);
     } catch (const std::exception& error) {
         complain(error.what());

@@ -31,6 +31,10 @@ inline constexpr std::size_t max_keys = 64;
 // kind or malformed is skipped (RFC 7517, section 5). Throws KeyError for what is no set.
 ParsedKeys parse_key_set(std::string_view json);
 
+// The text of JWKS_FILE. Throws std::runtime_error for what cannot be read, is empty, or has more
+// than 256 KiB.
+std::string read_key_file(const std::string& path);
+
 // Keeps the set of a server or a file at hand, for the coroutines of one loop.
 //
 // A server is asked when the first token needs a key, again when a token names one that is not

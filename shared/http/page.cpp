@@ -1,5 +1,6 @@
 #include "shared/http/page.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -9,10 +10,15 @@
 namespace {
 
 constexpr std::size_t digest_digits = 16;
-constexpr std::size_t id_digits = 16;
+constexpr std::size_t id_bytes = 8;
 
-// Binds a cursor to its list; nothing secret depends on it.
-std::string digest(std::string_view list) { return entity_tag(list).substr(1, digest_digits); }
+// Binds a position to its list, and shows when it was cut or mistyped; nothing secret depends on
+// it. No list has a NUL in its name.
+std::string digest(std::string_view list, std::string_view position) {
+    std::string both{list};
+    both.append(1, '\0').append(position);
+    return entity_tag(both).substr(1, digest_digits);
+}
 
 [[noreturn]] void refuse() {
     throw ApiError{
@@ -26,20 +32,20 @@ std::string digest(std::string_view list) { return entity_tag(list).substr(1, di
 }  // namespace
 
 std::string write_cursor(std::string_view list, const Position& position) {
-    std::string id;
+    std::string bytes;
     for (int shift = 56; shift >= 0; shift -= 8)
-        id += static_cast<char>(position.id >> shift & 0xff);
-    return digest(list) + hex(id + position.key);
+        bytes += static_cast<char>(position.id >> shift & 0xff);
+    bytes += position.key;
+    return digest(list, bytes) + hex(bytes);
 }
 
 Position read_cursor(std::string_view list, std::string_view cursor) {
-    if (cursor.size() < digest_digits + id_digits || !cursor.starts_with(digest(list))) refuse();
-    const auto bytes = unhex(cursor.substr(digest_digits));
-    if (!bytes || !is_utf8(std::string_view{*bytes}.substr(id_digits / 2)) ||
-        bytes->find('\0', id_digits / 2) != bytes->npos)
-        refuse();
-    Position position{.key = bytes->substr(id_digits / 2)};
-    for (const char byte : bytes->substr(0, id_digits / 2))
+    const auto bytes = unhex(cursor.substr(std::min(digest_digits, cursor.size())));
+    if (!bytes || bytes->size() < id_bytes || !cursor.starts_with(digest(list, *bytes))) refuse();
+    Position position{.key = bytes->substr(id_bytes)};
+    // Anybody can compute a digest: what no database takes is refused here.
+    if (!is_utf8(position.key) || position.key.find('\0') != position.key.npos) refuse();
+    for (const char byte : bytes->substr(0, id_bytes))
         position.id = position.id << 8 | static_cast<unsigned char>(byte);
     return position;
 }

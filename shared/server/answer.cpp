@@ -63,10 +63,15 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
 }
 
 // Another's id is refused whether or not anybody has it.
-void check_owner(const PathParameters& parameters, const Identity& identity) {
-    for (const auto& [name, value] : parameters)
-        if (name == "user_id" && !value.empty() && value != identity.user_id)
-            throw ApiError{Error::forbidden};
+void check_owner(const PathParameters& parameters, const Identity& identity, const Config& config) {
+    for (const auto& [name, value] : parameters) {
+        if (name != "user_id" || value.empty() || value == identity.user_id) continue;
+        if (config.user_id_format == "uuid" && !Uuid::parse(value))
+            throw ApiError{
+                Error::validation_error,
+                {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
+        throw ApiError{Error::forbidden};
+    }
 }
 
 // A user whose row has gone since it was last seen, or whose address another user took at the same
@@ -109,7 +114,7 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
             identity = authenticate(raw, context, &Tokens::verify);
         }
     }
-    if (operation->auth == Auth::owner) check_owner(*parameters, *identity);
+    if (operation->auth == Auth::owner) check_owner(*parameters, *identity, context.config);
     const Request request{raw, operation->method, std::move(*parameters), std::move(*identity),
                           &headers};
     Response response = co_await run_handler(*operation, request, context);

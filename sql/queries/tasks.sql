@@ -21,7 +21,7 @@ SET title = coalesce($3, title),
     description = coalesce($4, description),
     completed = coalesce($5, completed),
     updated_at = greatest(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND ($6 IS NULL OR strpos($6, entity_tag(task_json(tasks))) > 0)
+WHERE user_id = $1 AND id = $2 AND (CAST($6 AS text) IS NULL OR strpos($6, entity_tag(task_json(tasks))) > 0)
 RETURNING id, user_id, title, description, completed, created_at, updated_at
 
 -- name: update_task sqlite
@@ -38,7 +38,7 @@ RETURNING id, user_id, title, description, completed, created_at, updated_at
 UPDATE tasks
 SET completed = NOT completed,
     updated_at = greatest(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR strpos($3, entity_tag(task_json(tasks))) > 0)
+WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR strpos($3, entity_tag(task_json(tasks))) > 0)
 RETURNING id, user_id, title, description, completed, created_at, updated_at
 
 -- name: toggle_task sqlite
@@ -51,7 +51,7 @@ RETURNING id, user_id, title, description, completed, created_at, updated_at
 
 -- name: delete_task
 DELETE FROM tasks
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR strpos($3, entity_tag(task_json(tasks))) > 0)
+WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR strpos($3, entity_tag(task_json(tasks))) > 0)
 RETURNING id
 
 -- name: delete_task sqlite

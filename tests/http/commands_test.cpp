@@ -96,7 +96,8 @@ static void examine_sound(Engine engine) {
     const auto finished = steelthread({"doctor"}, variables);
     cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
     cr_expect_eq(finished.output.find("FAULT"), std::string::npos, "%s", finished.output.c_str());
-    for (const char* what : {"settings", "programs", "RUN_DIR", "port", "database", "migrations"})
+    for (const char* what :
+         {"settings", "programs", "RUN_DIR", "port", "database", "migrations", "key set"})
         cr_expect_neq(finished.output.find(std::string{"ok     "} + what), std::string::npos, "%s",
                       what);
 }
@@ -137,6 +138,11 @@ Test(commands, the_doctor_names_every_fault) {
     expect_fault(others, "database: PostgreSQL (");
     others["DATABASE_URL"] = "sqlite:////nowhere/to/be/found.db";
     expect_fault(others, "database: /nowhere/to/be/found.db is not there: run ");
+    others["JWKS_FILE"] = "/nowhere/keys.json";
+    expect_fault(others, "key set: /nowhere/keys.json: cannot be read");
+    others["JWKS_FILE"] = "";
+    others["JWKS_URL"] = "http://127.0.0.1:1/jwks";
+    expect_fault(others, "key set: http://127.0.0.1:1/jwks: ");
     others["BCRYPT_COST"] = "three";
     expect_fault(others, "settings: BCRYPT_COST must be ");
 }

@@ -30,6 +30,7 @@ public:
     }
 
     const Stack& stack() const { return stack_; }
+    std::string execute(const std::string& sql) const { return database_.execute(sql); }
 
     Call with_token(const std::string& method, const std::string& path,
                     const std::string& body = "") const {
@@ -98,7 +99,108 @@ void expect_one_round_trip_each(const char* prepare) {
     counted.expect(Counted::account("/api/auth/signin", "new@example.org"), 200, 1);
 }
 
+// What a user does with the personal API: calls send(call, status) for each operation.
+template <class Send>
+void use_everything(const std::string& user, const std::string& authorization, Send send) {
+    const auto own = "/api/v1/" + user;
+    const auto call = [&](const char* method, const std::string& path, const char* body = "",
+                          const std::string& header = "X-Nothing: 1") {
+        return Call{method, path, body, {authorization, header}};
+    };
+    const auto made = send(call("POST", own + "/tasks", R"({"title":"x"})"), 201);
+    const auto task = made.header("location");
+    const auto etag = made.header("etag");
+    send(call("GET", own + "/tasks"), 200);
+    const auto page = send(call("GET", own + "/tasks?sort=title&status=pending&limit=1"), 200);
+    send(call("HEAD", own + "/tasks?sort=updated_at&order=asc&offset=1"), 200);
+    send(call("GET", own + "/tasks?sort=title&status=pending&limit=1", "",
+              "If-None-Match: " + page.header("etag")),
+         304);
+    send(call("GET", task), 200);
+    send(call("GET", task, "", "If-None-Match: " + etag), 304);
+    send(call("PATCH", task, R"({"completed":true})", "If-Match: " + etag), 200);
+    send(call("PATCH", task, R"({"completed":true})", "If-Match: " + etag), 412);
+    send(call("PUT", task, R"({"title":"y","description":"","completed":false})"), 200);
+    send(call("PATCH", task + "/complete"), 200);
+    send(call("PATCH", task + "/complete", R"({"completed":false})"), 200);
+    send(call("PATCH", task + "/complete", "", "If-Match: " + etag), 412);
+    send(call("DELETE", task, "", "If-Match: " + etag), 412);
+    send(call("DELETE", task), 204);
+    send(call("GET", task), 404);
+
+    const auto conversation = send(call("POST", own + "/conversations"), 201).header("location");
+    send(call("GET", own + "/conversations"), 200);
+    send(call("GET", own + "/conversations?sort=updated_at&limit=1"), 200);
+    send(call("GET", conversation), 200);
+    const auto messages = conversation + "/messages";
+    send(call("POST", messages, R"({"role":"user","content":"x"})"), 201);
+    send(call("GET", messages), 200);
+    send(call("GET", messages + "?last=1"), 200);
+    send(call("DELETE", conversation), 204);
+    send(call("GET", messages), 404);
+    send(call("POST", messages, R"({"role":"user","content":"x"})"), 404);
+}
+
+// The first request of each of these users is one that nobody has seen them make.
+void expect_one_round_trip_for_strangers(Counted& counted) {
+    static constexpr struct {
+        const char* method;
+        const char* path;
+        const char* body;
+        long status;
+    } cases[] = {
+        {"GET", "/tasks", "", 200},
+        {"POST", "/tasks", R"({"title":"x"})", 201},
+        {"GET", "/tasks/999", "", 404},
+        {"PUT", "/tasks/999", R"({"title":"y","description":"","completed":false})", 404},
+        {"PATCH", "/tasks/999", R"({"title":"x"})", 404},
+        {"DELETE", "/tasks/999", "", 404},
+        {"PATCH", "/tasks/999/complete", "", 404},
+        {"GET", "/conversations", "", 200},
+        {"POST", "/conversations", "", 201},
+        {"GET", "/conversations/999", "", 404},
+        {"DELETE", "/conversations/999", "", 404},
+        {"GET", "/conversations/999/messages", "", 404},
+        {"POST", "/conversations/999/messages", R"({"role":"user","content":"x"})", 404},
+    };
+    int number = 0;
+    for (const auto& [method, path, body, status] : cases) {
+        const auto user = "stranger" + std::to_string(++number);
+        counted.expect({.method = method,
+                        .path = "/api/v1/" + user + path,
+                        .body = body,
+                        .headers = {counted.stack().authorization_of(user, user + "@example.org")}},
+                       status, 1);
+    }
+    EXPECT_TEXT(counted.execute("SELECT count(email) FROM users WHERE id LIKE 'stranger%'"),
+                std::to_string(number));
+}
+
+void expect_one_round_trip_for_each_user(const char* prepare) {
+    Counted counted{prepare};
+    const auto& stack = counted.stack();
+    // The handlers connect and prepare their statements, those for strangers among them.
+    for (const char* user : {"warm", "up"})
+        use_everything(user, stack.authorization_of(user), [&](const Call& call, long status) {
+            auto reply = stack.send(call);
+            cr_expect_eq(reply.status, status, "%s %s: %s", call.method.c_str(), call.path.c_str(),
+                         reply.body.c_str());
+            return reply;
+        });
+    use_everything("somebody", stack.authorization_of("somebody"),
+                   [&](const Call& call, long status) { return counted.expect(call, status, 1); });
+    expect_one_round_trip_for_strangers(counted);
+}
+
 }  // namespace
+
+Test(latency, each_personal_request_takes_one_round_trip) {
+    expect_one_round_trip_for_each_user("auto");
+}
+
+Test(latency, each_personal_request_takes_one_round_trip_through_a_pooler) {
+    expect_one_round_trip_for_each_user("off");
+}
 
 Test(latency, each_request_takes_one_round_trip) { expect_one_round_trip_each("auto"); }
 

@@ -26,11 +26,13 @@ std::string errors_of(Operation operation) {
 
 Test(endpoint, describes_itself) {
     const Endpoint declared{.path = "/notes/{id}",
+                            .also_at = {"/old/{id}", "/older/{id}"},
                             .family = Family::orchestrator,
                             .operations = {
                                 {.method = Method::get,
                                  .handler = answer,
                                  .summary = "One \"note\"",
+                                 .query_schema = schema_of<Note>,
                                  .answer = {200, schema_of<Note>, true},
                                  .errors = {Error::not_found}},
                                 {.method = Method::patch,
@@ -38,23 +40,26 @@ Test(endpoint, describes_itself) {
                                  .auth = Auth::user,
                                  .summary = "Change it",
                                  .request_schema = schema_of<Note>,
+                                 .is_body_optional = true,
                                  .answer = {204, nullptr},
                                  .needs_if_match = true},
                             }};
     const auto text = describe(declared, "notes");
     EXPECT_TEXT(
         text,
-        std::string{R"({"allow":"GET, HEAD, PATCH, OPTIONS",)"} +
+        std::string{
+            R"({"allow":"GET, HEAD, PATCH, OPTIONS","also_at":["/old/{id}","/older/{id}"],)"} +
             R"("family":"orchestrator","name":"notes","operations":[{)" +
-            R"("answer":{"etag":true,"schema":)" + note_schema + R"(,"status":200},)" +
-            R"("auth":"none","errors":["not_found","internal_error","service_unavailable"],)" +
-            R"("if_match":false,"method":"GET","request":null,"summary":"One \"note\""},{)" +
-            R"("answer":{"etag":false,"schema":null,"status":204},"auth":"user",)" +
+            R"("answer":{"etag":true,"page":false,"schema":)" + note_schema + R"(,"status":200},)" +
+            R"("auth":"none","errors":["not_found","validation_error","internal_error",)" +
+            R"("service_unavailable"],"if_match":"none","method":"GET","query":)" + note_schema +
+            R"(,"request":null,"request_optional":false,"summary":"One \"note\""},{)" +
+            R"("answer":{"etag":false,"page":false,"schema":null,"status":204},"auth":"user",)" +
             R"("errors":["auth_required","invalid_token","precondition_failed",)" +
             R"("payload_too_large","unsupported_media_type","validation_error",)" +
             R"("precondition_required","internal_error","service_unavailable"],)" +
-            R"("if_match":true,"method":"PATCH","request":)" + note_schema +
-            R"(,"summary":"Change it"}],"path":"/notes/{id}"})");
+            R"("if_match":"required","method":"PATCH","query":null,"request":)" + note_schema +
+            R"(,"request_optional":true,"summary":"Change it"}],"path":"/notes/{id}"})");
     EXPECT_TEXT(json::canonical(json::parse(text)), text);
 }
 
@@ -66,7 +71,7 @@ Test(endpoint, names_its_family) {
         {Family::probe, "probe"}, {Family::orchestrator, "orchestrator"}, {Family::api, "api"}};
     for (const auto& [family, name] : cases)
         EXPECT_TEXT(describe({.path = "/", .family = family, .operations = {}}, "root"),
-                    std::string{R"({"allow":"OPTIONS","family":")"} + name +
+                    std::string{R"({"allow":"OPTIONS","also_at":[],"family":")"} + name +
                         R"(","name":"root","operations":[],"path":"/"})");
 }
 
@@ -80,6 +85,17 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
     EXPECT_TEXT(errors_of(with_user),
                 R"(["auth_required","invalid_token","internal_error","service_unavailable"])");
 
+    auto with_owner = plain;
+    with_owner.auth = Auth::owner;
+    EXPECT_TEXT(errors_of(with_owner),
+                R"(["auth_required","invalid_token","forbidden","validation_error",)"
+                R"("internal_error","service_unavailable"])");
+
+    auto with_query = plain;
+    with_query.query_schema = schema_of<Note>;
+    EXPECT_TEXT(errors_of(with_query),
+                R"(["validation_error","internal_error","service_unavailable"])");
+
     auto with_body = plain;
     with_body.request_schema = schema_of<Note>;
     EXPECT_TEXT(errors_of(with_body),
@@ -91,6 +107,23 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
     EXPECT_TEXT(
         errors_of(with_condition),
         R"(["precondition_failed","precondition_required","internal_error","service_unavailable"])");
+
+    auto with_choice = plain;
+    with_choice.takes_if_match = true;
+    EXPECT_TEXT(errors_of(with_choice),
+                R"(["precondition_failed","internal_error","service_unavailable"])");
+}
+
+Test(endpoint, says_what_becomes_of_if_match_and_of_pages) {
+    const Operation operation{.method = Method::get,
+                              .handler = answer,
+                              .summary = "",
+                              .answer = {200, nullptr, false, true},
+                              .takes_if_match = true};
+    const auto document =
+        json::parse(describe({.path = "/", .family = Family::api, .operations = {operation}}, "x"));
+    EXPECT_TEXT(json::text_of(document["operations"][0]["if_match"]), "optional");
+    cr_expect(document["operations"][0]["answer"]["page"].IsTrue());
 }
 
 Test(endpoint, lists_an_error_once) {

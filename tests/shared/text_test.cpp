@@ -169,3 +169,52 @@ Test(text, writes_bytes_as_lower_case_hex) {
     EXPECT_TEXT(hex(""), "");
     EXPECT_TEXT(hex("\x00\x01\x0f\x10\x7f\x80\xab\xff"sv), "00010f107f80abff");
 }
+
+Test(text, reads_back_the_hex_that_it_writes) {
+    std::string bytes;
+    for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
+    EXPECT_TEXT(unhex(hex(bytes)).value_or("nothing"), bytes);
+    EXPECT_TEXT(unhex("").value_or("nothing"), "");
+}
+
+Test(text, reads_no_other_hex) {
+    for (const auto digits : {"0"sv, "000"sv, "0g"sv, "AB"sv, "aB"sv, " 00"sv, "00 "sv, "0x"sv,
+                              "-1"sv, "+1"sv, "00\0"sv, "\0\0"sv, "\xff\xff"sv})
+        cr_expect_not(unhex(digits).has_value(), "%s", shown(digits).c_str());
+}
+
+Test(text, splits_between_separators) {
+    const auto parts_of = [](std::string_view text) {
+        std::string parts;
+        for (const auto part : split(text, ',')) parts.append("[").append(part).append("]");
+        return parts;
+    };
+    EXPECT_TEXT(parts_of(""), "");
+    EXPECT_TEXT(parts_of("a"), "[a]");
+    EXPECT_TEXT(parts_of("a,b c"), "[a][b c]");
+    EXPECT_TEXT(parts_of(","), "[][]");
+    EXPECT_TEXT(parts_of(",a,,b,"), "[][a][][b][]");
+}
+
+Test(text, undoes_percent_encoding_once) {
+    static constexpr std::string_view cases[][2] = {
+        {"", ""},        {"a+b", "a+b"},         {"%41%62", "Ab"}, {"%2541", "%41"},
+        {"%00", "\0"sv}, {"%c3%A9", "\xc3\xa9"}, {"%ff", "\xff"},
+    };
+    for (const auto& [text, bytes] : cases)
+        EXPECT_TEXT(percent_decode(text).value_or("nothing"), bytes);
+    for (const char* text : {"%", "%4", "a%", "%zz", "%4g", "%-1", "%%41", "% 1"})
+        cr_expect_not(percent_decode(text).has_value(), "%s", text);
+}
+
+// RFC 3986, section 2.3.
+Test(text, escapes_all_but_unreserved_characters) {
+    EXPECT_TEXT(percent_encode("AZaz09-._~"), "AZaz09-._~");
+    EXPECT_TEXT(percent_encode("a b/c?d#e%f+g&h=i:j@k"),
+                "a%20b%2Fc%3Fd%23e%25f%2Bg%26h%3Di%3Aj%40k");
+    EXPECT_TEXT(percent_encode("\xc3\xa9\0\n"sv), "%C3%A9%00%0A");
+    for (int byte = 0; byte < 256; ++byte) {
+        const std::string text(1, static_cast<char>(byte));
+        EXPECT_TEXT(percent_decode(percent_encode(text)).value_or("nothing"), text);
+    }
+}

@@ -70,7 +70,9 @@ TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
     } else {
         const auto server = variable("TEST_POSTGRES_URL");
         execute_postgres(server, "CREATE DATABASE " + name_ + " TEMPLATE steelthread_template");
-        url_ = with_database(server, name_);
+        direct_url_ = with_database(server, name_);
+        const char* const pooler = std::getenv("TEST_POOLER_URL");
+        url_ = pooler ? with_database(pooler, name_) : direct_url_;
     }
 }
 
@@ -84,7 +86,7 @@ TestDatabase::~TestDatabase() {
 }
 
 std::string TestDatabase::execute(const std::string& sql) const {
-    return engine_ == Engine::postgres ? execute_postgres(url_, sql)
+    return engine_ == Engine::postgres ? execute_postgres(direct_url_, sql)
                                        : execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
 }
 
@@ -217,8 +219,17 @@ std::string OpenDatabase::plan(const Query& query) {
         return plan;
     }
     PGconn* connection = PQconnectdb(config_.database_url.c_str());
-    const std::string sql = std::string{"SET enable_seqscan = off; PREPARE query (bigint) AS "} +
-                            query.postgres + "; EXPLAIN EXECUTE query (0)";
+    std::string values;
+    for (int i = 1;
+         std::string_view{query.postgres}.find("$" + std::to_string(i)) != std::string_view::npos;
+         ++i)
+        values += i == 1 ? "(NULL" : ", NULL";
+    const std::string sql =
+        std::string{
+            "SET enable_seqscan = off; SET enable_bitmapscan = off; "
+            "SET enable_sort = off; SET plan_cache_mode = force_generic_plan; "
+            "PREPARE query AS "} +
+        query.postgres + "; EXPLAIN EXECUTE query " + values + (values.empty() ? "" : ")");
     PGresult* result = PQexec(connection, sql.c_str());
     plan = PQresultErrorMessage(result);
     for (int row = 0; row < PQntuples(result); ++row)

@@ -30,6 +30,7 @@ public:
     TestDatabase(const TestDatabase&) = delete;
     TestDatabase& operator=(const TestDatabase&) = delete;
 
+    // Of the service; through a pooler where tests/run started one.
     const std::string& url() const { return url_; }
 
     // Runs SQL on a connection of its own and returns the first cell of its first row, as text.
@@ -39,6 +40,7 @@ private:
     Engine engine_;
     std::string name_;
     std::string url_;
+    std::string direct_url_;  // of PostgreSQL itself
 };
 
 // An engine with a loop of its own. What a test awaits runs until it is done.
@@ -73,7 +75,8 @@ public:
     // Prepares a query without running it; what went wrong, or empty.
     std::string prepare(const Query& query);
 
-    // The engine's plan for a query, sequential scans forbidden where the engine can be told so.
+    // The engine's plan for a query whatever its parameters, sequential scans and sorting forbidden
+    // where the engine can be told so.
     std::string plan(const Query& query);
 
 private:

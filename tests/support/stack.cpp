@@ -23,6 +23,7 @@
 #include <sstream>
 #include <thread>
 
+#include "shared/auth/token.hpp"
 #include "shared/text.hpp"
 #include "tests/support/openapi.hpp"
 
@@ -346,6 +347,10 @@ std::string Stack::authorization() const {
     cr_assert(reply.status == 200, "login: %ld %s%s", reply.status, reply.body.c_str(),
               reply.failure.c_str());
     return "Authorization: Bearer " + json_member(reply.body, "access_token");
+}
+
+std::string Stack::authorization_of(const std::string& user_id, const std::string& address) const {
+    return "Authorization: Bearer " + Tokens{test_config(database_url_)}.issue({user_id, address});
 }
 
 std::string Stack::create_task(const std::string& title, std::string* etag) const {

@@ -84,6 +84,9 @@ public:
     // Logs in and returns "Authorization: Bearer …".
     std::string authorization() const;
 
+    // "Authorization: Bearer …" for anybody, without a log-in.
+    std::string authorization_of(const std::string& user_id, const std::string& address = "") const;
+
     // A new task's path, with the ETag in `etag` if wanted.
     std::string create_task(const std::string& title, std::string* etag = nullptr) const;
 

@@ -154,6 +154,66 @@ ON_BOTH_DATABASES(serves_the_board_from_an_index) {
               plan.c_str());
 }
 
+namespace {
+
+// Which index serves what personal handlers ask for. What is sorted besides is a page at most.
+struct Served {
+    const Query* query;
+    const char* index;
+    bool is_sorted_besides = false;
+};
+constexpr Served served[] = {
+    {&sql::count_tasks, "tasks_by_"},
+    {&sql::list_tasks_by_created_at_asc, "tasks_by_created_at"},
+    {&sql::list_tasks_by_created_at_desc, "tasks_by_created_at"},
+    {&sql::list_tasks_by_updated_at_asc, "tasks_by_updated_at"},
+    {&sql::list_tasks_by_updated_at_desc, "tasks_by_updated_at"},
+    {&sql::list_tasks_by_title_asc, "tasks_by_title"},
+    {&sql::list_tasks_by_title_desc, "tasks_by_title"},
+    {&sql::count_conversations, "conversations_by_"},
+    {&sql::list_conversations_by_created_at_asc, "conversations_by_created_at"},
+    {&sql::list_conversations_by_created_at_desc, "conversations_by_created_at"},
+    {&sql::list_conversations_by_updated_at_asc, "conversations_by_updated_at"},
+    {&sql::list_conversations_by_updated_at_desc, "conversations_by_updated_at"},
+    {&sql::count_messages, "messages_in_order"},
+    {&sql::list_messages, "messages_in_order"},
+    {&sql::list_last_messages, "messages_in_order", true},
+};
+
+bool holds(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+Test(database, knows_which_index_serves_each_personal_list) {
+    const std::span<const Query* const> files[] = {sql::tasks_queries, sql::conversations_queries,
+                                                   sql::messages_queries};
+    for (const auto& queries : files)
+        for (const auto* query : queries) {
+            const std::string_view name = query->name;
+            if (!name.starts_with("list_") && !name.starts_with("count_")) continue;
+            cr_expect(std::any_of(std::begin(served), std::end(served),
+                                  [&](const auto& row) { return row.query == query; }),
+                      "no index is named for %s", query->name);
+        }
+}
+
+ON_BOTH_DATABASES(serves_each_personal_list_from_an_index) {
+    for (const auto& [query, index, is_sorted_besides] : served) {
+        const auto plan = open.plan(*query);
+        cr_expect(holds(plan, index), "%s: %s", query->name, plan.c_str());
+        // By the user first of all, and from the cursor on.
+        cr_expect(holds(plan, "user_id=?") || holds(plan, "user_id = $1"), "%s: %s", query->name,
+                  plan.c_str());
+        const bool has_position = holds(query->postgres, "id) ");
+        cr_expect(!has_position || holds(plan, "_at>?") || holds(plan, "_at<?") ||
+                      holds(plan, "title>?") || holds(plan, "title<?") || holds(plan, "ROW("),
+                  "%s: %s", query->name, plan.c_str());
+        cr_expect(is_sorted_besides || (!holds(plan, "Sort") && !holds(plan, "TEMP B-TREE")),
+                  "%s: %s", query->name, plan.c_str());
+        cr_expect(!holds(plan, "Seq Scan"), "%s: %s", query->name, plan.c_str());
+    }
+}
+
 Test(postgres, asks_once_for_each_batch) {
     TestDatabase database{Engine::postgres};
     Proxy proxy{port_of(database.url())};

@@ -88,6 +88,6 @@ Test(request, reads_its_body) {
     EXPECT_TEXT(refusal([&] { read(R"({"text":"","more":1})"); }),
                 "body/more: Extra inputs are not permitted (extra_forbidden)\n"
                 "body/text: String should have at least 1 character (string_too_short)");
-    EXPECT_TEXT(refusal([&] { read({}); }),
-                "body/[0]: JSON decode error: The document is empty. (json_invalid)");
+    // As an empty object, where an operation may do without a body.
+    EXPECT_TEXT(refusal([&] { read({}); }), "body/text: Field required (missing)");
 }

@@ -143,3 +143,45 @@ Test(response, has_a_reason_for_every_registered_status) {
     EXPECT_TEXT(cgi_head(Response{422, ""}),
                 "Status: 422 Unprocessable Content\r\nContent-Length: 0\r\n\r\n");
 }
+
+Test(response, wraps_its_body) {
+    auto response = Response::ok(Answer{});
+    response.wrap("a \"message\"");
+    EXPECT_TEXT(response.body(), std::string{R"({"data":)"} + body +
+                                     R"(,"message":"a \"message\"","success":true})");
+    cr_expect_eq(response.content_length(), response.body().size());
+    auto silent = Response::ok(Answer{});
+    silent.wrap("");
+    EXPECT_TEXT(silent.body(),
+                std::string{R"({"data":)"} + body + R"(,"message":null,"success":true})");
+}
+
+Test(response, wraps_what_others_share) {
+    const auto shared = std::make_shared<const std::string>("[1]");
+    auto response = Response::cached(shared, "\"x\"");
+    response.wrap("");
+    EXPECT_TEXT(response.body(), R"({"data":[1],"message":null,"success":true})");
+    EXPECT_TEXT(response.etag(), "\"x\"");
+    EXPECT_TEXT(*shared, "[1]");
+}
+
+// What is tagged is what the client asked for, and not the message around it.
+Test(response, etag_is_that_of_what_is_wrapped) {
+    auto response = Response::ok(Answer{});
+    response.tag();
+    response.wrap("message");
+    EXPECT_TEXT(response.etag(), entity_tag(body));
+}
+
+Test(response, a_page_says_where_it_lies) {
+    auto response = Response::page("[1]", {9, 1, 2, true, "abc"});
+    cr_expect_eq(response.status(), 200);
+    EXPECT_TEXT(response.body(), "[1]");
+    constexpr auto pagination =
+        R"({"has_more":true,"limit":1,"next_cursor":"abc","offset":2,"total":9})";
+    response.tag();
+    EXPECT_TEXT(response.etag(), entity_tag(std::string{"[1]"} + pagination));
+    response.wrap("");
+    EXPECT_TEXT(response.body(), std::string{R"({"data":[1],"message":null,"pagination":)"} +
+                                     pagination + R"(,"success":true})");
+}

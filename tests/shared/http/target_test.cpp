@@ -16,6 +16,30 @@ std::string matched(std::string_view path_template, std::string_view target) {
     return text;
 }
 
+struct Search {
+    std::string text = "nothing";
+    std::int64_t limit = 20;
+    std::optional<std::int64_t> last;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("text", &Search::text).length(0, 9).optional(),
+            field("limit", &Search::limit).range(1, 100).optional(),
+            field("last", &Search::last),
+        };
+    }
+};
+
+// What a query sets, or how it is refused.
+std::string read(const std::string& query) {
+    Search search;
+    const auto refused = refusal([&] { search = read_query<Search>("/x" + query); });
+    if (!refused.empty()) return refused;
+    return search.text + " " + std::to_string(search.limit) + " " +
+           (search.last ? std::to_string(*search.last) : "-");
+}
+
 }  // namespace
 
 Test(target, path_ends_at_the_first_question_mark) {
@@ -159,4 +183,60 @@ Test(target, names_view_into_the_template) {
     cr_assert(parameters && parameters->size() == 2);
     cr_expect_eq((*parameters)[0].first.data(), path_template.data() + 2);
     EXPECT_TEXT((*parameters)[1].first, "second");
+}
+
+// A name without a user is one that nginx wrote, and means whoever asks.
+Test(target, only_a_user_may_be_empty) {
+    EXPECT_TEXT(matched("/v1/{user_id}/tasks", "/v1//tasks"), "user_id=");
+    EXPECT_TEXT(matched("/v1/{user_id}/tasks/{id}", "/v1//tasks/1"), "user_id=&id=1");
+    for (const char* target : {"/v1/a/tasks/", "/v1//tasks/", "/v1//tasks//"})
+        EXPECT_TEXT(matched("/v1/{user_id}/tasks/{id}", target), "no match");
+    EXPECT_TEXT(matched("/v1/{user}/tasks", "/v1//tasks"), "no match");
+    EXPECT_TEXT(matched("//{user_id}", "//"), "user_id=");
+}
+
+Test(target, reads_a_query) {
+    EXPECT_TEXT(read(""), "nothing 20 -");
+    EXPECT_TEXT(read("?"), "nothing 20 -");
+    EXPECT_TEXT(read("?limit=5&text=a&last=1"), "a 5 1");
+    EXPECT_TEXT(read("?text=&limit=100"), " 100 -");
+    EXPECT_TEXT(read("?text"), " 20 -");
+    EXPECT_TEXT(read("?text=a=b"), "a=b 20 -");
+    EXPECT_TEXT(read("?text=/a?b"), "/a?b 20 -");
+    EXPECT_TEXT(read("?&&text=a&"), "a 20 -");
+}
+
+Test(target, decodes_a_query_as_forms_do) {
+    EXPECT_TEXT(read("?text=a+b%2Bc%20d"), "a b+c d 20 -");
+    EXPECT_TEXT(read("?te%78t=%26%3D%25"), "&=% 20 -");
+    EXPECT_TEXT(read("?text=%C3%A9\xc3\xa9"), "\xc3\xa9\xc3\xa9 20 -");
+    EXPECT_TEXT(read("?text=%2541"), "%41 20 -");
+}
+
+Test(target, ignores_parameters_that_nobody_declared) {
+    EXPECT_TEXT(read("?Text=a&LIMIT=x&x=1&x=2&=3&%zz=4&x=%ff&limit%00=x&text%20=b"),
+                "nothing 20 -");
+}
+
+Test(target, refuses_a_parameter_that_occurs_twice) {
+    for (const char* query :
+         {"?limit=1&limit=1", "?limit=1&limit=x", "?limit=%zz&limit=1", "?limit&x=1&%6Cimit"})
+        EXPECT_TEXT(read(query),
+                    "query/limit: Value error, a parameter must not occur twice (value_error)");
+}
+
+Test(target, refuses_a_parameter_that_is_no_text) {
+    for (const char* query :
+         {"?text=%", "?text=%4", "?text=%zz", "?text=%ff", "?text=%c0%af", "?text=%ed%a0%80",
+          "?text=%00", "?text=%0a", "?text=%7f", "?text=\xff", "?text=a\tb"})
+        EXPECT_TEXT(read(query),
+                    "query/text: Value error, not percent-encoded UTF-8 text (value_error)");
+}
+
+Test(target, reports_every_fault_of_a_query) {
+    EXPECT_TEXT(read("?limit=0&last=x&text=0123456789"),
+                "query/last: Input should be a valid integer, unable to parse string as an integer "
+                "(int_parsing)\n"
+                "query/limit: Input should be greater than or equal to 1 (greater_than_equal)\n"
+                "query/text: String should have at most 9 characters (string_too_long)");
 }

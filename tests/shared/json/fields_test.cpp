@@ -95,6 +95,22 @@ struct Sent {
     }
 };
 
+struct Filter {
+    std::string status = "all";
+    std::string role;
+
+    static consteval auto fields() {
+        return std::tuple{
+            field("status", &Filter::status).optional().one_of("all|open|done").describe("Which"),
+            field("role", &Filter::role).one_of("user|assistant").example("user"),
+        };
+    }
+};
+
+struct Nothing {
+    static consteval auto fields() { return std::tuple{}; }
+};
+
 constexpr const char* emoji = "\xf0\x9f\x98\x80";
 
 std::string repeated(std::string_view text, std::size_t times) {
@@ -406,4 +422,72 @@ Test(json_fields, names_no_more_than_fifty_faults) {
     } catch (const ApiError& error) {
         cr_assert_eq(error.details().size(), 50);
     }
+}
+
+Test(json_fields, takes_only_the_choices) {
+    const auto filter = json::read<Filter>(R"({"role":"assistant","status":"done"})");
+    EXPECT_TEXT(filter.role, "assistant");
+    EXPECT_TEXT(filter.status, "done");
+    EXPECT_TEXT(json::read<Filter>(R"({"role":"user"})").status, "all");
+    for (const char* role : {"", "User", "user ", "user|assistant", "use", "|"})
+        EXPECT_TEXT(refusal_of<Filter>(R"({"role":")" + std::string{role} + R"("})"),
+                    "body/role: Input should be 'user' or 'assistant' (enum)");
+    EXPECT_TEXT(refusal_of<Filter>(R"({"role":"user","status":"x"})"),
+                "body/status: Input should be 'all', 'open' or 'done' (enum)");
+    EXPECT_TEXT(refusal_of<Filter>(R"({"role":1})"),
+                "body/role: Input should be a valid string (string_type)");
+}
+
+Test(json_fields, names_the_choices_in_the_schema) {
+    EXPECT_TEXT(
+        json::schema<Filter>(),
+        R"({"additionalProperties":false,"properties":{"role":{"enum":["user","assistant"],)"
+        R"("examples":["user"],"type":"string"},"status":{"description":"Which",)"
+        R"("enum":["all","open","done"],"type":"string"}},"required":["role"],)"
+        R"("type":"object"})");
+}
+
+Test(json_fields, may_have_no_field_at_all) {
+    json::read<Nothing>("{}");
+    EXPECT_TEXT(refusal_of<Nothing>(R"({"x":1})"),
+                "body/x: Extra inputs are not permitted (extra_forbidden)");
+    EXPECT_TEXT(refusal_of<Nothing>("[]"),
+                "body: Input should be a valid dictionary or object to extract fields from "
+                "(model_attributes_type)");
+    EXPECT_TEXT(json::write(Nothing{}), "{}");
+    EXPECT_TEXT(json::schema<Nothing>(),
+                R"({"additionalProperties":false,"properties":{},"required":[],"type":"object"})");
+}
+
+namespace {
+
+// A text of a query or a path as a number between -5 and 5, or how it is refused.
+std::string parsed(const std::string& text) {
+    std::int64_t number = 0;
+    const auto refused = refusal([&] {
+        json::Faults faults{"query"};
+        json::Rules rules;
+        rules.minimum = -5;
+        rules.maximum = 5;
+        number = json::Type<std::int64_t>::parse(text, rules, faults);
+        faults.raise();
+    });
+    return refused.empty() ? std::to_string(number) : refused;
+}
+
+}  // namespace
+
+Test(json_fields, parses_whole_numbers) {
+    static constexpr const char* numbers[][2] = {
+        {"0", "0"}, {"5", "5"}, {"-5", "-5"}, {"-0", "0"}, {"005", "5"}};
+    for (const auto& [text, number] : numbers) EXPECT_TEXT(parsed(text), number);
+    EXPECT_TEXT(parsed("6"), "query: Input should be less than or equal to 5 (less_than_equal)");
+    EXPECT_TEXT(parsed("-9223372036854775808"),
+                "query: Input should be greater than or equal to -5 (greater_than_equal)");
+    for (const std::string text : {"", " 1", "1 ", "+1", "1.0", "1e0", "0x1", "one", "--1", "-",
+                                   "9223372036854775808", "\xd9\xa1"})
+        EXPECT_TEXT(parsed(text),
+                    "query: Input should be a valid integer, unable to parse string as an integer "
+                    "(int_parsing)");
+    EXPECT_TEXT(parsed(std::string{"1\0", 2}).substr(0, 6), "query:");
 }

@@ -105,6 +105,21 @@ const Endpoint& notes() {
     return declared;
 }
 
+// Somebody's own notes, on the surface /api.
+const Endpoint& own_notes() {
+    static const Endpoint declared = [] {
+        auto post = operation(Method::post, created_note, Auth::owner, schema_of<Note>);
+        post.message = "Note created";
+        auto put = operation(Method::put, created_note, Auth::owner, schema_of<Note>);
+        put.is_body_optional = true;
+        return Endpoint{.path = "/api/v1/{user_id}/notes",
+                        .family = Family::api,
+                        .operations = {operation(Method::get, who, Auth::owner), post, put,
+                                       operation(Method::delete_, nothing, Auth::owner)}};
+    }();
+    return declared;
+}
+
 // --- sending
 
 RawRequest request(std::string_view method, std::string_view target) {
@@ -367,6 +382,90 @@ Test(answer, gives_a_public_operation_no_identity) {
 }
 
 // --- errors
+
+// --- owners
+
+Test(answer, lets_owners_alone_in) {
+    Service service;
+    const auto bearer = service.bearer();
+    auto raw = request("GET", "/api/v1/user-1/notes");
+    raw.authorization = bearer;
+    EXPECT_TEXT(service.send(own_notes(), raw).body(),
+                R"({"data":{"text":"user-1"},"message":null,"success":true})");
+    for (const char* user : {"user-2", "user-", "user-11", "USER-1", "user-1%20", "-"}) {
+        const auto target = "/api/v1/" + std::string{user} + "/notes";
+        raw.target = target;
+        const auto response = service.send(own_notes(), raw);
+        cr_expect_eq(response.status(), 403, "%s: %d", user, response.status());
+        cr_expect(contains(response.body(), R"("code":"FORBIDDEN")"));
+    }
+}
+
+// As nginx writes a path that names none.
+Test(answer, takes_no_user_for_whoever_asks) {
+    Service service;
+    const auto bearer = service.bearer();
+    auto raw = request("GET", "/api/v1//notes");
+    raw.authorization = bearer;
+    cr_expect(contains(service.send(own_notes(), raw).body(), "user-1"));
+    raw.authorization = {};
+    cr_expect_eq(service.send(own_notes(), raw).status(), 401);
+}
+
+Test(answer, asks_who_somebody_is_before_whose_it_is) {
+    Service service;
+    auto raw = request("GET", "/api/v1/user-2/notes");
+    cr_expect_eq(service.send(own_notes(), raw).status(), 401);
+    raw.authorization = "Bearer x.y.z";
+    cr_expect_eq(service.send(own_notes(), raw).status(), 401);
+    const auto bearer = service.bearer();
+    raw.authorization = bearer;
+    cr_expect_eq(service.send(own_notes(), raw).status(), 403);
+    raw.method = "POST";
+    raw.content_type = "application/json";
+    raw.body = "nonsense";
+    cr_expect_eq(service.send(own_notes(), raw).status(), 403);
+}
+
+// --- the envelope of the surface /api
+
+Test(answer, wraps_what_the_api_surface_answers) {
+    Service service;
+    const auto bearer = service.bearer();
+    auto raw = request("POST", "/api/v1/user-1/notes");
+    raw.authorization = bearer;
+    raw.content_type = "application/json";
+    raw.body = note_json;
+    const auto response = service.send(own_notes(), raw);
+    cr_expect_eq(response.status(), 201);
+    EXPECT_TEXT(response.body(), std::string{R"({"data":)"} + note_json +
+                                     R"(,"message":"Note created","success":true})");
+    EXPECT_TEXT(response.etag(), entity_tag(note_json));
+    EXPECT_TEXT(response.header("Cache-Control"), "no-store");
+    raw.method = "DELETE";
+    const auto removed = service.send(own_notes(), raw);
+    cr_expect_eq(removed.status(), 204);
+    EXPECT_TEXT(removed.body(), "");
+}
+
+Test(answer, wraps_nothing_elsewhere) {
+    Service service;
+    EXPECT_TEXT(service.send(notes(), get()).body(), note_json);
+}
+
+Test(answer, reads_no_body_as_an_empty_object_where_there_may_be_none) {
+    Service service;
+    const auto bearer = service.bearer();
+    auto raw = request("PUT", "/api/v1/user-1/notes");
+    raw.authorization = bearer;
+    auto response = service.send(own_notes(), raw);
+    cr_expect_eq(response.status(), 422);
+    cr_expect(contains(response.body(), R"({"loc":["body","text"],"msg":"Field required")"));
+    raw.body = note_json;
+    cr_expect_eq(service.send(own_notes(), raw).status(), 415);
+    raw.content_type = "application/json";
+    cr_expect_eq(service.send(own_notes(), raw).status(), 201);
+}
 
 Test(answer, shapes_errors_as_the_family_wants_them) {
     Service service;

@@ -1,0 +1,101 @@
+#include "tests/support/personal.hpp"
+
+namespace {
+
+const std::string path = my_conversations + "/1";
+
+Response get(Service& service, const std::string& target = path) {
+    return service.send(service.with_token("GET", target));
+}
+
+Response remove(Service& service, const std::string& target = path) {
+    return service.send(service.with_token("DELETE", target));
+}
+
+}  // namespace
+
+ON_BOTH_ENGINES(conversation, is_shown_to_its_owner) {
+    add_conversation(service, me, a_moment, a_moment + 1);
+    const auto response = get(service);
+    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    EXPECT_TEXT(data_of(response), R"({"created_at":"2026-01-08T12:34:56.123456Z","id":1,)"
+                                   R"("updated_at":"2026-01-08T12:34:56.123457Z","user_id":")" +
+                                       me + R"("})");
+    cr_expect_eq(response.etag().size(), 66u);
+    auto sent = service.with_token("HEAD", path);
+    EXPECT_TEXT(service.send(sent).etag(), response.etag());
+    sent.if_none_match = response.etag();
+    cr_expect_eq(service.send(sent).status(), 304);
+}
+
+ON_BOTH_ENGINES(conversation, is_deleted_with_its_messages) {
+    const auto kept = add_conversation(service);
+    const auto deleted = add_conversation(service);
+    add_message(service, kept, "stays");
+    for (const char* content : {"first", "second"}) add_message(service, deleted, content);
+    const auto response = remove(service, my_conversations + "/" + std::to_string(deleted));
+    cr_assert_eq(response.status(), 204, "%s", shown(response.body()).c_str());
+    EXPECT_TEXT(response.body(), "");
+    cr_expect_eq(count(service, "messages"), 1);
+    cr_expect_eq(count(service, "conversations"), 1);
+    cr_expect_eq(count(service, "messages WHERE content = 'stays'"), 1);
+}
+
+// The events of the messages that went with it are those of their owner.
+ON_BOTH_ENGINES(conversation, tells_of_each_message_that_goes_with_it) {
+    add_conversation(service);
+    for (const char* content : {"first", "second"}) add_message(service, 1, content);
+    remove(service);
+    cr_assert_eq(
+        count(service, "events WHERE type = 'message.deleted' AND audience = 'user:" + me + "'"),
+        2);
+    EXPECT_TEXT(last_event(service),
+                "message.deleted user:" + me +
+                    R"( /conversations/1/messages/2 {"content":"second","conversation_id":1,)"
+                    R"("created_at":"2026-01-08T12:34:56.123456Z","id":2,"role":"user"})");
+}
+
+ON_BOTH_ENGINES(conversation, is_not_found_where_there_is_none) {
+    add_conversation(service, other);
+    for (const char* id : {"1", "2", "9223372036854775807"}) {
+        expect_error(get(service, my_conversations + "/" + id), Error::not_found);
+        expect_error(remove(service, my_conversations + "/" + id), Error::not_found);
+    }
+    cr_assert_eq(count(service, "conversations"), 1);
+}
+
+ON_BOTH_ENGINES(conversation, is_deleted_once) {
+    add_conversation(service);
+    cr_expect_eq(remove(service).status(), 204);
+    expect_error(remove(service), Error::not_found);
+    expect_error(get(service), Error::not_found);
+}
+
+Test(conversation, needs_a_positive_id) {
+    Service service{Engine::sqlite};
+    for (const char* id : {"0", "-1", "9223372036854775808", "1.0", "%D9%A1", "x"}) {
+        expect_error(get(service, my_conversations + "/" + id), Error::validation_error);
+        expect_error(remove(service, my_conversations + "/" + id), Error::validation_error);
+    }
+}
+
+ON_BOTH_ENGINES(conversation, is_its_owners_alone) {
+    add_conversation(service);
+    for (const char* method : {"GET", "DELETE"}) {
+        auto sent = service.with_token(method, path);
+        sent.authorization = service.bearer(other);
+        expect_error(service.send(sent), Error::forbidden);
+        sent.authorization = "Bearer x";
+        expect_error(service.send(sent), Error::invalid_token);
+        sent.authorization.clear();
+        expect_error(service.send(sent), Error::auth_required);
+    }
+    cr_assert_eq(count(service, "conversations"), 1);
+}
+
+Test(conversation, lists_its_methods) {
+    Service service{Engine::sqlite};
+    const auto response = service.send(service.with_token("PATCH", path, "{}"));
+    expect_error(response, Error::method_not_allowed);
+    EXPECT_TEXT(response.header("Allow"), "GET, HEAD, DELETE, OPTIONS");
+}

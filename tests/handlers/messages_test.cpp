@@ -1,0 +1,361 @@
+#include "tests/support/personal.hpp"
+
+namespace {
+
+const std::string path = my_conversations + "/1/messages";
+
+Response say(Service& service, const std::string& body) {
+    return service.send(service.with_token("POST", path, body));
+}
+
+std::string of_user(const std::string& content) {
+    return R"({"role":"user","content":)" + json::write(content) + "}";
+}
+
+Response list(Service& service, const std::string& query = "") {
+    return service.send(service.with_token("GET", path + query));
+}
+
+std::vector<std::int64_t> ids_of(const Response& response) {
+    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    data_of(response);
+    std::vector<std::int64_t> ids;
+    const auto body = json_of(response);
+    for (const auto& row : body["data"].GetArray()) ids.push_back(row["id"].GetInt64());
+    return ids;
+}
+
+std::string pagination_of(const Response& response) {
+    return json::canonical(json_of(response)["pagination"]);
+}
+
+std::string next_cursor(const Response& response) {
+    return member(json_of(response)["pagination"], "next_cursor");
+}
+
+// Five messages in conversation 1, among those of another conversation and another user.
+// Their ids are 1, 3, 5, 7 and 9.
+void add_messages(Service& service) {
+    add_conversation(service);
+    add_conversation(service);
+    for (int i = 0; i < 5; ++i) {
+        add_message(service, 1, "mine");
+        add_message(service, 2, "elsewhere");
+    }
+    add_message(service, add_conversation(service, other), "another's", other);
+}
+
+using Ids = std::vector<std::int64_t>;
+
+}  // namespace
+
+// --- POST
+
+ON_BOTH_ENGINES(messages, adds_one) {
+    add_conversation(service);
+    for (const char* role : {"user", "assistant"}) {
+        const auto response =
+            say(service, R"({"role":")" + std::string{role} + R"(","content":" What is due? "})");
+        cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+        const auto body = json_of(response);
+        const auto id = std::to_string(body["data"]["id"].GetInt64());
+        EXPECT_TEXT(data_of(response, "Message created"),
+                    R"({"content":" What is due? ","conversation_id":1,"created_at":")" +
+                        member(body["data"], "created_at") + R"(","id":)" + id + R"(,"role":")" +
+                        role + R"("})");
+        EXPECT_TEXT(response.header("Location"), "");
+        cr_expect_eq(response.etag().size(), 66u);
+    }
+}
+
+ON_BOTH_ENGINES(messages, touch_their_conversation) {
+    add_conversation(service);
+    add_conversation(service);
+    const auto moment = member(json_of(say(service, of_user("x")))["data"], "created_at");
+    const auto is_sqlite = service.config().sqlite_path().has_value();
+    EXPECT_TEXT(service.database().execute(
+                    is_sqlite ? "SELECT (SELECT updated_at FROM conversations WHERE id = 1) = "
+                                "created_at FROM messages"
+                              : "SELECT ((SELECT updated_at FROM conversations WHERE id = 1) = "
+                                "created_at)::int FROM messages"),
+                "1");
+    cr_expect(moment > "2026-01-08T12:34:56.123456Z");
+    cr_expect_eq(count(service, "conversations WHERE updated_at = created_at"), 1,
+                 "another conversation was touched");
+}
+
+// SQL writes the event's JSON and C++ the answer's: for every text they must agree.
+ON_BOTH_ENGINES(messages, keep_every_text_exactly) {
+    add_conversation(service);
+    for (const std::string text :
+         {"'quoted' \"double\" \\back\\ /", "control \x01\b\t\n\x0b\f\r\x1f\x7f end", " \n ",
+          "\xe2\x80\xa8\xe2\x80\xa9", "\xf0\x9f\x98\x80 e\xcc\x81 \xc2\x80",
+          "\xf4\x8f\xbf\xbf\xef\xbf\xbf", "<b>&amp;</b> \\u0000 %00 $1"}) {
+        const auto response = say(service, of_user(text));
+        cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+        const auto body = json_of(response);
+        EXPECT_TEXT(member(body["data"], "content"), text);
+        EXPECT_TEXT(data_of(list(service, "?last=1")),
+                    "[" + data_of(response, "Message created") + "]");
+        EXPECT_TEXT(last_event(service), "message.created user:" + me +
+                                             " /conversations/1/messages/" +
+                                             std::to_string(body["data"]["id"].GetInt64()) + " " +
+                                             data_of(response, "Message created"));
+    }
+}
+
+ON_BOTH_ENGINES(messages, count_characters_and_not_bytes) {
+    add_conversation(service);
+    // 64,000 of the 65,536 bytes that a body may have.
+    std::string longest;
+    for (int i = 0; i < 32'000; ++i) longest += "\xc3\xa9";
+    cr_expect_eq(say(service, of_user(longest)).status(), 201);
+    expect_detail(say(service, of_user(longest + "x")), "body.content", "string_too_long");
+    EXPECT_TEXT(service.database().execute("SELECT length(content) FROM messages"), "32000");
+}
+
+ON_BOTH_ENGINES(messages, refuse_bad_bodies) {
+    add_conversation(service);
+    static constexpr struct {
+        const char* body;
+        const char* location;
+        const char* type;
+    } cases[] = {
+        {R"({"content":"x"})", "body.role", "missing"},
+        {R"({"role":"user"})", "body.content", "missing"},
+        {R"({"role":"user","content":""})", "body.content", "string_too_short"},
+        {R"({"role":"user","content":null})", "body.content", "string_type"},
+        {R"({"role":"user","content":["x"]})", "body.content", "string_type"},
+        {R"({"role":"system","content":"x"})", "body.role", "enum"},
+        {R"({"role":"User","content":"x"})", "body.role", "enum"},
+        {R"({"role":"user|assistant","content":"x"})", "body.role", "enum"},
+        {R"({"role":"","content":"x"})", "body.role", "enum"},
+        {R"({"role":null,"content":"x"})", "body.role", "string_type"},
+        {R"({"role":"user","content":"x","id":1})", "body.id", "extra_forbidden"},
+        {R"({"role":"user","content":"x","conversation_id":2})", "body.conversation_id",
+         "extra_forbidden"},
+        {R"({"role":"user","content":"x","content":"x"})", "body.content", "value_error"},
+        {"[]", "body", "model_attributes_type"},
+        {"", "body", "missing"},
+    };
+    for (const auto& [body, location, type] : cases)
+        expect_detail(say(service, body), location, type);
+    auto sent = service.with_token("POST", path, of_user("x"));
+    sent.content_type = "text/plain";
+    expect_error(service.send(sent), Error::unsupported_media_type);
+    sent.body = std::string(65'537, ' ');
+    expect_error(service.send(sent), Error::payload_too_large);
+    cr_assert_eq(count(service, "messages"), 0);
+    cr_assert_eq(count(service, "conversations WHERE updated_at = created_at"), 1);
+}
+
+// --- where there is no such conversation
+
+ON_BOTH_ENGINES(messages, are_not_found_without_their_conversation) {
+    add_message(service, add_conversation(service, other), "secret", other);
+    for (const char* id : {"1", "2", "9223372036854775807"}) {
+        const auto target = my_conversations + "/" + id + "/messages";
+        expect_error(service.send(service.with_token("POST", target, of_user("x"))),
+                     Error::not_found);
+        for (const char* query : {"", "?last=1", "?limit=1", "?offset=1"})
+            expect_error(service.send(service.with_token("GET", target + query)), Error::not_found);
+    }
+    cr_assert_eq(count(service, "messages"), 1);
+    cr_assert_eq(count(service, "conversations WHERE updated_at = created_at"), 1);
+}
+
+ON_BOTH_ENGINES(messages, need_a_positive_id) {
+    for (const char* id : {"0", "-1", "9223372036854775808", "1.0", "%D9%A1", "x"}) {
+        const auto target = my_conversations + "/" + id + "/messages";
+        expect_error(service.send(service.with_token("GET", target)), Error::validation_error);
+        expect_error(service.send(service.with_token("POST", target, of_user("x"))),
+                     Error::validation_error);
+    }
+}
+
+ON_BOTH_ENGINES(messages, are_their_owners_alone) {
+    add_conversation(service);
+    for (const char* method : {"GET", "POST"}) {
+        auto sent = service.with_token(method, path, of_user("x"));
+        sent.authorization = service.bearer(other);
+        expect_error(service.send(sent), Error::forbidden);
+        sent.authorization = "Bearer x";
+        expect_error(service.send(sent), Error::invalid_token);
+        sent.authorization.clear();
+        expect_error(service.send(sent), Error::auth_required);
+    }
+    cr_assert_eq(count(service, "messages"), 0);
+}
+
+// A bug in a handler could not put a message into another's conversation.
+ON_BOTH_ENGINES(messages, the_schema_refuses_another_users_conversation) {
+    add_conversation(service);
+    add_conversation(service, other);
+    constexpr Query smuggle{
+        "smuggle",
+        "INSERT INTO messages (conversation_id, user_id, role, content, created_at) "
+        "VALUES ($1, $2, 'user', 'x', now())",
+        "INSERT INTO messages (conversation_id, user_id, role, content, created_at) "
+        "VALUES ($1, $2, 'user', 'x', now())",
+        false};
+    constexpr Query hand_over{"hand_over", "UPDATE conversations SET user_id = $1 WHERE id = $2",
+                              "UPDATE conversations SET user_id = $1 WHERE id = $2", false};
+    OpenDatabase open{service.database().url()};
+    const auto state_of = [&](db::Batch batch) {
+        return open.sqlstate_of(open.db().run(std::move(batch)));
+    };
+    db::Batch theirs;
+    theirs.add(smuggle, std::int64_t{2}, me);
+    EXPECT_TEXT(state_of(std::move(theirs)), "23503");
+    db::Batch mine;
+    mine.add(smuggle, std::int64_t{1}, me);
+    EXPECT_TEXT(state_of(std::move(mine)), "");
+    db::Batch given;
+    given.add(hand_over, other, std::int64_t{1});
+    EXPECT_TEXT(state_of(std::move(given)), "23503");
+}
+
+// --- GET
+
+ON_BOTH_ENGINES(messages, are_listed_the_oldest_first) {
+    add_messages(service);
+    const auto response = list(service);
+    cr_assert(ids_of(response) == (Ids{1, 3, 5, 7, 9}));
+    EXPECT_TEXT(pagination_of(response),
+                R"({"has_more":false,"limit":100,"next_cursor":null,"offset":0,"total":5})");
+}
+
+ON_BOTH_ENGINES(messages, of_an_empty_conversation_are_none) {
+    add_conversation(service);
+    for (const char* query : {"?limit=10", "?last=10"}) {
+        const auto response = list(service, query);
+        EXPECT_TEXT(data_of(response), "[]");
+        EXPECT_TEXT(pagination_of(response),
+                    R"({"has_more":false,"limit":10,"next_cursor":null,"offset":0,"total":0})");
+    }
+}
+
+ON_BOTH_ENGINES(messages, come_once_each_page_by_page) {
+    add_messages(service);
+    for (const char* limit : {"?limit=1", "?limit=2", "?limit=3"}) {
+        Ids ids;
+        std::string cursor;
+        while (cursor != "&cursor=<null>") {
+            const auto page = list(service, limit + cursor);
+            for (const auto id : ids_of(page)) ids.push_back(id);
+            cursor = "&cursor=" + next_cursor(page);
+        }
+        cr_expect(ids == (Ids{1, 3, 5, 7, 9}), "%s", limit);
+    }
+}
+
+// The message that the cursor was made from, and one behind it.
+ON_BOTH_ENGINES(messages, cursors_outlive_their_messages) {
+    add_messages(service);
+    const auto page = list(service, "?limit=2");
+    service.database().execute("DELETE FROM messages WHERE id IN (3, 7)");
+    cr_assert(ids_of(list(service, "?cursor=" + next_cursor(page))) == (Ids{5, 9}));
+}
+
+ON_BOTH_ENGINES(messages, that_are_added_meanwhile_come_last) {
+    add_messages(service);
+    const auto first = list(service, "?limit=3");
+    const auto added = add_message(service, 1, "new");
+    cr_assert(ids_of(list(service, "?cursor=" + next_cursor(first))) == (Ids{7, 9, added}));
+}
+
+ON_BOTH_ENGINES(messages, skip_an_offset) {
+    add_messages(service);
+    const auto page = list(service, "?offset=1&limit=2");
+    cr_assert(ids_of(page) == (Ids{3, 5}));
+    cr_assert(ids_of(list(service, "?cursor=" + next_cursor(page))) == (Ids{7, 9}));
+    cr_assert(ids_of(list(service, "?offset=5")).empty());
+}
+
+ON_BOTH_ENGINES(messages, last_gives_the_newest_in_order) {
+    add_messages(service);
+    static constexpr struct {
+        const char* query;
+        std::size_t count;
+        const char* pagination;
+    } cases[] = {
+        {"?last=1", 1, R"({"has_more":false,"limit":1,"next_cursor":null,"offset":4,"total":5})"},
+        {"?last=3", 3, R"({"has_more":false,"limit":3,"next_cursor":null,"offset":2,"total":5})"},
+        {"?last=5", 5, R"({"has_more":false,"limit":5,"next_cursor":null,"offset":0,"total":5})"},
+        {"?last=100", 5,
+         R"({"has_more":false,"limit":100,"next_cursor":null,"offset":0,"total":5})"},
+    };
+    const Ids all{1, 3, 5, 7, 9};
+    for (const auto& [query, count, pagination] : cases) {
+        const auto response = list(service, query);
+        cr_expect(ids_of(response) == Ids(all.end() - long(count), all.end()), "%s", query);
+        EXPECT_TEXT(pagination_of(response), pagination);
+    }
+}
+
+Test(messages, refuses_bad_parameters) {
+    Service service{Engine::sqlite};
+    add_messages(service);
+    static constexpr struct {
+        const char* query;
+        const char* location;
+        const char* type;
+    } cases[] = {
+        {"?last=0", "query.last", "greater_than_equal"},
+        {"?last=-1", "query.last", "greater_than_equal"},
+        {"?last=101", "query.last", "less_than_equal"},
+        {"?last=", "query.last", "int_parsing"},
+        {"?last=x", "query.last", "int_parsing"},
+        {"?last=1&last=1", "query.last", "value_error"},
+        {"?last=1&offset=1", "query.last", "value_error"},
+        {"?limit=0", "query.limit", "greater_than_equal"},
+        {"?limit=101", "query.limit", "less_than_equal"},
+        {"?offset=-1", "query.offset", "greater_than_equal"},
+        {"?cursor=", "query.cursor", "value_error"},
+        {"?cursor=x", "query.cursor", "value_error"},
+    };
+    for (const auto& [query, location, type] : cases)
+        expect_detail(list(service, query), location, type);
+    const auto cursor = "&cursor=" + next_cursor(list(service, "?limit=1"));
+    expect_detail(list(service, "?last=1" + cursor), "query.last", "value_error");
+    expect_detail(list(service, "?offset=1" + cursor), "query.offset", "value_error");
+    cr_expect_eq(list(service, "?sort=x&order=x&status=x").status(), 200);
+}
+
+Test(messages, a_cursor_belongs_to_its_conversation) {
+    Service service{Engine::sqlite};
+    add_messages(service);
+    const auto cursor = next_cursor(list(service, "?limit=1"));
+    expect_detail(
+        service.send(service.with_token("GET", my_conversations + "/2/messages?cursor=" + cursor)),
+        "query.cursor", "value_error");
+    for (std::size_t i = 0; i < cursor.size(); ++i) {
+        auto changed = cursor;
+        changed[i] = changed[i] == '0' ? '1' : '0';
+        expect_detail(list(service, "?cursor=" + changed), "query.cursor", "value_error");
+        expect_detail(list(service, "?cursor=" + cursor.substr(0, i)), "query.cursor",
+                      "value_error");
+    }
+    expect_detail(list(service, "?cursor=" + cursor + "61"), "query.cursor", "value_error");
+}
+
+ON_BOTH_ENGINES(messages, are_not_modified_while_nothing_changes) {
+    add_messages(service);
+    auto sent = service.with_token("GET", path);
+    sent.if_none_match = list(service).etag();
+    add_message(service, 2, "elsewhere");
+    cr_expect_eq(service.send(sent).status(), 304);
+    sent.method = "HEAD";
+    cr_expect_eq(service.send(sent).status(), 304);
+    add_message(service, 1, "here");
+    const auto changed = service.send(sent);
+    cr_expect_eq(changed.status(), 200);
+    EXPECT_TEXT(changed.body(), "");
+}
+
+Test(messages, lists_its_methods) {
+    Service service{Engine::sqlite};
+    const auto response = service.send(service.with_token("DELETE", path));
+    expect_error(response, Error::method_not_allowed);
+    EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, OPTIONS");
+}

@@ -1,0 +1,431 @@
+#include "tests/support/personal.hpp"
+
+namespace {
+
+const std::string path = my_tasks + "/1";
+constexpr const char* replacement = R"({"title":"new","description":"d","completed":true})";
+
+Response get(Service& service, const std::string& target = path) {
+    return service.send(service.with_token("GET", target));
+}
+
+std::string etag_of(Service& service) { return std::string{get(service).etag()}; }
+
+Sent with_match(Sent sent, const std::string& if_match) {
+    sent.if_match = if_match;
+    return sent;
+}
+
+std::string title_of(Service& service) {
+    return service.database().execute("SELECT title FROM tasks WHERE id = 1");
+}
+
+// A PUT, a PATCH and a DELETE that would succeed.
+std::vector<Sent> writes(Service& service, const std::string& target = path) {
+    return {service.with_token("PUT", target, replacement),
+            service.with_token("PATCH", target, R"({"title":"new"})"),
+            service.with_token("DELETE", target)};
+}
+
+constexpr const char* no_ids[] = {"0",
+                                  "-1",
+                                  "-9223372036854775808",
+                                  "9223372036854775808",
+                                  "99999999999999999999",
+                                  "1.0",
+                                  "1e0",
+                                  "0x1",
+                                  "%2B1",
+                                  "+1",
+                                  "1%20",
+                                  "%201",
+                                  "%D9%A1",
+                                  "%EF%BC%91",
+                                  "one",
+                                  "1;DROP",
+                                  "null",
+                                  "0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee"};
+
+// Texts that JSON, SQL and UTF-8 have rules for.
+constexpr const char* nasty_texts[] = {
+    R"("quoted" 'single' \back\slash /slash/)",
+    "control \x01\x02\b\t\n\x0b\f\r\x1f\x7f end",
+    "x\xe2\x80\xa8line\xe2\x80\xa9paragraph x",
+    "\xf0\x9f\x98\x80\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x92\xbb",
+    "e\xcc\x81 \xc3\xa9 \xc2\x80\xc2\x9f x",
+    "\xf4\x8f\xbf\xbf\xef\xbf\xbf\xef\xbf\xbe\xed\x9f\xbf\xee\x80\x80",
+    "<script>&amp;</script> \\u0041 %00",
+};
+
+}  // namespace
+
+// --- GET
+
+ON_BOTH_ENGINES(task, is_shown_to_its_owner) {
+    add_task(service);
+    const auto response = get(service);
+    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    EXPECT_TEXT(data_of(response),
+                R"({"completed":false,"created_at":"2026-01-08T12:34:56.123456Z",)"
+                R"("description":"two litres","id":1,"title":"Buy milk",)"
+                R"("updated_at":"2026-01-08T12:34:56.123456Z","user_id":")" +
+                    me + R"("})");
+    EXPECT_TEXT(response.header("Cache-Control"), "no-store");
+    cr_expect_eq(response.etag().size(), 66u);
+}
+
+ON_BOTH_ENGINES(task, is_not_modified_while_the_etag_matches) {
+    add_task(service);
+    const auto etag = etag_of(service);
+    auto sent = service.with_token("GET", path);
+    for (const auto& header : {etag, "W/" + etag, "\"x\", " + etag, std::string{"*"}}) {
+        sent.if_none_match = header;
+        const auto response = service.send(sent);
+        cr_expect_eq(response.status(), 304, "%s", header.c_str());
+        EXPECT_TEXT(response.body(), "");
+        EXPECT_TEXT(response.etag(), etag);
+    }
+    for (const char* header : {"\"x\"", "x", "\"", "W/x"}) {
+        sent.if_none_match = header;
+        cr_expect_eq(service.send(sent).status(), 200, "%s", header);
+    }
+    sent.method = "HEAD";
+    sent.if_none_match = etag;
+    cr_expect_eq(service.send(sent).status(), 304);
+}
+
+ON_BOTH_ENGINES(task, is_not_found_where_there_is_none) {
+    for (const char* id : {"1", "9223372036854775807"}) {
+        const auto target = my_tasks + "/" + id;
+        expect_error(get(service, target), Error::not_found);
+        for (const auto& write : writes(service, target))
+            expect_error(service.send(write), Error::not_found);
+    }
+}
+
+ON_BOTH_ENGINES(task, of_another_is_not_found) {
+    const auto id = add_task(service, {.user_id = other});
+    const auto target = my_tasks + "/" + std::to_string(id);
+    expect_error(get(service, target), Error::not_found);
+    for (const auto& write : writes(service, target)) {
+        expect_error(service.send(write), Error::not_found);
+        expect_error(service.send(with_match(write, "*")), Error::not_found);
+    }
+    EXPECT_TEXT(title_of(service), "Buy milk");
+}
+
+// A tag of the other's task proves nothing either.
+ON_BOTH_ENGINES(task, of_another_is_not_found_with_its_etag) {
+    add_task(service, {.user_id = other});
+    auto sent = service.with_token("GET", "/api/v1/other/tasks/1");
+    sent.authorization = service.bearer(other);
+    const std::string etag{service.send(sent).etag()};
+    cr_assert_eq(etag.size(), 66u);
+    for (const auto& write : writes(service))
+        expect_error(service.send(with_match(write, etag)), Error::not_found);
+    sent = service.with_token("GET", path);
+    sent.if_none_match = etag;
+    expect_error(service.send(sent), Error::not_found);
+    EXPECT_TEXT(title_of(service), "Buy milk");
+}
+
+ON_BOTH_ENGINES(task, needs_a_positive_id) {
+    add_task(service);
+    for (const std::string id : no_ids) {
+        const auto response = get(service, my_tasks + "/" + id);
+        expect_error(response, Error::validation_error);
+        cr_expect(response.body().find(R"("loc":["path","id"])") != std::string::npos, "%s",
+                  id.c_str());
+        for (const auto& write : writes(service, my_tasks + "/" + id))
+            expect_error(service.send(write), Error::validation_error);
+    }
+    EXPECT_TEXT(title_of(service), "Buy milk");
+}
+
+ON_BOTH_ENGINES(task, is_its_owners_alone) {
+    add_task(service);
+    auto all = writes(service);
+    all.push_back(service.with_token("GET", path));
+    for (auto sent : all) {
+        sent.authorization.clear();
+        expect_error(service.send(sent), Error::auth_required);
+        sent.authorization = "Bearer x";
+        expect_error(service.send(sent), Error::invalid_token);
+        sent.authorization = service.bearer(other);
+        expect_error(service.send(sent), Error::forbidden);
+        sent.target = "/api/v1/other/tasks/1";
+        expect_error(service.send(sent), Error::not_found);
+    }
+    EXPECT_TEXT(title_of(service), "Buy milk");
+}
+
+Test(task, lists_its_methods) {
+    Service service{Engine::sqlite};
+    const auto response = service.send(service.with_token("POST", path, "{}"));
+    expect_error(response, Error::method_not_allowed);
+    EXPECT_TEXT(response.header("Allow"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
+}
+
+// --- PUT
+
+ON_BOTH_ENGINES(task, put_replaces_everything) {
+    add_task(service);
+    const auto response = service.send(service.with_token("PUT", path, replacement));
+    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    const auto body = json_of(response);
+    const auto& data = body["data"];
+    EXPECT_TEXT(data_of(response, "Task updated"),
+                R"({"completed":true,"created_at":"2026-01-08T12:34:56.123456Z",)"
+                R"("description":"d","id":1,"title":"new","updated_at":")" +
+                    member(data, "updated_at") + R"(","user_id":")" + me + R"("})");
+    cr_expect(member(data, "updated_at") > member(data, "created_at"));
+    EXPECT_TEXT(response.etag(), etag_of(service));
+    EXPECT_TEXT(last_event(service),
+                "task.updated user:" + me + " /tasks/1 " + data_of(response, "Task updated"));
+}
+
+Test(task, put_needs_everything) {
+    Service service{Engine::sqlite};
+    add_task(service);
+    static constexpr struct {
+        const char* body;
+        const char* location;
+        const char* type;
+    } cases[] = {
+        {R"({"description":"","completed":true})", "body.title", "missing"},
+        {R"({"title":"x","completed":true})", "body.description", "missing"},
+        {R"({"title":"x","description":""})", "body.completed", "missing"},
+        {R"({"title":" ","description":"","completed":true})", "body.title", "string_too_short"},
+        {R"({"title":"x","description":null,"completed":true})", "body.description", "string_type"},
+        {R"({"title":"x","description":"","completed":"on"})", "body.completed", "bool_type"},
+        {R"({"title":"x","description":"","completed":true,"id":1})", "body.id", "extra_forbidden"},
+        {"null", "body", "model_attributes_type"},
+        {"", "body", "missing"},
+    };
+    for (const auto& [body, location, type] : cases)
+        expect_detail(service.send(service.with_token("PUT", path, body)), location, type);
+    EXPECT_TEXT(title_of(service), "Buy milk");
+}
+
+// --- PATCH
+
+ON_BOTH_ENGINES(task, patch_changes_what_it_names) {
+    add_task(service);
+    static constexpr struct {
+        const char* body;
+        const char* title;
+        const char* description;
+        bool completed;
+    } cases[] = {
+        {R"({"title":" t "})", "t", "two litres", false},
+        {R"({"completed":true})", "t", "two litres", true},
+        {R"({"description":""})", "t", "", true},
+        {R"({"completed":false,"description":" d "})", "t", " d ", false},
+    };
+    for (const auto& [sent, title, description, completed] : cases) {
+        const auto response = service.send(service.with_token("PATCH", path, sent));
+        cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+        const auto body = json_of(response);
+        EXPECT_TEXT(member(body["data"], "title"), title);
+        EXPECT_TEXT(member(body["data"], "description"), description);
+        cr_expect_eq(body["data"]["completed"].GetBool(), completed);
+        EXPECT_TEXT(last_event(service),
+                    "task.updated user:" + me + " /tasks/1 " + data_of(response, "Task updated"));
+    }
+}
+
+Test(task, patch_refuses_bad_bodies) {
+    Service service{Engine::sqlite};
+    add_task(service);
+    static constexpr struct {
+        const char* body;
+        const char* location;
+        const char* type;
+    } cases[] = {
+        {"{}", "body", "value_error"},
+        {R"({"title":null})", "body.title", "string_type"},
+        {R"({"title":"\u3000"})", "body.title", "string_too_short"},
+        {R"({"description":null})", "body.description", "string_type"},
+        {R"({"completed":null})", "body.completed", "bool_type"},
+        {R"({"completed":0})", "body.completed", "bool_type"},
+        {R"({"user_id":"other"})", "body.user_id", "extra_forbidden"},
+        {R"({"title":"x","updated_at":null})", "body.updated_at", "extra_forbidden"},
+        {"[]", "body", "model_attributes_type"},
+        {"", "body", "missing"},
+    };
+    for (const auto& [body, location, type] : cases)
+        expect_detail(service.send(service.with_token("PATCH", path, body)), location, type);
+    EXPECT_TEXT(title_of(service), "Buy milk");
+}
+
+Test(task, writes_take_json_of_64_kib) {
+    Service service{Engine::sqlite};
+    add_task(service);
+    for (auto sent : writes(service)) {
+        if (sent.method == "DELETE") continue;
+        sent.content_type = "text/plain";
+        expect_error(service.send(sent), Error::unsupported_media_type);
+        sent.content_type = "application/json";
+        sent.body.resize(65'537, ' ');
+        expect_error(service.send(sent), Error::payload_too_large);
+        sent.body.pop_back();
+        cr_expect_eq(service.send(sent).status(), 200);
+    }
+}
+
+// A clock that was set back must not make a change look older than the one before.
+ON_BOTH_ENGINES(task, updated_at_never_goes_back) {
+    const auto in_2030 = std::int64_t{1'893'456'000'000'000};
+    add_task(service, {.updated_at = in_2030});
+    const auto response = service.send(service.with_token("PATCH", path, R"({"completed":true})"));
+    EXPECT_TEXT(member(json_of(response)["data"], "updated_at"), "2030-01-01T00:00:00.000000Z");
+}
+
+ON_BOTH_ENGINES(task, keeps_created_at) {
+    add_task(service);
+    for (const char* method : {"PUT", "PATCH"})
+        EXPECT_TEXT(
+            member(json_of(service.send(service.with_token(method, path, replacement)))["data"],
+                   "created_at"),
+            "2026-01-08T12:34:56.123456Z");
+}
+
+// --- DELETE
+
+ON_BOTH_ENGINES(task, is_deleted_once) {
+    add_task(service);
+    const auto data = data_of(get(service));
+    const auto response = service.send(service.with_token("DELETE", path));
+    cr_assert_eq(response.status(), 204);
+    EXPECT_TEXT(response.body(), "");
+    EXPECT_TEXT(response.etag(), "");
+    EXPECT_TEXT(last_event(service), "task.deleted user:" + me + " /tasks/1 " + data);
+    expect_error(service.send(service.with_token("DELETE", path)), Error::not_found);
+    expect_error(get(service), Error::not_found);
+}
+
+ON_BOTH_ENGINES(task, an_id_is_never_used_again) {
+    add_task(service);
+    service.send(service.with_token("DELETE", path));
+    cr_assert_eq(add_task(service), 2);
+}
+
+// --- If-Match
+
+ON_BOTH_ENGINES(task, writes_honour_if_match) {
+    add_task(service);
+    for (const auto& write : writes(service)) {
+        const auto stale = etag_of(service);
+        service.database().execute("UPDATE tasks SET completed = NOT completed");
+        const auto etag = etag_of(service);
+        const auto upper = [&] {
+            auto text = etag;
+            for (char& c : text)
+                if (c >= 'a') c = static_cast<char>(c - 32);
+            return text;
+        }();
+        for (const auto& header :
+             {stale, "W/" + etag, etag.substr(1), etag.substr(0, 65), etag + "x", upper,
+              etag.substr(1, 64), "\"" + etag + "\"", stale + ", W/" + etag, etag + " " + etag,
+              std::string{"\"\""}, std::string{"\""}, std::string{","}, std::string{" "},
+              std::string{"**"}, std::string{"*, "} + etag, std::string{"null"}, etag + ", x"}) {
+            const auto response = service.send(with_match(write, header));
+            cr_expect(response.status() == 412, "%s with %s: %d", write.method.c_str(),
+                      shown(header).c_str(), response.status());
+            expect_error(response, Error::precondition_failed);
+        }
+        EXPECT_TEXT(etag_of(service), etag);
+        const auto done = service.send(with_match(write, stale + ",\t" + etag + " ,"));
+        cr_expect(done.status() < 300, "%s: %d", write.method.c_str(), done.status());
+    }
+    cr_assert_eq(count(service, "tasks"), 0);
+}
+
+ON_BOTH_ENGINES(task, any_state_will_do_for_a_star) {
+    add_task(service);
+    for (const auto& write : writes(service))
+        cr_expect(service.send(with_match(write, "*")).status() < 300, "%s", write.method.c_str());
+    for (const auto& write : writes(service))
+        expect_error(service.send(with_match(write, "*")), Error::not_found);
+}
+
+// The tag is computed in C++ for an answer and in SQL for a write: for every text they must agree.
+ON_BOTH_ENGINES(task, computes_one_etag_in_code_and_in_sql) {
+    add_task(service);
+    for (const std::string text : nasty_texts) {
+        const auto json = json::write(text);
+        const auto response = service.send(with_match(
+            service.with_token("PATCH", path,
+                               R"({"title":)" + json + R"(,"description":)" + json + "}"),
+            etag_of(service)));
+        cr_assert_eq(response.status(), 200, "%s: %s", shown(text).c_str(),
+                     shown(response.body()).c_str());
+        EXPECT_TEXT(member(json_of(response)["data"], "title"), text);
+        EXPECT_TEXT(response.etag(), etag_of(service));
+    }
+    cr_assert_eq(
+        service.send(with_match(service.with_token("DELETE", path), etag_of(service))).status(),
+        204);
+}
+
+ON_BOTH_ENGINES(task, computes_one_etag_for_every_user_id) {
+    for (const std::string user : nasty_texts) {
+        if (has_control_bytes(user) || user.find("\xc2\x80") != user.npos) continue;
+        const auto id = add_task(service, {.user_id = user});
+        auto sent = service.with_token("GET", "/api/v1//tasks/" + std::to_string(id));
+        sent.authorization = service.bearer(user);
+        const std::string etag{service.send(sent).etag()};
+        cr_assert_eq(etag.size(), 66u);
+        sent.method = "DELETE";
+        sent.if_match = etag;
+        cr_expect_eq(service.send(sent).status(), 204, "%s", shown(user).c_str());
+    }
+}
+
+ON_BOTH_ENGINES(task, a_failed_precondition_never_hides_another_error) {
+    add_task(service);
+    expect_detail(
+        service.send(with_match(service.with_token("PATCH", path, R"({"title":""})"), "\"stale\"")),
+        "body.title", "string_too_short");
+    for (auto write : writes(service)) {
+        write.if_match = "\"stale\"";
+        auto sent = write;
+        sent.target = my_tasks + "/2";
+        expect_error(service.send(sent), Error::not_found);
+        sent.target = my_tasks + "/x";
+        expect_error(service.send(sent), Error::validation_error);
+        sent = write;
+        sent.authorization = service.bearer(other);
+        expect_error(service.send(sent), Error::forbidden);
+        sent.authorization.clear();
+        expect_error(service.send(sent), Error::auth_required);
+    }
+    cr_assert_eq(count(service, "tasks"), 1);
+}
+
+ON_BOTH_ENGINES(task, of_racing_writes_with_one_etag_one_wins) {
+    add_task(service);
+    const auto etag = etag_of(service);
+    std::vector<Sent> sent;
+    for (int i = 0; i < 8; ++i)
+        sent.push_back(with_match(
+            service.with_token("PATCH", path, R"({"title":")" + std::to_string(i) + R"("})"),
+            etag));
+    int won = 0;
+    for (const auto& response : service.send_all(sent))
+        if (response.status() == 200)
+            ++won;
+        else
+            expect_error(response, Error::precondition_failed);
+    cr_assert_eq(won, 1);
+}
+
+ON_BOTH_ENGINES(task, the_last_of_racing_writes_wins) {
+    add_task(service);
+    std::vector<Sent> sent;
+    for (int i = 0; i < 8; ++i)
+        sent.push_back(
+            service.with_token("PATCH", path, R"({"title":")" + std::to_string(i) + R"("})"));
+    for (const auto& response : service.send_all(sent)) cr_expect_eq(response.status(), 200);
+    cr_assert_eq(count(service, "events WHERE type = 'task.updated'"), 8);
+}

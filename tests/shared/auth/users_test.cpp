@@ -1,0 +1,149 @@
+#include "shared/auth/users.hpp"
+
+#include "sql/health.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
+
+namespace {
+
+constexpr Query nonsense{"nonsense", "SELECT nothing FROM nowhere", "SELECT nothing FROM nowhere",
+                         true};
+
+// Passes batches on and notes how many statements each had.
+class Counting final : public Database {
+public:
+    explicit Counting(Database& database) : database_(database) {}
+
+    Async<db::Results> run(db::Batch batch) override {
+        counts.push_back(batch.statements().size());
+        return database_.run(std::move(batch));
+    }
+    void close() override { database_.close(); }
+
+    std::vector<std::size_t> counts;
+
+private:
+    Database& database_;
+};
+
+db::Batch one(const Query& query) {
+    db::Batch batch;
+    batch.add(query);
+    return batch;
+}
+
+// A database of its own, and the users that one process knows of.
+struct Fixture {
+    explicit Fixture(Engine engine) : database(engine), open(database.url()), counting(open.db()) {}
+
+    // What a request of this user sends; the SQLSTATE that it fails with.
+    std::string request(const Identity& user, const Query& query = sql::ping) {
+        UserDatabase db{counting, known, user};
+        return open.sqlstate_of(db.run(one(query)));
+    }
+
+    std::string emails() {
+        return database.execute(
+            "SELECT coalesce(min(CASE WHEN id = 'a' THEN email END), '-') || "
+            "' ' || coalesce(min(CASE WHEN id = 'b' THEN email END), '-') || "
+            "' ' || count(*) FROM users");
+    }
+
+    TestDatabase database;
+    OpenDatabase open;
+    Counting counting;
+    KnownUsers known;
+};
+
+}  // namespace
+
+#define USERS_TEST(name)                      \
+    static void users_##name(Fixture& users); \
+    Test(users, name##_on_sqlite) {           \
+        Fixture fixture{Engine::sqlite};      \
+        users_##name(fixture);                \
+    }                                         \
+    Test(users, name##_on_postgres) {         \
+        Fixture fixture{Engine::postgres};    \
+        users_##name(fixture);                \
+    }                                         \
+    static void users_##name(Fixture& users)
+
+USERS_TEST(get_a_row_with_their_first_request) {
+    EXPECT_TEXT(users.request({"a", "A@Example.ORG"}), "");
+    EXPECT_TEXT(users.emails(), "a@example.org - 1");
+    EXPECT_TEXT(users.request({"b", ""}), "");
+    EXPECT_TEXT(users.emails(), "a@example.org - 2");
+}
+
+USERS_TEST(cost_one_statement_once) {
+    const Identity user{"a", ""};
+    for (int i = 0; i < 3; ++i) users.request(user);
+    cr_assert(users.counting.counts == (std::vector<std::size_t>{2, 1, 1}));
+}
+
+// The statement that makes the row is nobody's business.
+USERS_TEST(leave_the_results_as_they_are) {
+    const Identity user{"a", ""};
+    UserDatabase db{users.counting, users.known, user};
+    for (int i = 0; i < 2; ++i) {
+        db::Batch batch;
+        batch.add(sql::ping).add(sql::ping);
+        cr_assert_eq(users.open.wait(db.run(std::move(batch))).size(), 2u);
+    }
+}
+
+USERS_TEST(are_not_known_by_a_request_that_failed) {
+    const Identity user{"a", ""};
+    cr_expect(!users.request(user, nonsense).empty());
+    EXPECT_TEXT(users.emails(), "- - 0");
+    cr_expect_not(users.known.contains("a"));
+    users.request(user);
+    EXPECT_TEXT(users.emails(), "- - 1");
+}
+
+USERS_TEST(keep_the_row_that_they_have) {
+    users.database.execute("INSERT INTO users (id, email) VALUES ('a', 'old@example.org')");
+    EXPECT_TEXT(users.request({"a", "new@example.org"}), "");
+    EXPECT_TEXT(users.emails(), "old@example.org - 1");
+}
+
+USERS_TEST(do_without_an_address_that_another_has) {
+    EXPECT_TEXT(users.request({"a", "x@example.org"}), "");
+    EXPECT_TEXT(users.request({"b", "X@example.org"}), "");
+    EXPECT_TEXT(users.emails(), "x@example.org - 2");
+}
+
+// Two processes see the same new user at once.
+USERS_TEST(get_one_row_from_racing_requests) {
+    const Identity user{"a", "x@example.org"};
+    std::vector<std::unique_ptr<KnownUsers>> processes;
+    std::vector<std::unique_ptr<UserDatabase>> databases;
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 8; ++i) {
+        processes.push_back(std::make_unique<KnownUsers>());
+        databases.push_back(
+            std::make_unique<UserDatabase>(users.counting, *processes.back(), user));
+        batches.push_back(databases.back()->run(one(sql::ping)));
+    }
+    for (const auto& state : users.open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
+    EXPECT_TEXT(users.emails(), "x@example.org - 1");
+}
+
+Test(users, are_forgotten_all_at_once_when_there_are_too_many) {
+    KnownUsers known;
+    for (int i = 0; i < 10'000; ++i) known.add(std::to_string(i));
+    cr_expect(known.contains("0") && known.contains("9999"));
+    known.add("one more");
+    cr_expect(known.contains("one more"));
+    cr_expect_not(known.contains("0"));
+}
+
+Test(users, are_forgotten_one_by_one) {
+    KnownUsers known;
+    known.add("a");
+    known.add("b");
+    known.forget("a");
+    cr_expect_not(known.contains("a"));
+    cr_expect(known.contains("b"));
+}
