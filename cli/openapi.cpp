@@ -554,6 +554,7 @@ void print_openapi(std::ostream& out) {
     }
     add_own_paths(paths, schemas);
     std::vector<std::string> tag_objects;
+    tag_objects.reserve(tags.size());
     for (const auto& tag : tags) tag_objects.push_back(object({{"name", literal(tag)}}));
 
     const auto text =

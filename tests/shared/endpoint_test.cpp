@@ -13,7 +13,7 @@ struct Note {
 Async<Response> answer(const Request&, Context&) { co_return Response::no_content(); }
 
 constexpr auto note_schema =
-    R"({"additionalProperties":false,"properties":{"text":{"type":"string"}},"required":["text"],"type":"object"})";
+    R"({"additionalProperties":false,"properties":{"text":{"type":"string"}},"required":["text"],"title":"Note","type":"object"})";
 
 // The errors in the description of one operation.
 std::string errors_of(Operation operation) {
@@ -50,16 +50,19 @@ Test(endpoint, describes_itself) {
         std::string{
             R"({"allow":"GET, HEAD, PATCH, OPTIONS","also_at":["/old/{id}","/older/{id}"],)"} +
             R"("family":"orchestrator","name":"notes","operations":[{)" +
-            R"("answer":{"etag":true,"page":false,"schema":)" + note_schema + R"(,"status":200},)" +
+            R"("answer":{"etag":true,"location":false,"page":false,"schema":)" + note_schema +
+            R"(,"status":200},)" +
             R"("auth":"none","errors":["not_found","validation_error","internal_error",)" +
             R"("service_unavailable"],"if_match":"none","method":"GET","query":)" + note_schema +
             R"(,"request":null,"request_optional":false,"summary":"One \"note\""},{)" +
-            R"("answer":{"etag":false,"page":false,"schema":null,"status":204},"auth":"user",)" +
+            R"("answer":{"etag":false,"location":false,"page":false,"schema":null,"status":204},)" +
+            R"("auth":"user",)" +
             R"("errors":["auth_required","invalid_token","precondition_failed",)" +
             R"("payload_too_large","unsupported_media_type","validation_error",)" +
             R"("precondition_required","internal_error","service_unavailable"],)" +
             R"("if_match":"required","method":"PATCH","query":null,"request":)" + note_schema +
-            R"(,"request_optional":true,"summary":"Change it"}],"path":"/notes/{id}"})");
+            R"(,"request_optional":true,"summary":"Change it"}],"parameters":{"id":)" +
+            R"({"format":"int64","minimum":1,"type":"integer"}},"path":"/notes/{id}"})");
     EXPECT_TEXT(json::canonical(json::parse(text)), text);
 }
 
@@ -72,7 +75,20 @@ Test(endpoint, names_its_family) {
     for (const auto& [family, name] : cases)
         EXPECT_TEXT(describe({.path = "/", .family = family, .operations = {}}, "root"),
                     std::string{R"({"allow":"OPTIONS","also_at":[],"family":")"} + name +
-                        R"(","name":"root","operations":[],"path":"/"})");
+                        R"(","name":"root","operations":[],"parameters":{},"path":"/"})");
+}
+
+Test(endpoint, describes_the_parameters_of_its_path) {
+    const auto parameters_of = [](const Endpoint& declared) {
+        return json::canonical(json::parse(describe(declared, "x"))["parameters"]);
+    };
+    EXPECT_TEXT(parameters_of({.path = "/notes/{id}/parts",
+                               .id_schema = schema_of<Uuid>,
+                               .family = Family::api,
+                               .operations = {}}),
+                R"({"id":{"format":"uuid","type":"string"}})");
+    EXPECT_TEXT(parameters_of({.path = "/{user_id}", .family = Family::api, .operations = {}}),
+                R"({"user_id":{"description":"The token's user","minLength":1,"type":"string"}})");
 }
 
 Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {

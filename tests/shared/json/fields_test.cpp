@@ -378,11 +378,12 @@ Test(json_fields, reads_back_what_it_writes) {
 }
 
 Test(json_fields, describes_itself_as_json_schema) {
-    EXPECT_TEXT(json::schema<NewTask>(),
-                R"({"additionalProperties":false,"properties":{)"
-                R"("description":{"anyOf":[{"maxLength":1024,"type":"string"},{"type":"null"}]},)"
-                R"("title":{"description":"What to do","examples":["Buy milk"],"maxLength":255,)"
-                R"("minLength":1,"type":"string"}},"required":["title"],"title":"NewTask","type":"object"})");
+    EXPECT_TEXT(
+        json::schema<NewTask>(),
+        R"({"additionalProperties":false,"properties":{)"
+        R"("description":{"anyOf":[{"maxLength":1024,"type":"string"},{"type":"null"}]},)"
+        R"("title":{"description":"What to do","examples":["Buy milk"],"maxLength":255,)"
+        R"("minLength":1,"type":"string"}},"required":["title"],"title":"NewTask","type":"object"})");
     EXPECT_TEXT(json::schema<Settings>(),
                 R"({"additionalProperties":false,"properties":{)"
                 R"("colour":{"default":"blue","maxLength":3,"minLength":3,"type":"string"},)"
@@ -395,18 +396,17 @@ Test(json_fields, describes_itself_as_json_schema) {
         R"("note":{"anyOf":[{"maxLength":4,"minLength":2,"type":"string"},{"type":"null"}]},)"
         R"("title":{"maxLength":3,"minLength":1,"type":"string"}},"required":[],)"
         R"("title":"Change","type":"object"})");
-    EXPECT_TEXT(
-        json::schema<Sent>(),
-        R"({"additionalProperties":false,"properties":{)"
-        R"("created_at":{"description":"When","format":"date-time","type":"string"},)"
-        R"("description":{"anyOf":[{"type":"string"},{"type":"null"}]},)"
-        R"("history":{"items":)" +
-            json::schema<Settings>() +
-            R"(,"type":"array"},)"
-            R"("id":{"format":"uuid","type":"string"},"title":{"type":"string"},)"
-            R"("version":{"type":"integer"}},)"
-            R"("required":["created_at","history","id","title","version"],)"
-            R"("title":"Sent","type":"object"})");
+    EXPECT_TEXT(json::schema<Sent>(),
+                R"({"additionalProperties":false,"properties":{)"
+                R"("created_at":{"description":"When","format":"date-time","type":"string"},)"
+                R"("description":{"anyOf":[{"type":"string"},{"type":"null"}]},)"
+                R"("history":{"items":)" +
+                    json::schema<Settings>() +
+                    R"(,"type":"array"},)"
+                    R"("id":{"format":"uuid","type":"string"},"title":{"type":"string"},)"
+                    R"("version":{"type":"integer"}},)"
+                    R"("required":["created_at","history","id","title","version"],)"
+                    R"("title":"Sent","type":"object"})");
     for (const auto& schema :
          {json::schema<NewTask>(), json::schema<Settings>(), json::schema<Change>(),
           json::schema<Sent>(), json::schema<Outer>(), json::schema<Everything>()})
@@ -442,9 +442,9 @@ Test(json_fields, names_the_choices_in_the_schema) {
     EXPECT_TEXT(
         json::schema<Filter>(),
         R"({"additionalProperties":false,"properties":{"role":{"enum":["user","assistant"],)"
-        R"("examples":["user"],"type":"string"},"status":{"description":"Which",)"
-        R"("enum":["all","open","done"],"type":"string"}},"required":["role"],)"
-        R"("type":"object"})");
+        R"("examples":["user"],"type":"string"},"status":{"default":"all",)"
+        R"("description":"Which","enum":["all","open","done"],"type":"string"}},)"
+        R"("required":["role"],"title":"Filter","type":"object"})");
 }
 
 Test(json_fields, may_have_no_field_at_all) {
@@ -456,7 +456,8 @@ Test(json_fields, may_have_no_field_at_all) {
                 "(model_attributes_type)");
     EXPECT_TEXT(json::write(Nothing{}), "{}");
     EXPECT_TEXT(json::schema<Nothing>(),
-                R"({"additionalProperties":false,"properties":{},"required":[],"type":"object"})");
+                R"({"additionalProperties":false,"properties":{},"required":[],)"
+                R"("title":"Nothing","type":"object"})");
 }
 
 namespace {
