@@ -54,12 +54,12 @@ public:
 
     // Signs a new user up and keeps the cookie of the session; the user's id.
     std::string sign_up() {
-        const auto reply =
-            Client{port_}.send({.method = "POST",
-                                .path = "/api/auth/sign-up/email",
-                                .body = R"({"email":"ann@example.org","password":"correct horse",)"
-                                        R"("name":"Ann"})",
-                                .headers = {"Origin: " + origin()}});
+        const auto reply = Client{port_, ""}.send(
+            {.method = "POST",
+             .path = "/api/auth/sign-up/email",
+             .body = R"({"email":"ann@example.org","password":"correct horse",)"
+                     R"("name":"Ann"})",
+             .headers = {"Origin: " + origin()}});
         cr_assert_eq(reply.status, 200, "%s%s", reply.body.c_str(), reply.failure.c_str());
         const auto cookie = reply.header("set-cookie");
         cookie_ = "Cookie: " + cookie.substr(0, cookie.find(';'));
@@ -68,7 +68,8 @@ public:
 
     // "Authorization: Bearer …" with a new token of the session.
     std::string authorization() {
-        const auto reply = Client{port_}.send({.path = "/api/auth/token", .headers = {cookie_}});
+        const auto reply =
+            Client{port_, ""}.send({.path = "/api/auth/token", .headers = {cookie_}});
         cr_assert_eq(reply.status, 200, "%s", reply.body.c_str());
         return "Authorization: Bearer " + json_member(reply.body, "token");
     }

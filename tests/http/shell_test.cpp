@@ -157,15 +157,16 @@ Test(shell, handlers_describe_themselves) {
         const auto finished =
             run_command({built("handlers/" + name), "--describe"}, base_variables());
         cr_expect_eq(finished.status, 0);
-        const auto path = json_member(finished.output, "path");
+        auto path = json_member(finished.output, "path");
         cr_assert(path.starts_with('/'), "%s: %s", name.c_str(), finished.output.c_str());
-        const auto brace = path.find('{');
+        // nginx puts the personal API where it is told to.
+        if (path.starts_with("/api/v1/")) path.replace(0, 7, "${API_PREFIX}");
+        const auto brace = path.find("/{");
         const auto location =
-            brace == path.npos ? "= " + path + " " : "\"^" + path.substr(0, brace) + "[^/";
-        const auto at = routes.find(location);
-        cr_assert(at != routes.npos, "no location for %s", path.c_str());
-        const auto line = routes.substr(at, routes.find('\n', at) - at);
-        cr_expect(line.ends_with(" fastcgi_pass " + name + "; }"), "%s", line.c_str());
+            brace == path.npos ? "= " + path + " " : "\"^" + path.substr(0, brace) + "/[^/";
+        cr_assert(routes.find(location) != routes.npos, "no location for %s", path.c_str());
+        cr_expect(routes.find(" fastcgi_pass " + name + "; }\n") != routes.npos, "%s",
+                  name.c_str());
     }
 }
 
@@ -350,13 +351,14 @@ Test(shell, a_failed_migration_changes_nothing) {
     const TestDatabase database{Engine::sqlite};
     const auto variables = variables_for(database);
     cr_assert_eq(steelthread({"migrate", "down"}, variables).status, 0);
-    database.execute("CREATE TABLE collab_tasks (id text)");
+    database.execute("CREATE TABLE messages (id text)");  // the second table of the newest one
     const auto finished = steelthread({"migrate", "up"}, variables);
     cr_expect_eq(finished.status, 1);
-    cr_expect(finished.errors.find("collab_tasks") != std::string::npos, "%s",
-              finished.errors.c_str());
+    cr_expect(finished.errors.find("messages") != std::string::npos, "%s", finished.errors.c_str());
     cr_expect_eq(pending(steelthread({"migrate", "status"}, variables).output), 1);
-    database.execute("DROP TABLE collab_tasks");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'conversations'"),
+                "0");
+    database.execute("DROP TABLE messages");
     cr_expect_eq(steelthread({"migrate", "up"}, variables).status, 0);
 }
 

@@ -1,7 +1,9 @@
 #include "tests/support/database.hpp"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -58,27 +60,82 @@ std::string with_database(const std::string& url, const std::string& name) {
 
 constexpr std::string_view sqlite_scheme = "sqlite:///";
 
+constexpr const char* end_others =
+    "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND pid <> pg_backend_pid()";
+
+// Everything of a database but its rows.
+constexpr const char* fingerprint =
+    "SELECT md5(string_agg(line, chr(10) ORDER BY line)) FROM ("
+    "SELECT 'column ' || attrelid::regclass || ' ' || attname || ' ' || atttypid || ' ' || "
+    "attnotnull || ' ' || attnum AS line FROM pg_attribute JOIN pg_class ON pg_class.oid = "
+    "attrelid "
+    "WHERE relnamespace = 'public'::regnamespace AND attnum > 0 "
+    "UNION ALL SELECT 'constraint ' || conname || ' ' || pg_get_constraintdef(oid) "
+    "FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
+    "UNION ALL SELECT 'function ' || proname || ' ' || coalesce(prosrc, '') FROM pg_proc "
+    "WHERE pronamespace = 'public'::regnamespace "
+    "UNION ALL SELECT 'trigger ' || tgname || ' ' || tgenabled::text FROM pg_trigger "
+    "WHERE NOT tgisinternal "
+    "UNION ALL SELECT 'rule ' || rulename FROM pg_rewrite JOIN pg_class ON pg_class.oid = ev_class "
+    "WHERE relnamespace = 'public'::regnamespace "
+    "UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp' "
+    "UNION ALL SELECT 'setting ' || setconfig::text FROM pg_db_role_setting "
+    "JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = current_database() "
+    "UNION ALL SELECT 'migration ' || name FROM schema_migrations "
+    "UNION ALL SELECT 'slot ' || slot FROM board_revisions) AS lines";
+
+constexpr const char* empty_tables =
+    "TRUNCATE users, events, collab_tasks, tasks, conversations, messages RESTART IDENTITY";
+
 }  // namespace
 
 TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
     static std::atomic<int> count = 0;
-    name_ = "test_" + std::to_string(getpid()) + "_" + std::to_string(++count);
-    if (engine == Engine::sqlite) {
-        const auto path = variable("TEST_DIR") + "/" + name_ + ".db";
-        std::filesystem::copy_file(variable("TEST_DIR") + "/template.db", path);
-        url_ = "sqlite:///" + path;
-    } else {
-        const auto server = variable("TEST_POSTGRES_URL");
-        execute_postgres(server, "CREATE DATABASE " + name_ + " TEMPLATE steelthread_template");
-        direct_url_ = with_database(server, name_);
-        const char* const pooler = std::getenv("TEST_POOLER_URL");
-        url_ = pooler ? with_database(pooler, name_) : direct_url_;
+    if (engine == Engine::postgres) {
+        take_postgres();
+        return;
     }
+    const auto path = variable("TEST_DIR") + "/test_" + std::to_string(getpid()) + "_" +
+                      std::to_string(++count) + ".db";
+    std::filesystem::copy_file(variable("TEST_DIR") + "/template.db", path);
+    url_ = "sqlite:///" + path;
+}
+
+// The first slot that nobody has. What the test before may have left there is removed; where it has
+// changed more than rows, the database is made anew.
+void TestDatabase::take_postgres() {
+    int slot = 0;
+    do {
+        const auto path = variable("TEST_DIR") + "/slot_" + std::to_string(++slot);
+        if (lock_ >= 0) close(lock_);
+        lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        cr_assert_geq(lock_, 0, "%s", path.c_str());
+    } while (flock(lock_, LOCK_EX | LOCK_NB) != 0);
+    const auto server = variable("TEST_POSTGRES_URL");
+    const auto name = "slot_" + std::to_string(slot);
+    direct_url_ = with_database(server, name);
+    const char* const pooler = std::getenv("TEST_POOLER_URL");
+    url_ = pooler ? with_database(pooler, name) : direct_url_;
+
+    // The file holds the fingerprint of its database.
+    char untouched[32];
+    if (pread(lock_, untouched, sizeof untouched, 0) == sizeof untouched) {
+        execute(end_others);
+        if (execute(fingerprint) == std::string_view{untouched, sizeof untouched}) {
+            execute(empty_tables);
+            return;
+        }
+        execute_postgres(server, "DROP DATABASE " + name + " WITH (FORCE)");
+    }
+    execute_postgres(server, "CREATE DATABASE " + name + " TEMPLATE steelthread_template");
+    const auto made = execute(fingerprint);
+    cr_assert_eq(pwrite(lock_, made.data(), made.size(), 0), sizeof untouched);
 }
 
 TestDatabase::~TestDatabase() {
     if (engine_ == Engine::postgres) {
-        execute_postgres(variable("TEST_POSTGRES_URL"), "DROP DATABASE " + name_ + " WITH (FORCE)");
+        close(lock_);
         return;
     }
     for (const char* suffix : {"", "-wal", "-shm"})

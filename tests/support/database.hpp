@@ -22,7 +22,9 @@ inline constexpr const char* unlimited = "1000000/day";
 // of the test's own.
 Config test_config(const std::string& database_url);
 
-// A database made from the migrated template that tests/run prepared; dropped at the end.
+// A database as `migrate up` leaves it, made from the template that tests/run prepared. Of
+// PostgreSQL there is one for each test that runs at the same time, emptied for the next: making
+// one takes longer than most tests.
 class TestDatabase {
 public:
     explicit TestDatabase(Engine engine);
@@ -37,8 +39,10 @@ public:
     std::string execute(const std::string& sql) const;
 
 private:
+    void take_postgres();
+
     Engine engine_;
-    std::string name_;
+    int lock_ = -1;  // of the slot, while it is used
     std::string url_;
     std::string direct_url_;  // of PostgreSQL itself
 };

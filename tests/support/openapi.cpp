@@ -131,7 +131,13 @@ std::string Contract::fault(std::string_view method, std::string_view target,
     if (const auto* const declared = operation(method, target)) {
         const auto& responses = (*declared)["responses"];
         const auto* listed = find(responses, std::to_string(reply.status).c_str());
-        text = response_fault(listed ? *listed : responses["default"], !listed, method, reply);
+        // Escaped, or with dot segments, a path may mean another one to nginx, or none.
+        const bool may_be_no_path =
+            reply.status == 404 && (path.find('%') != path.npos || path.find("/.") != path.npos);
+        if (!listed && may_be_no_path)
+            text = unlisted_fault(false, method, path, reply);
+        else
+            text = response_fault(listed ? *listed : responses["default"], !listed, method, reply);
     } else {
         text = unlisted_fault(item_at(path) != nullptr, method, path, reply);
     }
