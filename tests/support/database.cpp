@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 
 namespace {
 
@@ -18,18 +19,27 @@ std::string variable(const char* name) {
     return value;
 }
 
+struct Executed {
+    std::string cell;   // the first of the first row
+    std::string error;  // empty when there was none
+};
+
+Executed try_postgres(const std::string& url, const std::string& sql) {
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> connection{PQconnectdb(url.c_str()),
+                                                                  &PQfinish};
+    const std::unique_ptr<PGresult, decltype(&PQclear)> result{
+        PQexec(connection.get(), sql.c_str()), &PQclear};
+    const auto status = PQresultStatus(result.get());
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        return {"", std::string{PQerrorMessage(connection.get())}};
+    const bool has_cell = PQntuples(result.get()) > 0 && PQnfields(result.get()) > 0;
+    return {has_cell ? PQgetvalue(result.get(), 0, 0) : "", ""};
+}
+
 std::string execute_postgres(const std::string& url, const std::string& sql) {
-    PGconn* connection = PQconnectdb(url.c_str());
-    PGresult* result = PQexec(connection, sql.c_str());
-    const auto status = PQresultStatus(result);
-    const std::string error = PQresultErrorMessage(result);
-    const std::string cell =
-        PQntuples(result) > 0 && PQnfields(result) > 0 ? PQgetvalue(result, 0, 0) : "";
-    PQclear(result);
-    PQfinish(connection);
-    cr_assert(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql.c_str(),
-              error.c_str());
-    return cell;
+    auto executed = try_postgres(url, sql);
+    cr_assert(executed.error.empty(), "%s: %s", sql.c_str(), executed.error.c_str());
+    return std::move(executed.cell);
 }
 
 std::string execute_sqlite(const std::string& path, const std::string& sql) {
@@ -122,7 +132,8 @@ void TestDatabase::take_postgres() {
     char untouched[32];
     if (pread(lock_, untouched, sizeof untouched, 0) == sizeof untouched) {
         execute(end_others);
-        if (execute(fingerprint) == std::string_view{untouched, sizeof untouched}) {
+        if (try_postgres(direct_url_, fingerprint).cell ==
+            std::string_view{untouched, sizeof untouched}) {
             execute(empty_tables);
             return;
         }
