@@ -1,7 +1,9 @@
-// /api/v1/{user_id}/tasks/{id}: one of the caller's own tasks. Last write wins, unless If-Match
-// says which state is being changed. GET    → 200 task | 304 | 401 | 403 | 404 | 422 PUT    → 200
-// task | 401 | 403 | 404 | 412 | 413 | 415 | 422 PATCH  → 200 task | 401 | 403 | 404 | 412 | 413 |
-// 415 | 422 DELETE → 204 | 401 | 403 | 404 | 412 | 422
+// /api/v1/{user_id}/tasks/{id}: one of the caller's own tasks.
+// GET    → 200 task | 304 | 401 | 403 | 404 | 422
+// PUT    → 200 task | 401 | 403 | 404 | 412 | 413 | 415 | 422
+// PATCH  → 200 task | 401 | 403 | 404 | 412 | 413 | 415 | 422
+// DELETE → 204 | 401 | 403 | 404 | 412 | 422
+// Last write wins, unless If-Match says which state is being changed.
 #include "shared/endpoint.hpp"
 #include "shared/models/existence.hpp"
 #include "shared/models/task.hpp"
