@@ -56,8 +56,9 @@ Timestamp moment_of_key(std::string_view key) {
     Timestamp moment;
     const auto* const end = key.data() + key.size();
     const auto parsed = std::from_chars(key.data(), end, moment.microseconds);
-    if (parsed.ec != std::errc{} || parsed.ptr != end || moment < Timestamp::first() ||
-        moment > Timestamp::last())
+    if (parsed.ec != std::errc{} || parsed.ptr != end ||
+        moment.microseconds < Timestamp::first().microseconds ||
+        moment.microseconds > Timestamp::last().microseconds)
         refuse();
     return moment;
 }

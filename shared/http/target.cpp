@@ -7,7 +7,7 @@
 namespace {
 
 std::optional<std::string> decode_segment(std::string_view raw) {
-    const auto text = percent_decode(raw);
+    auto text = percent_decode(raw);
     if (!text || *text == "." || *text == ".." || text->find('/') != text->npos)
         return std::nullopt;
     if (has_control_bytes(*text) || !is_utf8(*text)) return std::nullopt;
