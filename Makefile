@@ -74,7 +74,7 @@ test-pooler: ## the tests of the whole stack, with PgBouncer in front of Postgre
 	@cli/packages run test
 	@$(MAKE) --no-print-directory -j$$(nproc) build
 	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
-	@POOLER=1 tests/run build/sanitize build '@(acceptance|accounts|faults|isolation|nginx|shell)/*'
+	@POOLER=1 tests/run build/sanitize build '@(acceptance|commands|docs|faults|isolation|latency|limits|nginx|shell)/*'
 
 # Tests run under AddressSanitizer and UBSan; the stack that those of tests/http start is the one that is
 # shipped.
