@@ -44,11 +44,6 @@ std::string text_at(const Value& value, const char* name) {
     return std::string{json::text_of(value[name])};
 }
 
-const Value* find(const Value& value, const char* name) {
-    const auto found = value.FindMember(name);
-    return found == value.MemberEnd() ? nullptr : &found->value;
-}
-
 // Schemas that have a name, each once.
 class Schemas {
 public:
@@ -69,7 +64,7 @@ public:
             else if (name != "title")
                 members.emplace_back(name, json::canonical(value));
         }
-        if (!find(schema, "title")) return object(members);
+        if (!json::find(schema, "title")) return object(members);
         return keep(text_at(schema, "title"), object(members));
     }
 
@@ -255,7 +250,7 @@ std::string path_parameter(const std::string& name, const std::string& schema) {
 
 // A parameter that may be null is one that may be left out.
 const Value& without_null(const Value& schema) {
-    const auto* const alternatives = find(schema, "anyOf");
+    const auto* const alternatives = json::find(schema, "anyOf");
     return alternatives ? (*alternatives)[0] : schema;
 }
 
@@ -302,7 +297,7 @@ std::string example_of(const Value& schema) {
     Members members;
     for (const auto& [key, member] : schema["properties"].GetObject()) {
         const auto name = std::string{json::text_of(key)};
-        if (const auto* const examples = find(without_null(member), "examples"))
+        if (const auto* const examples = json::find(without_null(member), "examples"))
             members.emplace_back(name, json::canonical((*examples)[0]));
         else if (is_required(schema, name))
             throw std::runtime_error("declare an example for " + name + " of " +
@@ -322,7 +317,7 @@ std::string request_body(const Value& operation, Schemas& schemas) {
 // What the surface /api wraps around the data.
 std::string envelope(const Value& answer, Schemas& schemas) {
     const auto& schema = answer["schema"];
-    const auto* const items = find(schema, "items");
+    const auto* const items = json::find(schema, "items");
     const bool is_page = answer["page"].IsTrue();
     Members properties{{"data", schemas.use(schema, true)},
                        {"message", R"({"type":["string","null"]})"}};

@@ -15,11 +15,6 @@ namespace {
 
 using rapidjson::Value;
 
-const Value* find(const Value& value, const char* name) {
-    const auto found = value.FindMember(name);
-    return found == value.MemberEnd() ? nullptr : &found->value;
-}
-
 std::vector<std::string> segments_of(std::string_view path) {
     std::vector<std::string> segments;
     for (const auto segment : split(path, '/'))
@@ -41,9 +36,9 @@ constexpr const char* declared_headers[] = {
     "Allow", "ETag", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"};
 
 std::string header_fault(const Value& declared, const Reply& reply) {
-    const auto* const headers = find(declared, "headers");
+    const auto* const headers = json::find(declared, "headers");
     for (const char* name : declared_headers) {
-        const bool is_declared = headers && find(*headers, name);
+        const bool is_declared = headers && json::find(*headers, name);
         const bool is_there = !reply.header(ascii_lower(name)).empty();
         if (is_declared && !is_there) return std::string{"no header "} + name;
         if (!is_declared && is_there) return std::string{"an undeclared header "} + name;
@@ -58,13 +53,13 @@ std::string media_type_of(const Reply& reply) {
 
 std::string body_fault(const Value& declared, std::string_view method, const Reply& reply,
                        const Value& root) {
-    const auto* const content = find(declared, "content");
+    const auto* const content = json::find(declared, "content");
     if (!content || method == "HEAD") {
         if (!reply.body.empty()) return "a body where there should be none";
         return {};
     }
     const auto type = media_type_of(reply);
-    const auto* const media = find(*content, type.c_str());
+    const auto* const media = json::find(*content, type.c_str());
     if (!media) return "the media type is " + type;
     if (type.find("json") == type.npos) return {};
     rapidjson::Document body;
@@ -85,7 +80,7 @@ const ErrorEntry* entry_of_status(long status) {
 Contract::Contract(const std::string& document, std::string api_prefix)
     : api_prefix_(std::move(api_prefix)) {
     document_.Parse(document.data(), document.size());
-    if (document_.HasParseError() || !document_.IsObject() || !find(document_, "paths"))
+    if (document_.HasParseError() || !document_.IsObject() || !json::find(document_, "paths"))
         throw std::logic_error("no OpenAPI document");
     for (const auto& [path, item] : document_["paths"].GetObject())
         paths_.push_back({segments_of(json::text_of(path)), &item});
@@ -121,7 +116,8 @@ const Value* Contract::item_at(std::string_view path) const {
 
 const Value* Contract::operation(std::string_view method, std::string_view target) const {
     const auto* const item = item_at(target.substr(0, target.find('?')));
-    return item ? find(*item, ascii_lower(method == "HEAD" ? "GET" : method).c_str()) : nullptr;
+    return item ? json::find(*item, ascii_lower(method == "HEAD" ? "GET" : method).c_str())
+                : nullptr;
 }
 
 std::string Contract::fault(std::string_view method, std::string_view target,
@@ -130,7 +126,7 @@ std::string Contract::fault(std::string_view method, std::string_view target,
     std::string text;
     if (const auto* const declared = operation(method, target)) {
         const auto& responses = (*declared)["responses"];
-        const auto* listed = find(responses, std::to_string(reply.status).c_str());
+        const auto* listed = json::find(responses, std::to_string(reply.status).c_str());
         // Escaped, or with dot segments, a path may mean another one to nginx, or none.
         const bool may_be_no_path =
             reply.status == 404 && (path.find('%') != path.npos || path.find("/.") != path.npos);
@@ -154,7 +150,7 @@ std::string Contract::fault(std::string_view method, std::string_view target,
 }
 
 const Value& Contract::response(const std::string& name) const {
-    const auto* const found = find(document_["components"]["responses"], name.c_str());
+    const auto* const found = json::find(document_["components"]["responses"], name.c_str());
     if (!found) throw std::logic_error("no response " + name);
     return *found;
 }
