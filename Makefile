@@ -23,8 +23,13 @@ MODE_build/sanitize := $(SANITIZE)
 MODE_build/coverage := $(COVERAGE)
 MODE := $(or $(MODE_$(BUILD)),$(OPTIMISE))
 
-CXXFLAGS := -std=c++20 -g1 $(MODE) $(WARNINGS) $(HARDENING) -pthread
-CPPFLAGS = -I. -I$(BUILD)/generated $(PKG_CFLAGS)
+# Tests are compiled once, without all this, and linked with the code that they test in each of its variants.
+TEST_MODE := -O0
+
+CXXFLAGS := -std=c++20 -g1 $(WARNINGS) $(HARDENING) -pthread
+# Asio's functions that are no templates are compiled once, in shared/async.cpp, and its exceptions thrown as
+# they are: otherwise both are half of the code of every object.
+CPPFLAGS = -I. -Ibuild/generated $(PKG_CFLAGS) -DBOOST_ASIO_SEPARATE_COMPILATION -DBOOST_EXCEPTION_DISABLE
 LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 # libstdc++ in the executable: a tenth less memory and time to start than with its shared library. Not with
 # sanitizers, which bring their own, nor for tests, which share it with Criterion.
@@ -32,15 +37,16 @@ STATIC := $(if $(MODE_$(BUILD)),,-static-libstdc++ -static-libgcc)
 LIBS = -lfcgi $(PKG_LIBS)
 
 handlers := $(patsubst handlers/%.cpp,$(BUILD)/handlers/%,$(wildcard handlers/*.cpp))
-queries := $(patsubst sql/queries/%.sql,$(BUILD)/generated/sql/%.hpp,$(wildcard sql/queries/*.sql)) \
-	$(BUILD)/generated/sql/all.hpp
+queries := $(patsubst sql/queries/%.sql,build/generated/sql/%.hpp,$(wildcard sql/queries/*.sql)) \
+	build/generated/sql/all.hpp
 shared_sources := $(filter-out shared/main.cpp,$(wildcard shared/*.cpp shared/*/*.cpp))
 objects = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
+test_objects = $(patsubst %.cpp,build/tests/obj/%.o,$(1))
 
 handler_tests := $(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/handlers/*_test.cpp))
 shared_test_sources := $(wildcard tests/shared/*_test.cpp tests/shared/*/*_test.cpp)
 http_test_sources := $(wildcard tests/http/*_test.cpp)
-support := $(BUILD)/tests/libsupport.a
+support := build/tests/libsupport.a
 # The server that tests/http/better_auth_test.cpp starts; npm writes this file when all is in place.
 better_auth := tests/better_auth/node_modules/.package-lock.json
 
@@ -66,25 +72,25 @@ packages:
 .PHONY: test test-pooler coverage bench
 test: ## install what is missing, build, and run every test on SQLite and PostgreSQL
 	@cli/packages run test
-	@$(MAKE) --no-print-directory -j$$(nproc) build
+	@$(MAKE) --no-print-directory -j$$(nproc) build http_tests
 	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
 	@tests/run build/sanitize build
 
 test-pooler: ## the tests of the whole stack, with PgBouncer in front of PostgreSQL
 	@cli/packages run test
-	@$(MAKE) --no-print-directory -j$$(nproc) build
-	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/sanitize tests
-	@POOLER=1 tests/run build/sanitize build '@(acceptance|commands|docs|faults|isolation|latency|limits|nginx|shell)/*'
+	@$(MAKE) --no-print-directory -j$$(nproc) build http_tests
+	@POOLER=1 tests/run build build '@(acceptance|commands|docs|faults|isolation|latency|limits|nginx|shell)/*'
 
-# Tests run under AddressSanitizer and UBSan; the stack that those of tests/http start is the one that is
-# shipped.
-.PHONY: tests
-tests: $(handler_tests) $(BUILD)/tests/shared_tests $(BUILD)/tests/http_tests $(better_auth)
+# tests/shared and tests/handlers run under AddressSanitizer and UBSan; the stack that tests/http starts is
+# the one that is shipped.
+.PHONY: tests http_tests
+http_tests: $(BUILD)/tests/http_tests $(better_auth)
+tests: $(handler_tests) $(BUILD)/tests/shared_tests
 	@rm -f $(filter-out $(handler_tests),$(wildcard $(BUILD)/tests/handlers/*))
 
 coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overall
 	@cli/packages run test
-	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/coverage build tests
+	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/coverage build http_tests tests
 	@tests/run build/coverage build/coverage
 	gcovr --root . --filter shared/ --object-directory build/coverage --fail-under-line 90
 	gcovr --root . --filter shared/ --filter handlers/ --filter cli/ --object-directory build/coverage --fail-under-line 85
@@ -147,34 +153,46 @@ clean: ## remove everything that was built
 
 # --- rules
 
-.PRECIOUS: $(BUILD)/obj/%.o $(BUILD)/generated/sql/%.hpp
+.PRECIOUS: $(BUILD)/obj/%.o build/tests/obj/%.o build/generated/sql/%.hpp
 .DELETE_ON_ERROR:
 
-$(BUILD)/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk
+build/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk
 	@mkdir -p $(@D)
 	@awk -f sql/embed.awk $< > $@
 
-$(BUILD)/generated/sql/all.hpp: $(wildcard sql/queries/*.sql)
+build/generated/sql/all.hpp: $(wildcard sql/queries/*.sql)
 	@mkdir -p $(@D)
 	@{ for name in $(basename $(notdir $^)); do echo "#include \"sql/$$name.hpp\""; done; \
 	    echo "inline constexpr std::span<const Query* const> all_queries[] = {"; \
 	    for name in $(basename $(notdir $^)); do echo "    sql::$${name}_queries,"; done; echo "};"; } > $@
 
-$(BUILD)/generated/migrations.inc: sql/embed_migrations.awk $(wildcard sql/migrations/*/*.sql)
+build/generated/migrations.inc: sql/embed_migrations.awk $(wildcard sql/migrations/*/*.sql)
 	@mkdir -p $(@D)
 	@awk -f $^ > $@
 
-# -include finds the precompiled header first: it lies in a folder that holds nothing else.
-precompiled := $(BUILD)/precompiled/precompiled.hpp.gch
-$(precompiled): shared/precompiled.hpp Makefile
-	@mkdir -p $(@D)
-	@echo "compile $@"
-	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -x c++-header shared/precompiled.hpp -o $@
+compile = $(CXX) $(CPPFLAGS) $(CXXFLAGS)
 
-$(BUILD)/obj/%.o: %.cpp $(precompiled) | $(queries) $(BUILD)/generated/migrations.inc
+# -include finds the precompiled header first: it lies in a folder that holds nothing else.
+precompiled := precompiled/precompiled.hpp.gch
+$(BUILD)/$(precompiled): shared/precompiled.hpp Makefile
 	@mkdir -p $(@D)
 	@echo "compile $@"
-	@$(CXX) $(CPPFLAGS) $(CXXFLAGS) -I$(dir $(precompiled)) -include precompiled.hpp -MMD -MP -c $< -o $@
+	@$(compile) $(MODE) -x c++-header $< -o $@
+
+$(BUILD)/obj/%.o: %.cpp $(BUILD)/$(precompiled) | $(queries) build/generated/migrations.inc
+	@mkdir -p $(@D)
+	@echo "compile $@"
+	@$(compile) $(MODE) -I$(BUILD)/precompiled -include precompiled.hpp -MMD -MP -c $< -o $@
+
+build/tests/$(precompiled): shared/precompiled.hpp Makefile
+	@mkdir -p $(@D)
+	@echo "compile $@"
+	@$(compile) $(TEST_MODE) -x c++-header $< -o $@
+
+build/tests/obj/%.o: %.cpp build/tests/$(precompiled) | $(queries) build/generated/migrations.inc
+	@mkdir -p $(@D)
+	@echo "compile $@"
+	@$(compile) $(TEST_MODE) -Ibuild/tests/precompiled -include precompiled.hpp -MMD -MP -c $< -o $@
 
 $(BUILD)/libshared.a: $(call objects,$(shared_sources))
 	@mkdir -p $(@D)
@@ -184,32 +202,37 @@ $(BUILD)/libshared.a: $(call objects,$(shared_sources))
 $(BUILD)/handlers/%: $(BUILD)/obj/handlers/%.o $(BUILD)/obj/shared/main.o $(BUILD)/libshared.a
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $(STATIC) -Wl,--export-dynamic-symbol=_gnutls_global_init_skip $^ $(LIBS) -o $@
+	@$(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $(STATIC) -Wl,--export-dynamic-symbol=_gnutls_global_init_skip $^ $(LIBS) -o $@
 
 $(BUILD)/steelthread: $(call objects,$(wildcard cli/*.cpp)) $(BUILD)/libshared.a
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	@$(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $^ $(LIBS) -o $@
 
-$(support): $(call objects,$(wildcard tests/support/*.cpp))
+$(support): $(call test_objects,$(wildcard tests/support/*.cpp))
 	@mkdir -p $(@D)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(BUILD)/tests/handlers/%_test: $(BUILD)/obj/tests/handlers/%_test.o $(BUILD)/obj/handlers/%.o $(support) $(BUILD)/libshared.a
-	@mkdir -p $(@D)
-	@echo "link    $@"
-	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcriterion -o $@
+# What is tested comes first, and whole: where a test has a copy of one of its inline functions, the
+# linker takes the one with sanitizers.
+link_test = $(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $(filter $(BUILD)/obj/%,$^) -Wl,--whole-archive $(BUILD)/libshared.a \
+	-Wl,--no-whole-archive $(filter build/tests/%,$^) $(LIBS) -lcriterion
 
-$(BUILD)/tests/shared_tests: $(call objects,$(shared_test_sources)) $(support) $(BUILD)/libshared.a
+$(BUILD)/tests/handlers/%_test: $(BUILD)/obj/handlers/%.o $(BUILD)/libshared.a build/tests/obj/tests/handlers/%_test.o $(support)
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcriterion -o $@
+	@$(link_test) -o $@
 
-$(BUILD)/tests/http_tests: $(call objects,$(http_test_sources)) $(support) $(BUILD)/libshared.a
+$(BUILD)/tests/shared_tests: $(BUILD)/libshared.a $(call test_objects,$(shared_test_sources)) $(support)
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	@$(CXX) $(CXXFLAGS) $(LDFLAGS) $^ $(LIBS) -lcurl -lcriterion -o $@
+	@$(link_test) -o $@
+
+$(BUILD)/tests/http_tests: $(BUILD)/libshared.a $(call test_objects,$(http_test_sources)) $(support)
+	@mkdir -p $(@D)
+	@echo "link    $@"
+	@$(link_test) -lcurl -o $@
 
 $(better_auth): tests/better_auth/package-lock.json
 	cd $(<D) && npm ci --ignore-scripts --no-audit --no-fund
@@ -217,4 +240,4 @@ $(better_auth): tests/better_auth/package-lock.json
 
 -include bench/Makefile.inc
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj build/tests/obj -name '*.d' 2>/dev/null)

@@ -1,6 +1,7 @@
 #include "shared/async.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/impl/src.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <utility>

@@ -38,7 +38,7 @@ std::string first_line(const char* message) {
 // The server ends a statement by itself a little before this side gives it up, so that what was
 // answered 503 is not done later. In milliseconds.
 std::int64_t statement_timeout(std::int64_t time_left) {
-    return time_left - std::min<std::int64_t>(time_left / 4, 100);
+    return time_left - std::min<std::int64_t>(time_left / 4, 200);
 }
 
 // Refusals that time heals, as PQERRORS_VERBOSE words them: starting up, too many connections.

@@ -277,8 +277,10 @@ std::string OpenDatabase::prepare(const Query& query) {
 std::string OpenDatabase::plan(const Query& query) {
     std::string plan;
     if (const auto path = config_.sqlite_path()) {
-        const std::string text = std::string{"EXPLAIN QUERY PLAN "} + query.sqlite;
-        const Query explain{query.name, query.postgres, text.c_str(), true};
+        const auto& text =
+            explained_texts_.emplace_back("EXPLAIN QUERY PLAN " + std::string{query.sqlite});
+        const auto& explain =
+            explained_.emplace_back(Query{query.name, query.postgres, text.c_str(), true});
         db::Batch batch;
         batch.add(explain);
         const auto results = wait(db_->run(std::move(batch)));

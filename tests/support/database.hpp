@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -94,5 +95,8 @@ private:
     std::unique_ptr<TestDatabase> own_;
     Config config_;
     Loop loop_{1};
+    // A database knows a query by its address.
+    std::deque<std::string> explained_texts_;
+    std::deque<Query> explained_;
     std::unique_ptr<Database> db_;
 };

@@ -10,7 +10,12 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <vector>
 
 namespace {
@@ -70,6 +75,34 @@ std::string joined(const std::string& der, int size) {
     return bytes;
 }
 
+EVP_PKEY* new_rsa_key(unsigned bits) {
+    return EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(bits));
+}
+
+// The first RSA key of a process is in all processes of a run the same one, as is the second: to
+// make one takes a third of a second. They lie in TEST_DIR.
+EVP_PKEY* rsa_key(unsigned bits) {
+    static unsigned made = 0;
+    const auto* const folder = std::getenv("TEST_DIR");
+    if (folder == nullptr) return new_rsa_key(bits);
+    const auto path =
+        std::string{folder} + "/rsa_" + std::to_string(bits) + "_" + std::to_string(made++);
+    EVP_PKEY* key = nullptr;
+    if (auto* const file = std::fopen(path.c_str(), "r")) {
+        key = PEM_read_PrivateKey(file, nullptr, nullptr, nullptr);
+        std::fclose(file);
+        return key;
+    }
+    key = new_rsa_key(bits);
+    const auto own_path = path + "_" + std::to_string(getpid());
+    auto* const file = std::fopen(own_path.c_str(), "w");
+    cr_assert_not_null(file);
+    cr_assert_eq(PEM_write_PrivateKey(file, key, nullptr, nullptr, 0, nullptr, nullptr), 1);
+    std::fclose(file);
+    std::filesystem::rename(own_path, path);
+    return key;
+}
+
 }  // namespace
 
 std::string base64url(std::string_view bytes) {
@@ -105,7 +138,7 @@ Signer::Signer(std::string algorithm, std::string key_id, unsigned bits)
     else if (is_elliptic(algorithm_))
         key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", curve_of(algorithm_));
     else
-        key = EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(bits));
+        key = rsa_key(bits);
     cr_assert_not_null(key);
     key_ = {key, EVP_PKEY_free};
     members_ = members_of(key, algorithm_);

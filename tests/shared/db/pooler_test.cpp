@@ -167,7 +167,9 @@ Test(pooler, a_statement_that_takes_too_long_is_ended_by_the_server) {
     db::Batch batch;
     batch.add(sleep_long);
     EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(batch))), "57014");
-    EXPECT_TEXT(database.execute("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND "
-                                 "query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()"),
-                "0");
+    wait_until("the server has ended it", [&] {
+        return database.execute(
+                   "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND "
+                   "query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()") == "0";
+    });
 }
