@@ -23,6 +23,9 @@ struct RawRequest {
     std::string_view if_match;
     std::string_view if_none_match;
     std::string_view origin;
+    std::string_view api_key;
+    std::string_view idempotency_key;
+    std::string_view last_event_id;
     std::string_view access_control_request_method;
     std::string_view remote_address;  // the client's, as the server sees it
     std::string_view request_id;      // the client's until answer() has replaced what is no good
