@@ -54,6 +54,7 @@ inline Value value_of(std::int64_t value) { return value; }
 inline Value value_of(std::string value) { return value; }
 inline Value value_of(std::string_view value) { return std::string{value}; }
 inline Value value_of(const char* value) { return std::string{value}; }
+inline Value value_of(const json::Raw& value) { return value.text; }
 inline Value value_of(const Uuid& value) { return value; }
 inline Value value_of(const Timestamp& value) { return value; }
 template <class T>
@@ -118,6 +119,9 @@ inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, std
 }
 inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, std::string& out) {
     out = rows.text(row, column);
+}
+inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, json::Raw& out) {
+    out.text = rows.text(row, column);
 }
 inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, Uuid& out) {
     out = rows.uuid(row, column);

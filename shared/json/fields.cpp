@@ -1,5 +1,6 @@
 #include "shared/json/fields.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include "shared/text.hpp"
@@ -23,6 +24,17 @@ std::string enumerated(const std::vector<std::string_view>& choices) {
             .append(choices[i])
             .append("'");
     return text;
+}
+
+// Whether canonical JSON keeps every integer as it is (RFC 8785, section 3.2.2.3).
+bool is_exact(const rapidjson::Value& value) {
+    constexpr std::int64_t largest = (std::int64_t{1} << 53) - 1;
+    if (value.IsArray()) return std::all_of(value.Begin(), value.End(), is_exact);
+    if (value.IsObject())
+        return std::all_of(value.MemberBegin(), value.MemberEnd(),
+                           [](const auto& member) { return is_exact(member.value); });
+    if (value.IsInt64()) return value.GetInt64() <= largest && value.GetInt64() >= -largest;
+    return !value.IsUint64();
 }
 
 std::int64_t in_range(std::int64_t number, const Rules& rules, Faults& faults) {
@@ -121,6 +133,21 @@ void Type<std::string>::schema(Writer& writer, const Rules& rules) {
     writer.key("type");
     writer.string("string");
 }
+
+Raw Type<Raw>::read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
+    if (!is_exact(value)) {
+        faults.add("Integers should lie between -9007199254740991 and 9007199254740991",
+                   "value_error");
+        return {};
+    }
+    auto text = canonical(value);
+    if (text.size() > rules.max_length)
+        faults.add("JSON should have at most " + std::to_string(rules.max_length) + " bytes",
+                   "too_long");
+    return {std::move(text)};
+}
+
+void Type<Raw>::schema(Writer& writer, const Rules& rules) { schema_texts(writer, rules, false); }
 
 bool Type<bool>::read(const rapidjson::Value& value, const Rules&, Faults& faults) {
     if (value.IsBool()) return value.GetBool();

@@ -157,6 +157,19 @@ struct Type<std::string> {
     static void schema(Writer& writer, const Rules& rules);
 };
 
+// Any JSON value, as canonical JSON (RFC 8785).
+struct Raw {
+    std::string text = "null";
+};
+
+// Integers that no double holds are refused; `length` bounds the bytes of the canonical text.
+template <>
+struct Type<Raw> {
+    static Raw read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+    static void write(Writer& writer, const Raw& value) { writer.raw(value.text); }
+    static void schema(Writer& writer, const Rules& rules);
+};
+
 template <>
 struct Type<bool> {
     static bool read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
