@@ -26,6 +26,7 @@ struct Route {
     std::string path;
     std::vector<std::string> also_at;
     std::string methods;  // as in Allow
+    bool is_stream = false;
 };
 
 // Where the personal API lies for its handlers; nginx puts it at API_PREFIX.
@@ -65,6 +66,8 @@ std::vector<Route> routes() {
         Route route{text("name"), text("path"), {}, text("allow")};
         for (const auto& other : described["also_at"].GetArray())
             route.also_at.emplace_back(json::text_of(other));
+        for (const auto& operation : described["operations"].GetArray())
+            route.is_stream |= operation["answer"]["stream"].IsTrue();
         found.push_back(std::move(route));
     }
     return found;
@@ -167,6 +170,8 @@ void print_location(std::ostream& out, const Route& route, const std::string& pa
     if (is_sent_once(route))
         out << " if ($request_method ~ \"^(PUT|DELETE)\\z\") { fastcgi_pass " << route.name
             << "_once; }";
+    // A comment comes each 15 seconds.
+    if (route.is_stream) out << " fastcgi_read_timeout 60s;";
     out << " fastcgi_pass " << route.name << "; }\n";
 }
 

@@ -288,6 +288,7 @@ std::string parameters(const Value& endpoint, const Value& operation, const std:
     if (if_match == "optional") all.push_back(ref("parameters", "If-Match"));
     if (text_at(operation, "method") == "GET" && operation["answer"]["etag"].IsTrue())
         all.push_back(ref("parameters", "If-None-Match"));
+    if (operation["answer"]["stream"].IsTrue()) all.push_back(ref("parameters", "Last-Event-ID"));
     all.push_back(ref("parameters", "X-Request-ID"));
     return array(all);
 }
@@ -350,6 +351,9 @@ std::string success(const Value& endpoint, const Value& answer, Schemas& schemas
                                 : schemas.use(answer["schema"], true);
         response.emplace_back("content", object({{"application/json", media(schema)}}));
     }
+    if (answer["stream"].IsTrue())
+        response.emplace_back("content",
+                              object({{"text/event-stream", media(R"({"type":"string"})")}}));
     return object(response);
 }
 
@@ -384,12 +388,17 @@ std::string tag_of(const Value& endpoint) {
     throw std::runtime_error("no tag for " + path);
 }
 
+// What proves who calls, any one of them.
+std::string security_of(const std::string& auth) {
+    if (auth == "none") return "[]";
+    return auth == "reader" ? R"([{},{"bearerAuth":[]}])" : R"([{"bearerAuth":[]}])";
+}
+
 // `mount` counts the places where nginx offers the endpoint, from 1.
 std::string operation_at(const Value& endpoint, const Value& operation, const std::string& path,
                          int mount, Schemas& schemas) {
     auto id = ascii_lower(text_at(operation, "method")) + "_" + text_at(endpoint, "name");
     if (mount > 1) id += "_" + std::to_string(mount);
-    const bool is_public = text_at(operation, "auth") == "none";
     Members members{{"operationId", literal(id)},
                     {"summary", literal(text_at(operation, "summary"))}};
     if (mount > 1)
@@ -398,7 +407,7 @@ std::string operation_at(const Value& endpoint, const Value& operation, const st
             literal("The same as " + public_path(text_at(endpoint, "path")) +
                     (path.find("{user_id}") == path.npos ? " of the token's user" : "")));
     members.insert(members.end(), {{"tags", array({literal(tag_of(endpoint))})},
-                                   {"security", is_public ? "[]" : R"([{"bearerAuth":[]}])"},
+                                   {"security", security_of(text_at(operation, "auth"))},
                                    {"parameters", parameters(endpoint, operation, path)}});
     if (!operation["request"].IsNull())
         members.emplace_back("requestBody", request_body(operation, schemas));
@@ -485,6 +494,8 @@ std::string shared_parameters() {
          {"If-None-Match",
           header_parameter("If-None-Match", "ETags that are known: 304 for one that still holds",
                            false, text)},
+         {"Last-Event-ID",
+          header_parameter("Last-Event-ID", "As `after`, which it beats", false, text)},
          {"X-Request-ID",
           header_parameter(
               "X-Request-ID", "Made when absent or anything else", false,

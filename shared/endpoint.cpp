@@ -7,13 +7,14 @@
 namespace {
 
 constexpr std::string_view family_names[] = {"probe", "orchestrator", "api"};
-constexpr std::string_view auth_names[] = {"none", "user", "owner"};
+constexpr std::string_view auth_names[] = {"none", "user", "owner", "user_or_key", "reader"};
 
 // The declared errors and those that every operation of this kind can answer.
 std::vector<Error> errors_of(const Operation& operation) {
     auto errors = operation.errors;
-    if (operation.auth != Auth::none)
-        errors.insert(errors.end(), {Error::auth_required, Error::invalid_token});
+    const bool needs_proof = operation.auth != Auth::none && operation.auth != Auth::reader;
+    if (needs_proof) errors.push_back(Error::auth_required);
+    if (operation.auth != Auth::none) errors.push_back(Error::invalid_token);
     if (operation.auth == Auth::owner)
         errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
     if (operation.query_schema) errors.push_back(Error::validation_error);
@@ -50,6 +51,8 @@ void write_operation(json::Writer& writer, const Operation& operation) {
     write_schema(writer, operation.answer.schema);
     writer.key("status");
     writer.integer(operation.answer.status);
+    writer.key("stream");
+    writer.boolean(operation.answer.is_stream);
     writer.end_object();
     writer.key("auth");
     writer.string(auth_names[static_cast<int>(operation.auth)]);

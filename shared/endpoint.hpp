@@ -57,17 +57,19 @@ using Handler = Async<Response> (*)(const Request& request, Context& context);
 enum class Family { probe, orchestrator, api };
 
 // Who may call an operation. `user` proves a token before the handler runs; `owner` proves as well
-// that the {user_id} of the path is the token's.
-enum class Auth { none, user, owner };
+// that the {user_id} of the path is the token's. `user_or_key` takes an API key as well; `reader`
+// proves what is sent of these, or a ticket, and lets those in who send nothing.
+enum class Auth { none, user, owner, user_or_key, reader };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
 using Schema = std::string (*)();
 
 struct Answer {
     int status;
-    Schema schema;
-    bool has_etag = false;  // that of the body, which is added where the handler gives none
-    bool is_page = false;   // with pagination
+    Schema schema = nullptr;
+    bool has_etag = false;   // that of the body, which is added where the handler gives none
+    bool is_page = false;    // with pagination
+    bool is_stream = false;  // of Server-Sent Events
     bool has_location = false;
 };
 
@@ -110,7 +112,7 @@ std::string allowed_methods(const Endpoint& declared);
 
 // The endpoint as canonical JSON:
 // {"allow","also_at","family","name","operations":[{"answer":{"etag","location",
-// "page","schema","status"},"auth","errors","if_match","method","query","request","request_optional",
+// "page","schema","status","stream"},"auth","errors","if_match","method","query","request","request_optional",
 // "summary"}],"parameters","path"}. "if_match" is none, optional or required; "parameters" holds
 // the schema of each one in the path. Routes, documentation and tests are made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

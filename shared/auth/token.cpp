@@ -21,6 +21,7 @@
 namespace {
 
 constexpr char this_service[] = "steelthread";
+constexpr char this_feed[] = "steelthread:events";
 constexpr std::int64_t leeway_seconds = 30;
 constexpr std::int64_t end_of_time = std::int64_t{1} << 53;  // doubles are exact below it
 constexpr std::size_t max_name_bytes = 255;
@@ -120,6 +121,12 @@ void require(int failure) {
     if (failure != 0) throw std::system_error{failure, std::generic_category(), "libjwt"};
 }
 
+std::unique_ptr<jwt_t, decltype(&jwt_free)> new_jwt() {
+    jwt_t* made = nullptr;
+    require(jwt_new(&made));
+    return {made, jwt_free};
+}
+
 void add_claim(jwt_t* jwt, const char* name, const std::string& value) {
     require(jwt_add_grant(jwt, name, value.c_str()));
 }
@@ -158,21 +165,54 @@ std::string Tokens::issue(const Identity& user) const {
     check_name("sub", user.user_id);
     check_name("email", user.email);
 
-    jwt_t* made = nullptr;
-    require(jwt_new(&made));
-    const std::unique_ptr<jwt_t, decltype(&jwt_free)> jwt{made, jwt_free};
-    require(jwt_set_alg(made, JWT_ALG_HS256, reinterpret_cast<const unsigned char*>(secret_.data()),
-                        static_cast<int>(secret_.size())));
-    add_claim(made, "iss", this_service);
-    add_claim(made, "aud", this_service);
-    add_claim(made, "sub", user.user_id);
-    if (!user.email.empty()) add_claim(made, "email", user.email);
-    add_claim(made, "jti", Uuid::random().text());
+    const auto jwt = new_jwt();
+    add_claim(jwt.get(), "iss", this_service);
+    add_claim(jwt.get(), "aud", this_service);
+    add_claim(jwt.get(), "sub", user.user_id);
+    if (!user.email.empty()) add_claim(jwt.get(), "email", user.email);
+    add_claim(jwt.get(), "jti", Uuid::random().text());
     const std::int64_t now = time_();
-    require(jwt_add_grant_int(made, "iat", now));
-    require(jwt_add_grant_int(made, "exp", now + lifetime_seconds_));
+    require(jwt_add_grant_int(jwt.get(), "iat", now));
+    require(jwt_add_grant_int(jwt.get(), "exp", now + lifetime_seconds_));
+    return sign(*jwt);
+}
 
-    const std::unique_ptr<char, decltype(&std::free)> text{jwt_encode_str(made), std::free};
+std::string Tokens::issue_ticket(const Identity& bearer) const {
+    const auto jwt = new_jwt();
+    add_claim(jwt.get(), "aud", this_feed);
+    if (!bearer.user_id.empty()) add_claim(jwt.get(), "sub", bearer.user_id);
+    if (!bearer.api_key.empty()) add_claim(jwt.get(), "api_key", bearer.api_key);
+    require(jwt_add_grant_int(jwt.get(), "until", bearer.expires_at));
+    require(jwt_add_grant_int(jwt.get(), "exp", time_() + ticket_seconds));
+    return sign(*jwt);
+}
+
+Identity Tokens::verify_ticket(std::string_view ticket) const {
+    if (known_.empty()) prepare();
+    const auto jws = split_jws(ticket);
+    const auto key = std::find_if(secret_keys_.begin(), secret_keys_.end(), [&](const auto& own) {
+        return own.source == &own_ && own.key.verifies(jws);
+    });
+    if (key == secret_keys_.end()) refuse("signature", "made with another key");
+    if (read_header(jws).algorithm != key->key.algorithm()) refuse("header", "alg is not HS256");
+    const auto claims = parse_part(decode_payload(jws), "payload");
+    if (!names(json::find(claims, "aud"), this_feed)) refuse("aud", "another audience");
+    if (integer_claim(claims, "exp").value_or(0) <= time_()) refuse("exp", "past");
+    const auto text = [&](std::string_view name) {
+        const auto* value = json::find(claims, name);
+        return value && value->IsString() ? std::string{json::text_of(*value)} : "";
+    };
+    Identity bearer{text("sub"), ""};
+    bearer.api_key = text("api_key");
+    bearer.expires_at = integer_claim(claims, "until").value_or(0);
+    return bearer;
+}
+
+std::string Tokens::sign(jwt& made) const {
+    require(jwt_set_alg(&made, JWT_ALG_HS256,
+                        reinterpret_cast<const unsigned char*>(secret_.data()),
+                        static_cast<int>(secret_.size())));
+    const std::unique_ptr<char, decltype(&std::free)> text{jwt_encode_str(&made), std::free};
     if (!text) require(errno);
     return text.get();
 }
@@ -254,7 +294,9 @@ TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& sou
     if (*expires_at <= 0 || *expires_at >= end_of_time) refuse("exp", "out of range");
     auto user_id = user_id_of(document);
     if (needs_uuid_ && !Uuid::parse(user_id)) refuse("sub", "no UUID");
-    return {.user = {std::move(user_id), email_of(document)},
+    Identity user{std::move(user_id), email_of(document)};
+    user.expires_at = *expires_at;
+    return {.user = std::move(user),
             .expires_at = *expires_at,
             .issued_at = integer_claim(document, "iat").value_or(0),
             .valid_from = integer_claim(document, "nbf").value_or(0)};

@@ -17,6 +17,10 @@
 #include "shared/http/request.hpp"
 
 struct Config;
+struct jwt;
+
+// Seconds for which a ticket is good.
+inline constexpr std::int64_t ticket_seconds = 60;
 
 // Where a token comes from: whoever has one of the keys. Each key belongs to one source only, and
 // so decides what the claims have to be.
@@ -49,6 +53,14 @@ public:
     // A token for a user, valid for JWT_EXPIRE_MINUTES. Throws std::invalid_argument for a user id
     // or an e-mail address that verify() would refuse.
     std::string issue(const Identity& user) const;
+
+    // A ticket that stands for who proved a token or an API key, for those that can send neither: a
+    // browser's EventSource and WebSocket. Good for a minute, for the feed of events alone; what it
+    // opens ends with the token.
+    std::string issue_ticket(const Identity& bearer) const;
+
+    // Whom a ticket stands for. Throws TokenError for everything else, a token in particular.
+    Identity verify_ticket(std::string_view ticket) const;
 
     std::int64_t lifetime_seconds() const { return lifetime_seconds_; }
 
@@ -91,6 +103,8 @@ private:
     std::optional<std::string> find_payload(const Jws& jws, bool may_wait) const;
     TokenClaims read_claims(std::string_view payload, const TokenSource& source) const;
     std::optional<Identity> decide(std::string_view token, bool may_wait) const;
+    // Signs with JWT_SECRET, which the algorithm of a header then names.
+    std::string sign(jwt& made) const;
 
     std::string secret_;  // signs
     std::string previous_secret_;

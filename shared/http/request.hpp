@@ -33,10 +33,12 @@ struct RawRequest {
     bool is_body_too_large = false;
 };
 
-// Who sent a request, as proved by a token.
+// Who sent a request, as proved by a token or by an API key.
 struct Identity {
     std::string user_id;
-    std::string email;  // may be empty
+    std::string email;            // may be empty
+    std::string api_key = {};     // the digest that names the key, never the key
+    std::int64_t expires_at = 0;  // seconds since 1970; 0: never
 };
 
 using Headers = std::vector<std::pair<std::string_view, std::string>>;
@@ -54,6 +56,7 @@ public:
     Method method() const { return method_; }
     std::string_view path() const { return path_of(raw_.target); }
     std::string_view request_id() const { return raw_.request_id; }
+    std::string_view last_event_id() const { return raw_.last_event_id; }
     std::string_view remote_address() const { return raw_.remote_address; }
     std::string_view if_match() const { return raw_.if_match; }
     // Where a write may do without it.

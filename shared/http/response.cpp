@@ -23,6 +23,13 @@ std::string_view reason(int status) {
 
 }  // namespace
 
+Response Response::stream(std::string content_type, StreamBody body) {
+    auto response = Response{200, {}}.with("Content-Type", std::move(content_type));
+    response.stream_ = std::move(body);
+    response.has_length_ = false;
+    return response;
+}
+
 Response::Response(int status, std::string body)
     : status_(status), body_(std::move(body)), content_length_(body_.size()) {}
 
@@ -84,6 +91,7 @@ void Response::make_not_modified() {
 }
 
 void Response::drop_body() {
+    stream_ = nullptr;
     body_.clear();
     shared_body_.reset();
 }
@@ -96,8 +104,8 @@ std::string cgi_head(const Response& response) {
     for (const auto& [name, value] : response.headers())
         head.append(name).append(": ").append(value).append("\r\n");
     if (!response.etag().empty()) head.append("ETag: ").append(response.etag()).append("\r\n");
-    // RFC 9110, section 8.6: none on 204 and 304.
-    if (response.status() != 204 && response.status() != 304)
+    // RFC 9110, section 8.6: none on 204 and 304, nor where nobody knows it.
+    if (response.has_content_length() && response.status() != 204 && response.status() != 304)
         head.append("Content-Length: ")
             .append(std::to_string(response.content_length()))
             .append("\r\n");

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "shared/http/stream.hpp"
 #include "shared/json/fields.hpp"
 
 // Where a page of a list lies in the whole.
@@ -54,6 +55,9 @@ public:
     // A body that is shared between requests, with the ETag that was computed when it was made.
     static Response cached(std::shared_ptr<const std::string> body, std::string etag);
 
+    // 200 with a body that is written bit by bit.
+    static Response stream(std::string content_type, StreamBody body);
+
     Response(int status, std::string body);
 
     // Adds a header. Throws std::invalid_argument for a control byte in it: no echoed text can
@@ -81,16 +85,22 @@ public:
     // 304 with the same headers and no body.
     void make_not_modified();
 
+    // Null where the body is here.
+    const StreamBody& stream() const { return stream_; }
+
     // For HEAD: the headers stay as they are, Content-Length included.
     void drop_body();
 
     // Content-Length of the body before drop_body().
     std::size_t content_length() const { return content_length_; }
+    bool has_content_length() const { return has_length_; }
 
 private:
     int status_;
     std::string body_;
     std::shared_ptr<const std::string> shared_body_;
+    StreamBody stream_;
+    bool has_length_ = true;
     std::string pagination_;
     std::size_t content_length_;
     std::string etag_;

@@ -62,6 +62,21 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
     }
 }
 
+// The ticket of a request; nullopt when there is none.
+std::optional<Identity> read_ticket(const RawRequest& raw, const Context& context) {
+    json::Faults faults{"query"};
+    const auto ticket = QueryParameters{raw.target}.take("ticket", faults);
+    faults.raise();
+    if (!ticket) return std::nullopt;
+    try {
+        return context.tokens.verify_ticket(*ticket);
+    } catch (const TokenError& error) {
+        logging::debug("ticket refused", {{"request_id", raw.request_id},
+                                          {"reason", std::string_view{error.what()}}});
+        throw ApiError{Error::invalid_token};
+    }
+}
+
 // Another's id is refused whether or not anybody has it.
 void check_owner(const PathParameters& parameters, const Identity& identity, const Config& config) {
     for (const auto& [name, value] : parameters) {
@@ -77,7 +92,8 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
 // A user whose row has gone since it was last seen, or whose address another user took at the same
 // time, is refused by the foreign keys; the second attempt makes the row.
 Async<Response> run_handler(const Operation& operation, const Request& request, Context& context) {
-    if (operation.auth == Auth::none) {
+    const bool makes_user = operation.auth == Auth::user || operation.auth == Auth::owner;
+    if (!makes_user) {
         auto response = co_await operation.handler(request, context);
         co_return response;
     }
@@ -107,7 +123,13 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     if (!operation) throw ApiError{Error::method_not_allowed};
     check_body(raw, *operation);
     std::optional<Identity> identity{std::in_place};
-    if (operation->auth != Auth::none) {
+    bool needs_token = operation->auth != Auth::none;
+    if (operation->auth == Auth::reader) {
+        const auto ticket = read_ticket(raw, context);
+        if (ticket) identity = ticket;
+        needs_token = !ticket && (!raw.authorization.empty() || context.config.is_demo());
+    }
+    if (needs_token) {
         identity = authenticate(raw, context, &Tokens::try_verify);
         if (!identity) {
             co_await context.tokens.keys_fetched();

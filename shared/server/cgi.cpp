@@ -42,6 +42,17 @@ void write_all(std::string_view text) {
     }
 }
 
+// On stdout, until the process is ended.
+class StdoutStream final : public Stream {
+public:
+    using Stream::Stream;
+    Async<> write(std::string_view bytes) override {
+        write_all(bytes);
+        co_return;
+    }
+    void abort() override {}
+};
+
 }  // namespace
 
 void answer_cgi(Loop& loop, const Endpoint& served, Context& context) {
@@ -54,6 +65,10 @@ void answer_cgi(Loop& loop, const Endpoint& served, Context& context) {
         const Response response = co_await answer(raw, served, context);
         write_all(cgi_head(response));
         write_all(response.body());
+        if (response.stream()) {
+            StdoutStream stream{loop};
+            co_await response.stream()(stream);
+        }
         context.db.close();
     };
     spawn(loop, run(), rethrow);

@@ -101,6 +101,9 @@ public:
     // Forgets the request that was read; the variables are gone then.
     void end_request() { FCGX_Free(&request_, 0); }
 
+    // The same for the last one: libfcgi's buffers go, too. The socket stays.
+    void end_last_request() { FCGX_Free(&request_, 1); }
+
 private:
     enum class FirstByte { none_yet, is_there, never };
 
@@ -116,6 +119,61 @@ private:
     Socket socket_;
     FCGX_Request request_{};
     bool is_idle_ = false;
+};
+
+// The rest of a connection whose last answer goes on. It may outlive its coroutine by one turn of
+// the loop, for what waits on the socket.
+class FastCgiStream final : public Stream, public std::enable_shared_from_this<FastCgiStream> {
+public:
+    FastCgiStream(Loop& loop, Socket& socket, std::uint16_t request_id)
+        : Stream{loop}, loop_(loop), socket_(&socket), request_id_(request_id) {}
+
+    // From now on a peer that goes ends the stream: nginx sends nothing more but its end.
+    void watch_peer() {
+        socket_->async_wait(Socket::wait_read,
+                            [self = shared_from_this()](error_code) { self->end(); });
+    }
+
+    // The socket is about to close.
+    void forget_socket() { socket_ = nullptr; }
+
+    Async<> write(std::string_view bytes) override {
+        const auto records = stdout_records(request_id_, bytes);
+        std::string_view rest = records;
+        std::optional<Timer> timer;
+        while (!rest.empty()) {
+            const auto sent = send(socket_->native_handle(), rest.data(), rest.size(),
+                                   MSG_DONTWAIT | MSG_NOSIGNAL);
+            if (sent > 0) {
+                rest.remove_prefix(static_cast<std::size_t>(sent));
+                continue;
+            }
+            if (errno == EINTR) continue;
+            if (is_aborted_ || (errno != EAGAIN && errno != EWOULDBLOCK))
+                throw std::system_error(is_aborted_ ? ECANCELED : errno, std::generic_category(),
+                                        "stream");
+            if (!timer) {
+                timer.emplace(loop_, longest_write);
+                timer->async_wait([weak = weak_from_this()](error_code error) {
+                    const auto self = weak.lock();
+                    if (!error && self) self->abort();
+                });
+            }
+            co_await socket_->async_wait(Socket::wait_write, use_awaitable);
+        }
+    }
+
+    void abort() override {
+        is_aborted_ = true;
+        error_code error;
+        if (socket_) socket_->cancel(error);
+    }
+
+private:
+    Loop& loop_;
+    Socket* socket_;
+    std::uint16_t request_id_;
+    bool is_aborted_ = false;
 };
 
 class Server {
@@ -212,9 +270,35 @@ private:
             raw.is_body_too_large = body.size() > max_body_bytes;
             if (!raw.is_body_too_large) raw.body = body;
             const Response response = co_await answer(raw, served_, context_);
+            if (response.stream()) {
+                connection.end_last_request();
+                co_await write_stream(connection, response);
+                break;
+            }
             connection.end_request();
             co_await write(connection, response);
         }
+    }
+
+    // Afterwards the connection is closed.
+    Async<> write_stream(Connection& connection, const Response& response) {
+        const auto stream =
+            std::make_shared<FastCgiStream>(loop_, connection.socket(), connection.request_id());
+        stream->watch_peer();
+        streams_.insert(stream.get());
+        struct Leave {
+            Server& server;
+            FastCgiStream* stream;
+            ~Leave() {
+                server.streams_.erase(stream);
+                stream->forget_socket();
+            }
+        } const leave_at_end{*this, stream.get()};
+        if (is_stopping_) stream->end();
+        co_await stream->write(cgi_head(response));
+        co_await response.stream()(*stream);
+        ResponseRecords end{connection.request_id(), {}, {}};
+        end.write_some(connection.socket().native_handle());
     }
 
     Async<> write(Connection& connection, const Response& response) {
@@ -248,6 +332,7 @@ private:
             if (connection->is_idle())
                 send(connection->socket().native_handle(), stop_record.data(), stop_record.size(),
                      MSG_DONTWAIT | MSG_NOSIGNAL);
+        for (auto* const stream : streams_) stream->end();
         stop_timer_.expires_after(longest_stop);
         stop_timer_.async_wait([](error_code error) {
             if (error) return;
@@ -269,6 +354,7 @@ private:
     Descriptor signals_;
     Timer stop_timer_;
     std::unordered_set<Connection*> connections_;
+    std::unordered_set<Stream*> streams_;
     int running_ = 0;  // coroutines that start() began
     bool is_stopping_ = false;
 };

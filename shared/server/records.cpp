@@ -13,7 +13,28 @@ namespace {
 // The largest content that is a multiple of 8 bytes and fits the 16-bit length.
 constexpr std::size_t max_content = 65'528;
 
+std::array<char, FCGI_HEADER_LEN> record_header(std::uint8_t type, std::uint16_t request_id,
+                                                std::size_t content_length) {
+    return {FCGI_VERSION_1,
+            static_cast<char>(type),
+            static_cast<char>(request_id >> 8),
+            static_cast<char>(request_id & 0xff),
+            static_cast<char>(content_length >> 8),
+            static_cast<char>(content_length & 0xff)};
+}
+
 }  // namespace
+
+std::string stdout_records(std::uint16_t request_id, std::string_view content) {
+    std::string records;
+    while (!content.empty()) {
+        const auto chunk = content.substr(0, max_content);
+        const auto header = record_header(FCGI_STDOUT, request_id, chunk.size());
+        records.append(header.data(), header.size()).append(chunk);
+        content.remove_prefix(chunk.size());
+    }
+    return records;
+}
 
 ResponseRecords::ResponseRecords(std::uint16_t request_id, std::string_view head,
                                  std::string_view body)
@@ -43,12 +64,8 @@ void ResponseRecords::add_stdout(std::string_view content) {
 
 void ResponseRecords::add_header(std::uint8_t type, std::size_t content_length) {
     auto& header = headers_.emplace_back();
-    header = {FCGI_VERSION_1,
-              static_cast<char>(type),
-              static_cast<char>(request_id_ >> 8),
-              static_cast<char>(request_id_ & 0xff),
-              static_cast<char>(content_length >> 8),
-              static_cast<char>(content_length & 0xff)};
+    const auto bytes = record_header(type, request_id_, content_length);
+    std::copy(bytes.begin(), bytes.end(), header.begin());
     parts_.push_back({header.data(), FCGI_HEADER_LEN});
 }
 

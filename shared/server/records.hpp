@@ -16,6 +16,9 @@
 // losing the request that may be under way on them.
 inline constexpr std::string_view stop_record{"\x01\x07\x00\x01\x00\x00\x00\x00", 8};
 
+// A part of an answer as STDOUT records, copied.
+std::string stdout_records(std::uint16_t request_id, std::string_view content);
+
 // The bytes of one answer. The head and body are not copied: they must live until all is written.
 class ResponseRecords {
 public:

@@ -1,0 +1,22 @@
+// /events/ticket: what a browser's EventSource and WebSocket send in place of a token.
+// POST → 200 ticket | 401
+#include "shared/endpoint.hpp"
+#include "shared/models/event.hpp"
+
+namespace {
+
+Async<Response> issue(const Request& request, Context& context) {
+    co_return Response::ok(Ticket{context.tokens.issue_ticket(request.identity()), ticket_seconds});
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/events/ticket",
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::post,
+                    .handler = issue,
+                    .auth = Auth::user_or_key,
+                    .summary = "A ticket for the feed",
+                    .answer = {.status = 200, .schema = schema_of<Ticket>}}},
+};

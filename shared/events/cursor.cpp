@@ -1,0 +1,39 @@
+#include "shared/events/cursor.hpp"
+
+#include <charconv>
+
+namespace {
+
+// A whole number from 0 without a sign or leading zeros.
+std::optional<std::int64_t> number_of(std::string_view text) {
+    std::int64_t number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data(), end, number);
+    if (parsed.ec != std::errc{} || parsed.ptr != end || text.front() == '-') return std::nullopt;
+    if (text.size() > 1 && text.front() == '0') return std::nullopt;
+    return number;
+}
+
+}  // namespace
+
+std::optional<EventCursor> EventCursor::parse(std::string_view text) {
+    if (text == "0") return EventCursor{};
+    const auto dash = text.find('-');
+    if (dash == text.npos) return std::nullopt;
+    const auto transaction = number_of(text.substr(0, dash));
+    const auto id = number_of(text.substr(dash + 1));
+    if (!transaction || !id) return std::nullopt;
+    return EventCursor{*transaction, *id};
+}
+
+std::string EventCursor::text() const {
+    return std::to_string(transaction) + "-" + std::to_string(id);
+}
+
+std::optional<EventCursor> EventBounds::resume(std::string_view text) const {
+    const auto cursor = EventCursor::parse(text);
+    if (!cursor) return std::nullopt;
+    if (text == "0") return begin();
+    if (*cursor < begin() || *cursor > end()) return std::nullopt;
+    return cursor;
+}

@@ -1,0 +1,49 @@
+// Places in the feed of events, which is ordered by commits.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "shared/json/fields.hpp"
+
+// Everything up to an event: its transaction (0 on SQLite, where there is one writer at a time),
+// and its id.
+struct EventCursor {
+    std::int64_t transaction = 0;
+    std::int64_t id = 0;
+
+    // "748-12"; "0" is the begin of the feed. Nullopt for anything else.
+    static std::optional<EventCursor> parse(std::string_view text);
+    std::string text() const;
+
+    auto operator<=>(const EventCursor&) const = default;
+};
+
+// What can be read of the feed: everything behind `begin` is kept, and no event will be added
+// before `end`.
+struct EventBounds {
+    std::int64_t begin_transaction = 0;
+    std::int64_t begin_id = 0;
+    std::int64_t end_transaction = 0;
+    std::int64_t end_id = 0;
+
+    EventCursor begin() const { return {begin_transaction, begin_id}; }
+    EventCursor end() const { return {end_transaction, end_id}; }
+
+    // Where a reader goes on that sent this cursor; nullopt when it is none of this feed, or some
+    // of what it has missed is gone.
+    std::optional<EventCursor> resume(std::string_view cursor) const;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("begin_transaction", &EventBounds::begin_transaction),
+            field("begin_id", &EventBounds::begin_id),
+            field("end_transaction", &EventBounds::end_transaction),
+            field("end_id", &EventBounds::end_id),
+        };
+    }
+};

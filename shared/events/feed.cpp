@@ -1,0 +1,138 @@
+#include "shared/events/feed.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "shared/log.hpp"
+#include "sql/events.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto poll_interval = 50ms;
+constexpr auto keep_alive_interval = 15s;
+constexpr auto pause_after_failure = 500ms;
+constexpr std::int64_t page_size = 500;
+constexpr std::size_t max_waiting = 1000;
+constexpr std::size_t max_waiting_bytes = 1024 * 1024;
+
+Async<> pause(Loop& loop, Clock::duration duration) {
+    Timer timer{loop, duration};
+    co_await expired(timer);
+}
+
+EventCursor cursor_of(const Event& event) { return EventCursor::parse(event.id).value(); }
+
+}  // namespace
+
+Async<> Feed::pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
+                      Clock::time_point until, std::string keep_alive) {
+    const auto self = shared_from_this();
+    Listener listener{stream, std::move(audiences), cursor};
+    struct Leave {
+        Feed& feed;
+        Listener* listener;
+        ~Leave() { feed.listeners_.erase(listener); }
+    } const leave_at_end{*this, &listener};
+
+    auto written = Clock::now();
+    while (!stream.is_over() && !listener.is_too_slow_ && Clock::now() < until) {
+        if (!listener.has_joined_) {
+            co_await catch_up(listener);
+        } else if (listener.waiting_.empty()) {
+            const auto next = std::min(until, written + keep_alive_interval);
+            co_await stream.wait(next);
+        }
+        auto text = take_waiting(listener);
+        if (text.empty() && Clock::now() - written >= keep_alive_interval) text = keep_alive;
+        if (text.empty() || stream.is_over()) continue;
+        co_await stream.write(text);
+        written = Clock::now();
+    }
+}
+
+// A page of what the listener has missed. The bounds are read first, so that the page holds
+// everything up to their end.
+Async<> Feed::catch_up(Listener& listener) {
+    const auto& audiences = listener.audiences_;
+    bool has_failed = false;
+    try {
+        db::Batch batch;
+        batch.add(sql::event_bounds);
+        batch.add(sql::list_events_of, audiences.everybody, audiences.jobs, audiences.user,
+                  listener.cursor_.transaction, listener.cursor_.id, page_size);
+        const auto results = co_await db_.run(std::move(batch));
+        const auto bounds = db::first<EventBounds>(*results[0]).value();
+        const auto events = db::all<Event>(*results[1]);
+        for (const auto& event : events)
+            listener.waiting_.push_back(std::make_shared<const Sent>(
+                Sent{cursor_of(event), event.audience, format_(event)}));
+        if (!events.empty()) listener.cursor_ = cursor_of(events.back());
+        if (static_cast<std::int64_t>(events.size()) == page_size) co_return;
+        listener.cursor_ = std::max(listener.cursor_, bounds.end());
+        join(listener);
+    } catch (const DbError& error) {
+        logging::warning("events cannot be read", {{"reason", std::string_view{error.what()}}});
+        has_failed = true;
+    }
+    if (has_failed) co_await pause(loop_, pause_after_failure);
+}
+
+// Whoever is not behind the others gets what they get from now on.
+void Feed::join(Listener& listener) {
+    if (!is_polling_) cursor_ = listener.cursor_;
+    if (listener.cursor_ < cursor_) return;
+    listener.has_joined_ = true;
+    listeners_.insert(&listener);
+    if (std::exchange(is_polling_, true)) return;
+    spawn(loop_, poll(), rethrow);
+}
+
+Async<> Feed::poll() {
+    const auto self = shared_from_this();
+    while (!listeners_.empty()) {
+        auto interval = Clock::duration{poll_interval};
+        try {
+            db::Batch batch;
+            batch.add(sql::list_events, cursor_.transaction, cursor_.id, page_size);
+            const auto results = co_await db_.run(std::move(batch));
+            const auto events = db::all<Event>(*results[0]);
+            for (const auto& event : events) pass_on(event);
+            if (static_cast<std::int64_t>(events.size()) == page_size) continue;
+        } catch (const DbError& error) {
+            logging::warning("events cannot be read", {{"reason", std::string_view{error.what()}}});
+            interval = pause_after_failure;
+        }
+        co_await pause(loop_, interval);
+    }
+    is_polling_ = false;
+}
+
+void Feed::pass_on(const Event& event) {
+    cursor_ = cursor_of(event);
+    std::shared_ptr<const Sent> sent;
+    for (auto* const listener : listeners_) {
+        if (listener->cursor_ >= cursor_ || !listener->audiences_.holds(event.audience)) continue;
+        if (!sent)
+            sent = std::make_shared<const Sent>(Sent{cursor_, event.audience, format_(event)});
+        listener->cursor_ = cursor_;
+        listener->waiting_bytes_ += sent->text.size();
+        listener->waiting_.push_back(sent);
+        if (listener->waiting_.size() > max_waiting ||
+            listener->waiting_bytes_ > max_waiting_bytes) {
+            listener->is_too_slow_ = true;
+            listener->stream_.abort();
+        }
+        listener->stream_.wake();
+    }
+}
+
+std::string Feed::take_waiting(Listener& listener) {
+    std::string text;
+    for (const auto& sent : listener.waiting_) text += sent->text;
+    listener.waiting_.clear();
+    listener.waiting_bytes_ = 0;
+    return text;
+}

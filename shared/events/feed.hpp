@@ -1,0 +1,72 @@
+// The feed of events as one process passes it on to all who listen: one query at a time for all of
+// them, and none while nobody listens.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "shared/db/database.hpp"
+#include "shared/events/audience.hpp"
+#include "shared/events/cursor.hpp"
+#include "shared/http/stream.hpp"
+#include "shared/models/event.hpp"
+
+// An event as every listener gets it.
+struct Sent {
+    EventCursor cursor;
+    std::string audience;
+    std::string text;
+};
+
+// How an event is written: as text/event-stream, say.
+using EventFormat = std::string (*)(const Event& event);
+
+// A stream that gets every event of its audiences behind its cursor: once, and in the order of
+// commits.
+class Listener {
+public:
+    Listener(Stream& stream, Audiences audiences, EventCursor cursor)
+        : stream_(stream), audiences_(std::move(audiences)), cursor_(cursor) {}
+
+    const EventCursor& cursor() const { return cursor_; }
+
+private:
+    friend class Feed;
+
+    Stream& stream_;
+    Audiences audiences_;
+    EventCursor cursor_;  // everything up to here was sent, or waits
+    std::deque<std::shared_ptr<const Sent>> waiting_;
+    std::size_t waiting_bytes_ = 0;
+    bool has_joined_ = false;
+    bool is_too_slow_ = false;
+};
+
+class Feed : public std::enable_shared_from_this<Feed> {
+public:
+    Feed(Loop& loop, Database& db, EventFormat format) : loop_(loop), db_(db), format_(format) {}
+
+    // Writes to a stream until `until`, or until it is over: what is behind the cursor and then
+    // what comes, and `keep_alive` whenever nothing was written for 15 s. Who reads too slowly to
+    // keep up with a thousand events is left behind: its stream ends. Throws std::system_error when
+    // the peer has gone.
+    Async<> pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
+                    Clock::time_point until, std::string keep_alive);
+
+private:
+    Async<> catch_up(Listener& listener);
+    void join(Listener& listener);
+    Async<> poll();
+    void pass_on(const Event& event);
+    static std::string take_waiting(Listener& listener);
+
+    Loop& loop_;
+    Database& db_;
+    EventFormat format_;
+    std::unordered_set<Listener*> listeners_;
+    EventCursor cursor_;  // all listeners have got everything up to here
+    bool is_polling_ = false;
+};

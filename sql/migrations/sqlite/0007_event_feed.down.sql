@@ -1,0 +1,3 @@
+DROP TRIGGER events_removed;
+DROP TABLE events_pruned;
+DROP INDEX events_of_audience;

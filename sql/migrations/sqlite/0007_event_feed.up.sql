@@ -1,0 +1,12 @@
+-- Readers of one audience of the feed, in the order of commits, which is that of ids.
+CREATE INDEX events_of_audience ON events (audience, id);
+
+-- The last event that was removed: who has read less than that has missed something.
+CREATE TABLE events_pruned (
+    id INTEGER NOT NULL
+) STRICT;
+INSERT INTO events_pruned (id) VALUES (0);
+
+CREATE TRIGGER events_removed AFTER DELETE ON events BEGIN
+    UPDATE events_pruned SET id = OLD.id WHERE id < OLD.id;
+END;
