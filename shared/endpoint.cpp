@@ -7,12 +7,14 @@
 namespace {
 
 constexpr std::string_view family_names[] = {"probe", "orchestrator", "api"};
-constexpr std::string_view auth_names[] = {"none", "user", "owner"};
+constexpr std::string_view auth_names[] = {"none", "user", "owner", "key"};
 
 // The declared errors and those that every operation of this kind can answer.
 std::vector<Error> errors_of(const Operation& operation) {
     auto errors = operation.errors;
-    if (operation.auth != Auth::none)
+    if (operation.auth == Auth::key)
+        errors.insert(errors.end(), {Error::invalid_api_key, Error::rate_limited});
+    if (operation.auth == Auth::user || operation.auth == Auth::owner)
         errors.insert(errors.end(), {Error::auth_required, Error::invalid_token});
     if (operation.auth == Auth::owner)
         errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
@@ -57,6 +59,8 @@ void write_operation(json::Writer& writer, const Operation& operation) {
     writer.begin_array();
     for (const auto error : errors_of(operation)) writer.string(entry(error).name);
     writer.end_array();
+    writer.key("idempotency_key");
+    writer.boolean(operation.takes_idempotency_key);
     writer.key("if_match");
     writer.string(operation.needs_if_match   ? "required"
                   : operation.takes_if_match ? "optional"

@@ -57,8 +57,9 @@ using Handler = Async<Response> (*)(const Request& request, Context& context);
 enum class Family { probe, orchestrator, api };
 
 // Who may call an operation. `user` proves a token before the handler runs; `owner` proves as well
-// that the {user_id} of the path is the token's.
-enum class Auth { none, user, owner };
+// that the {user_id} of the path is the token's. `key` proves an API key, whose requests are
+// limited by RATE_LIMIT.
+enum class Auth { none, user, owner, key };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
 using Schema = std::string (*)();
@@ -83,6 +84,7 @@ struct Operation {
     std::string_view message = {};  // of a success, on the surface /api
     bool takes_if_match = false;
     bool needs_if_match = false;
+    bool takes_idempotency_key = false;
     std::vector<Error> errors = {};  // besides those that follow from the declaration
 };
 
@@ -110,7 +112,8 @@ std::string allowed_methods(const Endpoint& declared);
 
 // The endpoint as canonical JSON:
 // {"allow","also_at","family","name","operations":[{"answer":{"etag","location",
-// "page","schema","status"},"auth","errors","if_match","method","query","request","request_optional",
-// "summary"}],"parameters","path"}. "if_match" is none, optional or required; "parameters" holds
-// the schema of each one in the path. Routes, documentation and tests are made from it.
+// "page","schema","status"},"auth","errors","idempotency_key","if_match","method","query","request",
+// "request_optional","summary"}],"parameters","path"}. "if_match" is none, optional or required;
+// "parameters" holds the schema of each one in the path. Routes, documentation and tests are made
+// from it.
 std::string describe(const Endpoint& declared, std::string_view name);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include "shared/auth/api_keys.hpp"
 #include "shared/auth/users.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/http/error_body.hpp"
@@ -77,7 +78,7 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
 // A user whose row has gone since it was last seen, or whose address another user took at the same
 // time, is refused by the foreign keys; the second attempt makes the row.
 Async<Response> run_handler(const Operation& operation, const Request& request, Context& context) {
-    if (operation.auth == Auth::none) {
+    if (operation.auth == Auth::none || operation.auth == Auth::key) {
         auto response = co_await operation.handler(request, context);
         co_return response;
     }
@@ -105,9 +106,13 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
         co_return Response::no_content().with("Allow", allowed_methods(served));
     const auto* const operation = find_operation(raw, served);
     if (!operation) throw ApiError{Error::method_not_allowed};
-    check_body(raw, *operation);
+    const bool has_key = operation->auth == Auth::key;
+    // The answers of a key all tell what is left of its limit: also the one to a bad body.
+    if (!has_key) check_body(raw, *operation);
     std::optional<Identity> identity{std::in_place};
-    if (operation->auth != Auth::none) {
+    if (has_key) {
+        identity->api_key = check_api_key(raw.api_key, raw.request_id, context);
+    } else if (operation->auth != Auth::none) {
         identity = authenticate(raw, context, &Tokens::try_verify);
         if (!identity) {
             co_await context.tokens.keys_fetched();
@@ -117,6 +122,10 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     if (operation->auth == Auth::owner) check_owner(*parameters, *identity, context.config);
     const Request request{raw, operation->method, std::move(*parameters), std::move(*identity),
                           &headers};
+    if (has_key) {
+        co_await count_request(request, context);
+        check_body(raw, *operation);
+    }
     Response response = co_await run_handler(*operation, request, context);
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
     if (served.family == Family::api && !response.body().empty()) response.wrap(operation->message);
@@ -125,15 +134,17 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     co_return response;
 }
 
+std::string challenge(Error error) {
+    if (error == Error::invalid_api_key) return "ApiKey";
+    return error == Error::invalid_token ? R"(Bearer error="invalid_token")" : "Bearer";
+}
+
 Response error_response(const RawRequest& raw, const Endpoint& served, const ApiError& error) {
     const auto shape = error_shape(served.family == Family::api, raw.accept);
     Response response{entry(error.error()).status, error_body(shape, error, raw.request_id)};
     response.set("Cache-Control", "no-store");
     response.set("Content-Type", std::string{media_type(shape)});
-    if (response.status() == 401)
-        response.set("WWW-Authenticate", error.error() == Error::invalid_token
-                                             ? R"(Bearer error="invalid_token")"
-                                             : "Bearer");
+    if (response.status() == 401) response.set("WWW-Authenticate", challenge(error.error()));
     if (response.status() == 405) response.set("Allow", allowed_methods(served));
     if (response.status() == 503) response.set("Retry-After", std::string{retry_after});
     return response;

@@ -428,6 +428,7 @@ Variables base_variables() {
 
 Variables service_variables(const std::string& database_url, const std::string& run_dir) {
     auto variables = base_variables();
+    variables["API_KEYS"] = std::string{api_key} + "," + other_api_key;
     variables["API_PREFIX"] = "/api/v1";
     variables["BCRYPT_COST"] = "4";
     variables["DATABASE_URL"] = database_url;
@@ -436,6 +437,7 @@ Variables service_variables(const std::string& database_url, const std::string& 
     variables["HOST"] = "127.0.0.1";
     variables["JWT_SECRET"] = "a secret of the tests, long enough for HS256";
     variables["LOGIN_RATE_LIMIT"] = unlimited;
+    variables["RATE_LIMIT"] = unlimited;
     variables["RUN_DIR"] = run_dir;
     return variables;
 }
