@@ -181,6 +181,12 @@ const rapidjson::Value* member_at(const rapidjson::Value& root, std::string_view
     while (!path.empty()) {
         const auto name = path.substr(0, path.find('.'));
         path.remove_prefix(std::min(name.size() + 1, path.size()));
+        if (value->IsArray()) {
+            const auto index = static_cast<unsigned>(std::atoi(std::string{name}.c_str()));
+            if (index >= value->Size()) return nullptr;
+            value = &(*value)[index];
+            continue;
+        }
         if (!value->IsObject()) return nullptr;
         const auto found = value->FindMember(std::string{name}.c_str());
         if (found == value->MemberEnd()) return nullptr;
