@@ -70,6 +70,10 @@ std::vector<Route> routes() {
             route.is_stream |= operation["answer"]["stream"].IsTrue();
         found.push_back(std::move(route));
     }
+    // /jobs/lease is also matched by /jobs/{id}, and the first in a map wins.
+    std::stable_partition(found.begin(), found.end(), [](const Route& route) {
+        return route.path.find('{') == route.path.npos;
+    });
     return found;
 }
 

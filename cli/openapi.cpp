@@ -124,12 +124,18 @@ Entries entries_of_status(int status) {
     return found;
 }
 
+// What operations that need an API key tell of its limit, unless it is nginx that answers.
+constexpr const char* limit_headers[] = {"RateLimit", "RateLimit-Policy", "X-RateLimit-Limit",
+                                         "X-RateLimit-Remaining", "X-RateLimit-Reset"};
+
+bool is_limited(const Value& operation) { return text_at(operation, "auth") == "key"; }
+
 // "OrchestratorNotFound": the name of the response to which the errors of a status belong.
-std::string response_name(const ErrorFamily& family, int status) {
+std::string response_name(const ErrorFamily& family, int status, bool has_limit = false) {
     std::string name = family.name;
     for (const char c : entries_of_status(status).at(0)->title)
         if (c != ' ') name += c;
-    return name;
+    return has_limit ? name + "Limited" : name;
 }
 
 std::string one_of(const Entries& entries, std::string_view ErrorEntry::*member) {
@@ -168,7 +174,7 @@ std::string headers(const std::vector<std::string>& names) {
     return object(members);
 }
 
-std::string error_response(const ErrorFamily& family, int status) {
+std::string error_response(const ErrorFamily& family, int status, bool has_limit = false) {
     const auto entries = entries_of_status(status);
     std::string description;
     for (const auto* const row : entries)
@@ -181,6 +187,7 @@ std::string error_response(const ErrorFamily& family, int status) {
     if (status == 401) names.emplace_back("WWW-Authenticate");
     if (status == 405) names.emplace_back("Allow");
     if (status == 429 || status == 503) names.emplace_back("Retry-After");
+    if (has_limit) names.insert(names.end(), std::begin(limit_headers), std::end(limit_headers));
     names.emplace_back("X-Request-ID");
     return object({{"description", literal(description)},
                    {"headers", headers(names)},
@@ -286,6 +293,7 @@ std::string parameters(const Value& endpoint, const Value& operation, const std:
     const auto if_match = text_at(operation, "if_match");
     if (if_match == "required") all.push_back(ref("parameters", "If-Match-Required"));
     if (if_match == "optional") all.push_back(ref("parameters", "If-Match"));
+    if (operation["idempotency_key"].IsTrue()) all.push_back(ref("parameters", "Idempotency-Key"));
     if (text_at(operation, "method") == "GET" && operation["answer"]["etag"].IsTrue())
         all.push_back(ref("parameters", "If-None-Match"));
     if (operation["answer"]["stream"].IsTrue()) all.push_back(ref("parameters", "Last-Event-ID"));
@@ -335,10 +343,13 @@ std::string envelope(const Value& answer, Schemas& schemas) {
                                 {"type", literal("object")}}));
 }
 
-std::string success(const Value& endpoint, const Value& answer, Schemas& schemas) {
+std::string success(const Value& endpoint, const Value& operation, Schemas& schemas) {
+    const auto& answer = operation["answer"];
     std::vector<std::string> names;
     if (answer["etag"].IsTrue()) names.emplace_back("ETag");
     if (answer["location"].IsTrue()) names.emplace_back("Location");
+    if (is_limited(operation))
+        names.insert(names.end(), std::begin(limit_headers), std::end(limit_headers));
     names.emplace_back("X-Request-ID");
     const int status = answer["status"].GetInt();
     Members response{{"description", literal(status == 201   ? "Created"
@@ -366,14 +377,17 @@ int status_of(std::string_view error_name) {
 std::string responses(const Value& endpoint, const Value& operation, Schemas& schemas) {
     const auto& family = family_of(endpoint);
     const auto& answer = operation["answer"];
-    Members all{{std::to_string(answer["status"].GetInt()), success(endpoint, answer, schemas)}};
+    Members all{{std::to_string(answer["status"].GetInt()), success(endpoint, operation, schemas)}};
     if (text_at(operation, "method") == "GET" && answer["etag"].IsTrue())
-        all.emplace_back("304", ref("responses", "NotModified"));
+        all.emplace_back(
+            "304", ref("responses", is_limited(operation) ? "NotModifiedLimited" : "NotModified"));
     std::set<int> statuses;
     for (const auto& error : operation["errors"].GetArray())
         statuses.insert(status_of(json::text_of(error)));
     for (const int status : statuses)
-        all.emplace_back(std::to_string(status), ref("responses", response_name(family, status)));
+        all.emplace_back(std::to_string(status),
+                         ref("responses", response_name(family, status,
+                                                        is_limited(operation) && status != 401)));
     all.emplace_back("default", ref("responses", default_name(family)));
     return object(all);
 }
@@ -391,7 +405,9 @@ std::string tag_of(const Value& endpoint) {
 // What proves who calls, any one of them.
 std::string security_of(const std::string& auth) {
     if (auth == "none") return "[]";
-    return auth == "reader" ? R"([{},{"bearerAuth":[]}])" : R"([{"bearerAuth":[]}])";
+    if (auth == "key") return R"([{"apiKey":[]}])";
+    if (auth == "user_or_key") return R"([{"bearerAuth":[]},{"apiKey":[]}])";
+    return auth == "reader" ? R"([{},{"bearerAuth":[]},{"apiKey":[]}])" : R"([{"bearerAuth":[]}])";
 }
 
 // `mount` counts the places where nginx offers the endpoint, from 1.
@@ -489,7 +505,13 @@ std::string shared_parameters() {
                             std::to_string(max_request_id_bytes) + "}$";
     const std::string if_match = "The ETag of what is being changed, or *: any other is 412";
     return object(
-        {{"If-Match", header_parameter("If-Match", if_match, false, text)},
+        {{"Idempotency-Key",
+          header_parameter(
+              "Idempotency-Key",
+              "Of the caller's choice: the same request with the same key is done once, and "
+              "answered the same each time; another request with it is 422",
+              false, R"({"maxLength":255,"minLength":1,"type":"string"})")},
+         {"If-Match", header_parameter("If-Match", if_match, false, text)},
          {"If-Match-Required", header_parameter("If-Match", if_match, true, text)},
          {"If-None-Match",
           header_parameter("If-None-Match", "ETags that are known: 304 for one that still holds",
@@ -503,22 +525,35 @@ std::string shared_parameters() {
 }
 
 std::string shared_headers() {
-    const auto header = [](const std::string& description) {
+    const auto header = [](const std::string& description, bool is_required = true) {
         return object({{"description", literal(description)},
-                       {"required", "true"},
+                       {"required", is_required ? "true" : "false"},
                        {"schema", R"({"type":"string"})"}});
     };
     return object({{"Allow", header("The methods of the path")},
                    {"ETag", header("Of the representation, for If-Match and If-None-Match")},
                    {"Location", header("The path of what was made")},
+                   {"RateLimit", header("What is left of the limit, and the seconds until all "
+                                        "of it is there again",
+                                        false)},
+                   {"RateLimit-Policy", header("The limit and its seconds", false)},
                    {"Retry-After", header("Seconds to wait")},
-                   {"WWW-Authenticate", header("Bearer")},
+                   {"WWW-Authenticate", header("Bearer or ApiKey")},
+                   {"X-RateLimit-Limit", header("Requests at once", false)},
+                   {"X-RateLimit-Remaining", header("Requests that are left", false)},
+                   {"X-RateLimit-Reset", header("Seconds until all of them are left", false)},
                    {"X-Request-ID", header("The request's name in the log")}});
 }
 
 std::string shared_responses() {
-    Members all{{"NotModified", object({{"description", literal("The ETag still holds")},
-                                        {"headers", headers({"ETag", "X-Request-ID"})}})}};
+    std::vector<std::string> names{"ETag", "X-Request-ID"};
+    const auto not_modified = [&] {
+        return object(
+            {{"description", literal("The ETag still holds")}, {"headers", headers(names)}});
+    };
+    Members all{{"NotModified", not_modified()}};
+    names.insert(names.end(), std::begin(limit_headers), std::end(limit_headers));
+    all.emplace_back("NotModifiedLimited", not_modified());
     std::set<int> statuses;
     for (const auto& row : error_registry()) statuses.insert(row.status);
     for (const auto* const family : {&orchestrator, &api}) {
@@ -526,17 +561,26 @@ std::string shared_responses() {
         for (const int status : statuses)
             all.emplace_back(response_name(*family, status), error_response(*family, status));
     }
+    for (const int status : statuses)
+        all.emplace_back(response_name(orchestrator, status, true),
+                         error_response(orchestrator, status, true));
     return object(all);
 }
 
 constexpr std::string_view about =
-    "Tasks on a shared board, everybody's own tasks, and conversations. `HEAD` works wherever "
+    "Tasks on a shared board, everybody's own tasks, conversations, and jobs for programs. `HEAD` "
+    "works wherever "
     "`GET` does, and `OPTIONS` on every path of an endpoint; any other method is 405 with `Allow`. "
-    "Log in for a token and send it as `Authorization: Bearer <token>`.";
+    "Log in for a token and send it as `Authorization: Bearer <token>`; programs that work with "
+    "jobs "
+    "send `X-API-Key`.";
 
 constexpr std::string_view bearer =
     R"({"bearerFormat":"JWT","description":"The access_token of POST /auth/login",)"
     R"("scheme":"bearer","type":"http"})";
+
+constexpr std::string_view api_key =
+    R"({"description":"One of API_KEYS","in":"header","name":"X-API-Key","type":"apiKey"})";
 
 }  // namespace
 
@@ -576,7 +620,8 @@ void print_openapi(std::ostream& out) {
                          {"parameters", shared_parameters()},
                          {"responses", shared_responses()},
                          {"schemas", schemas.text()},
-                         {"securitySchemes", object({{"bearerAuth", std::string{bearer}}})}})}});
+                         {"securitySchemes", object({{"apiKey", std::string{api_key}},
+                                                     {"bearerAuth", std::string{bearer}}})}})}});
     rapidjson::StringBuffer pretty;
     rapidjson::PrettyWriter<rapidjson::StringBuffer> writer{pretty};
     writer.SetIndent(' ', 1);

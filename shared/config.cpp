@@ -24,6 +24,12 @@
 namespace {
 
 constexpr std::array table = {
+    Setting{.name = "API_KEYS",
+            .member = &Config::api_keys,
+            .default_value = "",
+            .description = "Keys for jobs, separated by commas, each of at least 16 bytes; without "
+                           "any nobody may use them",
+            .is_secret = true},
     Setting{"API_PREFIX", &Config::api_prefix, "/api/v1", "Where nginx offers the personal API"},
     Setting{"BCRYPT_COST", &Config::bcrypt_cost, "12", "Work factor of new password hashes", 4, 15},
     Setting{.name = "BETTER_AUTH_SECRET",
@@ -120,6 +126,8 @@ constexpr std::array table = {
             .description = "Taken when DATABASE_URL is not set",
             .is_secret = true},
     Setting{"PORT", &Config::port, "8000", "Port that nginx listens on", 1, 65'535},
+    Setting{"RATE_LIMIT", &Config::rate_limit, "60/minute",
+            "Requests with one API key; per second, minute, hour or day"},
     Setting{.name = "REDIS_URL",
             .member = &Config::redis_url,
             .default_value = "memory://",
@@ -146,6 +154,7 @@ constexpr std::array table = {
 
 constexpr std::int64_t most_workers = 64;
 constexpr std::size_t min_secret_bytes = 32;
+constexpr std::size_t min_api_key_bytes = 16;
 
 std::string read_file(std::string_view setting, const std::string& path) {
     std::ifstream file{path, std::ios::binary};
@@ -335,12 +344,26 @@ void check_addresses(const Config& config, std::vector<std::string>& faults) {
 }
 
 void check_limits(const Config& config, std::vector<std::string>& faults) {
-    if (!is_faulty("LOGIN_RATE_LIMIT", faults) && !parse_quota(config.login_rate_limit))
-        faults.emplace_back(
-            "LOGIN_RATE_LIMIT must be a number from 1 and a unit, at most 1000 in a second: "
-            "10/second, 10/minute, 10/hour or 10/day");
+    for (const auto& [name, limit] : {std::pair{"LOGIN_RATE_LIMIT", config.login_rate_limit},
+                                      std::pair{"RATE_LIMIT", config.rate_limit}})
+        if (!is_faulty(name, faults) && !parse_quota(limit))
+            faults.push_back(
+                name + std::string{" must be a number from 1 and a unit, at most 1000 in a second: "
+                                   "10/second, 10/minute, 10/hour or 10/day"});
     if (!is_faulty("REDIS_URL", faults) && config.redis_url != "memory://")
         faults.emplace_back("REDIS_URL must be memory://: no other store is supported yet");
+}
+
+// Without the key itself, which may be right but for its end.
+void check_api_keys(const Config& config, std::vector<std::string>& faults) {
+    const auto keys = config.accepted_api_keys();
+    if (std::any_of(keys.begin(), keys.end(),
+                    [](const auto& key) { return key.size() < min_api_key_bytes; }))
+        faults.emplace_back("API_KEYS must have at least 16 bytes in each key");
+    if (std::any_of(keys.begin(), keys.end(), [](const auto& key) {
+            return std::any_of(key.begin(), key.end(), [](char c) { return c <= ' ' || c > '~'; });
+        }))
+        faults.emplace_back("API_KEYS must be visible ASCII: a header carries them");
 }
 
 // What listens for others than this machine is as good as in production.
@@ -439,6 +462,8 @@ std::vector<std::string> Config::allowed_origins() const {
     return origins;
 }
 
+std::vector<std::string> Config::accepted_api_keys() const { return comma_separated(api_keys); }
+
 std::vector<std::string> Config::trusted_networks() const {
     return comma_separated(trusted_proxies);
 }
@@ -485,6 +510,7 @@ Config load_config(const Environment& environment) {
     check_database(config, faults);
     check_addresses(config, faults);
     check_limits(config, faults);
+    check_api_keys(config, faults);
     check_secrets(config, faults);
     check_issuers(config, faults);
     check_developer(config, faults);

@@ -14,6 +14,7 @@
 #include <vector>
 
 struct Config {
+    std::string api_keys;
     std::string api_prefix;
     std::int64_t bcrypt_cost{};
     std::string better_auth_secret;
@@ -40,6 +41,7 @@ struct Config {
     std::string login_rate_limit;
     std::string neon_db_url;
     std::int64_t port{};
+    std::string rate_limit;
     std::string redis_url;
     std::string run_dir;
     std::string sqlite_synchronous;
@@ -54,6 +56,9 @@ struct Config {
 
     // CORS_ORIGINS and FRONTEND_ORIGIN, split.
     std::vector<std::string> allowed_origins() const;
+
+    // API_KEYS, split: who has one of them may work with jobs.
+    std::vector<std::string> accepted_api_keys() const;
 
     // TRUSTED_PROXIES, split.
     std::vector<std::string> trusted_networks() const;

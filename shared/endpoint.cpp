@@ -7,14 +7,18 @@
 namespace {
 
 constexpr std::string_view family_names[] = {"probe", "orchestrator", "api"};
-constexpr std::string_view auth_names[] = {"none", "user", "owner", "user_or_key", "reader"};
+constexpr std::string_view auth_names[] = {"none", "user", "owner", "key", "user_or_key", "reader"};
 
 // The declared errors and those that every operation of this kind can answer.
 std::vector<Error> errors_of(const Operation& operation) {
     auto errors = operation.errors;
-    const bool needs_proof = operation.auth != Auth::none && operation.auth != Auth::reader;
-    if (needs_proof) errors.push_back(Error::auth_required);
-    if (operation.auth != Auth::none) errors.push_back(Error::invalid_token);
+    const auto auth = operation.auth;
+    const bool takes_token = auth != Auth::none && auth != Auth::key;
+    if (takes_token) errors.push_back(Error::invalid_token);
+    if (takes_token && auth != Auth::reader) errors.push_back(Error::auth_required);
+    if (auth == Auth::key || auth == Auth::user_or_key || auth == Auth::reader)
+        errors.push_back(Error::invalid_api_key);
+    if (auth == Auth::key) errors.push_back(Error::rate_limited);
     if (operation.auth == Auth::owner)
         errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
     if (operation.query_schema) errors.push_back(Error::validation_error);
@@ -60,6 +64,8 @@ void write_operation(json::Writer& writer, const Operation& operation) {
     writer.begin_array();
     for (const auto error : errors_of(operation)) writer.string(entry(error).name);
     writer.end_array();
+    writer.key("idempotency_key");
+    writer.boolean(operation.takes_idempotency_key);
     writer.key("if_match");
     writer.string(operation.needs_if_match   ? "required"
                   : operation.takes_if_match ? "optional"

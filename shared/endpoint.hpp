@@ -57,9 +57,10 @@ using Handler = Async<Response> (*)(const Request& request, Context& context);
 enum class Family { probe, orchestrator, api };
 
 // Who may call an operation. `user` proves a token before the handler runs; `owner` proves as well
-// that the {user_id} of the path is the token's. `user_or_key` takes an API key as well; `reader`
-// proves what is sent of these, or a ticket, and lets those in who send nothing.
-enum class Auth { none, user, owner, user_or_key, reader };
+// that the {user_id} of the path is the token's. `key` proves an API key, whose requests are
+// limited by RATE_LIMIT. `user_or_key` takes either; `reader` proves whatever is sent of these, or
+// a ticket, and lets those in who send nothing.
+enum class Auth { none, user, owner, key, user_or_key, reader };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
 using Schema = std::string (*)();
@@ -85,6 +86,7 @@ struct Operation {
     std::string_view message = {};  // of a success, on the surface /api
     bool takes_if_match = false;
     bool needs_if_match = false;
+    bool takes_idempotency_key = false;
     std::vector<Error> errors = {};  // besides those that follow from the declaration
 };
 
@@ -112,7 +114,8 @@ std::string allowed_methods(const Endpoint& declared);
 
 // The endpoint as canonical JSON:
 // {"allow","also_at","family","name","operations":[{"answer":{"etag","location",
-// "page","schema","status","stream"},"auth","errors","if_match","method","query","request","request_optional",
-// "summary"}],"parameters","path"}. "if_match" is none, optional or required; "parameters" holds
-// the schema of each one in the path. Routes, documentation and tests are made from it.
+// "page","schema","status","stream"},"auth","errors","idempotency_key","if_match","method","query","request",
+// "request_optional","summary"}],"parameters","path"}. "if_match" is none, optional or required;
+// "parameters" holds the schema of each one in the path. Routes, documentation and tests are made
+// from it.
 std::string describe(const Endpoint& declared, std::string_view name);

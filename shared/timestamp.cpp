@@ -1,5 +1,6 @@
 #include "shared/timestamp.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -9,7 +10,77 @@ void put_digits(char* end, std::int64_t value, int count) {
     for (; count > 0; --count, value /= 10) *--end = static_cast<char>('0' + value % 10);
 }
 
+// Takes exactly `count` digits off the front; -1 when they are not there.
+int take_digits(std::string_view& text, std::size_t count) {
+    if (text.size() < count) return -1;
+    int value = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (text[i] < '0' || text[i] > '9') return -1;
+        value = value * 10 + (text[i] - '0');
+    }
+    text.remove_prefix(count);
+    return value;
+}
+
+bool take_one_of(std::string_view& text, std::string_view characters) {
+    if (text.empty() || characters.find(text.front()) == characters.npos) return false;
+    text.remove_prefix(1);
+    return true;
+}
+
+// "hh:mm" as minutes; -1 for anything else.
+int take_minutes(std::string_view& text) {
+    const int hours = take_digits(text, 2);
+    if (!take_one_of(text, ":")) return -1;
+    const int minutes = take_digits(text, 2);
+    return hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ? -1 : hours * 60 + minutes;
+}
+
+// ".123" as microseconds, 0 without any; -1 for anything else.
+int take_fraction(std::string_view& text) {
+    if (!take_one_of(text, ".")) return 0;
+    const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+    if (digits < 1 || digits > 6) return -1;
+    int value = take_digits(text, digits);
+    for (auto i = digits; i < 6; ++i) value *= 10;
+    return value;
+}
+
+// What the zone at the end is ahead of UTC, in minutes; nullopt for anything else.
+std::optional<int> take_zone(std::string_view text) {
+    if (text == "Z" || text == "z") return 0;
+    const bool is_behind = text.starts_with('-');
+    if (!take_one_of(text, "+-")) return std::nullopt;
+    const int minutes = take_minutes(text);
+    if (minutes < 0 || !text.empty()) return std::nullopt;
+    return is_behind ? -minutes : minutes;
+}
+
 }  // namespace
+
+std::optional<Timestamp> Timestamp::parse(std::string_view text) {
+    using namespace std::chrono;
+    const int year_number = take_digits(text, 4);
+    if (!take_one_of(text, "-")) return std::nullopt;
+    const int month_number = take_digits(text, 2);
+    if (!take_one_of(text, "-")) return std::nullopt;
+    const int day_number = take_digits(text, 2);
+    if (!take_one_of(text, "Tt") || year_number < 0 || month_number < 0 || day_number < 0)
+        return std::nullopt;
+    const year_month_day date{year{year_number}, month{static_cast<unsigned>(month_number)},
+                              day{static_cast<unsigned>(day_number)}};
+    const int minutes_of_day = take_minutes(text);
+    if (!date.ok() || minutes_of_day < 0 || !take_one_of(text, ":")) return std::nullopt;
+    const int second_number = take_digits(text, 2);
+    const int fraction = second_number < 0 ? -1 : take_fraction(text);
+    const auto zone = take_zone(text);
+    if (second_number > 59 || fraction < 0 || !zone) return std::nullopt;
+    const auto moment = sys_days{date} + minutes{minutes_of_day - *zone} + seconds{second_number} +
+                        std::chrono::microseconds{fraction};
+    const Timestamp parsed{moment.time_since_epoch().count()};
+    if (parsed < first() || parsed > last()) return std::nullopt;
+    return parsed;
+}
 
 Timestamp Timestamp::now() {
     using namespace std::chrono;

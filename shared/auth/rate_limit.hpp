@@ -22,7 +22,7 @@ struct Quota {
     std::chrono::seconds window{0};
 };
 
-// What LOGIN_RATE_LIMIT takes: "10/minute", also second, hour or day; at most one each millisecond.
+// What LOGIN_RATE_LIMIT and RATE_LIMIT take: "10/minute", also second, hour or day; at most one each millisecond.
 // Nullopt for anything else.
 std::optional<Quota> parse_quota(std::string_view text);
 

@@ -50,6 +50,18 @@ Position read_cursor(std::string_view list, std::string_view cursor) {
     return position;
 }
 
+std::string write_cursor(std::string_view list, const MomentAndUuid& position) {
+    return write_cursor(list, {.key = position.id.text(), .id = position.moment.microseconds});
+}
+
+MomentAndUuid read_uuid_cursor(std::string_view list, std::string_view cursor) {
+    const auto position = read_cursor(list, cursor);
+    const auto id = Uuid::parse(position.key);
+    const Timestamp moment{position.id};
+    if (!id || moment < Timestamp::first() || moment > Timestamp::last()) refuse();
+    return {moment, *id};
+}
+
 std::string cursor_key(const Timestamp& moment) { return std::to_string(moment.microseconds); }
 
 Timestamp moment_of_key(std::string_view key) {

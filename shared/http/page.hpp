@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+
 #include "shared/db/database.hpp"
 #include "shared/http/response.hpp"
 
@@ -21,6 +22,14 @@ std::string write_cursor(std::string_view list, const Position& position);
 // The position again. Throws ApiError (422, value_error) for anything that write_cursor() did not
 // make for the same list.
 Position read_cursor(std::string_view list, std::string_view cursor);
+
+// For a list of rows that have a UUID: the same for a moment and the UUID that breaks ties.
+struct MomentAndUuid {
+    Timestamp moment;
+    Uuid id;
+};
+std::string write_cursor(std::string_view list, const MomentAndUuid& position);
+MomentAndUuid read_uuid_cursor(std::string_view list, std::string_view cursor);
 
 // The key of a moment, and the moment again. Throws as read_cursor() does.
 std::string cursor_key(const Timestamp& moment);

@@ -1,5 +1,6 @@
 #include "shared/http/request.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "shared/text.hpp"
@@ -8,6 +9,20 @@ void Request::add_header(std::string_view name, std::string value) const {
     if (has_control_bytes(value))
         throw std::invalid_argument("control byte in header " + std::string{name});
     if (answer_headers_) answer_headers_->emplace_back(name, std::move(value));
+}
+
+std::optional<std::string> Request::idempotency_key() const {
+    const auto key = raw_.idempotency_key;
+    if (key.empty()) return std::nullopt;
+    constexpr std::size_t max_bytes = 255;
+    const bool is_visible =
+        std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
+    if (key.size() > max_bytes || !is_visible)
+        throw ApiError{Error::validation_error,
+                       {{{"header", "Idempotency-Key"},
+                         "Value error, 1 to 255 visible ASCII characters",
+                         "value_error"}}};
+    return std::string{key};
 }
 
 std::string_view Request::parameter(std::string_view name) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,6 +66,11 @@ public:
     // Empty where the operation is public.
     const Identity& identity() const { return identity_; }
     const std::string& user_id() const { return identity_.user_id; }
+    const std::string& api_key() const { return identity_.api_key; }
+
+    // Nullopt where there is none. Throws ApiError (422) for anything but 1 to 255 visible ASCII
+    // characters.
+    std::optional<std::string> idempotency_key() const;
 
     // The body as a T. Throws ApiError (422) with every fault. Where the operation may do without a
     // body, none is like an empty object.

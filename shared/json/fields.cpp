@@ -202,6 +202,13 @@ void Type<Uuid>::schema(Writer& writer, const Rules& rules) {
     schema_formatted(writer, rules, "uuid");
 }
 
+Timestamp Type<Timestamp>::read(const rapidjson::Value& value, const Rules&, Faults& faults) {
+    const auto moment = value.IsString() ? Timestamp::parse(text_of(value)) : std::nullopt;
+    if (!moment)
+        faults.add("Input should be a valid datetime: 2026-01-08T12:34:56Z", "datetime_parsing");
+    return moment.value_or(Timestamp{});
+}
+
 void Type<Timestamp>::schema(Writer& writer, const Rules& rules) {
     schema_formatted(writer, rules, "date-time");
 }

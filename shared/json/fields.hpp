@@ -192,9 +192,10 @@ struct Type<Uuid> {
     static void schema(Writer& writer, const Rules& rules);
 };
 
-// Output only: no request sets a moment.
+// Read in every form that Timestamp::parse() takes.
 template <>
 struct Type<Timestamp> {
+    static Timestamp read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
     static void write(Writer& writer, const Timestamp& value) {
         const auto characters = value.characters();
         writer.plain({characters.data(), characters.size()});

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include "shared/auth/api_keys.hpp"
 #include "shared/auth/users.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/http/error_body.hpp"
@@ -121,30 +122,45 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
         co_return Response::no_content().with("Allow", allowed_methods(served));
     const auto* const operation = find_operation(raw, served);
     if (!operation) throw ApiError{Error::method_not_allowed};
-    check_body(raw, *operation);
+    const auto auth = operation->auth;
+    const bool has_key = auth == Auth::key;
+    // The answers of a key all tell what is left of its limit: also the one to a bad body.
+    if (!has_key) check_body(raw, *operation);
     std::optional<Identity> identity{std::in_place};
-    bool needs_token = operation->auth != Auth::none;
-    if (operation->auth == Auth::reader) {
-        const auto ticket = read_ticket(raw, context);
-        if (ticket) identity = ticket;
-        needs_token = !ticket && (!raw.authorization.empty() || context.config.is_demo());
-    }
-    if (needs_token) {
+    const bool may_send_key = auth == Auth::user_or_key || auth == Auth::reader;
+    const bool sends_key = may_send_key && raw.authorization.empty() && !raw.api_key.empty();
+    const bool is_open = auth == Auth::none || (auth == Auth::reader && raw.authorization.empty() &&
+                                                !context.config.is_demo());
+    const auto ticket = auth == Auth::reader ? read_ticket(raw, context) : std::nullopt;
+    if (ticket) {
+        identity = ticket;
+    } else if (has_key || sends_key) {
+        identity->api_key = check_api_key(raw.api_key, raw.request_id, context);
+    } else if (!is_open) {
         identity = authenticate(raw, context, &Tokens::try_verify);
         if (!identity) {
             co_await context.tokens.keys_fetched();
             identity = authenticate(raw, context, &Tokens::verify);
         }
     }
-    if (operation->auth == Auth::owner) check_owner(*parameters, *identity, context.config);
+    if (auth == Auth::owner) check_owner(*parameters, *identity, context.config);
     const Request request{raw, operation->method, std::move(*parameters), std::move(*identity),
                           &headers};
+    if (has_key) {
+        co_await count_request(request, context);
+        check_body(raw, *operation);
+    }
     Response response = co_await run_handler(*operation, request, context);
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
     if (served.family == Family::api && !response.body().empty()) response.wrap(operation->message);
-    const bool is_private = operation->auth != Auth::none || response.etag().empty();
+    const bool is_private = auth != Auth::none || response.etag().empty();
     response.set("Cache-Control", is_private ? "no-store" : "no-cache");
     co_return response;
+}
+
+std::string challenge(Error error) {
+    if (error == Error::invalid_api_key) return "ApiKey";
+    return error == Error::invalid_token ? R"(Bearer error="invalid_token")" : "Bearer";
 }
 
 Response error_response(const RawRequest& raw, const Endpoint& served, const ApiError& error) {
@@ -152,10 +168,7 @@ Response error_response(const RawRequest& raw, const Endpoint& served, const Api
     Response response{entry(error.error()).status, error_body(shape, error, raw.request_id)};
     response.set("Cache-Control", "no-store");
     response.set("Content-Type", std::string{media_type(shape)});
-    if (response.status() == 401)
-        response.set("WWW-Authenticate", error.error() == Error::invalid_token
-                                             ? R"(Bearer error="invalid_token")"
-                                             : "Bearer");
+    if (response.status() == 401) response.set("WWW-Authenticate", challenge(error.error()));
     if (response.status() == 405) response.set("Allow", allowed_methods(served));
     if (response.status() == 503) response.set("Retry-After", std::string{retry_after});
     return response;

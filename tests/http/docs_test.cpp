@@ -47,7 +47,10 @@ private:
         if (operation->HasMember("requestBody"))
             call.body = json::canonical(
                 (*operation)["requestBody"]["content"]["application/json"]["example"]);
-        if (!(*operation)["security"].Empty()) call.headers.push_back(token_);
+        const auto& security = (*operation)["security"];
+        if (!security.Empty())
+            call.headers.push_back(
+                security[0].HasMember("apiKey") ? std::string{"X-API-Key: "} + api_key : token_);
         if (method != "GET" && method != "POST") call.headers.emplace_back("If-Match: *");
         return client_.send(call);
     }

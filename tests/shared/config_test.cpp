@@ -571,16 +571,38 @@ Test(config, reads_the_environment_of_the_process) {
 }
 
 Test(config, checks_limits) {
-    for (const char* good : {"1/second", "10/minute", "100/hour", "86400000/day"})
-        EXPECT_TEXT(faults({{"LOGIN_RATE_LIMIT", good}}), "");
-    for (const char* bad : {"10", "0/minute", "10/week", "1001/second", "10/minute;", " 10/minute"})
-        EXPECT_TEXT(faults({{"LOGIN_RATE_LIMIT", bad}}),
-                    "LOGIN_RATE_LIMIT must be a number from 1 and a unit, at most 1000 in a "
-                    "second: 10/second, 10/minute, 10/hour or 10/day");
+    for (const std::string setting : {"LOGIN_RATE_LIMIT", "RATE_LIMIT"}) {
+        for (const char* good : {"1/second", "10/minute", "100/hour", "86400000/day"})
+            EXPECT_TEXT(faults({{setting, good}}), "");
+        for (const char* bad :
+             {"10", "0/minute", "10/week", "1001/second", "10/minute;", " 10/minute"})
+            EXPECT_TEXT(faults({{setting, bad}}),
+                        setting +
+                            " must be a number from 1 and a unit, at most 1000 in a "
+                            "second: 10/second, 10/minute, 10/hour or 10/day");
+    }
+    EXPECT_TEXT(load_quietly({}).rate_limit, "60/minute");
     EXPECT_TEXT(faults({{"REDIS_URL", "memory://"}}), "");
     for (const char* bad : {"redis://:secret@localhost:6379/0", "rediss://h", "memory", "x"})
         EXPECT_TEXT(faults({{"REDIS_URL", bad}}),
                     "REDIS_URL must be memory://: no other store is supported yet");
+}
+
+Test(config, checks_api_keys) {
+    cr_expect(load_quietly({}).accepted_api_keys().empty());
+    const auto keys =
+        load_quietly({{"API_KEYS", " 0123456789abcdef,, sixteen-bytes+/=~ ,"}}).accepted_api_keys();
+    cr_expect(keys == std::vector<std::string>({"0123456789abcdef", "sixteen-bytes+/=~"}));
+    EXPECT_TEXT(faults({{"API_KEYS", "0123456789abcde"}}),
+                "API_KEYS must have at least 16 bytes in each key");
+    EXPECT_TEXT(faults({{"API_KEYS", "0123456789abcdef,short"}}),
+                "API_KEYS must have at least 16 bytes in each key");
+    for (const char* bad : {"0123456789 abcdef", "0123456789abcd\xc3\xa4"})
+        EXPECT_TEXT(faults({{"API_KEYS", bad}}),
+                    "API_KEYS must be visible ASCII: a header carries them");
+    const auto dump = dump_config(load_quietly({{"API_KEYS", "0123456789abcdef"}}));
+    cr_expect(dump.find("0123456789abcdef") == dump.npos);
+    cr_expect(dump.find("API_KEYS=********\n") != dump.npos);
 }
 
 // They become nginx's configuration.

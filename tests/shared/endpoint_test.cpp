@@ -53,14 +53,16 @@ Test(endpoint, describes_itself) {
             R"("answer":{"etag":true,"location":false,"page":false,"schema":)" + note_schema +
             R"(,"status":200},)" +
             R"("auth":"none","errors":["not_found","validation_error","internal_error",)" +
-            R"("service_unavailable"],"if_match":"none","method":"GET","query":)" + note_schema +
+            R"("service_unavailable"],"idempotency_key":false,"if_match":"none","method":"GET","query":)" +
+            note_schema +
             R"(,"request":null,"request_optional":false,"summary":"One \"note\""},{)" +
             R"("answer":{"etag":false,"location":false,"page":false,"schema":null,"status":204},)" +
             R"("auth":"user",)" +
             R"("errors":["auth_required","invalid_token","precondition_failed",)" +
             R"("payload_too_large","unsupported_media_type","validation_error",)" +
             R"("precondition_required","internal_error","service_unavailable"],)" +
-            R"("if_match":"required","method":"PATCH","query":null,"request":)" + note_schema +
+            R"("idempotency_key":false,"if_match":"required","method":"PATCH","query":null,"request":)" +
+            note_schema +
             R"(,"request_optional":true,"summary":"Change it"}],"parameters":{"id":)" +
             R"({"format":"int64","minimum":1,"type":"integer"}},"path":"/notes/{id}"})");
     EXPECT_TEXT(json::canonical(json::parse(text)), text);
@@ -106,6 +108,11 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
     EXPECT_TEXT(errors_of(with_owner),
                 R"(["auth_required","invalid_token","forbidden","validation_error",)"
                 R"("internal_error","service_unavailable"])");
+
+    auto with_key = plain;
+    with_key.auth = Auth::key;
+    EXPECT_TEXT(errors_of(with_key),
+                R"(["invalid_api_key","rate_limited","internal_error","service_unavailable"])");
 
     auto with_query = plain;
     with_query.query_schema = schema_of<Note>;

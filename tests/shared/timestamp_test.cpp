@@ -67,3 +67,67 @@ Test(timestamp, is_ordered_like_time) {
     cr_expect(Timestamp{1} > Timestamp{0});
     cr_expect(Timestamp{5} == Timestamp{5});
 }
+
+Test(timestamp, reads_rfc_3339) {
+    static constexpr struct {
+        const char* text;
+        const char* moment;
+    } cases[] = {
+        {"2026-01-08T12:34:56Z", "2026-01-08T12:34:56.000000Z"},
+        {"2026-01-08t12:34:56.1z", "2026-01-08T12:34:56.100000Z"},
+        {"2026-01-08T12:34:56.123456+00:00", "2026-01-08T12:34:56.123456Z"},
+        {"2026-01-08T00:30:00.000001+01:30", "2026-01-07T23:00:00.000001Z"},
+        {"2024-02-28T23:30:00-23:59", "2024-02-29T23:29:00.000000Z"},
+        {"0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000000Z"},
+        {"9999-12-31T23:59:59.999999-00:00", "9999-12-31T23:59:59.999999Z"},
+    };
+    for (const auto& [text, moment] : cases) {
+        const auto parsed = Timestamp::parse(text);
+        cr_assert(parsed.has_value(), "%s", text);
+        EXPECT_TEXT(parsed->text(), moment);
+    }
+}
+
+Test(timestamp, reads_nothing_else) {
+    for (const char* text : {"",
+                             "2026",
+                             "2026-01-08",
+                             "2026-01-08T12:34:56",
+                             "2026-01-08 12:34:56Z",
+                             "2026-01-08T12:34Z",
+                             "2026-1-8T12:34:56Z",
+                             "2026-00-08T12:34:56Z",
+                             "2026-13-08T12:34:56Z",
+                             "2026-01-00T12:34:56Z",
+                             "2026-02-29T12:34:56Z",
+                             "2026-04-31T12:34:56Z",
+                             "2026-01-08T24:00:00Z",
+                             "2026-01-08T12:60:00Z",
+                             "2026-01-08T12:34:60Z",
+                             "2026-01-08T12:34:56.Z",
+                             "2026-01-08T12:34:56.1234567Z",
+                             "2026-01-08T12:34:56,1Z",
+                             "2026-01-08T12:34:56+0100",
+                             "2026-01-08T12:34:56+24:00",
+                             "2026-01-08T12:34:56+01:60",
+                             "2026-01-08T12:34:56+01:00Z",
+                             "2026-01-08T12:34:56Z ",
+                             " 2026-01-08T12:34:56Z",
+                             "-026-01-08T12:34:56Z",
+                             "2026-01-08T12:34:-6Z",
+                             "0000-12-31T23:59:59Z",
+                             "0001-01-01T00:00:00+00:01",
+                             "9999-12-31T23:59:59-00:01",
+                             "2026-01-08T12:34:56\xc2\xa0Z"})
+        cr_expect(!Timestamp::parse(text), "%s", text);
+}
+
+Test(timestamp, reads_what_it_writes) {
+    std::mt19937_64 random{1};
+    std::uniform_int_distribution<std::int64_t> moments{Timestamp::first().microseconds,
+                                                        Timestamp::last().microseconds};
+    for (int i = 0; i < 20'000; ++i) {
+        const Timestamp moment{moments(random)};
+        cr_assert(Timestamp::parse(moment.text()) == moment);
+    }
+}

@@ -96,7 +96,8 @@ constexpr const char* fingerprint =
     "UNION ALL SELECT 'slot ' || slot FROM board_revisions) AS lines";
 
 constexpr const char* empty_tables =
-    "TRUNCATE users, events, collab_tasks, tasks, conversations, messages RESTART IDENTITY";
+    "TRUNCATE users, events, collab_tasks, tasks, conversations, messages, jobs, "
+    "idempotency_keys RESTART IDENTITY";
 
 }  // namespace
 
@@ -159,9 +160,11 @@ std::string TestDatabase::execute(const std::string& sql) const {
 }
 
 Config test_config(const std::string& database_url) {
-    return load_config({{"DATABASE_URL", database_url},
+    return load_config({{"API_KEYS", std::string{api_key} + "," + other_api_key},
+                        {"DATABASE_URL", database_url},
                         {"BCRYPT_COST", "4"},
                         {"LOGIN_RATE_LIMIT", unlimited},
+                        {"RATE_LIMIT", unlimited},
                         {"RUN_DIR", variable("TEST_DIR") + "/run_" + std::to_string(getpid())},
                         {"JWT_SECRET", "a secret of the tests, long enough for HS256"}});
 }

@@ -16,8 +16,12 @@
 
 enum class Engine { sqlite, postgres };
 
-// LOGIN_RATE_LIMIT of tests that are about something else.
+// LOGIN_RATE_LIMIT and RATE_LIMIT of tests that are about something else.
 inline constexpr const char* unlimited = "1000000/day";
+
+// API_KEYS of tests: both are accepted.
+inline constexpr const char* api_key = "key-of-the-tests-1";
+inline constexpr const char* other_api_key = "key-of-the-tests-2";
 
 // The configuration of tests: every default, cheap hashes, no limits, a fixed secret, and a RUN_DIR
 // of the test's own.

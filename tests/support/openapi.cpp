@@ -35,6 +35,10 @@ bool matches(const std::vector<std::string>& pattern, const std::vector<std::str
 constexpr const char* declared_headers[] = {
     "Allow", "ETag", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"};
 
+// Headers that a response has when it declares them, unless nginx answers.
+constexpr const char* limit_headers[] = {"RateLimit", "RateLimit-Policy", "X-RateLimit-Limit",
+                                         "X-RateLimit-Remaining", "X-RateLimit-Reset"};
+
 std::string header_fault(const Value& declared, const Reply& reply) {
     const auto* const headers = json::find(declared, "headers");
     for (const char* name : declared_headers) {
@@ -42,6 +46,11 @@ std::string header_fault(const Value& declared, const Reply& reply) {
         const bool is_there = !reply.header(ascii_lower(name)).empty();
         if (is_declared && !is_there) return std::string{"no header "} + name;
         if (!is_declared && is_there) return std::string{"an undeclared header "} + name;
+    }
+    for (const char* name : limit_headers) {
+        const bool is_declared = headers && json::find(*headers, name);
+        if (is_declared && reply.status < 400 && reply.header(ascii_lower(name)).empty())
+            return std::string{"no header "} + name;
     }
     return {};
 }

@@ -20,6 +20,8 @@ RawRequest raw_of(const Sent& sent) {
     raw.access_control_request_method = sent.access_control_request_method;
     raw.remote_address = sent.remote_address;
     raw.request_id = sent.request_id;
+    raw.api_key = sent.api_key;
+    raw.idempotency_key = sent.idempotency_key;
     return raw;
 }
 

@@ -40,6 +40,8 @@ struct Sent {
     std::string access_control_request_method = {};
     std::string remote_address = {};
     std::string request_id = {};
+    std::string api_key = {};
+    std::string idempotency_key = {};
 };
 
 class Service {

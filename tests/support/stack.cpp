@@ -181,6 +181,12 @@ const rapidjson::Value* member_at(const rapidjson::Value& root, std::string_view
     while (!path.empty()) {
         const auto name = path.substr(0, path.find('.'));
         path.remove_prefix(std::min(name.size() + 1, path.size()));
+        if (value->IsArray()) {
+            const auto index = static_cast<unsigned>(std::atoi(std::string{name}.c_str()));
+            if (index >= value->Size()) return nullptr;
+            value = &(*value)[index];
+            continue;
+        }
         if (!value->IsObject()) return nullptr;
         const auto found = value->FindMember(std::string{name}.c_str());
         if (found == value->MemberEnd()) return nullptr;
@@ -428,6 +434,7 @@ Variables base_variables() {
 
 Variables service_variables(const std::string& database_url, const std::string& run_dir) {
     auto variables = base_variables();
+    variables["API_KEYS"] = std::string{api_key} + "," + other_api_key;
     variables["API_PREFIX"] = "/api/v1";
     variables["BCRYPT_COST"] = "4";
     variables["DATABASE_URL"] = database_url;
@@ -436,6 +443,7 @@ Variables service_variables(const std::string& database_url, const std::string& 
     variables["HOST"] = "127.0.0.1";
     variables["JWT_SECRET"] = "a secret of the tests, long enough for HS256";
     variables["LOGIN_RATE_LIMIT"] = unlimited;
+    variables["RATE_LIMIT"] = unlimited;
     variables["RUN_DIR"] = run_dir;
     return variables;
 }

@@ -214,6 +214,27 @@ ON_BOTH_DATABASES(serves_each_personal_list_from_an_index) {
     }
 }
 
+ON_BOTH_DATABASES(serves_jobs_from_indexes) {
+    struct {
+        const Query* query;
+        const char* index;
+        bool is_sorted_besides;  // jobs whose leases have expired
+    } const served_jobs[] = {
+        {&sql::list_jobs, "jobs_by_created_at", false},
+        {&sql::list_jobs_of_status, "jobs_by_status", false},
+        {&sql::lease_jobs, "jobs_due", false},
+        {&sql::fail_expired_jobs, "jobs_leased", false},
+        {&sql::release_expired_jobs, "jobs_leased", true},
+    };
+    for (const auto& [query, index, is_sorted_besides] : served_jobs) {
+        const auto plan = open.plan(*query);
+        cr_expect(holds(plan, index), "%s: %s", query->name, plan.c_str());
+        cr_expect(!holds(plan, "Seq Scan"), "%s: %s", query->name, plan.c_str());
+        cr_expect(is_sorted_besides || (!holds(plan, "Sort") && !holds(plan, "TEMP B-TREE")),
+                  "%s: %s", query->name, plan.c_str());
+    }
+}
+
 Test(postgres, asks_once_for_each_batch) {
     TestDatabase database{Engine::postgres};
     Proxy proxy{port_of(database.url())};

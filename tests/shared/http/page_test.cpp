@@ -152,3 +152,19 @@ Test(page, has_no_cursor_on_the_last_one) {
                   std::string::npos);
     }
 }
+
+Test(page, cursors_of_uuids_give_back_their_position) {
+    const auto id = Uuid::random();
+    for (const auto moment : {Timestamp::first(), Timestamp{0}, Timestamp::last()}) {
+        const auto position =
+            read_uuid_cursor("list", write_cursor("list", MomentAndUuid{moment, id}));
+        cr_expect(position.moment == moment);
+        cr_expect(position.id == id);
+    }
+    for (const auto& forged_cursor :
+         {write_cursor("list", Position{id.text(), Timestamp::last().microseconds + 1}),
+          write_cursor("list", Position{id.text(), INT64_MIN}),
+          write_cursor("list", Position{"", 0}),
+          write_cursor("list", Position{id.text() + "0", 0})})
+        EXPECT_TEXT(refusal([&] { read_uuid_cursor("list", forged_cursor); }), no_cursor);
+}

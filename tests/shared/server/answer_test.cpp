@@ -370,6 +370,23 @@ Test(answer, a_demo_needs_no_token_and_takes_no_bad_one) {
                     "401 unauthorized");
 }
 
+Test(answer, names_an_api_key_by_a_short_id) {
+    Service service;
+    const auto asked = endpoint_of(operation(Method::get, who, Auth::key));
+    auto raw = get();
+    raw.api_key = api_key;
+    logging::set_level("debug");
+    const auto log = written_by([&] { EXPECT_TEXT(outcome(service.send(asked, raw)), "200"); });
+    raw.api_key = "secret-key-of-another";
+    const auto refused =
+        written_by([&] { EXPECT_TEXT(outcome(service.send(asked, raw)), "401 unauthorized"); });
+    logging::set_level("info");
+    // The first digits of `printf %s KEY | sha256sum`.
+    cr_expect(contains(log, R"("key_id":"7d606ffe")"), "%s", log.c_str());
+    cr_expect(!contains(log, api_key));
+    cr_expect(!contains(refused, "secret-key"), "%s", refused.c_str());
+}
+
 Test(answer, gives_a_public_operation_no_identity) {
     Service service;
     const auto single = endpoint_of(operation(Method::get, who));

@@ -1,0 +1,27 @@
+// /jobs/{id}: one job.
+// GET → 200 job | 304 | 401 | 404 | 422 | 429
+#include "shared/endpoint.hpp"
+#include "shared/models/job.hpp"
+#include "sql/jobs.hpp"
+
+namespace {
+
+Async<Response> get(const Request& request, Context& context) {
+    const auto job = co_await context.db.maybe<Job>(sql::find_job, request.uuid("id"));
+    if (!job) throw ApiError{Error::not_found};
+    co_return Response::ok(*job);
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/jobs/{id}",
+    .id_schema = schema_of<Uuid>,
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::get,
+                    .handler = get,
+                    .auth = Auth::key,
+                    .summary = "One job",
+                    .answer = {200, schema_of<Job>, true},
+                    .errors = {Error::not_found, Error::validation_error}}},
+};

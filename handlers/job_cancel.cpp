@@ -1,0 +1,34 @@
+// /jobs/{id}/cancel: nobody has to do it any more.
+// POST → 200 job | 401 | 404 | 409 | 422 | 429
+#include "shared/endpoint.hpp"
+#include "shared/models/job.hpp"
+#include "sql/jobs.hpp"
+
+namespace {
+
+// A job that was cancelled before is answered as it is.
+Async<Response> cancel(const Request& request, Context& context) {
+    const auto id = request.uuid("id");
+    db::Batch batch;
+    batch.add(sql::cancel_job, id);
+    batch.add(sql::find_job, id);
+    const auto results = co_await context.db.run(std::move(batch));
+    const auto job = db::first<Job>(*results[1]);
+    if (!job) throw ApiError{Error::not_found};
+    if (job->status != "cancelled") throw ApiError{Error::conflict};
+    co_return Response::ok(*job);
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/jobs/{id}/cancel",
+    .id_schema = schema_of<Uuid>,
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::post,
+                    .handler = cancel,
+                    .auth = Auth::key,
+                    .summary = "Cancel a job that has not ended",
+                    .answer = {200, schema_of<Job>, true},
+                    .errors = {Error::not_found, Error::conflict, Error::validation_error}}},
+};

@@ -1,0 +1,33 @@
+// /jobs/{id}/fail: its worker could not do it.
+// POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
+#include "shared/endpoint.hpp"
+#include "shared/models/job.hpp"
+#include "sql/jobs.hpp"
+
+namespace {
+
+Async<Response> fail(const Request& request, Context& context) {
+    const auto id = request.uuid("id");
+    const auto failure = request.body<JobFailure>();
+    db::Batch batch;
+    batch.add(sql::fail_job, id, failure.lease_id, failure.error, failure.retry);
+    batch.add(sql::job_exists, id);
+    const auto results = co_await context.db.run(std::move(batch));
+    co_return Response::ok(changed_job<Job>(results));
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/jobs/{id}/fail",
+    .id_schema = schema_of<Uuid>,
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::post,
+                    .handler = fail,
+                    .auth = Auth::key,
+                    .summary =
+                        "Say that the attempt failed; others follow while there are some left",
+                    .request_schema = schema_of<JobFailure>,
+                    .answer = {200, schema_of<Job>, true},
+                    .errors = {Error::not_found, Error::conflict}}},
+};

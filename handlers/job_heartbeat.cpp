@@ -1,0 +1,32 @@
+// /jobs/{id}/heartbeat: its worker is still at it.
+// POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
+#include "shared/endpoint.hpp"
+#include "shared/models/job.hpp"
+#include "sql/jobs.hpp"
+
+namespace {
+
+Async<Response> extend(const Request& request, Context& context) {
+    const auto id = request.uuid("id");
+    const auto heartbeat = request.body<Heartbeat>();
+    db::Batch batch;
+    batch.add(sql::extend_lease, id, heartbeat.lease_id, heartbeat.lease_seconds);
+    batch.add(sql::job_exists, id);
+    const auto results = co_await context.db.run(std::move(batch));
+    co_return Response::ok(changed_job<LeasedJob>(results));
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/jobs/{id}/heartbeat",
+    .id_schema = schema_of<Uuid>,
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::post,
+                    .handler = extend,
+                    .auth = Auth::key,
+                    .summary = "Extend the lease",
+                    .request_schema = schema_of<Heartbeat>,
+                    .answer = {200, schema_of<LeasedJob>},
+                    .errors = {Error::not_found, Error::conflict}}},
+};

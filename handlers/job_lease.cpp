@@ -1,0 +1,38 @@
+// /jobs/lease: takes jobs that are due, or whose lease has expired, for one worker.
+// POST → 200 jobs | 401 | 413 | 415 | 422 | 429
+#include <algorithm>
+#include <tuple>
+
+#include "shared/endpoint.hpp"
+#include "shared/models/job.hpp"
+#include "sql/jobs.hpp"
+
+namespace {
+
+// One lease is for all jobs that a request takes.
+Async<Response> lease(const Request& request, Context& context) {
+    const auto wanted = request.body<LeaseRequest>();
+    db::Batch batch;
+    batch.add(sql::fail_expired_jobs);
+    batch.add(sql::release_expired_jobs, wanted.limit);
+    batch.add(sql::lease_jobs, wanted.limit, wanted.worker, Uuid::random(), wanted.lease_seconds);
+    const auto results = co_await context.db.run(std::move(batch));
+    Leases leases{.jobs = db::all<LeasedJob>(*results[2])};
+    std::sort(leases.jobs.begin(), leases.jobs.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.run_at, a.created_at, a.id) < std::tie(b.run_at, b.created_at, b.id);
+    });
+    co_return Response::ok(leases);
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/jobs/lease",
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::post,
+                    .handler = lease,
+                    .auth = Auth::key,
+                    .summary = "Take jobs that are due, the oldest first",
+                    .request_schema = schema_of<LeaseRequest>,
+                    .answer = {200, schema_of<Leases>}}},
+};

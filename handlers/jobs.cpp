@@ -1,0 +1,91 @@
+// /jobs: work for programs that have an API key.
+// GET  → 200 page | 304 | 401 | 422 | 429
+// POST → 200 job | 401 | 413 | 415 | 422 | 429
+#include "shared/endpoint.hpp"
+#include "shared/models/job.hpp"
+#include "sql/jobs.hpp"
+
+namespace {
+
+// Before every job: lists begin with the newest.
+MomentAndUuid start_of_list() {
+    MomentAndUuid start{.moment = Timestamp::last(), .id = {}};
+    start.id.bytes.fill(0xff);
+    return start;
+}
+
+Async<Response> list(const Request& request, Context& context) {
+    const auto query = request.query<JobQuery>();
+    const auto name = "jobs " + query.status.value_or("");
+    const auto start = query.cursor ? read_uuid_cursor(name, *query.cursor) : start_of_list();
+    db::Batch batch;
+    if (query.status)
+        batch.add(sql::list_jobs_of_status, start.moment, start.id, query.limit + 1, *query.status);
+    else
+        batch.add(sql::list_jobs, start.moment, start.id, query.limit + 1);
+    const auto results = co_await context.db.run(std::move(batch));
+    JobList page{.jobs = db::all<Job>(*results[0]), .next_cursor = std::nullopt};
+    if (std::ssize(page.jobs) > query.limit) {
+        page.jobs.pop_back();
+        const auto& last = page.jobs.back();
+        page.next_cursor = write_cursor(name, {.moment = last.created_at, .id = last.id});
+    }
+    co_return Response::ok(page);
+}
+
+// One job for all requests with the same key, each answered as the first one.
+Async<Job> create_once(const std::string& key, const NewJob& wanted, const Request& request,
+                       Context& context) {
+    const auto& owner = request.api_key();
+    const auto id = Uuid::random();
+    const auto digest = entity_tag(json::write(wanted));
+    db::Batch batch;
+    batch.add(sql::take_idempotency_key, owner, key, digest, id, wanted.run_at);
+    batch.add(sql::insert_job_of_key, owner, key, id, wanted.title, wanted.payload,
+              wanted.max_attempts);
+    batch.add(sql::find_job_of_key, owner, key);
+    const auto results = co_await context.db.run(std::move(batch));
+    auto job = db::first<KeyedJob>(*results[2]);
+    if (job.value().request_digest != digest)
+        throw ApiError{Error::validation_error,
+                       {{{"header", "Idempotency-Key"},
+                         "Value error, another body was sent with this key",
+                         "value_error"}}};
+    co_return std::move(*job);
+}
+
+Async<Response> create(const Request& request, Context& context) {
+    const auto key = request.idempotency_key();
+    const auto wanted = request.body<NewJob>();
+    Job job;
+    if (key) {
+        job = co_await create_once(*key, wanted, request, context);
+    } else {
+        job = co_await context.db.one<Job>(sql::insert_job, Uuid::random(), wanted.title,
+                                           wanted.payload, wanted.max_attempts, wanted.run_at);
+    }
+    co_return Response::ok(job).with("Location", "/jobs/" + job.id.text());
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/jobs",
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::get,
+                    .handler = list,
+                    .auth = Auth::key,
+                    .summary = "Jobs, the newest first, page by page",
+                    .query_schema = schema_of<JobQuery>,
+                    .answer = {200, schema_of<JobList>, true}},
+                   {.method = Method::post,
+                    .handler = create,
+                    .auth = Auth::key,
+                    .summary = "Add a job; the same again with the same Idempotency-Key",
+                    .request_schema = schema_of<NewJob>,
+                    .answer = {.status = 200,
+                               .schema = schema_of<Job>,
+                               .has_etag = true,
+                               .has_location = true},
+                    .takes_idempotency_key = true}},
+};

@@ -1,0 +1,81 @@
+#include "shared/auth/api_keys.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "shared/auth/rate_limit.hpp"
+#include "shared/log.hpp"
+
+namespace {
+
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+constexpr std::size_t name_bytes = 16;
+constexpr std::size_t logged_digits = 8;
+
+Digest digest_of(std::string_view key) {
+    Digest digest{};
+    SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), digest.data());
+    return digest;
+}
+
+std::string name_of(const Digest& digest) {
+    return hex({reinterpret_cast<const char*>(digest.data()), name_bytes});
+}
+
+struct AcceptedKeys {
+    std::optional<std::vector<Digest>> digests;  // made by the first request
+};
+
+const std::vector<Digest>& accepted_keys(Context& context) {
+    auto& digests = context.kept.get<AcceptedKeys>().digests;
+    if (!digests) {
+        digests.emplace();
+        for (const auto& key : context.config.accepted_api_keys())
+            digests->push_back(digest_of(key));
+    }
+    return *digests;
+}
+
+struct KeyLimits {
+    Quota quota;
+    std::shared_ptr<RateLimiter> limiter;  // opened by the first request
+};
+
+KeyLimits& limits_of(Context& context) {
+    auto& limits = context.kept.get<KeyLimits>();
+    if (!limits.limiter) {
+        limits.quota = parse_quota(context.config.rate_limit).value();
+        limits.limiter = open_rate_limiter(context.config);
+    }
+    return limits;
+}
+
+}  // namespace
+
+std::string check_api_key(std::string_view key, std::string_view request_id, Context& context) {
+    const auto digest = digest_of(key);
+    bool is_accepted = false;
+    for (const auto& accepted : accepted_keys(context))
+        is_accepted |= CRYPTO_memcmp(digest.data(), accepted.data(), digest.size()) == 0;
+    const auto name = name_of(digest);
+    if (!is_accepted) {
+        logging::debug("API key refused", {{"request_id", request_id}});
+        throw ApiError{Error::invalid_api_key};
+    }
+    logging::debug(
+        "API key accepted",
+        {{"request_id", request_id}, {"key_id", std::string_view{name}.substr(0, logged_digits)}});
+    return name;
+}
+
+Async<> count_request(const Request& request, Context& context) {
+    auto& [quota, limiter] = limits_of(context);
+    const auto decision = co_await limiter->take("key:" + request.api_key(), quota);
+    enforce(decision, quota, request);
+}

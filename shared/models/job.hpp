@@ -1,0 +1,202 @@
+// Jobs: work that programs lease, do, and report on.
+#pragma once
+
+#include "shared/db/database.hpp"
+#include "shared/http/error.hpp"
+#include "shared/json/fields.hpp"
+#include "shared/models/existence.hpp"
+
+// Of a payload or a result in canonical form.
+inline constexpr std::size_t max_json_bytes = 32 * 1024;
+
+struct Job {
+    Uuid id;
+    std::string title;
+    json::Raw payload;
+    std::string status;
+    std::int64_t attempts = 0;
+    std::int64_t max_attempts = 0;
+    Timestamp run_at;
+    json::Raw result;
+    std::optional<std::string> error;
+    std::int64_t version = 0;
+    Timestamp created_at;
+    Timestamp updated_at;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("id", &Job::id),
+            field("title", &Job::title).length(1, 255),
+            field("payload", &Job::payload).describe("Any JSON"),
+            field("status", &Job::status).one_of("pending|running|completed|failed|cancelled"),
+            field("attempts", &Job::attempts).describe("Leases so far"),
+            field("max_attempts", &Job::max_attempts),
+            field("run_at", &Job::run_at).describe("Not leased before"),
+            field("result", &Job::result).describe("Any JSON; null until it is completed"),
+            field("error", &Job::error).describe("Why the last attempt failed"),
+            field("version", &Job::version),
+            field("created_at", &Job::created_at),
+            field("updated_at", &Job::updated_at),
+        };
+    }
+};
+
+// A job as only its worker sees it.
+struct LeasedJob : Job {
+    Uuid lease_id;
+    Timestamp lease_expires_at;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple_cat(Job::fields(),
+                              std::tuple{
+                                  field("lease_id", &LeasedJob::lease_id)
+                                      .describe("Proves the lease to heartbeat, complete and fail"),
+                                  field("lease_expires_at", &LeasedJob::lease_expires_at),
+                              });
+    }
+};
+
+// A job as it was made, and the digest of the request that made it.
+struct KeyedJob : Job {
+    std::string request_digest;
+
+    static consteval auto fields() {
+        return std::tuple_cat(Job::fields(),
+                              std::tuple{json::field("request_digest", &KeyedJob::request_digest)});
+    }
+};
+
+struct NewJob {
+    std::string title;
+    json::Raw payload;
+    std::optional<Timestamp> run_at;
+    std::int64_t max_attempts = 3;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("title", &NewJob::title).trimmed().length(1, 255).example("Send the report"),
+            field("payload", &NewJob::payload)
+                .optional()
+                .length(0, max_json_bytes)
+                .describe("Any JSON of at most 32 KiB")
+                .example(R"({"to":"ada@example.org"})"),
+            field("run_at", &NewJob::run_at).describe("Now when missing"),
+            field("max_attempts", &NewJob::max_attempts).optional().range(1, 100),
+        };
+    }
+};
+
+// The query of a list.
+struct JobQuery {
+    std::optional<std::string> status;
+    std::int64_t limit = 20;
+    std::optional<std::string> cursor;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("status", &JobQuery::status).one_of("pending|running|completed|failed|cancelled"),
+            field("limit", &JobQuery::limit).optional().range(1, 100),
+            field("cursor", &JobQuery::cursor)
+                .describe("The next_cursor of the page before; with the same status"),
+        };
+    }
+};
+
+struct JobList {
+    std::vector<Job> jobs;
+    std::optional<std::string> next_cursor;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("jobs", &JobList::jobs),
+            field("next_cursor", &JobList::next_cursor).describe("Opaque; null on the last page"),
+        };
+    }
+};
+
+struct LeaseRequest {
+    std::string worker;
+    std::int64_t limit = 1;
+    std::int64_t lease_seconds = 30;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("worker", &LeaseRequest::worker).trimmed().length(1, 255).example("worker-1"),
+            field("limit", &LeaseRequest::limit).optional().range(1, 100),
+            field("lease_seconds", &LeaseRequest::lease_seconds).optional().range(1, 3600),
+        };
+    }
+};
+
+struct Leases {
+    std::vector<LeasedJob> jobs;
+
+    static consteval auto fields() { return std::tuple{json::field("jobs", &Leases::jobs)}; }
+};
+
+inline constexpr std::string_view example_lease = "00112233-4455-6677-8899-aabbccddeeff";
+
+struct Heartbeat {
+    Uuid lease_id;
+    std::int64_t lease_seconds = 30;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("lease_id", &Heartbeat::lease_id).example(example_lease),
+            field("lease_seconds", &Heartbeat::lease_seconds).optional().range(1, 3600),
+        };
+    }
+};
+
+struct JobResult {
+    Uuid lease_id;
+    json::Raw result;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("lease_id", &JobResult::lease_id).example(example_lease),
+            field("result", &JobResult::result)
+                .optional()
+                .length(0, max_json_bytes)
+                .describe("Any JSON of at most 32 KiB")
+                .example(R"({"sent":true})"),
+        };
+    }
+};
+
+struct JobFailure {
+    Uuid lease_id;
+    std::string error;
+    bool retry = true;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("lease_id", &JobFailure::lease_id).example(example_lease),
+            field("error", &JobFailure::error).length(1, 1024).example("no route to host"),
+            field("retry", &JobFailure::retry)
+                .optional()
+                .describe("false: no other attempt, even if there are some left"),
+        };
+    }
+};
+
+// What a change of a job left of it: the row of the first statement, or why there is none by that
+// of the second, job_exists. Throws ApiError: 404 for no such job, 409 for one that does not allow
+// it.
+template <class T>
+T changed_job(const db::Results& results) {
+    auto job = db::first<T>(*results[0]);
+    if (!job)
+        throw ApiError{db::first<Existence>(*results[1])->exists ? Error::conflict
+                                                                 : Error::not_found};
+    return std::move(*job);
+}

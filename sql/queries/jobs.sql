@@ -1,0 +1,257 @@
+-- name: insert_job
+INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_at)
+VALUES ($1, $2, $3, $4, coalesce($5, now()), now(), now())
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+
+-- With an Idempotency-Key: the key is taken first, and whoever took it makes the job. Another request with
+-- the same key waits here for the first one's commit.
+-- name: take_idempotency_key
+INSERT INTO idempotency_keys (api_key, key, request_digest, job_id, run_at, created_at)
+VALUES ($1, $2, $3, $4, coalesce($5, now()), now())
+ON CONFLICT (api_key, key) DO NOTHING
+
+-- name: insert_job_of_key
+INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_at)
+SELECT job_id, $4, $5, $6, run_at, created_at, created_at
+FROM idempotency_keys
+WHERE api_key = $1 AND key = $2 AND job_id = $3
+
+-- The job of a key as it was when it was made.
+-- name: find_job_of_key
+SELECT jobs.id, jobs.title, jobs.payload, 'pending' AS status, CAST(0 AS bigint) AS attempts,
+    jobs.max_attempts, keys.run_at, 'null' AS result, CAST(NULL AS text) AS error,
+    CAST(1 AS bigint) AS version, jobs.created_at, jobs.created_at AS updated_at, keys.request_digest
+FROM idempotency_keys AS keys JOIN jobs ON jobs.id = keys.job_id
+WHERE keys.api_key = $1 AND keys.key = $2
+
+-- name: find_job
+SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+FROM jobs
+WHERE id = $1
+
+-- name: job_exists
+SELECT count(*) > 0 AS "exists"
+FROM jobs
+WHERE id = $1
+
+-- The lists: what was made before ($1, $2), with a limit.
+-- name: list_jobs
+SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+FROM jobs
+WHERE (created_at, id) < ($1, $2)
+ORDER BY created_at DESC, id DESC
+LIMIT $3
+
+-- name: list_jobs_of_status
+SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+FROM jobs
+WHERE status = $4 AND (created_at, id) < ($1, $2)
+ORDER BY created_at DESC, id DESC
+LIMIT $3
+
+-- A lease is three statements, which commit as one. Jobs that nobody will do any more come first, at most
+-- 100 of them.
+-- name: fail_expired_jobs
+WITH expired AS (
+    SELECT id FROM jobs
+    WHERE status = 'running' AND lease_expires_at <= now() AND attempts >= max_attempts
+    ORDER BY lease_expires_at
+    LIMIT 100
+    FOR UPDATE SKIP LOCKED)
+UPDATE jobs
+SET status = 'failed',
+    error = 'lease expired',
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = greatest(now(), updated_at)
+FROM expired
+WHERE jobs.id = expired.id
+
+-- name: fail_expired_jobs sqlite
+UPDATE jobs
+SET status = 'failed',
+    error = 'lease expired',
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = max(now(), updated_at)
+WHERE id IN (
+    SELECT id FROM jobs
+    WHERE status = 'running' AND lease_expires_at <= now() AND attempts >= max_attempts
+    ORDER BY lease_expires_at
+    LIMIT 100)
+
+-- Then those that another worker has to do, no more than are asked for.
+-- name: release_expired_jobs
+WITH expired AS (
+    SELECT id FROM jobs
+    WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
+    ORDER BY run_at, created_at, id
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED)
+UPDATE jobs
+SET status = 'pending',
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = greatest(now(), updated_at)
+FROM expired
+WHERE jobs.id = expired.id
+
+-- name: release_expired_jobs sqlite
+UPDATE jobs
+SET status = 'pending',
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = max(now(), updated_at)
+WHERE id IN (
+    SELECT id FROM jobs
+    WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
+    ORDER BY run_at, created_at, id
+    LIMIT $1)
+
+-- Rows come in any order.
+-- name: lease_jobs
+WITH due AS (
+    SELECT id FROM jobs
+    WHERE status = 'pending' AND run_at <= now()
+    ORDER BY run_at, created_at, id
+    LIMIT $1
+    FOR UPDATE SKIP LOCKED)
+UPDATE jobs
+SET status = 'running',
+    attempts = attempts + 1,
+    worker = $2,
+    lease_id = $3,
+    lease_expires_at = now() + $4 * interval '1 second',
+    version = version + 1,
+    updated_at = greatest(now(), updated_at)
+FROM due
+WHERE jobs.id = due.id
+RETURNING jobs.id, jobs.title, jobs.payload, jobs.status, jobs.attempts, jobs.max_attempts, jobs.run_at, jobs.result, jobs.error, jobs.version,
+    jobs.created_at, jobs.updated_at, lease_id, lease_expires_at
+
+-- name: lease_jobs sqlite
+UPDATE jobs
+SET status = 'running',
+    attempts = attempts + 1,
+    worker = $2,
+    lease_id = $3,
+    lease_expires_at = now() + $4 * 1000000,
+    version = version + 1,
+    updated_at = max(now(), updated_at)
+WHERE id IN (
+    SELECT id FROM jobs
+    WHERE status = 'pending' AND run_at <= now()
+    ORDER BY run_at, created_at, id
+    LIMIT $1)
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at, lease_id, lease_expires_at
+
+-- What a worker does with its job $1 holds only while its lease $2 does.
+-- name: extend_lease
+UPDATE jobs
+SET lease_expires_at = now() + $3 * interval '1 second',
+    version = version + 1,
+    updated_at = greatest(now(), updated_at)
+WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at, lease_id, lease_expires_at
+
+-- name: extend_lease sqlite
+UPDATE jobs
+SET lease_expires_at = now() + $3 * 1000000,
+    version = version + 1,
+    updated_at = max(now(), updated_at)
+WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at, lease_id, lease_expires_at
+
+-- name: complete_job
+UPDATE jobs
+SET status = 'completed',
+    result = $3,
+    error = NULL,
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = greatest(now(), updated_at)
+WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+
+-- name: complete_job sqlite
+UPDATE jobs
+SET status = 'completed',
+    result = $3,
+    error = NULL,
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = max(now(), updated_at)
+WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+
+-- Tried again, if $4 and there are attempts left: after 1 second, 2, 4 … up to an hour.
+-- name: fail_job
+UPDATE jobs
+SET status = CASE WHEN $4 AND attempts < max_attempts THEN 'pending' ELSE 'failed' END,
+    run_at = CASE WHEN $4 AND attempts < max_attempts
+        THEN now() + least(power(2, attempts - 1), 3600) * interval '1 second' ELSE run_at END,
+    error = $3,
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = greatest(now(), updated_at)
+WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+
+-- name: fail_job sqlite
+UPDATE jobs
+SET status = CASE WHEN $4 AND attempts < max_attempts THEN 'pending' ELSE 'failed' END,
+    run_at = CASE WHEN $4 AND attempts < max_attempts
+        THEN now() + min(1 << min(attempts - 1, 12), 3600) * 1000000 ELSE run_at END,
+    error = $3,
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = max(now(), updated_at)
+WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+
+-- name: cancel_job
+UPDATE jobs
+SET status = 'cancelled',
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = greatest(now(), updated_at)
+WHERE id = $1 AND status IN ('pending', 'running')
+
+-- name: cancel_job sqlite
+UPDATE jobs
+SET status = 'cancelled',
+    worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    version = version + 1,
+    updated_at = max(now(), updated_at)
+WHERE id = $1 AND status IN ('pending', 'running')

@@ -1,0 +1,83 @@
+#include "tests/support/jobs.hpp"
+
+ON_BOTH_ENGINES(job_complete, ends_the_job) {
+    const auto path = add_running_job(service);
+    const auto response = service.send(
+        with_key("POST", path + "/complete", lease_body(R"(,"result":{"b":[1.50],"a":"x"})")));
+    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    const auto job = json_of(response);
+    EXPECT_TEXT(member(job, "status"), "completed");
+    EXPECT_TEXT(json::canonical(job["result"]), R"({"a":"x","b":[1.5]})");
+    EXPECT_TEXT(member(job, "error"), "<null>");
+    cr_expect_eq(job["version"].GetInt(), 2);
+    cr_expect(!job.HasMember("lease_id"));
+    EXPECT_TEXT(response.etag(), entity_tag(response.body()));
+    expect_job_event(service, "job.completed", response);
+    // Once.
+    expect_error(service.send(with_key("POST", path + "/complete", lease_body())), Error::conflict);
+    EXPECT_TEXT(job_events(service), "job.created job.completed ");
+}
+
+ON_BOTH_ENGINES(job_complete, forgets_an_earlier_error) {
+    const auto path = add_running_job(service);
+    service.database().execute("UPDATE jobs SET error = 'before'");
+    const auto job = json_of(service.send(with_key("POST", path + "/complete", lease_body())));
+    EXPECT_TEXT(member(job, "error"), "<null>");
+    cr_expect(job["result"].IsNull());
+}
+
+ON_BOTH_ENGINES(job_complete, lets_one_of_two_win) {
+    const auto path = add_running_job(service);
+    const std::vector<Sent> both(2, with_key("POST", path + "/complete", lease_body()));
+    int completed = 0;
+    for (const auto& response : service.send_all(both)) completed += response.status() == 200;
+    cr_expect_eq(completed, 1);
+    EXPECT_TEXT(job_events(service), "job.created job.completed ");
+}
+
+ON_BOTH_ENGINES(job_complete, refuses_a_lost_lease) {
+    const auto path = add_running_job(service);
+    const auto refuse = [&](const std::string& target, const std::string& lease) {
+        expect_error(service.send(with_key("POST", target + "/complete", lease_body("", lease))),
+                     Error::conflict);
+    };
+    refuse(path, another_lease);
+    for (const char* status : {"pending", "completed", "failed", "cancelled"})
+        refuse(add_job(service, {.status = status}), a_lease);
+    // Also while nobody else has taken the job.
+    expire_leases(service);
+    const auto events = job_events(service);
+    refuse(path, a_lease);
+    service.database().execute("UPDATE jobs SET lease_id = '" + another_lease +
+                               "' WHERE status = 'running'");
+    refuse(path, a_lease);
+    EXPECT_TEXT(job_cell(service, path, "status"), "running");
+    EXPECT_TEXT(job_events(service), events + "job.leased ");
+}
+
+ON_BOTH_ENGINES(job_complete, knows_its_jobs) {
+    expect_knows_its_jobs(service, "/complete", lease_body(""));
+}
+
+ON_BOTH_ENGINES(job_complete, refuses_what_is_not_valid) {
+    const auto path = add_running_job(service) + "/complete";
+    const auto post = [&](const std::string& body) {
+        return service.send(with_key("POST", path, body));
+    };
+    expect_detail(post(lease_body("", "7")), "body.lease_id", "uuid_parsing");
+    expect_detail(post(lease_body(R"(,"result":9007199254740993)")), "body.result", "value_error");
+    expect_detail(post(lease_body(R"(,"result":")" + std::string(32 * 1024, 'x') + "\"")),
+                  "body.result", "too_long");
+    expect_detail(post(R"({"result":1})"), "body.lease_id", "missing");
+    expect_refuses_bad_bodies(service, path, lease_body(""));
+    EXPECT_TEXT(job_events(service), "job.created ");
+}
+
+ON_BOTH_ENGINES(job_complete, needs_an_api_key) {
+    expect_needs_key(service,
+                     with_key("POST", add_running_job(service) + "/complete", lease_body("")));
+}
+
+ON_BOTH_ENGINES(job_complete, is_limited) {
+    expect_is_limited(service, with_key("POST", unknown_job + "/complete", lease_body("")));
+}
