@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "shared/auth/rate_table.hpp"
+#include "shared/auth/redis_limiter.hpp"
 #include "shared/config.hpp"
 #include "shared/http/error.hpp"
 #include "shared/http/request.hpp"
 #include "shared/log.hpp"
+#include "shared/redis/url.hpp"
 
 namespace {
 
@@ -16,6 +18,8 @@ using namespace std::chrono_literals;
 
 constexpr std::array<std::pair<std::string_view, std::chrono::seconds>, 4> units = {
     {{"second", 1s}, {"minute", 60s}, {"hour", 3600s}, {"day", 86'400s}}};
+
+std::int64_t seconds_of(std::int64_t milliseconds) { return (milliseconds + 999) / 1000; }
 
 // Without its table it lets everything through, until its process starts again.
 class MemoryLimiter final : public RateLimiter {
@@ -52,7 +56,28 @@ std::optional<Quota> parse_quota(std::string_view text) {
     return quota;
 }
 
+Pace pace_of(const Quota& quota) {
+    const auto interval_ms = (quota.window.count() * 1000 + quota.limit - 1) / quota.limit;
+    return {interval_ms, interval_ms * quota.limit};
+}
+
+Decision decide(const Quota& quota, std::int64_t ahead_ms) {
+    const auto [interval_ms, most_ms] = pace_of(quota);
+    const auto next_ms = ahead_ms + interval_ms;
+    Decision decision{.allowed = next_ms <= most_ms, .limit = quota.limit};
+    if (decision.allowed) {
+        decision.remaining = (most_ms - next_ms) / interval_ms;
+        decision.reset_seconds = seconds_of(next_ms);
+    } else {
+        decision.reset_seconds = seconds_of(ahead_ms);
+        decision.retry_after_seconds = seconds_of(next_ms - most_ms);
+    }
+    return decision;
+}
+
 std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config) {
+    if (config.redis_url != "memory://")
+        return std::make_unique<RedisLimiter>(parse_redis_url(config.redis_url).value());
     return std::make_unique<MemoryLimiter>(config);
 }
 

@@ -1,4 +1,5 @@
-// Limits on how often something may be done, shared by all processes that have one RUN_DIR.
+// Limits on how often something may be done, shared by all processes that have one RUN_DIR, or one
+// Redis.
 //
 // The algorithm is GCRA (ITU-T I.371, annex A): a key has one number, the moment at which all that
 // it did is paid off. Each permit moves that moment on by window/limit, and none is given that
@@ -34,6 +35,21 @@ struct Decision {
     std::int64_t retry_after_seconds = 0;  // until one could, rounded up; 0 when it was allowed
 };
 
+// A quota in the milliseconds that all limiters reckon in, rounded up to whole ones.
+struct Pace {
+    std::int64_t interval_ms;  // by which a permit moves the key's moment on
+    std::int64_t most_ms;      // how far ahead that moment may be
+};
+Pace pace_of(const Quota& quota);
+
+// A moment that is further ahead than most_ms, and this more, is of another clock or another quota:
+// it counts for nothing.
+inline constexpr std::int64_t stray_ms = 60'000;
+
+// The decision on one permit of a key that is paid off in ahead_ms, which is not negative. It is
+// given when ahead_ms + interval_ms <= most_ms, and that sum is then the key's new ahead_ms.
+Decision decide(const Quota& quota, std::int64_t ahead_ms);
+
 class RateLimiter {
 public:
     virtual ~RateLimiter() = default;
@@ -43,7 +59,8 @@ public:
     virtual Async<Decision> take(std::string key, Quota quota) = 0;
 };
 
-// The limiter of REDIS_URL. "memory://" counts in RUN_DIR/rate_limits, see rate_table.hpp.
+// The limiter of REDIS_URL. "memory://" counts in RUN_DIR/rate_limits, see rate_table.hpp; anything
+// else in Redis, see redis_limiter.hpp. One loop runs all that it is asked.
 std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config);
 
 // Gives the answer the headers RateLimit-Policy and RateLimit
