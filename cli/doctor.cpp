@@ -8,6 +8,7 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "cli/database.hpp"
 #include "cli/documents.hpp"
@@ -86,10 +87,10 @@ std::string check_database(const Config& config) {
 }
 
 Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microseconds& round_trip) {
-    auto pong = co_await redis->run({"PING"}, Clock::now() + redis_deadline);  // connects
+    const std::vector<std::string> words{"PING"};
+    auto pong = co_await redis->run(words, Clock::now() + redis_deadline);  // connects
     const auto before = Clock::now();
-    if (pong.type != REDIS_REPLY_ERROR)
-        pong = co_await redis->run({"PING"}, before + redis_deadline);
+    if (pong.type != REDIS_REPLY_ERROR) pong = co_await redis->run(words, before + redis_deadline);
     round_trip = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - before);
     if (pong.type == REDIS_REPLY_ERROR) throw RedisError{"it answers " + pong.error_code()};
     if (pong.text != "PONG") throw RedisError{"it answers what Redis would not"};

@@ -18,7 +18,7 @@
 #include <memory>
 
 #include "shared/auth/password.hpp"
-#include "shared/auth/rate_limit.hpp"
+#include "shared/auth/quota.hpp"
 #include "shared/redis/url.hpp"
 #include "shared/text.hpp"
 

@@ -1,8 +1,6 @@
 #include "shared/auth/rate_limit.hpp"
 
-#include <array>
-#include <charconv>
-#include <utility>
+#include <optional>
 
 #include "shared/auth/rate_table.hpp"
 #include "shared/auth/redis_limiter.hpp"
@@ -13,11 +11,6 @@
 #include "shared/redis/url.hpp"
 
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr std::array<std::pair<std::string_view, std::chrono::seconds>, 4> units = {
-    {{"second", 1s}, {"minute", 60s}, {"hour", 3600s}, {"day", 86'400s}}};
 
 std::int64_t seconds_of(std::int64_t milliseconds) { return (milliseconds + 999) / 1000; }
 
@@ -42,24 +35,6 @@ private:
 };
 
 }  // namespace
-
-std::optional<Quota> parse_quota(std::string_view text) {
-    const auto slash = text.find('/');
-    if (slash == text.npos) return std::nullopt;
-    Quota quota;
-    const auto* const end = text.data() + slash;
-    const auto parsed = std::from_chars(text.data(), end, quota.limit);
-    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-    for (const auto& [name, window] : units)
-        if (name == text.substr(slash + 1)) quota.window = window;
-    if (quota.limit < 1 || quota.limit > quota.window.count() * 1000) return std::nullopt;
-    return quota;
-}
-
-Pace pace_of(const Quota& quota) {
-    const auto interval_ms = (quota.window.count() * 1000 + quota.limit - 1) / quota.limit;
-    return {interval_ms, interval_ms * quota.limit};
-}
 
 Decision decide(const Quota& quota, std::int64_t ahead_ms) {
     const auto [interval_ms, most_ms] = pace_of(quota);

@@ -6,26 +6,15 @@
 // would move it further ahead than one window: `limit` at once, and then one each window/limit.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "shared/async.hpp"
+#include "shared/auth/quota.hpp"
 
 struct Config;
 class Request;
-
-struct Quota {
-    std::int64_t limit = 0;  // permits
-    std::chrono::seconds window{0};
-};
-
-// What LOGIN_RATE_LIMIT takes: "10/minute", also second, hour or day; at most one each millisecond.
-// Nullopt for anything else.
-std::optional<Quota> parse_quota(std::string_view text);
 
 struct Decision {
     bool allowed = true;
@@ -34,17 +23,6 @@ struct Decision {
     std::int64_t reset_seconds = 0;        // until all of them could, rounded up
     std::int64_t retry_after_seconds = 0;  // until one could, rounded up; 0 when it was allowed
 };
-
-// A quota in the milliseconds that all limiters reckon in, rounded up to whole ones.
-struct Pace {
-    std::int64_t interval_ms;  // by which a permit moves the key's moment on
-    std::int64_t most_ms;      // how far ahead that moment may be
-};
-Pace pace_of(const Quota& quota);
-
-// A moment that is further ahead than most_ms, and this more, is of another clock or another quota:
-// it counts for nothing.
-inline constexpr std::int64_t stray_ms = 60'000;
 
 // The decision on one permit of a key that is paid off in ahead_ms, which is not negative. It is
 // given when ahead_ms + interval_ms <= most_ms, and that sum is then the key's new ahead_ms.
