@@ -3,7 +3,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends g++ make pkg-config libfcgi-dev libpq-dev rapidjson-dev \
-    libssl-dev libjwt-dev libboost1.81-dev libsqlite3-dev libcrypt-dev libcurl4-openssl-dev \
+    libssl-dev libjwt-dev libboost1.81-dev libsqlite3-dev libcrypt-dev libcurl4-openssl-dev libhiredis-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY Makefile ./
@@ -21,7 +21,7 @@ COPY nginx /out/nginx
 FROM debian:bookworm-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends nginx-light libfcgi0ldbl libpq5 libssl3 libjwt0 libsqlite3-0 \
-    libcrypt1 libcurl4 ca-certificates curl \
+    libcrypt1 libcurl4 libhiredis0.14 ca-certificates curl \
  && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin steelthread
 COPY --from=build /out /opt/steelthread

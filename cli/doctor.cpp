@@ -5,8 +5,10 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <ostream>
 #include <string>
+#include <vector>
 
 #include "cli/database.hpp"
 #include "cli/documents.hpp"
@@ -16,6 +18,9 @@
 #include "shared/async.hpp"
 #include "shared/auth/fetch.hpp"
 #include "shared/auth/key_set.hpp"
+#include "shared/auth/redis_limiter.hpp"
+#include "shared/redis/connection.hpp"
+#include "shared/redis/url.hpp"
 #include "sql/health.hpp"
 
 namespace {
@@ -81,6 +86,32 @@ std::string check_database(const Config& config) {
     return database_name(config) + " answers in " + std::to_string(round_trip.count()) + " µs";
 }
 
+Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microseconds& round_trip) {
+    const std::vector<std::string> words{"PING"};
+    auto pong = co_await redis->run(words, Clock::now() + redis_deadline);  // connects
+    const auto before = Clock::now();
+    if (pong.type != REDIS_REPLY_ERROR) pong = co_await redis->run(words, before + redis_deadline);
+    round_trip = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - before);
+    if (pong.type == REDIS_REPLY_ERROR) throw RedisError{"it answers " + pong.error_code()};
+    if (pong.text != "PONG") throw RedisError{"it answers what Redis would not"};
+}
+
+std::string check_limits(const Config& config) {
+    if (config.redis_url == "memory://") return "counted in RUN_DIR";
+    const auto url = parse_redis_url(config.redis_url).value();
+    const auto place = "Redis (" + url.place() + ")";
+    std::chrono::microseconds round_trip{};
+    try {
+        Loop loop{1};
+        const auto redis = std::make_shared<RedisConnection>(loop, url);
+        spawn(loop, ping_twice(redis, round_trip), rethrow);
+        loop.run();
+    } catch (const RedisError& error) {
+        throw std::runtime_error(place + ": " + error.what() + ": check REDIS_URL");
+    }
+    return place + " answers in " + std::to_string(round_trip.count()) + " µs";
+}
+
 std::string check_migrations(const Config& config) {
     const auto pending = pending_migrations(config);
     if (pending.empty()) return "all applied";
@@ -130,6 +161,7 @@ bool examine(std::ostream& out) {
     report("port", [&] { return check_listening(config); });
     if (report("database", [&] { return check_database(config); }))
         report("migrations", [&] { return check_migrations(config); });
+    report("limits", [&] { return check_limits(config); });
     report("key set", [&] { return check_key_set(config); });
     return is_sound;
 }

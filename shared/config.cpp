@@ -18,7 +18,8 @@
 #include <memory>
 
 #include "shared/auth/password.hpp"
-#include "shared/auth/rate_limit.hpp"
+#include "shared/auth/quota.hpp"
+#include "shared/redis/url.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -131,7 +132,9 @@ constexpr std::array table = {
     Setting{.name = "REDIS_URL",
             .member = &Config::redis_url,
             .default_value = "memory://",
-            .description = "Where limits are counted: `memory://`, by all processes of one RUN_DIR",
+            .description =
+                "Where limits are counted: `memory://`, by all processes of one RUN_DIR, or "
+                "`redis://[user:password@]host[:port][/database]`, by all that use it",
             .is_secret = true},
     Setting{"RUN_DIR", &Config::run_dir, "./run",
             "Where sockets, rendered configuration, pids and the SQLite file lie"},
@@ -350,8 +353,11 @@ void check_limits(const Config& config, std::vector<std::string>& faults) {
             faults.push_back(
                 name + std::string{" must be a number from 1 and a unit, at most 1000 in a second: "
                                    "10/second, 10/minute, 10/hour or 10/day"});
-    if (!is_faulty("REDIS_URL", faults) && config.redis_url != "memory://")
-        faults.emplace_back("REDIS_URL must be memory://: no other store is supported yet");
+    if (!is_faulty("REDIS_URL", faults) && config.redis_url != "memory://" &&
+        !parse_redis_url(config.redis_url))
+        faults.emplace_back(
+            "REDIS_URL must be memory:// or redis://user:password@host:port/database, where only "
+            "the host is needed, special characters as %XX");
 }
 
 // Without the key itself, which may be right but for its end.

@@ -1,21 +1,18 @@
 #include "shared/auth/rate_limit.hpp"
 
-#include <array>
-#include <charconv>
-#include <utility>
+#include <optional>
 
 #include "shared/auth/rate_table.hpp"
+#include "shared/auth/redis_limiter.hpp"
 #include "shared/config.hpp"
 #include "shared/http/error.hpp"
 #include "shared/http/request.hpp"
 #include "shared/log.hpp"
+#include "shared/redis/url.hpp"
 
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr std::array<std::pair<std::string_view, std::chrono::seconds>, 4> units = {
-    {{"second", 1s}, {"minute", 60s}, {"hour", 3600s}, {"day", 86'400s}}};
+std::int64_t seconds_of(std::int64_t milliseconds) { return (milliseconds + 999) / 1000; }
 
 // Without its table it lets everything through, until its process starts again.
 class MemoryLimiter final : public RateLimiter {
@@ -39,20 +36,23 @@ private:
 
 }  // namespace
 
-std::optional<Quota> parse_quota(std::string_view text) {
-    const auto slash = text.find('/');
-    if (slash == text.npos) return std::nullopt;
-    Quota quota;
-    const auto* const end = text.data() + slash;
-    const auto parsed = std::from_chars(text.data(), end, quota.limit);
-    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
-    for (const auto& [name, window] : units)
-        if (name == text.substr(slash + 1)) quota.window = window;
-    if (quota.limit < 1 || quota.limit > quota.window.count() * 1000) return std::nullopt;
-    return quota;
+Decision decide(const Quota& quota, std::int64_t ahead_ms) {
+    const auto [interval_ms, most_ms] = pace_of(quota);
+    const auto next_ms = ahead_ms + interval_ms;
+    Decision decision{.allowed = next_ms <= most_ms, .limit = quota.limit};
+    if (decision.allowed) {
+        decision.remaining = (most_ms - next_ms) / interval_ms;
+        decision.reset_seconds = seconds_of(next_ms);
+    } else {
+        decision.reset_seconds = seconds_of(ahead_ms);
+        decision.retry_after_seconds = seconds_of(next_ms - most_ms);
+    }
+    return decision;
 }
 
 std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config) {
+    if (config.redis_url != "memory://")
+        return std::make_unique<RedisLimiter>(parse_redis_url(config.redis_url).value());
     return std::make_unique<MemoryLimiter>(config);
 }
 

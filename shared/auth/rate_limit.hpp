@@ -1,30 +1,20 @@
-// Limits on how often something may be done, shared by all processes that have one RUN_DIR.
+// Limits on how often something may be done, shared by all processes that have one RUN_DIR, or one
+// Redis.
 //
 // The algorithm is GCRA (ITU-T I.371, annex A): a key has one number, the moment at which all that
 // it did is paid off. Each permit moves that moment on by window/limit, and none is given that
 // would move it further ahead than one window: `limit` at once, and then one each window/limit.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "shared/async.hpp"
+#include "shared/auth/quota.hpp"
 
 struct Config;
 class Request;
-
-struct Quota {
-    std::int64_t limit = 0;  // permits
-    std::chrono::seconds window{0};
-};
-
-// What LOGIN_RATE_LIMIT and RATE_LIMIT take: "10/minute", also second, hour or day; at most one each millisecond.
-// Nullopt for anything else.
-std::optional<Quota> parse_quota(std::string_view text);
 
 struct Decision {
     bool allowed = true;
@@ -33,6 +23,10 @@ struct Decision {
     std::int64_t reset_seconds = 0;        // until all of them could, rounded up
     std::int64_t retry_after_seconds = 0;  // until one could, rounded up; 0 when it was allowed
 };
+
+// The decision on one permit of a key that is paid off in ahead_ms, which is not negative. It is
+// given when ahead_ms + interval_ms <= most_ms, and that sum is then the key's new ahead_ms.
+Decision decide(const Quota& quota, std::int64_t ahead_ms);
 
 class RateLimiter {
 public:
@@ -43,7 +37,8 @@ public:
     virtual Async<Decision> take(std::string key, Quota quota) = 0;
 };
 
-// The limiter of REDIS_URL. "memory://" counts in RUN_DIR/rate_limits, see rate_table.hpp.
+// The limiter of REDIS_URL. "memory://" counts in RUN_DIR/rate_limits, see rate_table.hpp; anything
+// else in Redis, see redis_limiter.hpp. One loop runs all that it is asked.
 std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config);
 
 // Gives the answer the headers RateLimit-Policy and RateLimit

@@ -25,7 +25,6 @@ constexpr std::size_t bucket_words = 8;
 constexpr std::size_t bucket_count = 8192;
 constexpr int moment_bits = 40;
 constexpr Word moment_mask = (Word{1} << moment_bits) - 1;
-constexpr std::int64_t stray_ms = 60'000;
 
 struct Header {
     std::array<char, 16> version;
@@ -87,28 +86,16 @@ bool clear_entrance(Bucket& bucket, const Bucket& words, std::int64_t now_ms) {
     return swap(bucket[target], words[target], leaving);
 }
 
-std::int64_t seconds_of(std::int64_t milliseconds) { return (milliseconds + 999) / 1000; }
-
 struct Step {
     Decision decision;
-    std::int64_t moment_ms;  // at which the key will be paid off
+    std::int64_t moment_ms;  // at which the key will be paid off, when it is allowed
 };
 
 Step step(std::int64_t moment_ms, const Quota& quota, std::int64_t now_ms) {
-    const std::int64_t window_ms = quota.window.count() * 1000;
-    const auto interval_ms = (window_ms + quota.limit - 1) / quota.limit;
-    const auto most_ms = interval_ms * quota.limit;
-    if (moment_ms > now_ms + most_ms + stray_ms) moment_ms = now_ms;
-    const auto next_ms = std::max(moment_ms, now_ms) + interval_ms;
-    Decision decision{.allowed = next_ms - now_ms <= most_ms, .limit = quota.limit};
-    if (!decision.allowed) {
-        decision.reset_seconds = seconds_of(moment_ms - now_ms);
-        decision.retry_after_seconds = seconds_of(next_ms - most_ms - now_ms);
-        return {decision, moment_ms};
-    }
-    decision.remaining = (most_ms - (next_ms - now_ms)) / interval_ms;
-    decision.reset_seconds = seconds_of(next_ms - now_ms);
-    return {decision, next_ms};
+    const auto pace = pace_of(quota);
+    auto ahead_ms = std::max<std::int64_t>(moment_ms - now_ms, 0);
+    if (ahead_ms > pace.most_ms + stray_ms) ahead_ms = 0;
+    return {decide(quota, ahead_ms), now_ms + ahead_ms + pace.interval_ms};
 }
 
 [[noreturn]] void fail(const std::string& path, const char* reason) {

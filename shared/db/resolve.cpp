@@ -53,9 +53,18 @@ bool is_name(const std::string& host) {
     return error.failed();
 }
 
-// Empty when there are none, and at `latest`; the thread that asks is left to end by itself.
-Async<std::vector<std::string>> look_up(Loop& loop, const std::string& name,
-                                        Clock::time_point latest) {
+void add(Hosts& hosts, const std::string& name, const std::string& address,
+         const std::string& port) {
+    const char* const comma = hosts.names.empty() ? "" : ",";
+    hosts.names += comma + name;
+    hosts.addresses += comma + address;
+    hosts.ports += comma + port;
+}
+
+}  // namespace
+
+Async<std::vector<std::string>> resolve_name(Loop& loop, std::string name,
+                                             Clock::time_point latest) {
     struct Lookup {
         explicit Lookup(Loop& its_loop) : resolver(its_loop) {}
         Resolver resolver;
@@ -76,16 +85,6 @@ Async<std::vector<std::string>> look_up(Loop& loop, const std::string& name,
     co_return lookup->addresses;
 }
 
-void add(Hosts& hosts, const std::string& name, const std::string& address,
-         const std::string& port) {
-    const char* const comma = hosts.names.empty() ? "" : ",";
-    hosts.names += comma + name;
-    hosts.addresses += comma + address;
-    hosts.ports += comma + port;
-}
-
-}  // namespace
-
 Async<std::optional<Hosts>> resolve_hosts(Loop& loop, const std::string& url,
                                           Clock::time_point latest) {
     const auto named = read_url(url);
@@ -101,7 +100,7 @@ Async<std::optional<Hosts>> resolve_hosts(Loop& loop, const std::string& url,
             add(hosts, names[i], "", port);
             continue;
         }
-        const auto addresses = co_await look_up(loop, names[i], latest);
+        const auto addresses = co_await resolve_name(loop, names[i], latest);
         for (const auto& address : addresses) add(hosts, names[i], address, port);
     }
     if (hosts.names.empty()) co_return std::nullopt;

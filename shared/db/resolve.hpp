@@ -1,8 +1,10 @@
-// Host names of a connection URL. libpq would look them up inside its call and hold up the loop.
+// Host names, of a connection URL for one. libpq would look them up inside its call and hold up the
+// loop.
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "shared/async.hpp"
 
@@ -13,6 +15,11 @@ struct Hosts {
     std::string addresses;
     std::string ports;
 };
+
+// The addresses of a name, looked up in a thread; none when it has none, and at `latest`: the
+// thread is then left to end by itself.
+Async<std::vector<std::string>> resolve_name(Loop& loop, std::string name,
+                                             Clock::time_point latest);
 
 // Looks up every host of the URL in a thread; nullopt when none has an address, or at `latest`.
 Async<std::optional<Hosts>> resolve_hosts(Loop& loop, const std::string& url,

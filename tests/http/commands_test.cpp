@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "shared/exit_status.hpp"
+#include "tests/support/redis.hpp"
 #include "tests/support/stack.hpp"
 
 namespace {
@@ -97,7 +98,7 @@ static void examine_sound(Engine engine) {
     cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
     cr_expect_eq(finished.output.find("FAULT"), std::string::npos, "%s", finished.output.c_str());
     for (const char* what :
-         {"settings", "programs", "RUN_DIR", "port", "database", "migrations", "key set"})
+         {"settings", "programs", "RUN_DIR", "port", "database", "migrations", "limits", "key set"})
         cr_expect_neq(finished.output.find(std::string{"ok     "} + what), std::string::npos, "%s",
                       what);
 }
@@ -115,6 +116,22 @@ Test(commands, the_doctor_knows_a_running_service) {
     cr_expect_neq(finished.output.find(stack.base_url() + " is served (pid " +
                                        std::to_string(stack.supervisor()) + ")"),
                   std::string::npos, "%s", finished.output.c_str());
+}
+
+Test(commands, the_doctor_asks_redis) {
+    const RedisServer redis{"secret"};
+    const TestDatabase database{Engine::sqlite};
+    auto variables = variables_for(database.url());
+    const auto place = "Redis (127.0.0.1:" + std::to_string(redis.port()) + ")";
+    variables["REDIS_URL"] = redis.url();
+    const auto finished = steelthread({"doctor"}, variables);
+    cr_expect_neq(finished.output.find("ok     limits: " + place + " answers in "),
+                  std::string::npos, "%s", finished.output.c_str());
+    variables["REDIS_URL"] = "redis://127.0.0.1:" + std::to_string(redis.port());
+    expect_fault(variables, "limits: " + place + ": it answers NOAUTH: check REDIS_URL\n");
+    variables["REDIS_URL"] = redis.url();
+    redis.pause();
+    expect_fault(variables, "limits: " + place + ": no answer in time: check REDIS_URL\n");
 }
 
 Test(commands, the_doctor_names_every_fault) {
@@ -138,6 +155,8 @@ Test(commands, the_doctor_names_every_fault) {
     expect_fault(others, "database: PostgreSQL (");
     others["DATABASE_URL"] = "sqlite:////nowhere/to/be/found.db";
     expect_fault(others, "database: /nowhere/to/be/found.db is not there: run ");
+    others["REDIS_URL"] = "redis://:secret@127.0.0.1:1";
+    expect_fault(others, "limits: Redis (127.0.0.1:1): Connection refused: check REDIS_URL\n");
     others["JWKS_FILE"] = "/nowhere/keys.json";
     expect_fault(others, "key set: /nowhere/keys.json: cannot be read");
     others["JWKS_FILE"] = "";

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "tests/support/redis.hpp"
 #include "tests/support/stack.hpp"
 
 namespace {
@@ -107,4 +108,56 @@ Test(limits, a_service_starts_with_new_ones_whatever_lies_there) {
     cr_assert_eq(stack.stop(), 0);
     stack.start();
     expect_passed(stack.send(attempt("/auth/login", "ada@example.org")), 9);
+}
+
+Test(limits, services_that_share_a_redis_count_together) {
+    const RedisServer redis{"secret"};
+    const auto variables = limited({{"REDIS_URL", redis.url()}});
+    const Stack one{Engine::sqlite, variables};
+    const Stack other{Engine::postgres, variables};
+    for (int i = 0; i < 10; ++i)
+        expect_passed((i % 2 == 0 ? one : other).send(attempt(endpoints[i % 3], "ada@example.org")),
+                      9 - i);
+    for (const auto* stack : {&one, &other}) {
+        expect_limited(stack->send(attempt("/auth/login", "ada@example.org")));
+        EXPECT_TEXT(read_text(stack->run_dir() + "/rate_limits"), "");
+        cr_expect_eq(stack->log().find("secret"), std::string::npos);
+    }
+}
+
+Test(limits, a_redis_that_is_gone_limits_nobody) {
+    RedisServer redis{"secret"};
+    const Stack stack{Engine::sqlite, limited({{"REDIS_URL", redis.url()}})};
+    for (int i = 0; i < 10; ++i) stack.send(attempt("/auth/login", "ada@example.org"));
+    expect_limited(stack.send(attempt("/auth/login", "ada@example.org")));
+    redis.kill();
+    for (int i = 0; i < 20; ++i)
+        expect_passed(stack.send(attempt("/auth/login", Stack::email)), 10);
+    cr_expect(stack.authorization().starts_with("Authorization: Bearer "));
+    cr_expect_neq(stack.log().find("nothing is limited"), std::string::npos);
+    cr_expect_eq(stack.log().find("secret"), std::string::npos);
+    // It has forgotten everything, but counts again.
+    redis.start();
+    wait_until("limits are counted",
+               [&] { return stack.send(attempt("/auth/login", "ada@example.org")).status == 429; });
+}
+
+// A process that answers once ends with its answer.
+Test(limits, a_call_from_the_shell_is_counted_in_redis) {
+    const RedisServer redis;
+    const TestDatabase database{Engine::sqlite};
+    auto variables = service_variables(database.url(), test_variable("TEST_DIR"));
+    const std::string body = R"({"email":"ada@example.org","password":"correct horse"})";
+    for (const auto& [name, value] : Variables{{"LOGIN_RATE_LIMIT", "2/hour"},
+                                               {"REDIS_URL", redis.url()},
+                                               {"REQUEST_METHOD", "POST"},
+                                               {"REQUEST_URI", "/auth/login"},
+                                               {"CONTENT_TYPE", "application/json"},
+                                               {"CONTENT_LENGTH", std::to_string(body.size())}})
+        variables[name] = value;
+    for (const char* status : {"401", "401", "429"}) {
+        const auto answered = run_command({built("handlers/auth_login")}, variables, body);
+        cr_expect_eq(answered.status, 0);
+        EXPECT_TEXT(answered.output.substr(0, 11), std::string{"Status: "} + status);
+    }
 }

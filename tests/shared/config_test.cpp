@@ -582,10 +582,12 @@ Test(config, checks_limits) {
                             "second: 10/second, 10/minute, 10/hour or 10/day");
     }
     EXPECT_TEXT(load_quietly({}).rate_limit, "60/minute");
-    EXPECT_TEXT(faults({{"REDIS_URL", "memory://"}}), "");
-    for (const char* bad : {"redis://:secret@localhost:6379/0", "rediss://h", "memory", "x"})
+    for (const char* good : {"memory://", "redis://:secret@localhost:6379/0", "redis://h"})
+        EXPECT_TEXT(faults({{"REDIS_URL", good}}), "");
+    for (const char* bad : {"redis://:secret@h:port", "rediss://h", "memory", "x"})
         EXPECT_TEXT(faults({{"REDIS_URL", bad}}),
-                    "REDIS_URL must be memory://: no other store is supported yet");
+                    "REDIS_URL must be memory:// or redis://user:password@host:port/database, "
+                    "where only the host is needed, special characters as %XX");
 }
 
 Test(config, checks_api_keys) {

@@ -1,0 +1,32 @@
+#include "shared/auth/quota.hpp"
+
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array<std::pair<std::string_view, std::chrono::seconds>, 4> units = {
+    {{"second", 1s}, {"minute", 60s}, {"hour", 3600s}, {"day", 86'400s}}};
+
+}  // namespace
+
+std::optional<Quota> parse_quota(std::string_view text) {
+    const auto slash = text.find('/');
+    if (slash == text.npos) return std::nullopt;
+    Quota quota;
+    const auto* const end = text.data() + slash;
+    const auto parsed = std::from_chars(text.data(), end, quota.limit);
+    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+    for (const auto& [name, window] : units)
+        if (name == text.substr(slash + 1)) quota.window = window;
+    if (quota.limit < 1 || quota.limit > quota.window.count() * 1000) return std::nullopt;
+    return quota;
+}
+
+Pace pace_of(const Quota& quota) {
+    const auto interval_ms = (quota.window.count() * 1000 + quota.limit - 1) / quota.limit;
+    return {interval_ms, interval_ms * quota.limit};
+}

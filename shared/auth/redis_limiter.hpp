@@ -1,0 +1,42 @@
+// The limiter "redis://…": one Redis counts for all processes that use it, on any machine.
+//
+// A key is the string "steelthread:limit:" and the key, and holds the moment at which it is paid
+// off, in milliseconds of Redis' own clock; it expires at that moment. A script reads and moves it
+// in one atomic step and one round trip. The script leaves to decide() what follows, so that both
+// limiters decide alike.
+//
+// A Redis that fails costs little: no take waits longer than the deadline, and for a second after a
+// failure none but the first asks it at all; everything is let through. A failed connection is
+// closed, and the next attempt makes another.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "shared/auth/rate_limit.hpp"
+#include "shared/redis/connection.hpp"
+
+// The longest wait of a take, name resolution and connecting included.
+inline constexpr std::chrono::milliseconds redis_deadline{200};
+
+class RedisLimiter final : public RateLimiter {
+public:
+    // `pause` is the time from one attempt on a Redis that fails to the next.
+    explicit RedisLimiter(RedisUrl url, std::chrono::milliseconds deadline = redis_deadline,
+                          std::chrono::milliseconds pause = std::chrono::seconds{1});
+
+    Async<Decision> take(std::string key, Quota quota) override;
+
+private:
+    Async<std::int64_t> ahead_of(const std::string& key, const Quota& quota);
+    void note_failure(const std::string& reason);
+    void note_success();
+
+    const RedisUrl url_;
+    const std::chrono::milliseconds deadline_;
+    const std::chrono::milliseconds pause_;
+    std::shared_ptr<RedisConnection> connection_;
+    Clock::time_point next_attempt_;
+    std::string failure_;  // the reason, while it fails
+};
