@@ -67,8 +67,8 @@ Async<> Feed::catch_up(Listener& listener) {
         const auto bounds = db::first<EventBounds>(*results[0]).value();
         const auto events = db::all<Event>(*results[1]);
         for (const auto& event : events)
-            listener.waiting_.push_back(std::make_shared<const Sent>(
-                Sent{cursor_of(event), event.audience, format_(event)}));
+            listener.waiting_.push_back(std::make_shared<const FeedItem>(
+                FeedItem{cursor_of(event), event.audience, format_(event)}));
         if (!events.empty()) listener.cursor_ = cursor_of(events.back());
         if (static_cast<std::int64_t>(events.size()) == page_size) co_return;
         listener.cursor_ = std::max(listener.cursor_, bounds.end());
@@ -112,14 +112,15 @@ Async<> Feed::poll() {
 
 void Feed::pass_on(const Event& event) {
     cursor_ = cursor_of(event);
-    std::shared_ptr<const Sent> sent;
+    std::shared_ptr<const FeedItem> item;
     for (auto* const listener : listeners_) {
         if (listener->cursor_ >= cursor_ || !listener->audiences_.holds(event.audience)) continue;
-        if (!sent)
-            sent = std::make_shared<const Sent>(Sent{cursor_, event.audience, format_(event)});
+        if (!item)
+            item =
+                std::make_shared<const FeedItem>(FeedItem{cursor_, event.audience, format_(event)});
         listener->cursor_ = cursor_;
-        listener->waiting_bytes_ += sent->text.size();
-        listener->waiting_.push_back(sent);
+        listener->waiting_bytes_ += item->text.size();
+        listener->waiting_.push_back(item);
         if (listener->waiting_.size() > max_waiting ||
             listener->waiting_bytes_ > max_waiting_bytes) {
             listener->is_too_slow_ = true;
@@ -131,7 +132,7 @@ void Feed::pass_on(const Event& event) {
 
 std::string Feed::take_waiting(Listener& listener) {
     std::string text;
-    for (const auto& sent : listener.waiting_) text += sent->text;
+    for (const auto& item : listener.waiting_) text += item->text;
     listener.waiting_.clear();
     listener.waiting_bytes_ = 0;
     return text;

@@ -15,7 +15,7 @@
 #include "shared/models/event.hpp"
 
 // An event as every listener gets it.
-struct Sent {
+struct FeedItem {
     EventCursor cursor;
     std::string audience;
     std::string text;
@@ -39,7 +39,7 @@ private:
     Stream& stream_;
     Audiences audiences_;
     EventCursor cursor_;  // everything up to here was sent, or waits
-    std::deque<std::shared_ptr<const Sent>> waiting_;
+    std::deque<std::shared_ptr<const FeedItem>> waiting_;
     std::size_t waiting_bytes_ = 0;
     bool has_joined_ = false;
     bool is_too_slow_ = false;

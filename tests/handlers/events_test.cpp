@@ -1,0 +1,171 @@
+#include "tests/support/service.hpp"
+
+namespace {
+
+const std::string path = "/events";
+constexpr const char* ann = "ann";
+constexpr const char* api_key = "0123456789abcdef";
+
+// Writes events past the service; each is in a transaction of its own.
+void write(Service& service, const std::string& audience, const std::string& type) {
+    service.database().execute("INSERT INTO events (type, audience, subject, data) VALUES ('" +
+                               type + "', '" + audience + "', '/x', '{\"a\":1}')");
+}
+
+struct Listed {
+    std::string types;  // "one two"
+    std::string next_cursor;
+};
+
+Listed list(Service& service, const std::string& query, Sent sent = {}) {
+    sent.target = path + query;
+    const auto response = service.send(sent);
+    cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
+    const auto body = json_of(response);
+    Listed listed{"", member(body, "next_cursor")};
+    for (const auto& event : body["events"].GetArray())
+        listed.types += (listed.types.empty() ? "" : " ") + member(event, "type");
+    return listed;
+}
+
+Sent with_user(const Service& service, const char* user_id) {
+    return {.authorization = service.bearer(user_id)};
+}
+
+}  // namespace
+
+ON_BOTH_ENGINES(events, are_listed_whole_and_in_order) {
+    write(service, "public", "one");
+    write(service, "public", "two");
+    const auto response = service.send({.target = path});
+    cr_assert_eq(response.status(), 200);
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
+    const auto body = json_of(response);
+    cr_assert_eq(body["events"].Size(), 2);
+    const auto& event = body["events"][0];
+    EXPECT_TEXT(member(event, "type"), "one");
+    EXPECT_TEXT(member(event, "audience"), "public");
+    EXPECT_TEXT(member(event, "subject"), "/x");
+    cr_expect_eq(event["data"]["a"].GetInt64(), 1);
+    cr_expect_eq(member(event, "created_at").size(), 27);
+    EXPECT_TEXT(list(service, "?after=" + member(event, "id")).types, "two");
+}
+
+ON_BOTH_ENGINES(events, are_read_on_from_the_next_cursor) {
+    const auto empty = list(service, "");
+    EXPECT_TEXT(empty.types, "");
+    for (const char* type : {"one", "two", "three", "four", "five"}) write(service, "public", type);
+    const auto first = list(service, "?limit=2&after=" + empty.next_cursor);
+    EXPECT_TEXT(first.types, "one two");
+    const auto second = list(service, "?limit=2&after=" + first.next_cursor);
+    EXPECT_TEXT(second.types, "three four");
+    const auto third = list(service, "?limit=2&after=" + second.next_cursor);
+    EXPECT_TEXT(third.types, "five");
+    const auto end = list(service, "?limit=2&after=" + third.next_cursor);
+    EXPECT_TEXT(end.types, "");
+    write(service, "public", "six");
+    EXPECT_TEXT(list(service, "?after=" + end.next_cursor).types, "six");
+}
+
+ON_BOTH_ENGINES(events, are_for_their_audience_alone) {
+    service.config().api_keys = api_key;
+    write(service, "public", "public");
+    write(service, "user:ann", "anns");
+    write(service, "user:bob", "bobs");
+    write(service, "jobs", "jobs");
+    write(service, "", "nobodys");
+    EXPECT_TEXT(list(service, "").types, "public");
+    EXPECT_TEXT(list(service, "", with_user(service, ann)).types, "public anns");
+    EXPECT_TEXT(list(service, "", with_user(service, "bob")).types, "public bobs");
+    EXPECT_TEXT(list(service, "", {.api_key = api_key}).types, "public jobs");
+    // Whatever cursor: it opens nothing.
+    const auto bobs = list(service, "?limit=2", with_user(service, "bob"));
+    EXPECT_TEXT(list(service, "?after=" + bobs.next_cursor, with_user(service, ann)).types, "");
+
+    Identity both{ann, ""};
+    both.api_key = "digest";
+    const auto ticket = service.context().tokens.issue_ticket(both);
+    EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "public anns jobs");
+    // The ticket counts, and not what comes with it.
+    EXPECT_TEXT(list(service, "?ticket=" + ticket, with_user(service, "bob")).types,
+                "public anns jobs");
+}
+
+ON_BOTH_ENGINES(events, refuse_what_proves_nothing) {
+    expect_error(service.send({.target = path, .authorization = "Bearer x"}), Error::invalid_token);
+    expect_error(service.send({.target = path, .api_key = "x"}), Error::invalid_api_key);
+    for (const auto& ticket : {std::string{"x"}, std::string{}, service.bearer(ann).substr(7)})
+        expect_error(service.send({.target = path + "?ticket=" + ticket}), Error::invalid_token);
+}
+
+ON_BOTH_ENGINES(events, refuse_a_cursor_that_is_none) {
+    write(service, "public", "one");
+    for (const char* cursor : {"x", "-1", "99999999999-1", "1", "%00"})
+        expect_detail(service.send({.target = path + "?after=" + cursor}), "query.after",
+                      "value_error");
+    expect_detail(service.send({.target = path + "?limit=0"}), "query.limit", "greater_than_equal");
+    expect_detail(service.send({.target = path + "?limit=501"}), "query.limit", "less_than_equal");
+}
+
+ON_BOTH_ENGINES(events, refuse_a_cursor_whose_next_events_are_gone) {
+    write(service, "public", "one");
+    const auto first = list(service, "?limit=1");
+    write(service, "public", "two");
+    const auto second = list(service, "?limit=2");
+    write(service, "public", "three");
+    service.database().execute("DELETE FROM events WHERE type <> 'three'");
+    expect_detail(service.send({.target = path + "?after=" + first.next_cursor}), "query.after",
+                  "value_error");
+    EXPECT_TEXT(list(service, "?after=" + second.next_cursor).types, "three");
+    EXPECT_TEXT(list(service, "").types, "three");
+}
+
+// --- POST
+
+ON_BOTH_ENGINES(events, take_notes) {
+    const auto response = service.send(service.with_token(
+        "POST", path, R"({"event":" hello ","target":"/x","details":{"b":[1,"é\n"],"a":null}})"));
+    cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
+    const auto body = json_of(response);
+    cr_expect(body["ok"].IsTrue());
+    EXPECT_TEXT(service.database().execute("SELECT type FROM events"), "note.hello");
+    EXPECT_TEXT(service.database().execute("SELECT audience FROM events"), "public");
+    EXPECT_TEXT(service.database().execute("SELECT subject FROM events"), "/x");
+    EXPECT_TEXT(service.database().execute("SELECT data FROM events"),
+                R"({"a":null,"b":[1,"é\n"]})");
+    const auto listed = service.send({.target = path});
+    EXPECT_TEXT(member(json_of(listed)["events"][0], "id"), member(body, "id"));
+}
+
+ON_BOTH_ENGINES(events, take_notes_without_details) {
+    const auto response =
+        service.send(service.with_token("POST", path, R"({"event":"x","target":"y"})"));
+    cr_assert_eq(response.status(), 200);
+    EXPECT_TEXT(service.database().execute("SELECT data FROM events"), "null");
+}
+
+ON_BOTH_ENGINES(events, refuse_bad_notes) {
+    struct Bad {
+        std::string body;
+        const char* location;
+        const char* type;
+    };
+    const Bad cases[] = {
+        {R"({"target":"y"})", "body.event", "missing"},
+        {R"({"event":"x"})", "body.target", "missing"},
+        {R"({"event":"","target":"y"})", "body.event", "string_too_short"},
+        {R"({"event":"a b","target":"y"})", "body.event", "value_error"},
+        {R"({"event":"a\nid: 1","target":"y"})", "body.event", "value_error"},
+        {R"({"event":"x","target":"y","details":9007199254740993})", "body.details", "value_error"},
+        {R"({"event":"x","target":"y","details":")" + std::string(20'000, 'a') + R"("})",
+         "body.details", "too_long"},
+    };
+    for (const auto& [body, location, type] : cases)
+        expect_detail(service.send(service.with_token("POST", path, body)), location, type);
+    expect_error(service.send({.method = "POST",
+                               .target = path,
+                               .body = R"({"event":"x","target":"y"})",
+                               .content_type = "application/json"}),
+                 Error::auth_required);
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM events"), "0");
+}

@@ -1,0 +1,51 @@
+#include "tests/support/service.hpp"
+
+namespace {
+
+const std::string path = "/events/ticket";
+constexpr const char* api_key = "0123456789abcdef";
+
+}  // namespace
+
+ON_BOTH_ENGINES(events_ticket, stands_for_the_bearer_of_a_token) {
+    const auto response = service.send(service.with_token("POST", path));
+    cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
+    const auto body = json_of(response);
+    cr_expect_eq(body["expires_in"].GetInt64(), 60);
+    const auto bearer = service.context().tokens.verify_ticket(member(body, "ticket"));
+    EXPECT_TEXT(bearer.user_id, "11111111-2222-4333-8444-555555555555");
+    EXPECT_TEXT(bearer.api_key, "");
+    cr_expect_gt(bearer.expires_at, 0);
+    // No row of a user is needed.
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "0");
+}
+
+ON_BOTH_ENGINES(events_ticket, stands_for_the_bearer_of_an_api_key) {
+    service.config().api_keys = api_key;
+    const auto response = service.send({.method = "POST", .target = path, .api_key = api_key});
+    cr_assert_eq(response.status(), 200);
+    const auto bearer = service.context().tokens.verify_ticket(member(json_of(response), "ticket"));
+    EXPECT_TEXT(bearer.user_id, "");
+    cr_expect_neq(bearer.api_key, "");
+    cr_expect_eq(bearer.api_key.find(api_key), bearer.api_key.npos);
+    cr_expect_eq(bearer.expires_at, 0);
+}
+
+ON_BOTH_ENGINES(events_ticket, needs_a_proof) {
+    expect_error(service.send({.method = "POST", .target = path}), Error::auth_required);
+    expect_error(
+        service.send({.method = "POST", .target = path, .authorization = "Bearer nonsense"}),
+        Error::invalid_token);
+    expect_error(service.send({.method = "POST", .target = path, .api_key = api_key}),
+                 Error::invalid_api_key);
+}
+
+ON_BOTH_ENGINES(events_ticket, is_no_token_and_no_ticket_for_another_ticket) {
+    const auto ticket = member(json_of(service.send(service.with_token("POST", path))), "ticket");
+    expect_error(
+        service.send({.method = "POST", .target = path, .authorization = "Bearer " + ticket}),
+        Error::invalid_token);
+    expect_error(service.send({.method = "POST", .target = path + "?ticket=" + ticket}),
+                 Error::auth_required);
+}

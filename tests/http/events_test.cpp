@@ -1,0 +1,296 @@
+// The feed through nginx: what readers get while writers write, and while something fails.
+#include <libpq-fe.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <set>
+#include <thread>
+
+#include "tests/support/event_stream.hpp"
+#include "tests/support/proxy.hpp"
+#include "tests/support/signer.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* worker_key = "0123456789abcdef";
+
+bool holds(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+std::string next_subject(EventStream& stream) {
+    const auto event = stream.next();
+    return event ? json_member(event->data, "subject") : "<nothing>";
+}
+
+Reply note(const Stack& stack, const std::string& name, const std::string& details = "null") {
+    return stack.send(
+        {.method = "POST",
+         .path = "/events",
+         .body = R"({"event":"test","target":")" + name + R"(","details":)" + details + "}",
+         .headers = {stack.authorization_of("ann")}});
+}
+
+// Reads until it has so many events; connects anew, from where it was, after any of them.
+std::vector<std::string> read_with_drops(int port, std::size_t count, unsigned seed) {
+    std::mt19937 random{seed};
+    std::vector<std::string> ids;
+    std::string last = "0";
+    while (ids.size() < count) {
+        EventStream stream{port, "/events/tail", {"Last-Event-ID: " + last}};
+        const auto until_drop = random() % 120 + 1;
+        for (unsigned i = 0; i < until_drop && ids.size() < count; ++i) {
+            const auto event = stream.next();
+            if (!event) return ids;
+            ids.push_back(event->id);
+        }
+        last = stream.last_id();
+    }
+    return ids;
+}
+
+void write_and_read(Engine engine) {
+    constexpr int writers = 16;
+    constexpr int each = 25;
+    constexpr std::size_t all = writers * each;
+    const Stack stack{engine};
+    std::vector<std::vector<std::string>> seen(3);
+    std::vector<std::thread> threads;
+    for (unsigned i = 0; i < seen.size(); ++i)
+        threads.emplace_back([&, i] { seen[i] = read_with_drops(stack.port(), all, i); });
+    std::atomic<int> acknowledged = 0;
+    for (int i = 0; i < writers; ++i)
+        threads.emplace_back([&] {
+            Client client{stack.port()};
+            const auto authorization = stack.authorization_of("ann");
+            for (int turn = 0; turn < each; ++turn)
+                acknowledged += client
+                                    .send({.method = "POST",
+                                           .path = "/collab/tasks",
+                                           .body = R"({"title":"x"})",
+                                           .headers = {authorization}})
+                                    .status == 200;
+        });
+    for (auto& thread : threads) thread.join();
+    cr_assert_eq(acknowledged.load(), static_cast<int>(all));
+    for (const auto& ids : seen) {
+        cr_assert_eq(ids.size(), all, "%zu of %zu", ids.size(), all);
+        cr_expect(std::set<std::string>(ids.begin(), ids.end()).size() == all);
+        cr_expect(ids == seen[0]);
+    }
+}
+
+void passes_on(Engine engine) {
+    const Stack stack{engine};
+    EventStream live{stack.port(), "/events/tail"};
+    cr_expect(holds(live.head(), " 200 OK"), "%s", live.head().c_str());
+    cr_expect(holds(live.head(), "Content-Type: text/event-stream"));
+    cr_expect(holds(live.head(), "Cache-Control: no-store"));
+    cr_expect(holds(live.opening(), ": connected\nretry: 3000\nid: "), "%s",
+              live.opening().c_str());
+    const auto path = stack.create_task("first");
+    const auto event = live.next();
+    cr_assert(event.has_value());
+    EXPECT_TEXT(event->type, "task.created");
+    EXPECT_TEXT(json_member(event->data, "subject"), path);
+    EXPECT_TEXT(json_member(event->data, "id"), event->id);
+
+    // From the begin, and from where another reader was.
+    EventStream all{stack.port(), "/events/tail?after=0"};
+    EXPECT_TEXT(next_subject(all), path);
+    const auto second = stack.create_task("second");
+    EXPECT_TEXT(next_subject(all), second);
+    EXPECT_TEXT(next_subject(live), second);
+    EventStream resumed{stack.port(), "/events/tail?after=0", {"Last-Event-ID: " + event->id}};
+    EXPECT_TEXT(next_subject(resumed), second);
+
+    EventStream lost{stack.port(), "/events/tail?after=99999999-1"};
+    cr_expect(holds(lost.opening(), "\nevent: reset\ndata: {"), "%s", lost.opening().c_str());
+    const auto third = stack.create_task("third");
+    EXPECT_TEXT(next_subject(lost), third);
+}
+
+}  // namespace
+
+Test(events, are_passed_on_at_once_on_sqlite, .timeout = 60) { passes_on(Engine::sqlite); }
+Test(events, are_passed_on_at_once_on_postgres, .timeout = 60) { passes_on(Engine::postgres); }
+
+Test(events, come_once_each_and_in_one_order_on_sqlite, .timeout = 100) {
+    write_and_read(Engine::sqlite);
+}
+Test(events, come_once_each_and_in_one_order_on_postgres, .timeout = 100) {
+    write_and_read(Engine::postgres);
+}
+
+// Its numbers were given out before those of the others, which commit first.
+Test(events, of_a_transaction_that_is_held_open_are_not_skipped, .timeout = 60) {
+    const Stack stack{Engine::postgres};
+    EventStream reader{stack.port(), "/events/tail"};
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> holder{
+        PQconnectdb(stack.database_url().c_str()), &PQfinish};
+    const auto execute = [&](const char* sql) {
+        PGresult* const result = PQexec(holder.get(), sql);
+        const auto status = PQresultStatus(result);
+        PQclear(result);
+        cr_assert(status == PGRES_COMMAND_OK, "%s: %s", sql, PQerrorMessage(holder.get()));
+    };
+    execute("BEGIN");
+    execute(
+        "INSERT INTO events (type, audience, subject, data) VALUES ('held', 'public', 'held', "
+        "'1')");
+    for (int i = 0; i < 20; ++i) cr_assert_eq(note(stack, std::to_string(i)).status, 200);
+    // They wait for it, or its place in the order would be behind them for some, and before for
+    // others.
+    cr_expect(!reader.next(500ms).has_value());
+    EventStream later{stack.port(), "/events/tail?after=0"};
+    cr_expect(!later.next(300ms).has_value());
+    execute("COMMIT");
+    EXPECT_TEXT(next_subject(reader), "held");
+    EXPECT_TEXT(next_subject(later), "held");
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_TEXT(next_subject(reader), std::to_string(i));
+        EXPECT_TEXT(next_subject(later), std::to_string(i));
+    }
+}
+
+Test(events, reach_their_audience_alone, .timeout = 60) {
+    const Stack stack{Engine::postgres, {{"API_KEYS", worker_key}}};
+    const auto ann = stack.authorization_of("ann");
+    const auto bob = stack.authorization_of("bob");
+    const auto ticket = json_member(
+        stack.send({.method = "POST", .path = "/events/ticket", .headers = {ann}}).body, "ticket");
+    EventStream everybody{stack.port(), "/events/tail"};
+    EventStream anns{stack.port(), "/events/tail", {ann}};
+    EventStream with_ticket{stack.port(), "/events/tail?ticket=" + ticket};
+    EventStream bobs{stack.port(), "/events/tail", {bob}};
+    EventStream worker{stack.port(), "/events/tail", {std::string{"X-API-Key: "} + worker_key}};
+    const auto task = stack.send({.method = "POST",
+                                  .path = "/api/tasks",
+                                  .body = R"({"title":"secret"})",
+                                  .headers = {ann}});
+    cr_assert_eq(task.status, 201);
+    cr_assert_eq(stack
+                     .send({.method = "POST",
+                            .path = "/jobs",
+                            .body = R"({"title":"work"})",
+                            .headers = {std::string{"X-API-Key: "} + worker_key}})
+                     .status,
+                 200);
+    cr_assert_eq(note(stack, "end").status, 200);
+
+    for (auto* const own : {&anns, &with_ticket}) {
+        const auto event = own->next();
+        cr_assert(event.has_value());
+        EXPECT_TEXT(event->type, "task.created");
+        EXPECT_TEXT(json_member(event->data, "audience"), "user:ann");
+        EXPECT_TEXT(next_subject(*own), "end");
+    }
+    const auto job = worker.next();
+    cr_assert(job.has_value());
+    EXPECT_TEXT(job->type, "job.created");
+    for (auto* const other : {&everybody, &bobs, &worker}) EXPECT_TEXT(next_subject(*other), "end");
+    // Whatever cursor.
+    EventStream again{stack.port(), "/events/tail", {bob, "Last-Event-ID: 0"}};
+    EXPECT_TEXT(next_subject(again), "end");
+
+    for (const std::string& query : {"?ticket=" + ann.substr(22), std::string{"?ticket=x"}}) {
+        const auto reply = stack.send({.path = "/events/tail" + query});
+        expect_error(reply, Error::invalid_token);
+    }
+    cr_expect(!holds(stack.log(), ticket));
+}
+
+Test(events, end_with_the_token, .timeout = 60) {
+    const Stack stack{Engine::sqlite};
+    const auto expires_at = std::time(nullptr) + 3;
+    const auto token = hmac_token(R"({"alg":"HS256"})",
+                                  R"({"iss":"steelthread","aud":"steelthread","sub":"ann","exp":)" +
+                                      std::to_string(expires_at) + "}",
+                                  stack.variables().at("JWT_SECRET"));
+    EventStream stream{stack.port(), "/events/tail", {"Authorization: Bearer " + token}};
+    cr_assert_eq(note(stack, "one").status, 200);
+    EXPECT_TEXT(next_subject(stream), "one");
+    cr_assert(stream.ends());
+    cr_expect_geq(std::time(nullptr), expires_at);
+}
+
+// --- when something fails
+
+Test(events, streams_end_when_the_service_stops, .timeout = 60) {
+    Stack stack{Engine::sqlite};
+    std::vector<EventStream> streams;
+    for (int i = 0; i < 50; ++i) streams.emplace_back(stack.port(), "/events/tail");
+    cr_expect_eq(stack.stop(), 0);
+    for (auto& stream : streams) cr_expect(stream.ends());
+}
+
+Test(events, are_read_on_after_a_kill, .timeout = 60) {
+    const Stack stack{Engine::sqlite};
+    EventStream stream{stack.port(), "/events/tail"};
+    cr_assert_eq(note(stack, "one").status, 200);
+    EXPECT_TEXT(next_subject(stream), "one");
+    for (const pid_t pid : stack.processes("events_tail")) kill(pid, SIGKILL);
+    cr_assert(stream.ends());
+    cr_assert_eq(note(stack, "two").status, 200);
+    wait_until("the endpoint is back", [&] {
+        EventStream again{stack.port(), "/events/tail", {"Last-Event-ID: " + stream.last_id()}};
+        return next_subject(again) == "two";
+    });
+}
+
+// Nobody waits for who does not read: it is left behind.
+Test(events, a_slow_reader_holds_nobody_up, .timeout = 100) {
+    const Stack stack{Engine::postgres};
+    EventStream slow{stack.port(), "/events/tail"};
+    EventStream quick{stack.port(), "/events/tail"};
+    const auto details = '"' + std::string(16'000, 'x') + '"';
+    std::thread writer{[&] {
+        for (int i = 0; i < 400; ++i) note(stack, std::to_string(i), details);
+    }};
+    for (int i = 0; i < 400; ++i) EXPECT_TEXT(next_subject(quick), std::to_string(i));
+    writer.join();
+    // It was cut off, and has not lost its place.
+    int got = 0;
+    while (slow.next(10s)) ++got;
+    cr_expect(slow.has_ended());
+    cr_expect_lt(got, 400);
+    EventStream again{stack.port(), "/events/tail", {"Last-Event-ID: " + slow.last_id()}};
+    EXPECT_TEXT(next_subject(again), std::to_string(got));
+}
+
+Test(events, cost_the_database_nothing_while_nobody_listens, .timeout = 60) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    const Stack stack{with_port(database.url(), proxy.port())};
+    {
+        EventStream stream{stack.port(), "/events/tail"};
+        const int before = proxy.round_trips();
+        wait_until("it is asked", [&] { return proxy.round_trips() > before + 5; });
+    }
+    int before = -1;
+    wait_until("it is not asked any more", [&] {
+        const int now = proxy.round_trips();
+        const bool is_quiet = now == before;
+        before = now;
+        std::this_thread::sleep_for(300ms);
+        return is_quiet;
+    });
+}
+
+Test(events, go_on_when_the_database_is_back, .timeout = 60) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    const Stack stack{with_port(database.url(), proxy.port())};
+    EventStream stream{stack.port(), "/events/tail"};
+    cr_assert_eq(note(stack, "one").status, 200);
+    EXPECT_TEXT(next_subject(stream), "one");
+    for (int i = 0; i < 3; ++i) {
+        proxy.cut();
+        const auto name = "after cut " + std::to_string(i);
+        wait_until("a note is taken", [&] { return note(stack, name).status == 200; });
+        EXPECT_TEXT(next_subject(stream), name);
+    }
+}

@@ -1,0 +1,50 @@
+// A reader of text/event-stream (WHATWG HTML, section 9.2) over a connection of its own.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct StreamEvent {
+    std::string id;
+    std::string type;
+    std::string data;
+};
+
+class EventStream {
+public:
+    // Sends the request and reads the answer's head. Headers as "Name: value".
+    EventStream(int port, const std::string& target, const std::vector<std::string>& headers = {});
+    ~EventStream();
+    EventStream(EventStream&& other) noexcept;
+    EventStream(const EventStream&) = delete;
+    EventStream& operator=(const EventStream&) = delete;
+
+    // Status line and headers, and the first block: comments, retry and an id without an event.
+    const std::string& head() const { return head_; }
+    const std::string& opening() const { return opening_; }
+
+    // The next event; nullopt when the stream has ended, or nothing came in time.
+    std::optional<StreamEvent> next(std::chrono::milliseconds longest = std::chrono::milliseconds{
+                                        10'000});
+
+    // Waits for the end, whatever comes before it.
+    bool ends(std::chrono::milliseconds longest = std::chrono::milliseconds{10'000});
+
+    // What EventSource would send as Last-Event-ID.
+    const std::string& last_id() const { return last_id_; }
+
+    bool has_ended() const { return has_ended_; }
+
+private:
+    bool read_more(std::chrono::steady_clock::time_point until);
+    std::optional<std::string> take_block();
+
+    int fd_;
+    std::string received_;
+    std::string head_;
+    std::string opening_;
+    std::string last_id_;
+    bool has_ended_ = false;
+};
