@@ -7,6 +7,7 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "cli/doctor.hpp"
 #include "cli/documents.hpp"
 #include "cli/migrate.hpp"
+#include "cli/prune.hpp"
 #include "cli/supervisor.hpp"
 #include "shared/config.hpp"
 #include "shared/exit_status.hpp"
@@ -26,6 +28,8 @@ constexpr std::string_view help = R"(usage: steelthread COMMAND
   run [--migrate]        serve on HOST:PORT until SIGTERM; --migrate brings the schema up first
   restart ENDPOINT       replace the processes of one endpoint without losing a request
   migrate up|down|status apply what is pending | undo the newest | list
+  prune --events-older-than AGE
+                         delete events of more than AGE: 90s, 15m, 12h, 7d
   doctor                 say what would keep the service from running here
   token --user ID        print a token for a user (development)
   seed [--user ID]       add some tasks and a conversation to look at (development)
@@ -73,6 +77,12 @@ int run(const Words& words) {
     }
     if (command == "seed" && (words.size() == 1 || (words.size() == 3 && argument == "--user"))) {
         seed(load_config(), words.size() == 3 ? words[2] : "", std::cout);
+        return EXIT_SUCCESS;
+    }
+    if (command == "prune") {
+        const auto ages = parse_ages(std::span{words}.subspan(1));
+        if (!ages) return usage();
+        prune(load_config(), *ages, std::cout);
         return EXIT_SUCCESS;
     }
     if (words.size() > 2) return usage();

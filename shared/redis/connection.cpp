@@ -101,7 +101,7 @@ bool RedisConnection::is_usable() {
 std::shared_ptr<RedisConnection::Expected> RedisConnection::send(
     const std::vector<std::string>& words, const char* setup) {
     unsent_ += formatted(words);
-    const auto expected = expected_.emplace_back(std::make_shared<Expected>());
+    auto expected = expected_.emplace_back(std::make_shared<Expected>());
     expected->setup = setup;
     move();
     return expected;

@@ -1,6 +1,9 @@
 // The commands of `steelthread` that help its developers and operators.
+#include <libpq-fe.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <memory>
 
 #include "shared/exit_status.hpp"
 #include "tests/support/redis.hpp"
@@ -42,7 +45,95 @@ void seed_once(Engine engine) {
     EXPECT_TEXT(database.execute("SELECT count(*) FROM messages"), "4");
 }
 
+// 2,500 events of ten days ago, one of an hour ago among them, and three of an hour ago.
+void prune_all_old(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database.url());
+    const std::string insert =
+        "INSERT INTO events (type, audience, subject, data, created_at) SELECT 't', 'public', 's', "
+        "'{}', ";
+    const bool is_sqlite = engine == Engine::sqlite;
+    const auto add = [&](int hours, int count) {
+        const auto from_one_to = [&](const std::string& last) {
+            return is_sqlite
+                       ? " FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                         "WHERE i < " +
+                             last + ") SELECT i FROM n)"
+                       : " FROM generate_series(1, " + last + ")";
+        };
+        const auto age = std::to_string(hours);
+        database.execute(insert +
+                         (is_sqlite ? "(unixepoch() - " + age + " * 3600) * 1000000"
+                                    : "now() - interval '" + age + " hours'") +
+                         from_one_to(std::to_string(count)));
+    };
+    add(240, 1200);
+    add(1, 1);
+    add(240, 1300);
+    add(1, 3);
+    const auto run = [&](const char* age) {
+        return steelthread({"prune", "--events-older-than", age}, variables);
+    };
+    EXPECT_TEXT(run("11d").output, "pruned 0 events\n");
+    const auto finished = run("7d");
+    cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
+    EXPECT_TEXT(finished.output, "pruned 2500 events\n");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM events"), "4");
+    EXPECT_TEXT(run("2h").output, "pruned 0 events\n");
+    EXPECT_TEXT(run("1s").output, "pruned 4 events\n");
+}
+
 }  // namespace
+
+Test(commands, prune_deletes_old_events_on_sqlite) { prune_all_old(Engine::sqlite); }
+Test(commands, prune_deletes_old_events_on_postgres) { prune_all_old(Engine::postgres); }
+
+// Somebody reads, and has a transaction open; others write meanwhile.
+Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
+    const TestDatabase database{Engine::postgres};
+    const auto variables = variables_for(database.url());
+    database.execute(
+        "INSERT INTO events (type, audience, subject, data, created_at) "
+        "SELECT 't', 'public', 's', '{}', now() - interval '10 days' FROM generate_series(1, "
+        "3000)");
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> other{PQconnectdb(database.url().c_str()),
+                                                             &PQfinish};
+    const std::unique_ptr<PGresult, decltype(&PQclear)> read{
+        PQexec(other.get(), "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM events"),
+        &PQclear};
+    cr_assert_eq(PQresultStatus(read.get()), PGRES_TUPLES_OK);
+    EXPECT_TEXT(steelthread({"prune", "--events-older-than", "7d"}, variables).output,
+                "pruned 3000 events\n");
+}
+
+Test(commands, prune_knows_its_flags) {
+    const auto variables = variables_for("sqlite:////nowhere/to/be/found.db");
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {},
+             {"--events-older-than"},
+             {"--events-older-than", ""},
+             {"--events-older-than", "7"},
+             {"--events-older-than", "d"},
+             {"--events-older-than", "0d"},
+             {"--events-older-than", "-1d"},
+             {"--events-older-than", "7w"},
+             {"--events-older-than", "7dd"},
+             {"--events-older-than", "1.5d"},
+             {"--events-older-than", "36501d"},
+             {"--events-older-than", "9223372036854775807d"},
+             {"--events-older-than", "1d", "--events-older-than", "1d"},
+             {"--tasks-older-than", "1d"},
+             {"1d"}}) {
+        auto all = words;
+        all.insert(all.begin(), "prune");
+        const auto refused = steelthread(all, variables);
+        cr_expect_eq(refused.status, exit_usage, "%s", words.empty() ? "" : words.back().c_str());
+        cr_expect(refused.errors.starts_with("usage: "));
+    }
+    const auto failed = steelthread({"prune", "--events-older-than", "36500d"}, variables);
+    cr_expect_eq(failed.status, 1);
+    EXPECT_TEXT(failed.output, "");
+}
 
 Test(commands, seed_adds_what_is_not_there_on_sqlite) { seed_once(Engine::sqlite); }
 Test(commands, seed_adds_what_is_not_there_on_postgres) { seed_once(Engine::postgres); }

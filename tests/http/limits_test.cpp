@@ -160,4 +160,5 @@ Test(limits, a_call_from_the_shell_is_counted_in_redis) {
         cr_expect_eq(answered.status, 0);
         EXPECT_TEXT(answered.output.substr(0, 11), std::string{"Status: "} + status);
     }
+    EXPECT_TEXT(redis.run({"EXISTS", "steelthread:limit:email:ada@example.org"}), "1");
 }

@@ -313,5 +313,6 @@ Test(redis_limiter, takes_no_reply_of_another_for_its_own) {
     // The second reply came unasked: the connection that has it is not used again.
     const FakeRedis fake{":60000\r\n:0\r\n"};
     Limiter limiter{fake.url(), patient};
-    for (int i = 0; i < 3; ++i) EXPECT_TEXT(text_of(limiter.take("ann")), "refused 0 of 10, all in 60 s, one in 6 s");
+    for (int i = 0; i < 3; ++i)
+        EXPECT_TEXT(text_of(limiter.take("ann")), "refused 0 of 10, all in 60 s, one in 6 s");
 }

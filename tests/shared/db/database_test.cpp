@@ -197,6 +197,13 @@ Test(database, knows_which_index_serves_each_personal_list) {
         }
 }
 
+ON_BOTH_DATABASES(finds_old_events_by_their_ids) {
+    const auto plan = open.plan(sql::prune_events);
+    cr_expect(holds(plan, "(id > $2)") || holds(plan, "PRIMARY KEY (rowid>?)"), "%s", plan.c_str());
+    for (const char* bad : {"Seq Scan", "SCAN", "Sort", "TEMP B-TREE"})
+        cr_expect(!holds(plan, bad), "%s", plan.c_str());
+}
+
 ON_BOTH_DATABASES(serves_each_personal_list_from_an_index) {
     for (const auto& [query, index, is_sorted_besides] : served) {
         const auto plan = open.plan(*query);

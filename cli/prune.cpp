@@ -1,0 +1,99 @@
+#include "cli/prune.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/this_coro.hpp>
+#include <charconv>
+#include <ostream>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "cli/database.hpp"
+#include "shared/async.hpp"
+#include "shared/db/database.hpp"
+#include "shared/json/fields.hpp"
+#include "shared/timestamp.hpp"
+#include "sql/prune.hpp"
+
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::int64_t batch_rows = 1000;
+constexpr seconds oldest{36'500LL * 86'400};
+
+constexpr std::array<std::pair<char, seconds>, 4> units = {
+    {{'s', seconds{1}}, {'m', seconds{60}}, {'h', seconds{3600}}, {'d', seconds{86'400}}}};
+
+constexpr std::array<std::pair<std::string_view, std::optional<seconds> Ages::*>, 1> flags = {
+    {{"--events-older-than", &Ages::events}}};
+
+std::optional<seconds> parse_age(std::string_view text) {
+    std::int64_t number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [unit, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc{} || unit + 1 != end || number < 1 || number > oldest.count())
+        return std::nullopt;
+    for (const auto& [letter, length] : units)
+        if (letter == *unit && number <= oldest / length) return number * length;
+    return std::nullopt;
+}
+
+struct Deleted {
+    std::int64_t id{};
+
+    static consteval auto fields() { return std::tuple{json::field("id", &Deleted::id)}; }
+};
+
+Timestamp moment_before(seconds age) {
+    return {Timestamp::now().microseconds - std::chrono::microseconds{age}.count()};
+}
+
+Async<> rest(Clock::duration time) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    Timer timer{executor, time};
+    co_await expired(timer);
+}
+
+Async<std::int64_t> prune_events(Database& database, seconds age) {
+    const auto limit = moment_before(age);
+    std::int64_t count = 0;
+    for (std::int64_t last_id = 0;;) {
+        const auto before = Clock::now();
+        db::Batch batch;
+        batch.add(sql::prune_events, limit, last_id, batch_rows);
+        const auto results = co_await database.run(std::move(batch));
+        const auto deleted = db::all<Deleted>(*results.front());
+        if (deleted.empty()) co_return count;
+        count += static_cast<std::int64_t>(deleted.size());
+        for (const auto& row : deleted) last_id = std::max(last_id, row.id);
+        co_await rest(Clock::now() - before);
+    }
+}
+
+Async<> prune_all(Database& database, Ages ages, std::ostream& out) {
+    if (ages.events) {
+        const auto count = co_await prune_events(database, *ages.events);
+        out << "pruned " << count << (count == 1 ? " event\n" : " events\n");
+    }
+}
+
+}  // namespace
+
+std::optional<Ages> parse_ages(std::span<const std::string> words) {
+    Ages ages;
+    if (words.empty() || words.size() % 2 != 0) return std::nullopt;
+    for (std::size_t i = 0; i < words.size(); i += 2) {
+        const auto* const flag = std::find_if(
+            flags.begin(), flags.end(), [&](const auto& known) { return known.first == words[i]; });
+        if (flag == flags.end() || ages.*(flag->second)) return std::nullopt;
+        ages.*(flag->second) = parse_age(words[i + 1]);
+        if (!(ages.*(flag->second))) return std::nullopt;
+    }
+    return ages;
+}
+
+void prune(const Config& config, const Ages& ages, std::ostream& out) {
+    with_database(config, [&](Database& database) { return prune_all(database, ages, out); });
+}
