@@ -620,8 +620,8 @@ void print_openapi(std::ostream& out) {
                          {"parameters", shared_parameters()},
                          {"responses", shared_responses()},
                          {"schemas", schemas.text()},
-                         {"securitySchemes", object({{"apiKey", std::string{api_key}},
-                                                     {"bearerAuth", std::string{bearer}}})}})}});
+                         {"securitySchemes", object({{"bearerAuth", std::string{bearer}},
+                                                     {"apiKey", std::string{api_key}}})}})}});
     rapidjson::StringBuffer pretty;
     rapidjson::PrettyWriter<rapidjson::StringBuffer> writer{pretty};
     writer.SetIndent(' ', 1);

@@ -18,9 +18,11 @@ Async<Response> lease(const Request& request, Context& context) {
     batch.add(sql::lease_jobs, wanted.limit, wanted.worker, Uuid::random(), wanted.lease_seconds);
     const auto results = co_await context.db.run(std::move(batch));
     Leases leases{.jobs = db::all<LeasedJob>(*results[2])};
-    std::sort(leases.jobs.begin(), leases.jobs.end(), [](const auto& a, const auto& b) {
-        return std::tie(a.run_at, a.created_at, a.id) < std::tie(b.run_at, b.created_at, b.id);
-    });
+    const auto rank = [](const LeasedJob& job) {
+        return std::tuple{job.run_at.microseconds, job.created_at.microseconds, job.id.text()};
+    };
+    std::sort(leases.jobs.begin(), leases.jobs.end(),
+              [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
     co_return Response::ok(leases);
 }
 

@@ -77,9 +77,9 @@ std::optional<Timestamp> Timestamp::parse(std::string_view text) {
     if (second_number > 59 || fraction < 0 || !zone) return std::nullopt;
     const auto moment = sys_days{date} + minutes{minutes_of_day - *zone} + seconds{second_number} +
                         std::chrono::microseconds{fraction};
-    const Timestamp parsed{moment.time_since_epoch().count()};
-    if (parsed < first() || parsed > last()) return std::nullopt;
-    return parsed;
+    const std::int64_t parsed = moment.time_since_epoch().count();
+    if (parsed < first().microseconds || parsed > last().microseconds) return std::nullopt;
+    return Timestamp{parsed};
 }
 
 Timestamp Timestamp::now() {

@@ -57,9 +57,10 @@ std::string write_cursor(std::string_view list, const MomentAndUuid& position) {
 MomentAndUuid read_uuid_cursor(std::string_view list, std::string_view cursor) {
     const auto position = read_cursor(list, cursor);
     const auto id = Uuid::parse(position.key);
-    const Timestamp moment{position.id};
-    if (!id || moment < Timestamp::first() || moment > Timestamp::last()) refuse();
-    return {moment, *id};
+    if (!id || position.id < Timestamp::first().microseconds ||
+        position.id > Timestamp::last().microseconds)
+        refuse();
+    return {Timestamp{position.id}, *id};
 }
 
 std::string cursor_key(const Timestamp& moment) { return std::to_string(moment.microseconds); }

@@ -7,7 +7,7 @@
 #include "shared/models/existence.hpp"
 
 // Of a payload or a result in canonical form.
-inline constexpr std::size_t max_json_bytes = 32 * 1024;
+inline constexpr std::size_t max_json_bytes = 32'768;
 
 struct Job {
     Uuid id;

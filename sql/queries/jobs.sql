@@ -54,7 +54,7 @@ ORDER BY created_at DESC, id DESC
 LIMIT $3
 
 -- A lease is three statements, which commit as one. Jobs that nobody will do any more come first, at most
--- 100 of them.
+-- 100 of them. SQLite would take the index by status, and sort, if it were not told another one.
 -- name: fail_expired_jobs
 WITH expired AS (
     SELECT id FROM jobs
@@ -83,7 +83,7 @@ SET status = 'failed',
     version = version + 1,
     updated_at = max(now(), updated_at)
 WHERE id IN (
-    SELECT id FROM jobs
+    SELECT id FROM jobs INDEXED BY jobs_leased
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts >= max_attempts
     ORDER BY lease_expires_at
     LIMIT 100)
@@ -115,7 +115,7 @@ SET status = 'pending',
     version = version + 1,
     updated_at = max(now(), updated_at)
 WHERE id IN (
-    SELECT id FROM jobs
+    SELECT id FROM jobs INDEXED BY jobs_leased
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
     ORDER BY run_at, created_at, id
     LIMIT $1)
@@ -151,7 +151,7 @@ SET status = 'running',
     version = version + 1,
     updated_at = max(now(), updated_at)
 WHERE id IN (
-    SELECT id FROM jobs
+    SELECT id FROM jobs INDEXED BY jobs_due
     WHERE status = 'pending' AND run_at <= now()
     ORDER BY run_at, created_at, id
     LIMIT $1)

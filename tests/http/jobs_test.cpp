@@ -63,7 +63,7 @@ std::string program_in_readme(const std::string& first_line) {
         if (leased.status != 200 || count == 0) std::this_thread::sleep_for(milliseconds{20});
         for (int i = 0; leased.status == 200 && i < count; ++i) {
             const auto job = "jobs." + std::to_string(i);
-            std::this_thread::sleep_for(milliseconds{random() % 10});
+            std::this_thread::sleep_for(milliseconds{random() % 60});
             client.send(
                 call("POST", "/jobs/" + json_member(leased.body, job + ".id") + "/complete",
                      R"({"lease_id":")" + json_member(leased.body, job + ".lease_id") + "\"}"));
@@ -139,8 +139,8 @@ ON_BOTH_STACKS(survive_their_workers) {
     constexpr std::size_t job_count = 300;
     constexpr std::size_t worker_count = 6;
     std::vector<pid_t> workers;
-    for (std::size_t i = 0; i < worker_count; ++i) workers.push_back(start_worker(stack.port()));
     for (std::size_t i = 0; i < job_count; ++i) add(stack, R"({"title":"t","max_attempts":100})");
+    for (std::size_t i = 0; i < worker_count; ++i) workers.push_back(start_worker(stack.port()));
     std::mt19937 random{7};
     int killed = 0;
     const auto wanted = std::to_string(job_count);
@@ -151,7 +151,7 @@ ON_BOTH_STACKS(survive_their_workers) {
             end_worker(victim);
             victim = start_worker(stack.port());
             ++killed;
-            std::this_thread::sleep_for(milliseconds{random() % 60});
+            std::this_thread::sleep_for(milliseconds{random() % 40});
             return database.execute("SELECT count(*) FROM jobs WHERE status = 'completed'") ==
                    wanted;
         },

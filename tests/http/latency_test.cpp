@@ -192,7 +192,56 @@ void expect_one_round_trip_for_each_user(const char* prepare) {
     expect_one_round_trip_for_strangers(counted);
 }
 
+// What programs do with jobs: calls send(call, status) for each operation.
+template <class Send>
+void use_all_of_jobs(const std::string& idempotency_key, Send send) {
+    const auto call = [&](const char* method, const std::string& path, const std::string& body = "",
+                          const std::string& header = "X-Nothing: 1") {
+        return Call{method, path, body, {std::string{"X-API-Key: "} + api_key, header}};
+    };
+    const auto key = "Idempotency-Key: " + idempotency_key;
+    send(call("POST", "/jobs", R"({"title":"x"})", key), 200);
+    send(call("POST", "/jobs", R"({"title":"x"})", key), 200);
+    send(call("POST", "/jobs", R"({"title":"y"})", key), 422);
+    for (const char* end : {"complete", "fail", "cancel"}) {
+        send(call("POST", "/jobs", R"({"title":"x"})"), 200);
+        const auto leased = send(call("POST", "/jobs/lease", R"({"worker":"w"})"), 200).body;
+        const auto path = "/jobs/" + json_member(leased, "jobs.0.id");
+        const auto lease = R"({"lease_id":")" + json_member(leased, "jobs.0.lease_id") + "\"";
+        send(call("POST", path + "/heartbeat", lease + "}"), 200);
+        const auto body = lease + (end == std::string{"fail"} ? R"(,"error":"x"})" : "}");
+        send(call("POST", path + "/" + end, body), 200);
+        send(call("POST", path + "/heartbeat", lease + "}"), 409);
+        const auto etag = send(call("GET", path), 200).header("etag");
+        send(call("GET", path, "", "If-None-Match: " + etag), 304);
+    }
+    send(call("GET", "/jobs?limit=1"), 200);
+    send(call("GET", "/jobs?status=completed"), 200);
+    send(call("GET", "/jobs/00112233-4455-6677-8899-aabbccddeeff"), 404);
+}
+
+void expect_one_round_trip_of_jobs(const char* prepare) {
+    Counted counted{prepare};
+    // The handlers connect.
+    use_all_of_jobs("warm", [&](const Call& call, long status) {
+        auto reply = counted.stack().send(call);
+        cr_expect_eq(reply.status, status, "%s %s: %s", call.method.c_str(), call.path.c_str(),
+                     reply.body.c_str());
+        return reply;
+    });
+    use_all_of_jobs("counted",
+                    [&](const Call& call, long status) { return counted.expect(call, status, 1); });
+}
+
 }  // namespace
+
+Test(latency, each_request_about_jobs_takes_one_round_trip) {
+    expect_one_round_trip_of_jobs("auto");
+}
+
+Test(latency, each_request_about_jobs_takes_one_round_trip_through_a_pooler) {
+    expect_one_round_trip_of_jobs("off");
+}
 
 Test(latency, each_personal_request_takes_one_round_trip) {
     expect_one_round_trip_for_each_user("auto");
@@ -218,4 +267,10 @@ Test(latency, what_is_refused_takes_none) {
     counted.expect({.method = "PUT", .path = board}, 405, 0);
     counted.expect({.method = "OPTIONS", .path = board}, 204, 0);
     counted.expect({.method = "POST", .path = "/auth/login", .body = "{}"}, 422, 0);
+    counted.expect({.path = "/jobs"}, 401, 0);
+    counted.expect({.method = "POST",
+                    .path = "/jobs",
+                    .body = "{}",
+                    .headers = {std::string{"X-API-Key: "} + api_key}},
+                   422, 0);
 }
