@@ -22,8 +22,8 @@ struct Quota {
     std::chrono::seconds window{0};
 };
 
-// What LOGIN_RATE_LIMIT and RATE_LIMIT take: "10/minute", also second, hour or day; at most one each millisecond.
-// Nullopt for anything else.
+// What LOGIN_RATE_LIMIT and RATE_LIMIT take: "10/minute", also second, hour or day; at most one
+// each millisecond. Nullopt for anything else.
 std::optional<Quota> parse_quota(std::string_view text);
 
 struct Decision {
