@@ -5,7 +5,8 @@ DELETE FROM events
 WHERE created_at < $1 AND id IN (SELECT id FROM events WHERE id > $2 ORDER BY id LIMIT $3)
 RETURNING id
 
--- The next $5 jobs of a state that were made before $4, and of these what has not changed since.
+-- The next $5 jobs of a state that were made before $4, and of these what has not changed since. Both have the
+-- same parameters.
 -- name: prunable_jobs
 SELECT id, created_at
 FROM jobs

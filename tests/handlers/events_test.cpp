@@ -5,7 +5,6 @@ namespace {
 const std::string path = "/events";
 constexpr const char* ann = "ann";
 
-
 // Writes events past the service; each is in a transaction of its own.
 void write(Service& service, const std::string& audience, const std::string& type) {
     service.database().execute("INSERT INTO events (type, audience, subject, data) VALUES ('" +

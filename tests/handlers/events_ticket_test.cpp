@@ -4,7 +4,6 @@ namespace {
 
 const std::string path = "/events/ticket";
 
-
 }  // namespace
 
 ON_BOTH_ENGINES(events_ticket, stands_for_the_bearer_of_a_token) {
@@ -36,7 +35,7 @@ ON_BOTH_ENGINES(events_ticket, needs_a_proof) {
     expect_error(
         service.send({.method = "POST", .target = path, .authorization = "Bearer nonsense"}),
         Error::invalid_token);
-    expect_error(service.send({.method = "POST", .target = path, .api_key = api_key}),
+    expect_error(service.send({.method = "POST", .target = path, .api_key = "wrong"}),
                  Error::invalid_api_key);
 }
 

@@ -135,7 +135,7 @@ void prune_old_jobs(Engine engine) {
 Test(commands, prune_deletes_jobs_that_ended_on_sqlite) { prune_old_jobs(Engine::sqlite); }
 Test(commands, prune_deletes_jobs_that_ended_on_postgres) { prune_old_jobs(Engine::postgres); }
 
-// Somebody reads, and has a transaction open; others write meanwhile.
+// Somebody has read, and written, in a transaction that is still open.
 Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
     const TestDatabase database{Engine::postgres};
     const auto variables = variables_for(database.url());
@@ -146,7 +146,9 @@ Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
     const std::unique_ptr<PGconn, decltype(&PQfinish)> other{PQconnectdb(database.url().c_str()),
                                                              &PQfinish};
     const std::unique_ptr<PGresult, decltype(&PQclear)> read{
-        PQexec(other.get(), "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM events"),
+        PQexec(other.get(),
+               "BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO events (type, audience, "
+               "subject, data) VALUES ('t', 'public', 's', '{}'); SELECT count(*) FROM events"),
         &PQclear};
     cr_assert_eq(PQresultStatus(read.get()), PGRES_TUPLES_OK);
     EXPECT_TEXT(steelthread({"prune", "--events-older-than", "7d"}, variables).output,
