@@ -31,9 +31,11 @@ Async<Response> list(const Request& request, Context& context) {
     batch.add(sql::event_bounds);
     batch.add(sql::list_events_of, audiences.everybody, audiences.jobs, audiences.user,
               cursor->transaction, cursor->id, query.limit);
+    batch.add(sql::event_bounds);
     const auto results = co_await context.db.run(std::move(batch));
     const auto bounds = db::first<EventBounds>(*results[0]).value();
-    const auto start = bounds.resume(after);
+    // After the page: nothing of it was gone by then.
+    const auto start = db::first<EventBounds>(*results[2]).value().resume(after);
     if (!start) refuse_cursor();
     EventPage page{db::all<Event>(*results[1]), ""};
     const bool is_full = static_cast<std::int64_t>(page.events.size()) == query.limit;

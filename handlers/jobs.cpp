@@ -46,7 +46,9 @@ Async<Job> create_once(const std::string& key, const NewJob& wanted, const Reque
     batch.add(sql::find_job_of_key, owner, key);
     const auto results = co_await context.db.run(std::move(batch));
     auto job = db::first<KeyedJob>(*results[2]);
-    if (job.value().request_digest != digest)
+    // It was pruned in this very moment: the next request makes a new one.
+    if (!job) throw ApiError{Error::service_unavailable};
+    if (job->request_digest != digest)
         throw ApiError{Error::validation_error,
                        {{{"header", "Idempotency-Key"},
                          "Value error, another body was sent with this key",

@@ -181,7 +181,7 @@ std::string Tokens::issue_ticket(const Identity& bearer) const {
     const auto jwt = new_jwt();
     add_claim(jwt.get(), "aud", this_feed);
     if (!bearer.user_id.empty()) add_claim(jwt.get(), "sub", bearer.user_id);
-    if (!bearer.api_key.empty()) add_claim(jwt.get(), "api_key", bearer.api_key);
+    if (!bearer.api_key.empty()) require(jwt_add_grant_bool(jwt.get(), "jobs", 1));
     require(jwt_add_grant_int(jwt.get(), "until", bearer.expires_at));
     require(jwt_add_grant_int(jwt.get(), "exp", time_() + ticket_seconds));
     return sign(*jwt);
@@ -198,12 +198,11 @@ Identity Tokens::verify_ticket(std::string_view ticket) const {
     const auto claims = parse_part(decode_payload(jws), "payload");
     if (!names(json::find(claims, "aud"), this_feed)) refuse("aud", "another audience");
     if (integer_claim(claims, "exp").value_or(0) <= time_()) refuse("exp", "past");
-    const auto text = [&](std::string_view name) {
-        const auto* value = json::find(claims, name);
-        return value && value->IsString() ? std::string{json::text_of(*value)} : "";
-    };
-    Identity bearer{text("sub"), ""};
-    bearer.api_key = text("api_key");
+    const auto* const subject = json::find(claims, "sub");
+    const auto* const has_key = json::find(claims, "jobs");
+    Identity bearer;
+    if (subject && subject->IsString()) bearer.user_id = json::text_of(*subject);
+    if (has_key && has_key->IsTrue()) bearer.api_key = "ticket";
     bearer.expires_at = integer_claim(claims, "until").value_or(0);
     return bearer;
 }

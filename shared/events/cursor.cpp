@@ -34,6 +34,7 @@ std::optional<EventCursor> EventBounds::resume(std::string_view text) const {
     const auto cursor = EventCursor::parse(text);
     if (!cursor) return std::nullopt;
     if (text == "0") return begin();
-    if (*cursor < begin() || *cursor > end()) return std::nullopt;
+    if (*cursor < begin() || *cursor >= EventCursor{future_transaction, future_id})
+        return std::nullopt;
     return cursor;
 }

@@ -29,6 +29,9 @@ struct EventBounds {
     std::int64_t begin_id = 0;
     std::int64_t end_transaction = 0;
     std::int64_t end_id = 0;
+    // Behind everything that was ever written.
+    std::int64_t future_transaction = 0;
+    std::int64_t future_id = 0;
 
     EventCursor begin() const { return {begin_transaction, begin_id}; }
     EventCursor end() const { return {end_transaction, end_id}; }
@@ -44,6 +47,8 @@ struct EventBounds {
             field("begin_id", &EventBounds::begin_id),
             field("end_transaction", &EventBounds::end_transaction),
             field("end_id", &EventBounds::end_id),
+            field("future_transaction", &EventBounds::future_transaction),
+            field("future_id", &EventBounds::future_id),
         };
     }
 };

@@ -14,9 +14,11 @@ using namespace std::chrono_literals;
 constexpr auto poll_interval = 50ms;
 constexpr auto keep_alive_interval = 15s;
 constexpr auto pause_after_failure = 500ms;
-constexpr std::int64_t page_size = 500;
+// An event has 64 KiB at most. What waits for a listener beyond these bounds it reads by itself
+// again, at its own pace.
+constexpr std::int64_t page_size = 32;
 constexpr std::size_t max_waiting = 1000;
-constexpr std::size_t max_waiting_bytes = 1024 * 1024;
+constexpr std::size_t max_waiting_bytes = 256 * 1024;
 
 Async<> pause(Loop& loop, Clock::duration duration) {
     Timer timer{loop, duration};
@@ -38,8 +40,8 @@ Async<> Feed::pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
     } const leave_at_end{*this, &listener};
 
     auto written = Clock::now();
-    while (!stream.is_over() && !listener.is_too_slow_ && Clock::now() < until) {
-        if (!listener.has_joined_) {
+    while (!stream.is_over() && !listener.is_lost_ && Clock::now() < until) {
+        if (!listener.has_joined_ && listener.waiting_.empty()) {
             co_await catch_up(listener);
         } else if (listener.waiting_.empty()) {
             const auto next = std::min(until, written + keep_alive_interval);
@@ -53,39 +55,40 @@ Async<> Feed::pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
     }
 }
 
-// A page of what the listener has missed. The bounds are read first, so that the page holds
-// everything up to their end.
+// A page of what the listener has missed. Bounds are read before it, so that it holds everything up
+// to their end, and after it, so that nothing of it was gone by then.
 Async<> Feed::catch_up(Listener& listener) {
     const auto& audiences = listener.audiences_;
-    bool has_failed = false;
+    auto rest = Clock::duration{0};
     try {
         db::Batch batch;
         batch.add(sql::event_bounds);
         batch.add(sql::list_events_of, audiences.everybody, audiences.jobs, audiences.user,
                   listener.cursor_.transaction, listener.cursor_.id, page_size);
+        batch.add(sql::event_bounds);
         const auto results = co_await db_.run(std::move(batch));
-        const auto bounds = db::first<EventBounds>(*results[0]).value();
-        const auto events = db::all<Event>(*results[1]);
+        const auto end = db::first<EventBounds>(*results[0]).value().end();
+        const auto begin = db::first<EventBounds>(*results[2]).value().begin();
         // Some of what it missed was pruned meanwhile: it comes back, and is told.
-        listener.is_too_slow_ = listener.cursor_ < bounds.begin();
-        if (listener.is_too_slow_) co_return;
-        for (const auto& event : events)
-            listener.waiting_.push_back(std::make_shared<const FeedItem>(
-                FeedItem{cursor_of(event), event.audience, format_(event)}));
+        listener.is_lost_ = listener.cursor_ < begin;
+        if (listener.is_lost_) co_return;
+        const auto events = db::all<Event>(*results[1]);
+        for (const auto& event : events) listener.waiting_.push_back(written(event));
         if (!events.empty()) listener.cursor_ = cursor_of(events.back());
         if (static_cast<std::int64_t>(events.size()) == page_size) co_return;
-        listener.cursor_ = std::max(listener.cursor_, bounds.end());
-        join(listener);
-    } catch (const DbError& error) {
+        listener.cursor_ = std::max(listener.cursor_, end);
+        join(listener, end);
+        if (!listener.has_joined_) rest = poll_interval;
+    } catch (const std::exception& error) {
         logging::warning("events cannot be read", {{"reason", std::string_view{error.what()}}});
-        has_failed = true;
+        rest = pause_after_failure;
     }
-    if (has_failed) co_await pause(loop_, pause_after_failure);
+    if (rest > Clock::duration{0}) co_await pause(loop_, rest);
 }
 
 // Whoever is not behind the others gets what they get from now on.
-void Feed::join(Listener& listener) {
-    if (!is_polling_) cursor_ = listener.cursor_;
+void Feed::join(Listener& listener, EventCursor end) {
+    if (!is_polling_) cursor_ = end;
     if (listener.cursor_ < cursor_) return;
     listener.has_joined_ = true;
     listeners_.insert(&listener);
@@ -97,45 +100,55 @@ Async<> Feed::poll() {
     const auto self = shared_from_this();
     while (!listeners_.empty()) {
         auto interval = Clock::duration{poll_interval};
+        bool is_full = false;
         try {
             db::Batch batch;
             batch.add(sql::list_events, cursor_.transaction, cursor_.id, page_size);
             const auto results = co_await db_.run(std::move(batch));
             const auto events = db::all<Event>(*results[0]);
             for (const auto& event : events) pass_on(event);
-            if (static_cast<std::int64_t>(events.size()) == page_size) continue;
-        } catch (const DbError& error) {
+            is_full = static_cast<std::int64_t>(events.size()) == page_size;
+        } catch (const std::exception& error) {
             logging::warning("events cannot be read", {{"reason", std::string_view{error.what()}}});
             interval = pause_after_failure;
         }
-        co_await pause(loop_, interval);
+        // The listeners have their turn before the next page.
+        if (is_full)
+            co_await next_turn();
+        else
+            co_await pause(loop_, interval);
     }
     is_polling_ = false;
 }
 
 void Feed::pass_on(const Event& event) {
     cursor_ = cursor_of(event);
-    std::shared_ptr<const FeedItem> item;
-    for (auto* const listener : listeners_) {
-        if (listener->cursor_ >= cursor_ || !listener->audiences_.holds(event.audience)) continue;
-        if (!item)
-            item =
-                std::make_shared<const FeedItem>(FeedItem{cursor_, event.audience, format_(event)});
-        listener->cursor_ = cursor_;
-        listener->waiting_bytes_ += item->text.size();
-        listener->waiting_.push_back(item);
-        if (listener->waiting_.size() > max_waiting ||
-            listener->waiting_bytes_ > max_waiting_bytes) {
-            listener->is_too_slow_ = true;
-            listener->stream_.abort();
+    std::shared_ptr<const std::string> text;
+    for (auto at = listeners_.begin(); at != listeners_.end();) {
+        auto& listener = **at;
+        ++at;
+        if (listener.cursor_ >= cursor_ || !listener.audiences_.holds(event.audience)) continue;
+        if (!text) text = written(event);
+        listener.stream_.wake();
+        if (listener.waiting_.size() < max_waiting && listener.waiting_bytes_ < max_waiting_bytes) {
+            listener.cursor_ = cursor_;
+            listener.waiting_bytes_ += text->size();
+            listener.waiting_.push_back(text);
+        } else {
+            // Its cursor stays where it is.
+            listener.has_joined_ = false;
+            listeners_.erase(&listener);
         }
-        listener->stream_.wake();
     }
+}
+
+std::shared_ptr<const std::string> Feed::written(const Event& event) const {
+    return std::make_shared<const std::string>(format_(event));
 }
 
 std::string Feed::take_waiting(Listener& listener) {
     std::string text;
-    for (const auto& item : listener.waiting_) text += item->text;
+    for (const auto& item : listener.waiting_) text += *item;
     listener.waiting_.clear();
     listener.waiting_bytes_ = 0;
     return text;

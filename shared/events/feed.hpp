@@ -13,13 +13,6 @@
 #include "shared/http/stream.hpp"
 #include "shared/models/event.hpp"
 
-// An event as every listener gets it.
-struct FeedItem {
-    EventCursor cursor;
-    std::string audience;
-    std::string text;
-};
-
 // How an event is written: as text/event-stream, say.
 using EventFormat = std::string (*)(const Event& event);
 
@@ -36,10 +29,10 @@ private:
     Stream& stream_;
     Audiences audiences_;
     EventCursor cursor_;  // everything up to here was sent, or waits
-    std::deque<std::shared_ptr<const FeedItem>> waiting_;
+    std::deque<std::shared_ptr<const std::string>> waiting_;  // texts of events
     std::size_t waiting_bytes_ = 0;
     bool has_joined_ = false;
-    bool is_too_slow_ = false;
+    bool is_lost_ = false;  // some of what it has to get is gone
 };
 
 class Feed : public std::enable_shared_from_this<Feed> {
@@ -48,17 +41,18 @@ public:
     Feed(Loop& loop, Database& db, EventFormat format) : loop_(loop), db_(db), format_(format) {}
 
     // Writes to a stream until `until`, or until it is over: what is behind the cursor and then
-    // what comes, and `keep_alive` whenever nothing was written for 15 s. Who reads too slowly to
-    // keep up with a thousand events or 1 MiB is left behind: its stream ends. Throws
-    // std::system_error when the peer has gone, or was left behind.
+    // what comes, and `keep_alive` whenever nothing was written for 15 s. Who reads slowly holds
+    // nobody up: what is too much to wait for it is read anew, page by page. Throws
+    // std::system_error when the peer has gone, or does not read.
     Async<> pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
                     Clock::time_point until, std::string keep_alive);
 
 private:
     Async<> catch_up(Listener& listener);
-    void join(Listener& listener);
+    void join(Listener& listener, EventCursor end);
     Async<> poll();
     void pass_on(const Event& event);
+    std::shared_ptr<const std::string> written(const Event& event) const;
     static std::string take_waiting(Listener& listener);
 
     Loop& loop_;

@@ -38,7 +38,7 @@ struct RawRequest {
 struct Identity {
     std::string user_id;
     std::string email;            // may be empty
-    std::string api_key = {};     // the digest that names the key, never the key
+    std::string api_key = {};     // what names the key in limits and logs, never the key
     std::int64_t expires_at = 0;  // seconds since 1970; 0: never
 };
 

@@ -57,7 +57,7 @@ struct EventQuery {
             field("after", &EventQuery::after)
                 .describe("The id of the last event that was read; 0, or nothing, for all that "
                           "are kept"),
-            field("limit", &EventQuery::limit).optional().range(1, 500),
+            field("limit", &EventQuery::limit).optional().range(1, 100),
             field("ticket", &EventQuery::ticket).describe("From POST /events/ticket"),
         };
     }

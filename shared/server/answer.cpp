@@ -127,21 +127,23 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     if (!is_limited(auth)) check_body(raw, *operation);
     std::optional<Identity> identity{std::in_place};
     const bool may_send_key = auth == Auth::user_or_key || auth == Auth::reader;
-    const bool sends_key = may_send_key && raw.authorization.empty() && !raw.api_key.empty();
-    const bool is_open = auth == Auth::none || (auth == Auth::reader && raw.authorization.empty() &&
-                                                !context.config.is_demo());
+    const bool sends_key = may_send_key && !raw.api_key.empty();
+    const bool sends_token = !raw.authorization.empty() || context.config.is_demo();
+    const bool needs_token = auth == Auth::user || auth == Auth::owner ||
+                             (auth == Auth::user_or_key && !sends_key) ||
+                             (may_send_key && sends_token);
     const auto ticket = auth == Auth::reader ? read_ticket(raw, context) : std::nullopt;
     if (ticket) {
         identity = ticket;
-    } else if (auth == Auth::key || sends_key) {
-        identity->api_key = check_api_key(raw.api_key, raw.request_id, context);
-    } else if (!is_open) {
+    } else if (needs_token) {
         identity = authenticate(raw, context, &Tokens::try_verify);
         if (!identity) {
             co_await context.tokens.keys_fetched();
             identity = authenticate(raw, context, &Tokens::verify);
         }
     }
+    if (auth == Auth::key || (sends_key && !ticket))
+        identity->api_key = check_api_key(raw.api_key, raw.request_id, context);
     if (auth == Auth::owner) check_owner(*parameters, *identity, context.config);
     const Request request{raw, operation->method, std::move(*parameters), std::move(*identity),
                           &headers};

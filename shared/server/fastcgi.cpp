@@ -30,6 +30,8 @@ using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
 using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
 
 constexpr auto longest_stop = std::chrono::seconds{8};
+// Of that, for a stream whose peer does not read.
+constexpr auto longest_farewell = std::chrono::seconds{3};
 
 // However slowly a peer reads, an answer is kept no longer.
 constexpr auto longest_write = std::chrono::seconds{30};
@@ -138,10 +140,17 @@ public:
     void forget_socket() { socket_ = nullptr; }
 
     Async<> write(std::string_view bytes) override {
-        const auto records = stdout_records(request_id_, bytes);
-        std::string_view rest = records;
+        constexpr std::size_t slice = 64 * 1024;
+        std::string records;
+        std::string_view rest;
         std::optional<Timer> timer;
-        while (!rest.empty()) {
+        for (;;) {
+            if (rest.empty()) {
+                if (bytes.empty()) break;
+                records = stdout_records(request_id_, bytes.substr(0, slice));
+                bytes.remove_prefix(std::min(slice, bytes.size()));
+                rest = records;
+            }
             if (is_aborted_) throw std::system_error(ECANCELED, std::generic_category(), "stream");
             const auto sent = send(socket_->native_handle(), rest.data(), rest.size(),
                                    MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -184,7 +193,8 @@ public:
           context_(context),
           acceptor_(loop, Protocol{family_of(listener), 0}, listener),
           signals_(loop, stop_signals()),
-          stop_timer_(loop) {
+          stop_timer_(loop),
+          abort_timer_(loop) {
         // After stop_signals(): FCGX_Init takes SIGTERM, SIGUSR1 and SIGPIPE where nobody else has.
         FCGX_Init();
         [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
@@ -333,6 +343,11 @@ private:
                 send(connection->socket().native_handle(), stop_record.data(), stop_record.size(),
                      MSG_DONTWAIT | MSG_NOSIGNAL);
         for (auto* const stream : streams_) stream->end();
+        abort_timer_.expires_after(longest_farewell);
+        abort_timer_.async_wait([this](error_code error) {
+            if (!error)
+                for (auto* const stream : streams_) stream->abort();
+        });
         stop_timer_.expires_after(longest_stop);
         stop_timer_.async_wait([](error_code error) {
             if (error) return;
@@ -344,6 +359,7 @@ private:
 
     void finish() {
         stop_timer_.cancel();
+        abort_timer_.cancel();
         context_.db.close();
     }
 
@@ -353,6 +369,7 @@ private:
     Acceptor acceptor_;
     Descriptor signals_;
     Timer stop_timer_;
+    Timer abort_timer_;
     std::unordered_set<Connection*> connections_;
     std::unordered_set<Stream*> streams_;
     int running_ = 0;  // coroutines that start() began

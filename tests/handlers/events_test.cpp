@@ -102,7 +102,7 @@ ON_BOTH_ENGINES(events, refuse_a_cursor_that_is_none) {
         expect_detail(service.send({.target = path + "?after=" + cursor}), "query.after",
                       "value_error");
     expect_detail(service.send({.target = path + "?limit=0"}), "query.limit", "greater_than_equal");
-    expect_detail(service.send({.target = path + "?limit=501"}), "query.limit", "less_than_equal");
+    expect_detail(service.send({.target = path + "?limit=101"}), "query.limit", "less_than_equal");
 }
 
 ON_BOTH_ENGINES(events, refuse_a_cursor_whose_next_events_are_gone) {

@@ -24,10 +24,11 @@ Test(event_cursor, is_ordered_by_transaction_first) {
 }
 
 Test(event_bounds, resume_where_nothing_is_missing) {
-    const EventBounds bounds{10, 5, 20, 7};
+    const EventBounds bounds{10, 5, 20, 7, 25, 0};
     const std::pair<std::string, std::string> cases[] = {
-        {"0", "10-5"}, {"10-5", "10-5"}, {"15-99", "15-99"}, {"20-7", "20-7"}, {"10-4", ""},
-        {"9-999", ""}, {"20-8", ""},     {"21-1", ""},       {"0-0", ""},      {"x", ""},
+        {"0", "10-5"}, {"10-5", "10-5"}, {"15-99", "15-99"}, {"20-7", "20-7"},
+        {"10-4", ""},  {"9-999", ""},    {"20-8", "20-8"},   {"24-99", "24-99"},
+        {"25-0", ""},  {"0-0", ""},      {"x", ""},
     };
     for (const auto& [sent, wanted] : cases) {
         const auto cursor = bounds.resume(sent);
