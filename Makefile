@@ -48,8 +48,8 @@ handler_tests := $(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/handlers/*_test.cp
 shared_test_sources := $(wildcard tests/shared/*_test.cpp tests/shared/*/*_test.cpp)
 http_test_sources := $(wildcard tests/http/*_test.cpp)
 support := build/tests/libsupport.a
-# The server that tests/http/better_auth_test.cpp starts; npm writes this file when all is in place.
-better_auth := tests/better_auth/node_modules/.package-lock.json
+# The programs for Node.js that tests/http starts; npm writes these files when all is in place.
+node_programs := $(patsubst %,tests/%/node_modules/.package-lock.json,better_auth event_source)
 
 .PHONY: help
 help: ## this list
@@ -85,7 +85,7 @@ test-pooler: ## the tests of the whole stack, with PgBouncer in front of Postgre
 # tests/shared and tests/handlers run under AddressSanitizer and UBSan; the stack that tests/http starts is
 # the one that is shipped.
 .PHONY: tests http_tests
-http_tests: $(BUILD)/tests/http_tests $(better_auth)
+http_tests: $(BUILD)/tests/http_tests $(node_programs)
 tests: $(handler_tests) $(BUILD)/tests/shared_tests
 	@rm -f $(filter-out $(handler_tests),$(wildcard $(BUILD)/tests/handlers/*))
 
@@ -235,7 +235,7 @@ $(BUILD)/tests/http_tests: $(BUILD)/libshared.a $(call test_objects,$(http_test_
 	@echo "link    $@"
 	@$(link_test) -lcurl -o $@
 
-$(better_auth): tests/better_auth/package-lock.json
+$(node_programs): %/node_modules/.package-lock.json: %/package-lock.json
 	cd $(<D) && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 

@@ -132,7 +132,8 @@ void render_nginx(const Config& config) {
     replace(text, "${TRUSTED_PROXIES}", proxy_lines(config));
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
-    const auto connections = std::min<rlim_t>(files.rlim_cur, 16'384);
+    // Two for each of 10,000 streams of the feed, and some for requests. Each costs nginx 0.4 KiB.
+    const auto connections = std::min<rlim_t>(files.rlim_cur, 24'576);
     replace(text, "${CONNECTIONS}", std::to_string(connections));
     replace(text, "${CONNECTIONS_PER_ADDRESS}", std::to_string(connections / 8));
     replace(text, "${EXPOSED_HEADERS}", std::string{exposed_headers});

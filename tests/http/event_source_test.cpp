@@ -1,0 +1,215 @@
+// The feed as the clients follow it that come with a reconnection of their own: the npm package
+// `eventsource` (tests/event_source) and a browser's EventSource. Writers never pause, and every
+// connection is dropped in turn, by nginx's side or by the client's.
+#include <rapidjson/document.h>
+#include <signal.h>
+
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <memory>
+#include <thread>
+
+#include "shared/json/reader.hpp"
+#include "tests/support/browser.hpp"
+#include "tests/support/proxy.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using Ids = std::vector<std::string>;
+
+constexpr int drops = 3;
+constexpr std::size_t between_drops = 60;  // events
+
+void note(const Stack& stack, Client& client, const std::string& name) {
+    const auto reply =
+        client.send({.method = "POST",
+                     .path = "/events",
+                     .body = R"({"event":")" + name + R"(","target":"x","details":null})",
+                     .headers = {stack.authorization_of("bob")}});
+    cr_expect_eq(reply.status, 200, "%s%s", reply.body.c_str(), reply.failure.c_str());
+}
+
+// Writes for as long as it lives, for everybody and for Ann alone.
+class Writer {
+public:
+    explicit Writer(const Stack& stack)
+        : stack_(stack), ann_(stack.authorization_of("ann")), thread_([this] { write(); }) {}
+    ~Writer() { end(); }
+    Writer(const Writer&) = delete;
+    Writer& operator=(const Writer&) = delete;
+
+    // And the very last event says so.
+    void end() {
+        if (!thread_.joinable()) return;
+        is_over_ = true;
+        thread_.join();
+        Client client{stack_.port()};
+        note(stack_, client, "end");
+    }
+
+private:
+    void write() {
+        Client client{stack_.port()};
+        while (!is_over_) {
+            note(stack_, client, "test");
+            const auto task = client.send({.method = "POST",
+                                           .path = "/api/tasks",
+                                           .body = R"({"title":"x"})",
+                                           .headers = {ann_}});
+            cr_expect_eq(task.status, 201, "%s%s", task.body.c_str(), task.failure.c_str());
+            std::this_thread::sleep_for(2ms);
+        }
+    }
+
+    const Stack& stack_;
+    std::string ann_;
+    std::atomic<bool> is_over_ = false;
+    std::thread thread_;
+};
+
+// One and the other.
+void drop(const Stack& stack, Proxy& proxy, int turn) {
+    if (turn % 2 == 1) return proxy.cut();
+    const auto processes = stack.processes("events_tail");
+    cr_assert(!processes.empty());
+    for (const pid_t pid : processes) kill(pid, SIGKILL);
+}
+
+// What there is to see, read page by page.
+Ids all_events(const Stack& stack, const std::vector<std::string>& headers) {
+    Ids ids;
+    std::string after = "0";
+    for (std::size_t count = 500; count == 500;) {
+        const auto page =
+            stack.send({.path = "/events?limit=500&after=" + after, .headers = headers});
+        cr_assert_eq(page.status, 200, "%s", page.body.c_str());
+        const auto document = json::parse(page.body);
+        count = document["events"].Size();
+        for (const auto& event : document["events"].GetArray())
+            ids.emplace_back(json::text_of(event["id"]));
+        after = json::text_of(document["next_cursor"]);
+    }
+    return ids;
+}
+
+void expect_same(const Ids& got, const Ids& expected) {
+    cr_expect_gt(expected.size(), (drops + 1) * between_drops);
+    cr_expect_eq(got.size(), expected.size(), "%zu events instead of %zu", got.size(),
+                 expected.size());
+    for (std::size_t i = 0; i < std::min(got.size(), expected.size()); ++i)
+        cr_assert(got[i] == expected[i], "event %zu is %s instead of %s", i, got[i].c_str(),
+                  expected[i].c_str());
+}
+
+// The lines of tests/event_source/follow.mjs.
+class Follower {
+public:
+    explicit Follower(const std::string& url)
+        : output_(popen(("exec node tests/event_source/follow.mjs '" + url +
+                         "' note.test task.created note.end")
+                            .c_str(),
+                        "r"),
+                  &pclose) {
+        cr_assert_not_null(output_.get());
+    }
+
+    // Empty at the end.
+    std::string line() {
+        std::array<char, 256> text{};
+        return fgets(text.data(), text.size(), output_.get()) ? text.data() : "";
+    }
+
+    int end() { return pclose(output_.release()); }
+
+private:
+    std::unique_ptr<FILE, decltype(&pclose)> output_;
+};
+
+void follow_with_npm(Engine engine) {
+    const Stack stack{engine};
+    Proxy proxy{static_cast<unsigned short>(stack.port())};
+    Writer writer{stack};
+    Follower follower{"http://127.0.0.1:" + std::to_string(proxy.port()) + "/events/tail?after=0"};
+    Ids ids;
+    int connections = 0;
+    std::size_t since = 0;
+    for (std::string line; !(line = follower.line()).empty();) {
+        cr_assert(!line.starts_with(R"({"failed")"), "it gives up: %s", line.c_str());
+        if (line.starts_with(R"({"opened")")) {
+            ++connections;
+            since = 0;
+            continue;
+        }
+        ids.push_back(json_member(line, "id"));
+        if (++since != between_drops) continue;
+        if (connections <= drops)
+            drop(stack, proxy, connections - 1);
+        else
+            writer.end();
+    }
+    cr_expect_eq(follower.end(), 0, "no client: `npm ci` in tests/event_source?");
+    cr_expect_eq(connections, drops + 1);
+    expect_same(ids, all_events(stack, {}));
+}
+
+// In the page that the service itself has: what its policy lets a page do is enough.
+constexpr const char* follow_in_page = R"(
+    window.seen = [];
+    window.opened = 0;
+    window.since = 0;
+    window.source = new EventSource("/events/tail?after=0&ticket=" + "TICKET");
+    source.onopen = () => { ++opened; since = 0; };
+    for (const type of ["note.test", "task.created", "note.end"])
+        source.addEventListener(type, ({ lastEventId }) => {
+            seen.push(lastEventId);
+            ++since;
+            if (type === "note.end") source.close();
+        });
+)";
+
+void follow_in_browser(Engine engine) {
+    const Stack stack{engine};
+    Proxy proxy{static_cast<unsigned short>(stack.port())};
+    const auto ann = stack.authorization_of("ann");
+    Browser browser;
+    browser.open("http://127.0.0.1:" + std::to_string(proxy.port()) + "/docs");
+    Writer writer{stack};
+    const auto ticket = json_member(
+        stack.send({.method = "POST", .path = "/events/ticket", .headers = {ann}}).body, "ticket");
+    std::string script = follow_in_page;
+    script.replace(script.find("TICKET"), 6, ticket);
+    browser.run(script);
+    for (int turn = 0; turn <= drops; ++turn) {
+        const auto is_read = "return opened === " + std::to_string(turn + 1) +
+                             " && since >= " + std::to_string(between_drops);
+        wait_until("events have come", [&] { return browser.run(is_read) == "true"; });
+        if (turn < drops) drop(stack, proxy, turn);
+    }
+    writer.end();
+    wait_until("the last event has come",
+               [&] { return browser.run("return source.readyState") == "2"; });
+    Ids ids;
+    const auto seen = json::parse(browser.run("return seen"));
+    for (const auto& id : seen.GetArray()) ids.emplace_back(json::text_of(id));
+    expect_same(ids, all_events(stack, {ann}));
+    cr_expect(browser.run("return opened") == std::to_string(drops + 1));
+}
+
+}  // namespace
+
+Test(event_source, of_npm_gets_every_event_once_on_sqlite, .timeout = 100) {
+    follow_with_npm(Engine::sqlite);
+}
+Test(event_source, of_npm_gets_every_event_once_on_postgres, .timeout = 100) {
+    follow_with_npm(Engine::postgres);
+}
+
+Test(event_source, of_a_browser_gets_every_event_once_on_sqlite, .timeout = 100) {
+    follow_in_browser(Engine::sqlite);
+}
+Test(event_source, of_a_browser_gets_every_event_once_on_postgres, .timeout = 100) {
+    follow_in_browser(Engine::postgres);
+}
