@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <ctime>
 #include <thread>
 
@@ -275,8 +276,8 @@ Test(websocket, hostile_handshakes_are_refused, .timeout = 60) {
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
         char answer[4096] = {};
         const auto count = recv(fd, answer, sizeof answer - 1, 0);
+        cr_expect(count >= 0 || errno == ECONNRESET, "not closed: %.100s", bytes.c_str());
         close(fd);
-        cr_expect_geq(count, 0, "not closed: %.100s", bytes.c_str());
         return std::string{answer};
     };
     EXPECT_TEXT(answer_to("\x01\x02\x03\x04garbage\r\n\r\n"), "");
