@@ -1,7 +1,8 @@
 # steelthread: `make run` serves, `make test` proves, `make help` lists the rest.
 #
-# Everything that is built lies in $(BUILD). Variants of the build are other values of it:
-# build/sanitize (AddressSanitizer, UBSan) and build/coverage (gcov).
+# What is built lies in $(BUILD). Variants of the build are other values of it: build/sanitize
+# (AddressSanitizer, UBSan) and build/coverage (gcov). They share build/generated and build/tests, so make
+# one of them at a time.
 
 BUILD ?= build
 CXX ?= g++
@@ -23,7 +24,7 @@ MODE_build/sanitize := $(SANITIZE)
 MODE_build/coverage := $(COVERAGE)
 MODE := $(or $(MODE_$(BUILD)),$(OPTIMISE))
 
-# Tests are compiled once, without all this, and linked with the code that they test in each of its variants.
+# Tests are compiled once, without optimisation, sanitizers or gcov, and linked with the code that they test in each of its variants.
 TEST_MODE := -O0
 
 CXXFLAGS := -std=c++20 -g1 $(WARNINGS) $(HARDENING) -pthread
@@ -79,7 +80,7 @@ test: ## install what is missing, build, and run every test on SQLite and Postgr
 test-pooler: ## the tests of the whole stack, with PgBouncer in front of PostgreSQL
 	@cli/packages run test
 	@$(MAKE) --no-print-directory -j$$(nproc) build http_tests
-	@POOLER=1 tests/run build build '@(acceptance|commands|docs|faults|isolation|latency|limits|nginx|shell)/*'
+	@POOLER=1 tests/run build build '@(acceptance|commands|docs|events|faults|isolation|jobs|latency|limits|nginx|shell)/*'
 
 # tests/shared and tests/handlers run under AddressSanitizer and UBSan; the stack that tests/http starts is
 # the one that is shipped.

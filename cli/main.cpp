@@ -28,8 +28,8 @@ constexpr std::string_view help = R"(usage: steelthread COMMAND
   run [--migrate]        serve on HOST:PORT until SIGTERM; --migrate brings the schema up first
   restart ENDPOINT       replace the processes of one endpoint without losing a request
   migrate up|down|status apply what is pending | undo the newest | list
-  prune --events-older-than AGE
-                         delete events of more than AGE: 90s, 15m, 12h, 7d
+  prune [--events-older-than AGE] [--jobs-older-than AGE]
+                         delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d
   doctor                 say what would keep the service from running here
   token --user ID        print a token for a user (development)
   seed [--user ID]       add some tasks and a conversation to look at (development)

@@ -14,6 +14,7 @@
 #include "shared/db/database.hpp"
 #include "shared/json/fields.hpp"
 #include "shared/timestamp.hpp"
+#include "shared/uuid.hpp"
 #include "sql/prune.hpp"
 
 namespace {
@@ -26,8 +27,11 @@ constexpr seconds oldest{36'500LL * 86'400};
 constexpr std::array<std::pair<char, seconds>, 4> units = {
     {{'s', seconds{1}}, {'m', seconds{60}}, {'h', seconds{3600}}, {'d', seconds{86'400}}}};
 
-constexpr std::array<std::pair<std::string_view, std::optional<seconds> Ages::*>, 1> flags = {
-    {{"--events-older-than", &Ages::events}}};
+constexpr std::array<std::pair<std::string_view, std::optional<seconds> Ages::*>, 2> flags = {
+    {{"--events-older-than", &Ages::events}, {"--jobs-older-than", &Ages::jobs}}};
+
+// Jobs in these states have ended.
+constexpr std::array<const char*, 3> ended = {"completed", "failed", "cancelled"};
 
 std::optional<seconds> parse_age(std::string_view text) {
     std::int64_t number = 0;
@@ -72,10 +76,45 @@ Async<std::int64_t> prune_events(Database& database, seconds age) {
     }
 }
 
+struct Prunable {
+    Uuid id;
+    Timestamp created_at;
+
+    static consteval auto fields() {
+        return std::tuple{json::field("id", &Prunable::id),
+                          json::field("created_at", &Prunable::created_at)};
+    }
+};
+
+Async<std::int64_t> prune_jobs(Database& database, std::string status, seconds age) {
+    const auto limit = moment_before(age);
+    std::int64_t count = 0;
+    for (Prunable last;;) {
+        const auto before = Clock::now();
+        db::Batch batch;
+        for (const auto* query : {&sql::prunable_jobs, &sql::prune_jobs})
+            batch.add(*query, status, last.created_at, last.id, limit, batch_rows);
+        const auto results = co_await database.run(std::move(batch));
+        const auto seen = db::all<Prunable>(*results[0]);
+        if (seen.empty()) co_return count;
+        count += static_cast<std::int64_t>(results[1]->size());
+        last = seen.back();
+        co_await rest(Clock::now() - before);
+    }
+}
+
 Async<> prune_all(Database& database, Ages ages, std::ostream& out) {
     if (ages.events) {
         const auto count = co_await prune_events(database, *ages.events);
         out << "pruned " << count << (count == 1 ? " event\n" : " events\n");
+    }
+    if (ages.jobs) {
+        std::int64_t count = 0;
+        for (const std::string status : ended) {
+            const auto of_status = co_await prune_jobs(database, status, *ages.jobs);
+            count += of_status;
+        }
+        out << "pruned " << count << (count == 1 ? " job\n" : " jobs\n");
     }
 }
 

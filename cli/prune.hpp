@@ -1,4 +1,4 @@
-// Deletes what is no longer wanted: events that everybody has read.
+// Deletes what is no longer wanted: events that everybody has read, and jobs that have ended.
 #pragma once
 
 #include <chrono>
@@ -12,9 +12,12 @@
 // What is deleted: older than this. Nothing of a kind that has no value.
 struct Ages {
     std::optional<std::chrono::seconds> events;
+    std::optional<std::chrono::seconds>
+        jobs;  // that are completed, failed or cancelled, since then
 };
 
-// The words behind `prune`: --events-older-than 7d (or s, m, h; from 1 s to 36,500 d). Nullopt when
+// The words behind `prune`: --events-older-than 7d (or s, m, h; from 1 s to 36,500 d), and the same
+// for --jobs-older-than. Nullopt when
 // there are none, when one occurs twice and for anything else.
 std::optional<Ages> parse_ages(std::span<const std::string> words);
 

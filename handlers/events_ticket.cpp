@@ -1,4 +1,4 @@
-// /events/ticket: what a browser's EventSource and WebSocket send in place of a token.
+// /events/ticket: what stands for a token where none can be sent, as by a browser's EventSource.
 // POST → 200 ticket | 401
 #include "shared/endpoint.hpp"
 #include "shared/models/event.hpp"

@@ -28,7 +28,8 @@ constexpr std::array table = {
     Setting{.name = "API_KEYS",
             .member = &Config::api_keys,
             .default_value = "",
-            .description = "Keys for jobs, separated by commas, each of at least 16 bytes; without "
+            .description = "Keys for jobs and their events, separated by commas, each of at least "
+                           "16 bytes; without "
                            "any nobody may use them",
             .is_secret = true},
     Setting{"API_PREFIX", &Config::api_prefix, "/api/v1", "Where nginx offers the personal API"},
@@ -128,7 +129,7 @@ constexpr std::array table = {
             .is_secret = true},
     Setting{"PORT", &Config::port, "8000", "Port that nginx listens on", 1, 65'535},
     Setting{"RATE_LIMIT", &Config::rate_limit, "60/minute",
-            "Requests with one API key; per second, minute, hour or day"},
+            "Requests to `/jobs` with one API key; per second, minute, hour or day"},
     Setting{.name = "REDIS_URL",
             .member = &Config::redis_url,
             .default_value = "memory://",

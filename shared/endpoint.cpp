@@ -18,7 +18,7 @@ std::vector<Error> errors_of(const Operation& operation) {
     if (takes_token && auth != Auth::reader) errors.push_back(Error::auth_required);
     if (auth == Auth::key || auth == Auth::user_or_key || auth == Auth::reader)
         errors.push_back(Error::invalid_api_key);
-    if (auth == Auth::key) errors.push_back(Error::rate_limited);
+    if (is_limited(auth)) errors.push_back(Error::rate_limited);
     if (operation.auth == Auth::owner)
         errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
     if (operation.query_schema) errors.push_back(Error::validation_error);

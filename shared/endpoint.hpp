@@ -40,7 +40,7 @@ private:
 // What a handler may use besides its request.
 struct Context {
     const Config& config;
-    Database& db;  // of an operation that proves a token: with a row for its user
+    Database& db;  // of Auth::user and Auth::owner: with a row for the user
     const Tokens& tokens;
     Passwords& passwords;
     Kept& kept;
@@ -61,6 +61,9 @@ enum class Family { probe, orchestrator, api };
 // limited by RATE_LIMIT. `user_or_key` takes either; `reader` proves whatever is sent of these, or
 // a ticket, and lets those in who send nothing.
 enum class Auth { none, user, owner, key, user_or_key, reader };
+
+// Whether RATE_LIMIT counts the requests, and each answer tells what is left.
+constexpr bool is_limited(Auth auth) { return auth == Auth::key; }
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
 using Schema = std::string (*)();

@@ -63,7 +63,7 @@ std::string check_api_key(std::string_view key, std::string_view request_id, Con
     bool is_accepted = false;
     for (const auto& accepted : accepted_keys(context))
         is_accepted |= CRYPTO_memcmp(digest.data(), accepted.data(), digest.size()) == 0;
-    const auto name = name_of(digest);
+    auto name = name_of(digest);
     if (!is_accepted) {
         logging::debug("API key refused", {{"request_id", request_id}});
         throw ApiError{Error::invalid_api_key};

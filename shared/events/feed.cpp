@@ -82,6 +82,9 @@ Async<> Feed::catch_up(Listener& listener) {
         const auto results = co_await db_.run(std::move(batch));
         const auto bounds = db::first<EventBounds>(*results[0]).value();
         const auto events = db::all<Event>(*results[1]);
+        // Some of what it missed was pruned meanwhile: it comes back, and is told.
+        listener.is_too_slow_ = listener.cursor_ < bounds.begin();
+        if (listener.is_too_slow_) co_return;
         for (const auto& event : events)
             listener.waiting_.push_back(std::make_shared<const FeedItem>(
                 FeedItem{cursor_of(event), event.audience, format_(event)}));

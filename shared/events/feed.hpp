@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 #include <unordered_set>
-#include <vector>
 
 #include "shared/db/database.hpp"
 #include "shared/events/audience.hpp"
@@ -37,8 +36,6 @@ public:
     Listener(Stream& stream, Audiences audiences, EventCursor cursor)
         : stream_(stream), audiences_(std::move(audiences)), cursor_(cursor) {}
 
-    const EventCursor& cursor() const { return cursor_; }
-
 private:
     friend class Feed;
 
@@ -53,12 +50,13 @@ private:
 
 class Feed : public std::enable_shared_from_this<Feed> {
 public:
+    // The loop and the database outlive the feed.
     Feed(Loop& loop, Database& db, EventFormat format) : loop_(loop), db_(db), format_(format) {}
 
     // Writes to a stream until `until`, or until it is over: what is behind the cursor and then
     // what comes, and `keep_alive`, unless it is empty, whenever nothing was written for 15 s. Who
-    // reads too slowly to keep up with a thousand events is left behind: its stream ends. Throws
-    // std::system_error when the peer has gone.
+    // reads too slowly to keep up with a thousand events or 1 MiB is left behind: its stream ends.
+    // Throws std::system_error when the peer has gone, or was left behind.
     Async<> pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
                     Clock::time_point until, std::string keep_alive);
 

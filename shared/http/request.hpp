@@ -34,7 +34,7 @@ struct RawRequest {
     bool is_body_too_large = false;
 };
 
-// Who sent a request, as proved by a token or by an API key.
+// Who sent a request, as proved by a token, an API key or a ticket; empty where nothing was proved.
 struct Identity {
     std::string user_id;
     std::string email;            // may be empty
@@ -63,7 +63,6 @@ public:
     // Where a write may do without it.
     std::string_view if_match_or_any() const { return if_match().empty() ? "*" : if_match(); }
 
-    // Empty where the operation is public.
     const Identity& identity() const { return identity_; }
     const std::string& user_id() const { return identity_.user_id; }
     const std::string& api_key() const { return identity_.api_key; }

@@ -14,7 +14,7 @@ public:
     Stream& operator=(const Stream&) = delete;
 
     // Returns when the kernel has all of the bytes. Throws std::system_error when the peer has
-    // gone, or has not read for half a minute.
+    // gone, or all of this takes longer than half a minute.
     virtual Async<> write(std::string_view bytes) = 0;
 
     // Ends a write() that waits for the peer; nothing can be written afterwards.

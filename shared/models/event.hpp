@@ -55,7 +55,8 @@ struct EventQuery {
         using json::field;
         return std::tuple{
             field("after", &EventQuery::after)
-                .describe("The id of the last event that was read; 0 for all that are kept"),
+                .describe("The id of the last event that was read; 0, or nothing, for all that "
+                          "are kept"),
             field("limit", &EventQuery::limit).optional().range(1, 500),
             field("ticket", &EventQuery::ticket).describe("From POST /events/ticket"),
         };

@@ -123,9 +123,8 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     const auto* const operation = find_operation(raw, served);
     if (!operation) throw ApiError{Error::method_not_allowed};
     const auto auth = operation->auth;
-    const bool has_key = auth == Auth::key;
-    // The answers of a key all tell what is left of its limit: also the one to a bad body.
-    if (!has_key) check_body(raw, *operation);
+    // All answers tell what is left of a limit: also the one to a bad body.
+    if (!is_limited(auth)) check_body(raw, *operation);
     std::optional<Identity> identity{std::in_place};
     const bool may_send_key = auth == Auth::user_or_key || auth == Auth::reader;
     const bool sends_key = may_send_key && raw.authorization.empty() && !raw.api_key.empty();
@@ -134,7 +133,7 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     const auto ticket = auth == Auth::reader ? read_ticket(raw, context) : std::nullopt;
     if (ticket) {
         identity = ticket;
-    } else if (has_key || sends_key) {
+    } else if (auth == Auth::key || sends_key) {
         identity->api_key = check_api_key(raw.api_key, raw.request_id, context);
     } else if (!is_open) {
         identity = authenticate(raw, context, &Tokens::try_verify);
@@ -146,7 +145,7 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     if (auth == Auth::owner) check_owner(*parameters, *identity, context.config);
     const Request request{raw, operation->method, std::move(*parameters), std::move(*identity),
                           &headers};
-    if (has_key) {
+    if (is_limited(auth)) {
         co_await count_request(request, context);
         check_body(raw, *operation);
     }

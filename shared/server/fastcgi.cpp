@@ -142,6 +142,7 @@ public:
         std::string_view rest = records;
         std::optional<Timer> timer;
         while (!rest.empty()) {
+            if (is_aborted_) throw std::system_error(ECANCELED, std::generic_category(), "stream");
             const auto sent = send(socket_->native_handle(), rest.data(), rest.size(),
                                    MSG_DONTWAIT | MSG_NOSIGNAL);
             if (sent > 0) {
@@ -149,9 +150,8 @@ public:
                 continue;
             }
             if (errno == EINTR) continue;
-            if (is_aborted_ || (errno != EAGAIN && errno != EWOULDBLOCK))
-                throw std::system_error(is_aborted_ ? ECANCELED : errno, std::generic_category(),
-                                        "stream");
+            if (errno != EAGAIN && errno != EWOULDBLOCK)
+                throw std::system_error(errno, std::generic_category(), "stream");
             if (!timer) {
                 timer.emplace(loop_, longest_write);
                 timer->async_wait([weak = weak_from_this()](error_code error) {

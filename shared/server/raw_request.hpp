@@ -16,7 +16,8 @@ inline constexpr std::size_t max_request_id_bytes = 64;
 
 // Headers of an answer that a script of an allowed origin may read.
 inline constexpr std::string_view exposed_headers =
-    "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy";
+    "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy, X-RateLimit-Limit, "
+    "X-RateLimit-Remaining, X-RateLimit-Reset";
 
 // Everything but the body, from a null-terminated list of NAME=value. The views point into it.
 RawRequest read_variables(const char* const* variables);

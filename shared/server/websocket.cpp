@@ -43,15 +43,20 @@ using websocket::close_code;
 
 constexpr auto longest_stop = std::chrono::seconds{8};
 constexpr auto longest_handshake = std::chrono::seconds{5};
+// However slowly a peer reads, a message is kept no longer.
+constexpr auto longest_write = std::chrono::seconds{30};
 // Half of it passes before the ping.
 constexpr auto longest_silence = std::chrono::seconds{40};
 constexpr std::size_t max_message_bytes = 64 * 1024;
 constexpr std::uint32_t max_head_bytes = 96 * 1024;  // more than nginx's buffers hold
 
-class WebSocket final : public Stream {
+class WebSocket final : public Stream, public std::enable_shared_from_this<WebSocket> {
 public:
     WebSocket(Loop& loop, Transport transport)
-        : Stream{loop}, socket_(std::move(transport)), free_(loop, Clock::time_point::max()) {
+        : Stream{loop},
+          loop_(loop),
+          socket_(std::move(transport)),
+          free_(loop, Clock::time_point::max()) {
         socket_.next_layer().expires_never();
         socket_.set_option(
             websocket::stream_base::timeout{longest_handshake, longest_silence, true});
@@ -130,6 +135,11 @@ private:
     Async<> send(std::string_view text) {
         while (is_sending_) co_await expired(free_);
         is_sending_ = true;
+        Timer timer{loop_, longest_write};
+        timer.async_wait([weak = weak_from_this()](error_code error) {
+            const auto self = weak.lock();
+            if (!error && self) self->abort();
+        });
         error_code error;
         const boost::asio::const_buffer bytes{text.data(), text.size()};
         co_await socket_.async_write(bytes, redirect_error(use_awaitable, error));
@@ -138,6 +148,7 @@ private:
         if (error) throw boost::system::system_error{error};
     }
 
+    Loop& loop_;
     websocket::stream<Transport, false> socket_;
     Timer free_;  // for whoever waits to send
     close_code code_ = close_code::none;

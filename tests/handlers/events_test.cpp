@@ -4,7 +4,6 @@ namespace {
 
 const std::string path = "/events";
 constexpr const char* ann = "ann";
-constexpr const char* api_key = "0123456789abcdef";
 
 // Writes events past the service; each is in a transaction of its own.
 void write(Service& service, const std::string& audience, const std::string& type) {
@@ -68,7 +67,6 @@ ON_BOTH_ENGINES(events, are_read_on_from_the_next_cursor) {
 }
 
 ON_BOTH_ENGINES(events, are_for_their_audience_alone) {
-    service.config().api_keys = api_key;
     write(service, "public", "public");
     write(service, "user:ann", "anns");
     write(service, "user:bob", "bobs");

@@ -88,7 +88,54 @@ void prune_all_old(Engine engine) {
 Test(commands, prune_deletes_old_events_on_sqlite) { prune_all_old(Engine::sqlite); }
 Test(commands, prune_deletes_old_events_on_postgres) { prune_all_old(Engine::postgres); }
 
-// Somebody reads, and has a transaction open; others write meanwhile.
+namespace {
+
+// 1,500 completed and 10 pending jobs of 40 days ago, and those that ended yesterday.
+void prune_old_jobs(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database.url());
+    const bool is_sqlite = engine == Engine::sqlite;
+    const auto add = [&](int count, const std::string& status, int made_days, int changed_days) {
+        const auto moment = [&](int days) {
+            return is_sqlite ? "(unixepoch() - " + std::to_string(days) + " * 86400) * 1000000"
+                             : "now() - interval '" + std::to_string(days) + " days'";
+        };
+        const std::string id =
+            is_sqlite ? "lower(substr(hex(randomblob(16)), 1, 8) || '-0000-4000-8000-' || "
+                        "substr(hex(randomblob(16)), 1, 12))"
+                      : "gen_random_uuid()";
+        const auto last = std::to_string(count);
+        database.execute(
+            "INSERT INTO jobs (id, title, payload, status, max_attempts, run_at, created_at, "
+            "updated_at) SELECT " +
+            id + ", 'x', 'null', '" + status + "', 3, " + moment(made_days) + ", " +
+            moment(made_days) + ", " + moment(changed_days) +
+            (is_sqlite ? " FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+                         "WHERE i < " +
+                             last + ") SELECT i FROM n)"
+                       : " FROM generate_series(1, " + last + ")"));
+    };
+    add(1500, "completed", 40, 40);
+    add(10, "pending", 40, 40);
+    add(1, "failed", 40, 31);
+    add(2, "failed", 40, 1);
+    add(3, "cancelled", 1, 1);
+    const auto finished = steelthread({"prune", "--jobs-older-than", "30d"}, variables);
+    cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
+    EXPECT_TEXT(finished.output, "pruned 1501 jobs\n");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM jobs"), "15");
+    EXPECT_TEXT(
+        steelthread({"prune", "--events-older-than", "1d", "--jobs-older-than", "30d"}, variables)
+            .output,
+        "pruned 0 events\npruned 0 jobs\n");
+}
+
+}  // namespace
+
+Test(commands, prune_deletes_jobs_that_ended_on_sqlite) { prune_old_jobs(Engine::sqlite); }
+Test(commands, prune_deletes_jobs_that_ended_on_postgres) { prune_old_jobs(Engine::postgres); }
+
+// Somebody has read, and written, in a transaction that is still open.
 Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
     const TestDatabase database{Engine::postgres};
     const auto variables = variables_for(database.url());
@@ -99,7 +146,9 @@ Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
     const std::unique_ptr<PGconn, decltype(&PQfinish)> other{PQconnectdb(database.url().c_str()),
                                                              &PQfinish};
     const std::unique_ptr<PGresult, decltype(&PQclear)> read{
-        PQexec(other.get(), "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM events"),
+        PQexec(other.get(),
+               "BEGIN ISOLATION LEVEL REPEATABLE READ; INSERT INTO events (type, audience, "
+               "subject, data) VALUES ('t', 'public', 's', '{}'); SELECT count(*) FROM events"),
         &PQclear};
     cr_assert_eq(PQresultStatus(read.get()), PGRES_TUPLES_OK);
     EXPECT_TEXT(steelthread({"prune", "--events-older-than", "7d"}, variables).output,

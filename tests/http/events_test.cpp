@@ -223,6 +223,7 @@ Test(events, streams_end_when_the_service_stops, .timeout = 60) {
     Stack stack{Engine::sqlite};
     std::vector<EventStream> streams;
     for (int i = 0; i < 50; ++i) streams.emplace_back(stack.port(), "/events/tail");
+    for (const auto& stream : streams) cr_expect(holds(stream.head(), " 200 OK"));
     cr_expect_eq(stack.stop(), 0);
     for (auto& stream : streams) cr_expect(stream.ends());
 }

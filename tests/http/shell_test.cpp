@@ -353,14 +353,15 @@ Test(shell, a_failed_migration_changes_nothing) {
     const TestDatabase database{Engine::sqlite};
     const auto variables = variables_for(database);
     cr_assert_eq(steelthread({"migrate", "down"}, variables).status, 0);
-    database.execute("CREATE TABLE messages (id text)");  // the second table of the newest one
+    database.execute(
+        "CREATE TABLE idempotency_keys (id text)");  // the second table of the newest one
     const auto finished = steelthread({"migrate", "up"}, variables);
     cr_expect_eq(finished.status, 1);
-    cr_expect(finished.errors.find("messages") != std::string::npos, "%s", finished.errors.c_str());
+    cr_expect(finished.errors.find("idempotency_keys") != std::string::npos, "%s",
+              finished.errors.c_str());
     cr_expect_eq(pending(steelthread({"migrate", "status"}, variables).output), 1);
-    EXPECT_TEXT(database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'conversations'"),
-                "0");
-    database.execute("DROP TABLE messages");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'jobs'"), "0");
+    database.execute("DROP TABLE idempotency_keys");
     cr_expect_eq(steelthread({"migrate", "up"}, variables).status, 0);
 }
 

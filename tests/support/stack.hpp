@@ -172,8 +172,8 @@ std::string read_text(const std::string& path);
 // One answer as it came off the wire.
 Reply parse_reply(const std::string& raw);
 
-// A string member of a JSON text, found by its path: "error.request_id", "jobs.0.id". "<absent>" when
-// there is none; a number as it is written.
+// A string member of a JSON text, found by its path: "error.request_id", "jobs.0.id". "<absent>"
+// when there is none; a number as it is written.
 std::string json_member(const std::string& text, const std::string& path);
 
 // Fails the test unless the reply is this error, whole, in the shape of the orchestrator: status,

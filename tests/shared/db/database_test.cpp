@@ -232,6 +232,7 @@ ON_BOTH_DATABASES(serves_jobs_from_indexes) {
         {&sql::lease_jobs, "jobs_due", false},
         {&sql::fail_expired_jobs, "jobs_leased", false},
         {&sql::release_expired_jobs, "jobs_leased", true},
+        {&sql::prunable_jobs, "jobs_by_status", false},
     };
     for (const auto& [query, index, is_sorted_besides] : served_jobs) {
         const auto plan = open.plan(*query);
@@ -240,6 +241,17 @@ ON_BOTH_DATABASES(serves_jobs_from_indexes) {
         cr_expect(is_sorted_besides || (!holds(plan, "Sort") && !holds(plan, "TEMP B-TREE")),
                   "%s: %s", query->name, plan.c_str());
     }
+}
+
+// What is sorted besides is a page of three audiences.
+ON_BOTH_DATABASES(serves_the_feed_from_indexes) {
+    const auto all = open.plan(sql::list_events);
+    cr_expect(holds(all, "events_in_commit_order") || holds(all, "PRIMARY KEY (rowid>?)"), "%s",
+              all.c_str());
+    cr_expect(!holds(all, "Sort") && !holds(all, "TEMP B-TREE"), "%s", all.c_str());
+    const auto mine = open.plan(sql::list_events_of);
+    cr_expect(holds(mine, "events_of_audience"), "%s", mine.c_str());
+    cr_expect(!holds(mine, "Seq Scan") && !holds(mine, "SCAN events"), "%s", mine.c_str());
 }
 
 Test(postgres, asks_once_for_each_batch) {
