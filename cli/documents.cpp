@@ -27,6 +27,7 @@ struct Route {
     std::vector<std::string> also_at;
     std::string methods;  // as in Allow
     bool is_stream = false;
+    bool is_websocket = false;
 };
 
 // Where the personal API lies for its handlers; nginx puts it at API_PREFIX.
@@ -66,8 +67,10 @@ std::vector<Route> routes() {
         Route route{text("name"), text("path"), {}, text("allow")};
         for (const auto& other : described["also_at"].GetArray())
             route.also_at.emplace_back(json::text_of(other));
-        for (const auto& operation : described["operations"].GetArray())
+        for (const auto& operation : described["operations"].GetArray()) {
             route.is_stream |= operation["answer"]["stream"].IsTrue();
+            route.is_websocket |= operation["answer"]["status"].GetInt() == 101;
+        }
         found.push_back(std::move(route));
     }
     // /jobs/lease is also matched by /jobs/{id}, and the first in a map wins.
@@ -171,6 +174,11 @@ bool is_sent_once(const Route& route) {
 
 void print_location(std::ostream& out, const Route& route, const std::string& path) {
     out << "location " << location_of(path) << " {";
+    if (route.is_websocket) {
+        // A ping comes each 20 seconds.
+        out << " proxy_read_timeout 60s; proxy_pass http://" << route.name << "; }\n";
+        return;
+    }
     if (is_sent_once(route))
         out << " if ($request_method ~ \"^(PUT|DELETE)\\z\") { fastcgi_pass " << route.name
             << "_once; }";
@@ -269,6 +277,10 @@ void print_maps(std::ostream& out) {
     out << "    default $request_uri;\n}\n";
     for (const auto& route : all) {
         const auto server = "server unix:sockets/" + route.name + ".sock max_fails=0;";
+        if (route.is_websocket) {
+            out << "\nupstream " << route.name << " { " << server << " }\n";
+            continue;
+        }
         out << "\nupstream " << route.name << " {\n"
             << "    " << server << "\n"
             << "    keepalive 64;\n"

@@ -155,7 +155,9 @@ void render_nginx(const Config& config) {
 }
 
 bool is_routed(const std::string& endpoint) {
-    return read("routes.conf").find("fastcgi_pass " + endpoint + ";") != std::string::npos;
+    const auto routes = read("routes.conf");
+    return routes.find("fastcgi_pass " + endpoint + ";") != std::string::npos ||
+           routes.find("proxy_pass http://" + endpoint + ";") != std::string::npos;
 }
 
 std::vector<std::string> nginx_command() {

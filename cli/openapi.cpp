@@ -352,7 +352,8 @@ std::string success(const Value& endpoint, const Value& operation, Schemas& sche
         names.insert(names.end(), std::begin(limit_headers), std::end(limit_headers));
     names.emplace_back("X-Request-ID");
     const int status = answer["status"].GetInt();
-    Members response{{"description", literal(status == 201   ? "Created"
+    Members response{{"description", literal(status == 101   ? "Switching Protocols"
+                                             : status == 201 ? "Created"
                                              : status == 204 ? "No content"
                                                              : "OK")},
                      {"headers", headers(names)}};

@@ -49,6 +49,9 @@ bool has_terminal() {
     return fd >= 0;
 }
 
+// Endpoints whose answers go on until somebody ends them.
+bool is_endless(std::string_view name) { return name == "events_tail" || name == "ws"; }
+
 // An endpoint whose processes are being replaced, one after the other.
 struct Replacement {
     std::string name;
@@ -282,6 +285,9 @@ private:
         exit_status_ = status;
         stop_began_ = Clock::now();
         if (nginx().pid != 0) kill(nginx().pid, SIGQUIT);
+        // nginx would wait for what never ends of itself, and then cut it off.
+        for (const auto& process : processes_)
+            if (process.pid != 0 && is_endless(process.name)) kill(process.pid, SIGTERM);
     }
 
     // First nginx finishes what it has taken on, then the handlers.

@@ -1,8 +1,6 @@
 // /events/tail: what happens, as it happens (Server-Sent Events, WHATWG HTML, section 9.2).
 // GET → 200 text/event-stream | 401 | 422
-#include <algorithm>
 #include <boost/asio/this_coro.hpp>
-#include <chrono>
 
 #include "shared/endpoint.hpp"
 #include "shared/events/feed.hpp"
@@ -10,12 +8,8 @@
 
 namespace {
 
-// In one line: a line break in JSON is white space.
 std::string as_server_sent(const Event& event) {
-    auto data = json::write(event);
-    std::replace_if(
-        data.begin(), data.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
-    return "id: " + event.id + "\nevent: " + event.type + "\ndata: " + data + "\n\n";
+    return "id: " + event.id + "\nevent: " + event.type + "\ndata: " + in_one_line(event) + "\n\n";
 }
 
 // One of the process, as it is the one that asks the database.
@@ -30,15 +24,6 @@ std::string opening(const EventCursor& cursor, bool is_reset) {
         text +=
             "event: reset\ndata: {\"reason\":\"the cursor is unknown: read everything anew\"}\n";
     return text + "\n";
-}
-
-// When a proof ends that is good until then, in seconds since 1970.
-Clock::time_point moment_of(std::int64_t expires_at) {
-    if (expires_at == 0) return Clock::time_point::max();
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(
-        std::chrono::system_clock::now().time_since_epoch());
-    constexpr std::int64_t year = 365 * 24 * 3600;
-    return Clock::now() + std::chrono::seconds{std::min(expires_at - now.count(), year)};
 }
 
 Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first, Audiences audiences,
@@ -61,7 +46,7 @@ Async<Response> tail(const Request& request, Context& context) {
     auto response = Response::stream(
         "text/event-stream",
         [feed, start, audiences = Audiences{request.identity()}, first = opening(start, !cursor),
-         until = moment_of(request.identity().expires_at)](Stream& stream) {
+         until = end_of(request.identity())](Stream& stream) {
             return follow(feed, stream, first, audiences, start, until);
         });
     response.set("X-Accel-Buffering", "no");

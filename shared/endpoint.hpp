@@ -69,7 +69,7 @@ constexpr bool is_limited(Auth auth) { return auth == Auth::key; }
 using Schema = std::string (*)();
 
 struct Answer {
-    int status;
+    int status;  // 101 for a WebSocket
     Schema schema = nullptr;
     bool has_etag = false;   // that of the body, which is added where the handler gives none
     bool is_page = false;    // with pagination
@@ -103,6 +103,8 @@ struct Endpoint {
     std::vector<std::string_view> also_at = {};
     Family family;
     std::vector<Operation> operations;
+    // Serves in the place of serve_fastcgi(): where an answer is no FastCGI.
+    void (*serve)(int listener, Loop& loop, const Endpoint& served, Context& context) = nullptr;
 };
 
 // For Operation::request_schema and Answer::schema.

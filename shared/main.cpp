@@ -52,7 +52,7 @@ int serve(std::string_view name, const Config& config) {
     Kept kept;
     Context context{config, *database, tokens, passwords, kept};
     if (is_listening(STDIN_FILENO))
-        serve_fastcgi(STDIN_FILENO, loop, endpoint, context);
+        (endpoint.serve ? endpoint.serve : serve_fastcgi)(STDIN_FILENO, loop, endpoint, context);
     else
         answer_cgi(loop, endpoint, context);
     return EXIT_SUCCESS;

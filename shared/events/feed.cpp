@@ -29,6 +29,21 @@ EventCursor cursor_of(const Event& event) { return EventCursor::parse(event.id).
 
 }  // namespace
 
+std::string in_one_line(const Event& event) {
+    auto text = json::write(event);
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+    return text;
+}
+
+Clock::time_point end_of(const Identity& reader) {
+    if (reader.expires_at == 0) return Clock::time_point::max();
+    const auto now = std::chrono::duration_cast<std::chrono::seconds>(
+        std::chrono::system_clock::now().time_since_epoch());
+    constexpr std::int64_t year = 365 * 24 * 3600;
+    return Clock::now() + std::chrono::seconds{std::min(reader.expires_at - now.count(), year)};
+}
+
 Async<> Feed::pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
                       Clock::time_point until, std::string keep_alive) {
     const auto self = shared_from_this();
@@ -44,7 +59,8 @@ Async<> Feed::pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
         if (!listener.has_joined_ && listener.waiting_.empty()) {
             co_await catch_up(listener);
         } else if (listener.waiting_.empty()) {
-            const auto next = std::min(until, written + keep_alive_interval);
+            const auto next =
+                keep_alive.empty() ? until : std::min(until, written + keep_alive_interval);
             co_await stream.wait(next);
         }
         auto text = take_waiting(listener);

@@ -16,6 +16,12 @@
 // How an event is written: as text/event-stream, say.
 using EventFormat = std::string (*)(const Event& event);
 
+// Canonical JSON but for line breaks in its data, which are white space there.
+std::string in_one_line(const Event& event);
+
+// When what a reader has proved is good no longer.
+Clock::time_point end_of(const Identity& reader);
+
 // A stream that gets every event of its audiences behind its cursor: once, and in the order of
 // commits.
 class Listener {
@@ -41,9 +47,9 @@ public:
     Feed(Loop& loop, Database& db, EventFormat format) : loop_(loop), db_(db), format_(format) {}
 
     // Writes to a stream until `until`, or until it is over: what is behind the cursor and then
-    // what comes, and `keep_alive` whenever nothing was written for 15 s. Who reads slowly holds
-    // nobody up: what is too much to wait for it is read anew, page by page. Throws
-    // std::system_error when the peer has gone, or does not read.
+    // what comes, and `keep_alive`, unless it is empty, whenever nothing was written for 15 s. Who
+    // reads slowly holds nobody up: what is too much to wait for it is read anew, page by page.
+    // Throws std::system_error when the peer has gone, or does not read.
     Async<> pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
                     Clock::time_point until, std::string keep_alive);
 

@@ -27,6 +27,7 @@ public:
         int count = 0;
         for (const auto& [path, item] : contract_.document()["paths"].GetObject())
             for (const auto& [method, operation] : item.GetObject()) {
+                if (operation["responses"].HasMember("101")) continue;  // a WebSocket
                 call(std::string{json::text_of(path)}, std::string{json::text_of(method)});
                 ++count;
             }

@@ -165,8 +165,10 @@ Test(shell, handlers_describe_themselves) {
         const auto location =
             brace == path.npos ? "= " + path + " " : "\"^" + path.substr(0, brace) + "/[^/";
         cr_assert(routes.find(location) != routes.npos, "no location for %s", path.c_str());
-        cr_expect(routes.find(" fastcgi_pass " + name + "; }\n") != routes.npos, "%s",
-                  name.c_str());
+        const bool is_websocket =
+            json_member(finished.output, "operations.0.answer.status") == "101";
+        const auto passed = is_websocket ? " proxy_pass http://" : " fastcgi_pass ";
+        cr_expect(routes.find(passed + name + "; }\n") != routes.npos, "%s", name.c_str());
     }
 }
 

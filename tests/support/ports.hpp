@@ -12,6 +12,9 @@ int listen_on_port(int port);
 // A connection to a port on loopback, or -1.
 int connect_to(int port);
 
+// The same to a unix socket.
+int connect_to_socket(const std::string& path);
+
 // The port in a URL of this form: scheme://user@host:port/database.
 unsigned short port_of(const std::string& url);
 

@@ -1,0 +1,94 @@
+// /ws: what happens, as it happens, over a WebSocket (RFC 6455).
+// GET → 101 | 400 where no WebSocket is asked for | 401 | 422; after 101 the socket closes with
+// 1008 without a proof, or when it ends.
+#include <boost/asio/this_coro.hpp>
+
+#include "shared/endpoint.hpp"
+#include "shared/events/feed.hpp"
+#include "shared/server/websocket.hpp"
+#include "sql/events.hpp"
+
+namespace {
+
+std::string as_message(const Event& event) {
+    return R"({"event":)" + in_one_line(event) + ",\"type\":\"event\"}\n";
+}
+
+// One of the process, as it is the one that asks the database.
+struct Shared {
+    std::shared_ptr<Feed> feed;
+};
+
+std::string opening(const Identity& reader, bool is_reset) {
+    std::string text;
+    json::Writer writer{text};
+    writer.begin_object();
+    writer.key("status");
+    writer.string("connected");
+    writer.key("timestamp");
+    writer.string(Timestamp::now().text());
+    writer.key("type");
+    writer.string("connection");
+    writer.key("user");
+    if (reader.user_id.empty())
+        writer.null();
+    else
+        writer.string(reader.user_id);
+    writer.end_object();
+    text += '\n';
+    if (is_reset)
+        text += "{\"reason\":\"the cursor is unknown: read everything anew\",\"type\":\"reset\"}\n";
+    return text;
+}
+
+Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first, Audiences audiences,
+               EventCursor start, Clock::time_point until) {
+    co_await stream.write(first);
+    co_await feed->pass_on(stream, std::move(audiences), start, until, "");
+    // Left behind: it may come back at once, which 1008 would not say.
+    if (!stream.is_over() && Clock::now() < until) stream.abort();
+}
+
+Async<Response> open_socket(const Request& request, Context& context) {
+    const auto& reader = request.identity();
+    if (reader.user_id.empty() && reader.api_key.empty()) throw ApiError{Error::auth_required};
+    const auto query = request.query<TailQuery>();
+    const auto bounds = co_await context.db.one<EventBounds>(sql::event_bounds);
+    const auto cursor = query.after ? bounds.resume(*query.after) : bounds.end();
+
+    auto& feed = context.kept.get<Shared>().feed;
+    const auto executor = co_await boost::asio::this_coro::executor;
+    if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db, as_message);
+    const auto start = cursor.value_or(bounds.end());
+    co_return Response::stream("application/json", [feed, start, audiences = Audiences{reader},
+                                                    first = opening(reader, !cursor),
+                                                    until = end_of(reader)](Stream& stream) {
+        return follow(feed, stream, first, audiences, start, until);
+    });
+}
+
+// To whoever asks for no WebSocket, or for a version of it that there is not.
+Async<Response> refuse(const Request& request, Context&) {
+    request.add_header("Sec-WebSocket-Version", "13");
+    throw ApiError{Error::bad_request};
+    co_return Response::no_content();
+}
+
+void serve(int listener, Loop& loop, const Endpoint& served, Context& context) {
+    serve_websocket(listener, loop, served, open_socket, context);
+}
+
+}  // namespace
+
+const Endpoint endpoint{
+    .path = "/ws",
+    .family = Family::orchestrator,
+    .operations = {{.method = Method::get,
+                    .handler = refuse,
+                    .auth = Auth::reader,
+                    .summary = "What happens, as it happens, over a WebSocket",
+                    .query_schema = schema_of<TailQuery>,
+                    .answer = {.status = 101},
+                    .errors = {Error::bad_request, Error::auth_required}}},
+    .serve = serve,
+};

@@ -1,0 +1,364 @@
+#include "shared/server/websocket.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/basic_signal_set.hpp>
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
+#include <boost/beast/core/buffers_to_string.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+#include <boost/beast/websocket/stream.hpp>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <unordered_set>
+
+#include "shared/json/writer.hpp"
+#include "shared/log.hpp"
+#include "shared/server/raw_request.hpp"
+#include "shared/server/serve.hpp"
+#include "shared/text.hpp"
+
+namespace {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace websocket = beast::websocket;
+using boost::asio::redirect_error;
+using boost::system::error_code;
+using Protocol = boost::asio::generic::stream_protocol;
+using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
+using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
+using Transport = beast::basic_stream<Protocol, Loop::executor_type>;
+using Head = http::request<http::empty_body>;
+using websocket::close_code;
+
+constexpr auto longest_stop = std::chrono::seconds{8};
+constexpr auto longest_handshake = std::chrono::seconds{5};
+// However slowly a peer reads, a message is kept no longer.
+constexpr auto longest_write = std::chrono::seconds{30};
+// Half of it passes before the ping.
+constexpr auto longest_silence = std::chrono::seconds{40};
+constexpr std::size_t max_message_bytes = 64 * 1024;
+constexpr std::uint32_t max_head_bytes = 96 * 1024;  // more than nginx's buffers hold
+
+class WebSocket final : public Stream, public std::enable_shared_from_this<WebSocket> {
+public:
+    WebSocket(Loop& loop, Transport transport)
+        : Stream{loop},
+          loop_(loop),
+          socket_(std::move(transport)),
+          free_(loop, Clock::time_point::max()) {
+        socket_.next_layer().expires_never();
+        socket_.set_option(
+            websocket::stream_base::timeout{longest_handshake, longest_silence, true});
+        socket_.read_message_max(max_message_bytes);
+        socket_.auto_fragment(false);
+    }
+
+    // False when the handshake came to nothing.
+    Async<bool> accept(const Head& head, std::string request_id) {
+        const auto decorate = [request_id = std::move(request_id)](auto& response) {
+            response.erase(http::field::server);
+            if (!request_id.empty()) response.set("X-Request-ID", request_id);
+        };
+        socket_.set_option(websocket::stream_base::decorator(decorate));
+        error_code error;
+        co_await socket_.async_accept(head, redirect_error(use_awaitable, error));
+        co_return !error;
+    }
+
+    Async<> write(std::string_view lines) override {
+        while (!lines.empty()) {
+            const auto line = lines.substr(0, lines.find('\n'));
+            co_await send(line);
+            lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+        }
+    }
+
+    void abort() override {
+        is_aborted_ = true;
+        socket_.next_layer().close();
+    }
+
+    // Answers what comes until the peer has closed, or must be closed.
+    Async<> read() {
+        beast::flat_buffer buffer;
+        while (!is_over()) {
+            error_code error;
+            co_await socket_.async_read(buffer, redirect_error(use_awaitable, error));
+            if (error || is_over()) break;
+            if (socket_.got_binary()) {
+                code_ = close_code::unknown_data;
+                break;
+            }
+            const auto text = echo(beast::buffers_to_string(buffer.data()));
+            buffer.consume(buffer.size());
+            co_await send(text);
+        }
+        end();
+    }
+
+    // Unless it is closed; with another code where the peer has given the reason.
+    Async<> close(close_code code) {
+        if (is_aborted_ || !socket_.is_open()) co_return;
+        const websocket::close_reason reason{code_ == close_code::none ? code : code_};
+        error_code ignored;
+        co_await socket_.async_close(reason, redirect_error(use_awaitable, ignored));
+    }
+
+    // False after the peer has gone.
+    bool is_open() const { return !is_aborted_ && socket_.is_open(); }
+
+private:
+    static std::string echo(std::string_view text) {
+        std::string message;
+        json::Writer writer{message};
+        writer.begin_object();
+        writer.key("data");
+        writer.string(text);
+        writer.key("type");
+        writer.string("message");
+        writer.end_object();
+        return message;
+    }
+
+    // Beast takes one message at a time, and two coroutines have some.
+    Async<> send(std::string_view text) {
+        while (is_sending_) co_await expired(free_);
+        is_sending_ = true;
+        Timer timer{loop_, longest_write};
+        timer.async_wait([weak = weak_from_this()](error_code error) {
+            const auto self = weak.lock();
+            if (!error && self) self->abort();
+        });
+        error_code error;
+        const boost::asio::const_buffer bytes{text.data(), text.size()};
+        co_await socket_.async_write(bytes, redirect_error(use_awaitable, error));
+        is_sending_ = false;
+        free_.cancel();
+        if (error) throw boost::system::system_error{error};
+    }
+
+    Loop& loop_;
+    websocket::stream<Transport, false> socket_;
+    Timer free_;  // for whoever waits to send
+    close_code code_ = close_code::none;
+    bool is_sending_ = false;
+    bool is_aborted_ = false;
+};
+
+std::string_view header_of(const Head& head, std::string_view name) {
+    const auto value = head[beast::string_view{name.data(), name.size()}];
+    return {value.data(), value.size()};
+}
+
+RawRequest raw_of(const Head& head) {
+    RawRequest raw;
+    raw.method = {head.method_string().data(), head.method_string().size()};
+    raw.target = {head.target().data(), head.target().size()};
+    raw.accept = header_of(head, "Accept");
+    raw.authorization = header_of(head, "Authorization");
+    raw.origin = header_of(head, "Origin");
+    raw.api_key = header_of(head, "X-API-Key");
+    raw.access_control_request_method = header_of(head, "Access-Control-Request-Method");
+    raw.remote_address = header_of(head, "X-Real-IP");
+    raw.request_id = header_of(head, "X-Request-ID");
+    return raw;
+}
+
+// Beast would answer the rest of what can be wrong with a page of its own.
+bool is_upgrade(const Head& head) {
+    return websocket::is_upgrade(head) && !header_of(head, "Host").empty() &&
+           !header_of(head, "Sec-WebSocket-Key").empty() &&
+           header_of(head, "Sec-WebSocket-Version") == "13";
+}
+
+// Another site's page must not use a ticket that it got hold of.
+bool is_welcome(const Head& head, const Config& config) {
+    const auto origin = header_of(head, "Origin");
+    if (origin.empty()) return true;
+    const auto scheme = origin.find("://");
+    if (scheme != origin.npos && ascii_iequals(origin.substr(scheme + 3), header_of(head, "Host")))
+        return true;
+    const auto allowed = config.allowed_origins();
+    return std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
+}
+
+class Server {
+public:
+    Server(int listener, Loop& loop, const Endpoint& served, Handler open, Context& context)
+        : loop_(loop),
+          served_(served),
+          opening_(served),
+          context_(context),
+          acceptor_(loop, Protocol{family_of(listener), 0}, listener),
+          signals_(loop, SIGTERM, SIGINT),
+          stop_timer_(loop) {
+        for (auto& operation : opening_.operations) operation.handler = open;
+        [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
+    }
+
+    void run() {
+        start(accept_connections());
+        signals_.async_wait([this](error_code error, int) {
+            if (!error) stop();
+        });
+        loop_.run();
+    }
+
+private:
+    static int family_of(int fd) {
+        sockaddr_storage address{};
+        socklen_t size = sizeof address;
+        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+        return address.ss_family;
+    }
+
+    static void report(const std::exception_ptr& failure) {
+        if (!failure) return;
+        try {
+            std::rethrow_exception(failure);
+        } catch (const std::exception& error) {
+            logging::debug("connection ended", {{"reason", std::string_view{error.what()}}});
+        }
+    }
+
+    // Runs a coroutine that the server lives for: with the last of them it ends.
+    void start(Async<> coroutine) {
+        ++running_;
+        spawn(loop_, std::move(coroutine), [this](const std::exception_ptr& failure) {
+            report(failure);
+            if (--running_ == 0) finish();
+        });
+    }
+
+    Async<> accept_connections() {
+        while (acceptor_.is_open()) {
+            error_code error;
+            Socket socket = co_await acceptor_.async_accept(redirect_error(use_awaitable, error));
+            if (!error) {
+                start(serve(std::move(socket)));
+            } else if (acceptor_.is_open()) {
+                // Out of descriptors, say: other connections must end first.
+                logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
+                Timer pause{loop_, std::chrono::milliseconds{100}};
+                co_await expired(pause);
+            }
+        }
+    }
+
+    Async<> serve(Socket socket) {
+        Transport transport{std::move(socket)};
+        transport.expires_after(longest_handshake);
+        beast::flat_buffer buffer;
+        http::request_parser<http::empty_body> parser;
+        parser.header_limit(max_head_bytes);
+        error_code error;
+        co_await http::async_read_header(transport, buffer, parser,
+                                         redirect_error(use_awaitable, error));
+        if (error) {
+            logging::debug("no request", {{"reason", std::string_view{error.message()}}});
+            co_return;
+        }
+        const Head head = parser.release();
+        const RawRequest raw = raw_of(head);
+        // No peer may send more before it is answered.
+        if (!is_upgrade(head) || buffer.size() > 0) {
+            const Response response = co_await answer(raw, served_, context_);
+            co_await respond(transport, response);
+            co_return;
+        }
+        Response response{403, {}};
+        if (is_welcome(head, context_.config)) response = co_await answer(raw, opening_, context_);
+        const auto stream = std::make_shared<WebSocket>(loop_, std::move(transport));
+        std::string request_id{response.header("X-Request-ID")};
+        const bool is_accepted = co_await stream->accept(head, std::move(request_id));
+        if (!is_accepted) co_return;
+        const auto refusal =
+            response.status() >= 500 ? close_code::internal_error : close_code::policy_error;
+        if (response.stream())
+            co_await run(stream, response.stream());
+        else
+            co_await stream->close(refusal);
+    }
+
+    static Async<> respond(Transport& transport, const Response& response) {
+        auto text = "HTTP/1.1 " + cgi_head(response).substr(sizeof "Status: " - 1);
+        text.insert(text.size() - 2, "Connection: close\r\n");
+        text += response.body();
+        const auto bytes = boost::asio::buffer(text);
+        co_await boost::asio::async_write(transport, bytes, use_awaitable);
+    }
+
+    static Async<> read(std::shared_ptr<WebSocket> stream) { co_await stream->read(); }
+
+    Async<> run(std::shared_ptr<WebSocket> stream, const StreamBody& body) {
+        streams_.insert(stream.get());
+        struct Leave {
+            Server& server;
+            WebSocket* stream;
+            ~Leave() { server.streams_.erase(stream); }
+        } const leave_at_end{*this, stream.get()};
+        if (is_stopping_) stream->end();
+        start(read(stream));
+        bool has_failed = false;
+        try {
+            co_await body(*stream);
+        } catch (const std::exception& error) {
+            has_failed = stream->is_open();
+            if (has_failed)
+                logging::error("stream failed", {{"reason", std::string_view{error.what()}}});
+        }
+        const auto code = has_failed     ? close_code::internal_error
+                          : is_stopping_ ? close_code::going_away
+                                         : close_code::policy_error;
+        stream->end();
+        co_await stream->close(code);
+    }
+
+    // Stops accepting, and waits for the last connection.
+    void stop() {
+        is_stopping_ = true;
+        acceptor_.close();
+        for (auto* const stream : streams_) stream->end();
+        stop_timer_.expires_after(longest_stop);
+        stop_timer_.async_wait([](error_code error) {
+            if (error) return;
+            logging::warning("stopped with connections open");
+            // Not loop_.stop(): suspended coroutines would outlive the server they refer to.
+            std::_Exit(EXIT_SUCCESS);
+        });
+    }
+
+    void finish() {
+        stop_timer_.cancel();
+        context_.db.close();
+    }
+
+    Loop& loop_;
+    const Endpoint& served_;
+    Endpoint opening_;  // the same for whoever asks for a WebSocket
+    Context& context_;
+    Acceptor acceptor_;
+    boost::asio::basic_signal_set<Loop::executor_type> signals_;
+    Timer stop_timer_;
+    std::unordered_set<WebSocket*> streams_;
+    int running_ = 0;  // coroutines that start() began
+    bool is_stopping_ = false;
+};
+
+}  // namespace
+
+void serve_websocket(int listener, Loop& loop, const Endpoint& served, Handler open,
+                     Context& context) {
+    Server{listener, loop, served, open, context}.run();
+}
