@@ -47,7 +47,7 @@ constexpr auto longest_handshake = std::chrono::seconds{5};
 constexpr auto longest_write = std::chrono::seconds{30};
 // Half of it passes before the ping.
 constexpr auto longest_silence = std::chrono::seconds{40};
-constexpr std::size_t max_message_bytes = 64 * 1024;
+constexpr std::size_t max_message_bytes = 65'536;
 constexpr std::uint32_t max_head_bytes = 96 * 1024;  // more than nginx's buffers hold
 
 class WebSocket final : public Stream, public std::enable_shared_from_this<WebSocket> {
@@ -60,7 +60,8 @@ public:
         socket_.next_layer().expires_never();
         socket_.set_option(
             websocket::stream_base::timeout{longest_handshake, longest_silence, true});
-        socket_.read_message_max(max_message_bytes);
+        // Beast would close before it has read the rest, and nginx then drop the reason.
+        socket_.read_message_max(0);
         socket_.auto_fragment(false);
     }
 
@@ -94,12 +95,13 @@ public:
         beast::flat_buffer buffer;
         while (!is_over()) {
             error_code error;
-            co_await socket_.async_read(buffer, redirect_error(use_awaitable, error));
+            const auto limit = max_message_bytes + 1 - buffer.size();
+            co_await socket_.async_read_some(buffer, limit, redirect_error(use_awaitable, error));
             if (error || is_over()) break;
-            if (socket_.got_binary()) {
-                code_ = close_code::unknown_data;
-                break;
-            }
+            if (socket_.got_binary()) code_ = close_code::unknown_data;
+            if (buffer.size() > max_message_bytes) code_ = close_code::too_big;
+            if (code_ != close_code::none) break;
+            if (!socket_.is_message_done()) continue;
             const auto text = echo(beast::buffers_to_string(buffer.data()));
             buffer.consume(buffer.size());
             co_await send(text);
