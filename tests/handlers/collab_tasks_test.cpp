@@ -181,7 +181,8 @@ ON_BOTH_ENGINES(collab_tasks, exposes_its_headers_to_known_origins) {
     EXPECT_TEXT(std::string{response.header("Access-Control-Allow-Origin")},
                 "http://localhost:3001");
     EXPECT_TEXT(std::string{response.header("Access-Control-Expose-Headers")},
-                "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy");
+                "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy, "
+                "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset");
 }
 
 ON_BOTH_ENGINES(collab_tasks, echoes_only_harmless_request_ids) {

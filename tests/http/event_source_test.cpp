@@ -82,9 +82,9 @@ void drop(const Stack& stack, Proxy& proxy, int turn) {
 Ids all_events(const Stack& stack, const std::vector<std::string>& headers) {
     Ids ids;
     std::string after = "0";
-    for (std::size_t count = 500; count == 500;) {
+    for (std::size_t count = 100; count == 100;) {
         const auto page =
-            stack.send({.path = "/events?limit=500&after=" + after, .headers = headers});
+            stack.send({.path = "/events?limit=100&after=" + after, .headers = headers});
         cr_assert_eq(page.status, 200, "%s", page.body.c_str());
         const auto document = json::parse(page.body);
         count = document["events"].Size();

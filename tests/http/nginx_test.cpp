@@ -319,7 +319,8 @@ Test(nginx, only_allowed_origins_are_told_that_they_are) {
             EXPECT_TEXT(reply.header("access-control-allow-origin"), origin);
             EXPECT_TEXT(reply.header("access-control-allow-credentials"), "true");
             EXPECT_TEXT(reply.header("access-control-expose-headers"),
-                        "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy");
+                        "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy, "
+                        "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset");
             expect_security_headers(reply);
         }
         for (const char* origin : strangers) {

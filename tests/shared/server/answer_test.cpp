@@ -840,7 +840,8 @@ Test(answer, names_an_allowed_origin_only) {
             EXPECT_TEXT(response.header("Access-Control-Allow-Origin"), origin);
             EXPECT_TEXT(response.header("Access-Control-Allow-Credentials"), "true");
             EXPECT_TEXT(response.header("Access-Control-Expose-Headers"),
-                        "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy");
+                        "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy, "
+                        "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset");
             EXPECT_TEXT(response.header("Vary"), "Origin");
         }
     for (const char* origin :
