@@ -135,7 +135,6 @@ void render_nginx(const Config& config) {
     // Two for each of 10,000 streams of the feed, and some for requests. Each costs nginx 0.4 KiB.
     const auto connections = std::min<rlim_t>(files.rlim_cur, 24'576);
     replace(text, "${CONNECTIONS}", std::to_string(connections));
-    replace(text, "${CONNECTIONS_PER_ADDRESS}", std::to_string(connections / 8));
     replace(text, "${EXPOSED_HEADERS}", std::string{exposed_headers});
     replace(text, "${MAX_BODY_BYTES}", std::to_string(max_body_bytes));
     replace(text, "${REQUEST_ID}",
@@ -144,11 +143,17 @@ void render_nginx(const Config& config) {
     // Workers of a root nginx would become another user, who may not open the sockets.
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
     replace(text, "${API_PREFIX}", config.api_prefix);
+    const auto replace_limits = [&](std::string& part) {
+        replace(part, "${CONNECTIONS_PER_ADDRESS}", std::to_string(connections / 8));
+        replace(part, "${STREAMS}", std::to_string(connections * 7 / 16));
+    };
+    replace_limits(text);
     write("nginx.conf", text);
-    for (const char* name : {"maps.conf", "routes.conf", "common_headers.conf",
+    for (const char* name : {"maps.conf", "routes.conf", "streams.conf", "common_headers.conf",
                              "error_headers.conf", "docs_headers.conf"}) {
         auto part = read(folder / name);
         replace(part, "${API_PREFIX}", config.api_prefix);
+        replace_limits(part);
         write(name, part);
     }
     publish(config, folder);

@@ -1,12 +1,11 @@
 // The feed over a WebSocket, through nginx: who gets what, and how it ends.
 #include <signal.h>
-
 #include <sys/socket.h>
 #include <unistd.h>
-#include <memory>
 
 #include <cerrno>
 #include <ctime>
+#include <memory>
 #include <thread>
 
 #include "tests/support/signer.hpp"
