@@ -1,7 +1,6 @@
 // Places in the feed of events, which is ordered by commits.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,7 +18,10 @@ struct EventCursor {
     static std::optional<EventCursor> parse(std::string_view text);
     std::string text() const;
 
-    auto operator<=>(const EventCursor&) const = default;
+    bool operator==(const EventCursor&) const = default;
+    bool operator<(const EventCursor& other) const {
+        return transaction == other.transaction ? id < other.id : transaction < other.transaction;
+    }
 };
 
 // What can be read of the feed: everything behind `begin` is kept, and no event will be added
