@@ -34,7 +34,7 @@ std::optional<EventCursor> EventBounds::resume(std::string_view text) const {
     const auto cursor = EventCursor::parse(text);
     if (!cursor) return std::nullopt;
     if (text == "0") return begin();
-    if (*cursor < begin() || *cursor >= EventCursor{future_transaction, future_id})
-        return std::nullopt;
+    const EventCursor future{future_transaction, future_id};
+    if (*cursor < begin() || !(*cursor < future)) return std::nullopt;
     return cursor;
 }

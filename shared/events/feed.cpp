@@ -143,7 +143,7 @@ void Feed::pass_on(const Event& event) {
     for (auto at = listeners_.begin(); at != listeners_.end();) {
         auto& listener = **at;
         ++at;
-        if (listener.cursor_ >= cursor_ || !listener.audiences_.holds(event.audience)) continue;
+        if (!(listener.cursor_ < cursor_) || !listener.audiences_.holds(event.audience)) continue;
         if (!text) text = written(event);
         listener.stream_.wake();
         if (listener.waiting_.size() < max_waiting && listener.waiting_bytes_ < max_waiting_bytes) {
