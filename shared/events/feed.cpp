@@ -18,7 +18,7 @@ constexpr auto pause_after_failure = 500ms;
 // again, at its own pace.
 constexpr std::int64_t page_size = 32;
 constexpr std::size_t max_waiting = 1000;
-constexpr std::size_t max_waiting_bytes = 256 * 1024;
+constexpr std::size_t max_waiting_bytes = 262'144;
 
 Async<> pause(Loop& loop, Clock::duration duration) {
     Timer timer{loop, duration};
@@ -40,7 +40,7 @@ Clock::time_point end_of(const Identity& reader) {
     if (reader.expires_at == 0) return Clock::time_point::max();
     const auto now = std::chrono::duration_cast<std::chrono::seconds>(
         std::chrono::system_clock::now().time_since_epoch());
-    constexpr std::int64_t year = 365 * 24 * 3600;
+    constexpr std::int64_t year = 31'536'000;
     return Clock::now() + std::chrono::seconds{std::min(reader.expires_at - now.count(), year)};
 }
 

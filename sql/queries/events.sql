@@ -42,7 +42,7 @@ WHERE id > $2
 ORDER BY events.id
 LIMIT $3
 
--- Of three audiences; some of them may be empty.
+-- Of three audiences, of which some may be null.
 -- name: list_events_of
 SELECT audience, created_at, data::text AS data, transaction_id::text || '-' || id AS id, subject, type
 FROM (

@@ -51,12 +51,12 @@ Test(endpoint, describes_itself) {
             R"({"allow":"GET, HEAD, PATCH, OPTIONS","also_at":["/old/{id}","/older/{id}"],)"} +
             R"("family":"orchestrator","name":"notes","operations":[{)" +
             R"("answer":{"etag":true,"location":false,"page":false,"schema":)" + note_schema +
-            R"(,"status":200},)" +
+            R"(,"status":200,"stream":false},)" +
             R"("auth":"none","errors":["not_found","validation_error","internal_error",)" +
             R"("service_unavailable"],"idempotency_key":false,"if_match":"none","method":"GET","query":)" +
             note_schema +
             R"(,"request":null,"request_optional":false,"summary":"One \"note\""},{)" +
-            R"("answer":{"etag":false,"location":false,"page":false,"schema":null,"status":204},)" +
+            R"("answer":{"etag":false,"location":false,"page":false,"schema":null,"status":204,"stream":false},)" +
             R"("auth":"user",)" +
             R"("errors":["auth_required","invalid_token","precondition_failed",)" +
             R"("payload_too_large","unsupported_media_type","validation_error",)" +

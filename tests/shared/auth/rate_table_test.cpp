@@ -203,11 +203,11 @@ Test(rate_table, is_one_table_however_often_it_is_opened) {
     cr_expect_eq(allowed_of(one, "ann", 1, noon_ms), 0);
 }
 
-// As many as fill a quarter of all buckets.
+// As many as fill a tenth of all buckets.
 Test(rate_table, keeps_thousands_of_keys_apart) {
     const Folder folder;
     RateTable table{folder.file()};
-    constexpr int count = 10'000;
+    constexpr int count = 4'000;
     const auto key = [](int i) { return "key " + std::to_string(i); };
     for (int round = 0; round < 3; ++round)
         for (int i = 0; i < count; ++i)
