@@ -140,7 +140,7 @@ public:
     void forget_socket() { socket_ = nullptr; }
 
     Async<> write(std::string_view bytes) override {
-        constexpr std::size_t slice = 64 * 1024;
+        constexpr std::size_t slice = 65'536;
         std::string records;
         std::string_view rest;
         std::optional<Timer> timer;
