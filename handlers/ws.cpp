@@ -1,23 +1,15 @@
 // /ws: what happens, as it happens, over a WebSocket (RFC 6455).
 // GET → 101 | 400 where no WebSocket is asked for | 401 | 422; after 101 the socket closes with
 // 1008 without a proof, or when it ends.
-#include <boost/asio/this_coro.hpp>
-
 #include "shared/endpoint.hpp"
 #include "shared/events/feed.hpp"
 #include "shared/server/websocket.hpp"
-#include "sql/events.hpp"
 
 namespace {
 
 std::string as_message(const Event& event) {
     return R"({"event":)" + in_one_line(event) + ",\"type\":\"event\"}\n";
 }
-
-// One of the process, as it is the one that asks the database.
-struct Shared {
-    std::shared_ptr<Feed> feed;
-};
 
 std::string opening(const Identity& reader, bool is_reset) {
     std::string text;
@@ -53,17 +45,11 @@ Async<Response> open_socket(const Request& request, Context& context) {
     const auto& reader = request.identity();
     if (reader.user_id.empty() && reader.api_key.empty()) throw ApiError{Error::auth_required};
     const auto query = request.query<TailQuery>();
-    const auto bounds = co_await context.db.one<EventBounds>(sql::event_bounds);
-    const auto cursor = query.after ? bounds.resume(*query.after) : bounds.end();
-
-    auto& feed = context.kept.get<Shared>().feed;
-    const auto executor = co_await boost::asio::this_coro::executor;
-    if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db, as_message);
-    const auto start = cursor.value_or(bounds.end());
-    co_return Response::stream("application/json", [feed, start, audiences = Audiences{reader},
-                                                    first = opening(reader, !cursor),
+    const auto start = co_await start_reading(context, query.after, as_message);
+    co_return Response::stream("application/json", [start, audiences = Audiences{reader},
+                                                    first = opening(reader, start.is_reset),
                                                     until = end_of(reader)](Stream& stream) {
-        return follow(feed, stream, first, audiences, start, until);
+        return follow(start.feed, stream, first, audiences, start.cursor, until);
     });
 }
 

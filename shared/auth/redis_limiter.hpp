@@ -2,8 +2,8 @@
 //
 // A key is the string "steelthread:limit:" and the key, and holds the moment at which it is paid
 // off, in milliseconds of Redis' own clock; it expires at that moment. A script reads and moves it
-// in one atomic step and one round trip. The script leaves to decide() what follows, so that both
-// limiters decide alike.
+// in one atomic step and one round trip, on the same condition as decide() and the table of
+// rate_table.cpp: the cases of both limiters' tests are one list.
 //
 // A Redis that fails costs little: no take waits longer than the deadline, and for a second after a
 // failure none but the first asks it at all; everything is let through. A failed connection is

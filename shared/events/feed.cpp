@@ -1,9 +1,11 @@
 #include "shared/events/feed.hpp"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <utility>
 
+#include "shared/endpoint.hpp"
 #include "shared/log.hpp"
 #include "sql/events.hpp"
 
@@ -24,6 +26,11 @@ Async<> pause(Loop& loop, Clock::duration duration) {
     Timer timer{loop, duration};
     co_await expired(timer);
 }
+
+// One of the process, as it is the one that asks the database.
+struct Shared {
+    std::shared_ptr<Feed> feed;
+};
 
 EventCursor cursor_of(const Event& event) { return EventCursor::parse(event.id).value(); }
 
@@ -168,4 +175,14 @@ std::string Feed::take_waiting(Listener& listener) {
     listener.waiting_.clear();
     listener.waiting_bytes_ = 0;
     return text;
+}
+
+Async<FeedStart> start_reading(Context& context, const std::optional<std::string>& after,
+                               EventFormat format) {
+    const auto bounds = co_await context.db.one<EventBounds>(sql::event_bounds);
+    const auto cursor = after ? bounds.resume(*after) : bounds.end();
+    auto& feed = context.kept.get<Shared>().feed;
+    const auto executor = co_await boost::asio::this_coro::executor;
+    if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db, format);
+    co_return FeedStart{feed, cursor.value_or(bounds.end()), !cursor};
 }

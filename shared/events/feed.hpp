@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_set>
 
@@ -12,6 +13,8 @@
 #include "shared/events/cursor.hpp"
 #include "shared/http/stream.hpp"
 #include "shared/models/event.hpp"
+
+struct Context;
 
 // How an event is written: as text/event-stream, say.
 using EventFormat = std::string (*)(const Event& event);
@@ -68,3 +71,16 @@ private:
     EventCursor cursor_;  // all listeners have got everything up to here
     bool is_polling_ = false;
 };
+
+// Where a reader begins, and the process's one feed.
+struct FeedStart {
+    std::shared_ptr<Feed> feed;
+    EventCursor cursor;
+    bool is_reset =
+        false;  // the reader's own cursor is unknown: what it has missed is not to be had
+};
+
+// Asks for the bounds of the feed in one round trip, and makes the feed when it is first needed.
+// Without `after`, the cursor that a reader sent, it begins now. Throws DbError.
+Async<FeedStart> start_reading(Context& context, const std::optional<std::string>& after,
+                               EventFormat format);

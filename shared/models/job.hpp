@@ -9,6 +9,8 @@
 // Of a payload or a result in canonical form.
 inline constexpr std::size_t max_json_bytes = 32'768;
 
+inline constexpr std::string_view job_statuses = "pending|running|completed|failed|cancelled";
+
 struct Job {
     Uuid id;
     std::string title;
@@ -29,7 +31,7 @@ struct Job {
             field("id", &Job::id),
             field("title", &Job::title).length(1, 255),
             field("payload", &Job::payload).describe("Any JSON"),
-            field("status", &Job::status).one_of("pending|running|completed|failed|cancelled"),
+            field("status", &Job::status).one_of(job_statuses),
             field("attempts", &Job::attempts).describe("Leases so far"),
             field("max_attempts", &Job::max_attempts),
             field("run_at", &Job::run_at).describe("Not leased before"),
@@ -98,7 +100,7 @@ struct JobQuery {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("status", &JobQuery::status).one_of("pending|running|completed|failed|cancelled"),
+            field("status", &JobQuery::status).one_of(job_statuses),
             field("limit", &JobQuery::limit).optional().range(1, 100),
             field("cursor", &JobQuery::cursor)
                 .describe("The next_cursor of the page before; with the same status"),
