@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "tests/support/cluster.hpp"
 #include "tests/support/proxy.hpp"
 #include "tests/support/stack.hpp"
 
@@ -22,45 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
-
-// A PostgreSQL cluster of this test's own, to stop and restart.
-class Cluster {
-public:
-    Cluster() : folder_(test_variable("TEST_DIR") + "/cluster_" + std::to_string(getpid())) {
-        url_ = run("start");
-    }
-    ~Cluster() {
-        signal(SIGCONT);
-        run("stop");
-    }
-    Cluster(const Cluster&) = delete;
-    Cluster& operator=(const Cluster&) = delete;
-
-    const std::string& url() const { return url_; }
-    void restart() const { run("restart"); }
-
-    // To the postmaster and everything it has forked.
-    void signal(int number) const {
-        const pid_t postmaster = std::atoi(read_text(folder_ + "/data/postmaster.pid").c_str());
-        cr_assert(postmaster > 0, "no postmaster in %s", folder_.c_str());
-        kill(postmaster, number);
-        const auto task = "/proc/" + std::to_string(postmaster) + "/task/";
-        std::ifstream children{task + std::to_string(postmaster) + "/children"};
-        for (pid_t child = 0; children >> child;) kill(child, number);
-    }
-
-private:
-    std::string run(const std::string& verb) const {
-        const auto script = fs::absolute("tests/support/postgres").string();
-        auto finished = run_command({script, folder_, verb}, base_variables());
-        cr_assert(finished.status == 0, "%s: %s", verb.c_str(), finished.errors.c_str());
-        if (!finished.output.empty()) finished.output.pop_back();
-        return finished.output;
-    }
-
-    std::string folder_;
-    std::string url_;
-};
 
 // What a thread of the load has seen.
 struct Seen {

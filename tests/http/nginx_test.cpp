@@ -16,7 +16,9 @@
 #include <thread>
 
 #include "shared/http/error_body.hpp"
+#include "tests/support/event_stream.hpp"
 #include "tests/support/stack.hpp"
+#include "tests/support/web_socket.hpp"
 
 namespace {
 
@@ -77,11 +79,12 @@ pid_t worker_of(const Stack& stack) {
 }
 
 // Changes nginx's configuration of this run, and waits for the worker that has read it.
-void reconfigure(const Stack& stack, const std::string& from, const std::string& to) {
-    const auto path = stack.run_dir() + "/nginx.conf";
+void reconfigure(const Stack& stack, const std::string& from, const std::string& to,
+                 const std::string& file = "nginx.conf") {
+    const auto path = stack.run_dir() + "/" + file;
     auto text = read_text(path);
     const auto at = text.find(from);
-    cr_assert(at != std::string::npos, "nginx.conf holds no %s", from.c_str());
+    cr_assert(at != std::string::npos, "%s holds no %s", file.c_str(), from.c_str());
     std::ofstream{path} << text.replace(at, from.size(), to);
     const auto before = worker_of(stack);
     kill(stack.processes("nginx").at(0), SIGHUP);
@@ -282,6 +285,35 @@ Test(nginx, too_many_connections_are_429) {
     signal_all(stack, "root", SIGCONT);
     client.join();
     cr_expect_eq(first.status, 200);
+}
+
+Test(nginx, streams_leave_room_for_all_others) {
+    const Stack stack{Engine::sqlite};
+    const auto number_after = [&](const std::string& file, const std::string& name) {
+        const auto text = read_text(stack.run_dir() + "/" + file);
+        return std::atoi(text.substr(text.find(name) + name.size()).c_str());
+    };
+    const int connections = number_after("nginx.conf", "worker_connections ");
+    const int streams = number_after("streams.conf", "limit_conn streams ");
+    // Each takes two.
+    cr_expect_gt(streams, connections / 4, "%d of %d", streams, connections);
+    cr_expect_leq(2 * streams, connections - connections / 8, "%d of %d", streams, connections);
+
+    reconfigure(stack, "limit_conn streams ", "limit_conn streams 2; # ", "streams.conf");
+    const EventStream first{stack.port(), "/events/tail"};
+    {
+        const WebSocketClient second{stack.port(), "/ws", {stack.authorization_of("ann")}};
+        cr_expect(second.head().starts_with("HTTP/1.1 101 "), "%s", second.head().c_str());
+        expect_shaped(stack.send({.path = "/events/tail"}), Error::rate_limited,
+                      ErrorShape::orchestrator);
+        const WebSocketClient third{stack.port(), "/ws"};
+        cr_expect(third.head().starts_with("HTTP/1.1 429 "), "%s", third.head().c_str());
+        cr_expect_eq(stack.send({.path = "/events"}).status, 200, "others suffer");
+    }
+    wait_until("the place is free", [&] {
+        const EventStream next{stack.port(), "/events/tail"};
+        return next.head().starts_with("HTTP/1.1 200 ");
+    });
 }
 
 Test(nginx, head_is_get_without_a_body) {
