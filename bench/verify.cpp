@@ -21,8 +21,8 @@ namespace {
 constexpr int rounds = 200;
 constexpr int tokens_a_round = 100;
 
-std::string claims(int number) {
-    return R"({"iss":"http://localhost:3000","aud":"http://localhost:3000","sub":"user)" +
+std::string claims(int number, const std::string& issuer = "http://localhost:3000") {
+    return R"({"iss":")" + issuer + R"(","aud":")" + issuer + R"(","sub":"user)" +
            std::to_string(number) +
            R"(","name":"Somebody With A Name","email":"somebody@example.org","emailVerified":false,)"
            R"("createdAt":"2026-01-08T12:34:56.123Z","iat":1700000000,"exp":9000000000})";
@@ -67,10 +67,15 @@ int main() {
     config.jwt_secret = "the secret of this service, long enough";
     config.jwt_secret_previous = "the secret of the month before this one";
     config.better_auth_secret = "a secret that a front end shares with it";
+    const std::string header = R"({"alg":"HS256","typ":"JWT"})";
     std::vector<std::string> tokens;
     for (int i = 0; i <= tokens_a_round; ++i)
-        tokens.push_back(hmac_token(R"({"alg":"HS256"})", claims(i), config.better_auth_secret));
-    row("HS256", config, "", tokens);
+        tokens.push_back(hmac_token(header, claims(i, "steelthread"), config.jwt_secret));
+    row("HS256, own", config, "", tokens);
+    for (int i = 0; i <= tokens_a_round; ++i)
+        tokens[static_cast<std::size_t>(i)] =
+            hmac_token(header, claims(i), config.better_auth_secret);
+    row("HS256, shared secret", config, "", tokens);
 
     config.jwks_issuer = config.jwks_audience = "http://localhost:3000";
     const auto path =

@@ -67,7 +67,8 @@ constexpr auto sextets = [] {
 // What is wrong with the text, or null. Exactly one text stands for given bytes: two texts of one
 // token would slip past whatever remembers tokens by their text.
 const char* decode(std::string_view text, std::string& bytes) {
-    bytes.reserve(text.size() * 3 / 4);
+    bytes.resize(text.size() * 3 / 4);
+    auto out = bytes.begin();
     std::uint32_t pending = 0;
     int bits = 0;
     for (const char c : text) {
@@ -77,7 +78,7 @@ const char* decode(std::string_view text, std::string& bytes) {
         bits += 6;
         if (bits < 8) continue;
         bits -= 8;
-        bytes += static_cast<char>(pending >> bits & 0xff);
+        *out++ = static_cast<char>(pending >> bits & 0xff);
     }
     if (bits == 6) return "cut off";
     if ((pending & ((1u << bits) - 1)) != 0) return "not canonical base64url";

@@ -58,7 +58,7 @@ std::string message_of(rapidjson::ParseErrorCode code) {
 // max_depth.
 class Checker {
 public:
-    explicit Checker(std::string root) : location_{std::move(root)} {}
+    explicit Checker(std::string_view root) : steps_{root} {}
 
     void check(const rapidjson::Value& value, int depth) {
         if ((value.IsArray() || value.IsObject()) && depth == max_depth)
@@ -71,12 +71,15 @@ public:
     }
 
 private:
-    using Step = std::variant<std::string, long>;
+    using Step = std::variant<std::string_view, long>;
+
+    static std::string owned(std::string_view name) { return std::string{name}; }
+    static long owned(long index) { return index; }
 
     void descend(Step step, const rapidjson::Value& value, int depth) {
-        location_.push_back(std::move(step));
+        steps_.push_back(step);
         check(value, depth + 1);
-        location_.pop_back();
+        steps_.pop_back();
     }
 
     void check_members(const rapidjson::Value& object, int depth) {
@@ -88,11 +91,11 @@ private:
         std::sort(names.begin(), names.end());
         const auto twice = std::adjacent_find(names.begin(), names.end());
         if (twice != names.end()) {
-            location_.emplace_back(std::string{*twice});
+            steps_.emplace_back(*twice);
             fail("Value error, this member occurs twice", "value_error");
         }
         for (const auto& member : object.GetObject())
-            descend(std::string{text_of(member.name)}, member.value, depth);
+            descend(text_of(member.name), member.value, depth);
     }
 
     void check_text(std::string_view text) const {
@@ -101,10 +104,13 @@ private:
     }
 
     [[noreturn]] void fail(const std::string& message, const char* type) const {
-        throw ApiError{Error::validation_error, {{location_, message, type}}};
+        std::vector<std::variant<std::string, long>> location;
+        for (const auto& step : steps_)
+            std::visit([&](auto part) { location.emplace_back(owned(part)); }, step);
+        throw ApiError{Error::validation_error, {{std::move(location), message, type}}};
     }
 
-    std::vector<Step> location_;
+    std::vector<Step> steps_;  // from the root to what is being checked
 };
 
 void write_canonical(Writer& writer, const rapidjson::Value& value) {
