@@ -20,7 +20,6 @@
 
 namespace {
 
-constexpr const char* demo_user = "demo-user";
 constexpr const char* board_titles[] = {"Agree on the next release", "Write the announcement",
                                         "Thank everybody who reported a bug"};
 constexpr const char* task_titles[] = {"Buy milk", "Water the plants", "Call the dentist",

@@ -121,18 +121,20 @@ std::string check_migrations(const Config& config) {
 }
 
 std::string check_key_set(const Config& config) {
-    const auto& source = config.jwks_url.empty() ? config.jwks_file : config.jwks_url;
-    if (source.empty()) return "none";
+    if (config.jwks_url.empty() && config.jwks_file.empty()) return "none";
+    const bool is_file = config.jwks_url.empty();
+    // A URL may hold a secret.
+    const auto source = is_file ? "JWKS_FILE (" + config.jwks_file + ")" : "JWKS_URL";
     try {
         const auto parsed =
-            parse_key_set(config.jwks_url.empty() ? read_key_file(source) : fetch(config.jwks_url));
-        auto found = plural(parsed.keys.size(), "key") + " at " + source;
+            parse_key_set(is_file ? read_key_file(config.jwks_file) : fetch(config.jwks_url));
+        auto found = plural(parsed.keys.size(), "key") + " of " + source;
         for (const auto& reason : parsed.skipped) found += "; one is skipped: " + reason;
         if (parsed.keys.empty())
             throw std::runtime_error("no key that verifies anything here: " + found);
         return found;
     } catch (const std::exception& error) {
-        throw std::runtime_error(source + ": " + error.what() + ": check JWKS_URL or JWKS_FILE");
+        throw std::runtime_error(source + ": " + error.what());
     }
 }
 

@@ -186,6 +186,28 @@ bool is_applied(Connection& connection, const std::string& name) {
     return !connection.query("SELECT name FROM schema_migrations WHERE name = $1", {name}).empty();
 }
 
+// Transaction numbers are a cluster's own: after a restore from another one, events may have some
+// that this one has not reached, and would be taken for not yet committed.
+bool has_foreign_events(Connection& connection) {
+    if (connection.engine() == "sqlite") return false;
+    const auto newest = connection.query(
+        "SELECT greatest("
+        "(SELECT transaction_id::text::bigint FROM events ORDER BY transaction_id DESC LIMIT 1), "
+        "(SELECT transaction_id::text::bigint FROM events_pruned)) >= "
+        "pg_snapshot_xmax(pg_current_snapshot())::text::bigint");
+    return newest.front().front() == "t";
+}
+
+// Their ids keep them in order.
+void adopt_events(Connection& connection, std::ostream& out) {
+    if (!has_foreign_events(connection)) return;
+    connection.begin();
+    connection.execute("UPDATE events SET transaction_id = '0' WHERE transaction_id <> '0'");
+    connection.execute("UPDATE events_pruned SET transaction_id = '0'");
+    connection.execute("COMMIT");
+    out << "took over the events of another cluster\n";
+}
+
 void seed_developer(const Config& config, Connection& connection, std::ostream& out) {
     if (config.dev_user_email.empty()) return;
     const auto email = ascii_lower(config.dev_user_email);
@@ -218,6 +240,7 @@ void migrate_up(const Config& config, std::ostream& out) {
         connection->execute("COMMIT");
         if (is_pending) out << "applied " << name << '\n';
     }
+    adopt_events(*connection, out);
     seed_developer(config, *connection, out);
 }
 
@@ -264,6 +287,8 @@ std::vector<std::string> pending_migrations(const Config& config) {
     std::vector<std::string> pending;
     for (const auto& [name, sql] : migrations(connection->engine(), "up"))
         if (is_new || !is_applied(*connection, name)) pending.push_back(name);
+    if (pending.empty() && has_foreign_events(*connection))
+        pending.emplace_back("the events of another cluster");
     return pending;
 }
 

@@ -7,8 +7,9 @@
 
 #include "shared/config.hpp"
 
-// Applies what is pending, each migration in a transaction of its own and under a lock, then makes
-// the account of DEV_USER_EMAIL if there is none. Waits up to 5 s for the database. Says what it
+// Applies what is pending, each migration in a transaction of its own and under a lock; takes over
+// the events of a dump that came from another PostgreSQL; and makes the account of DEV_USER_EMAIL if
+// there is none. Waits up to 5 s for the database. Says what it
 // did, a line each. Throws std::runtime_error.
 void migrate_up(const Config& config, std::ostream& out);
 
@@ -18,7 +19,7 @@ void migrate_down(const Config& config, std::ostream& out);
 // Lists all migrations with the moment they were applied, or "pending".
 void migrate_status(const Config& config, std::ostream& out);
 
-// The names of those that `migrate up` would apply. Changes nothing.
+// What `migrate up` would apply: names of migrations, or words. Changes nothing.
 std::vector<std::string> pending_migrations(const Config& config);
 
 // The database for people: its engine and where it is, without user and password.

@@ -124,11 +124,15 @@ Entries entries_of_status(int status) {
     return found;
 }
 
-// What operations that need an API key tell of its limit, unless it is nginx that answers.
 constexpr const char* limit_headers[] = {"RateLimit", "RateLimit-Policy", "X-RateLimit-Limit",
                                          "X-RateLimit-Remaining", "X-RateLimit-Reset"};
 
-bool is_limited(const Value& operation) { return text_at(operation, "auth") == "key"; }
+// Whether an answer of this status tells what is left of a limit, unless nginx gives it.
+bool tells_limit(const Value& operation, int status) {
+    const auto limit = text_at(operation, "limit");
+    if (limit == "requests") return status != 401;
+    return limit == "attempts" && status != 413 && status != 415 && status != 422;
+}
 
 // "OrchestratorNotFound": the name of the response to which the errors of a status belong.
 std::string response_name(const ErrorFamily& family, int status, bool has_limit = false) {
@@ -348,10 +352,10 @@ std::string success(const Value& endpoint, const Value& operation, Schemas& sche
     std::vector<std::string> names;
     if (answer["etag"].IsTrue()) names.emplace_back("ETag");
     if (answer["location"].IsTrue()) names.emplace_back("Location");
-    if (is_limited(operation))
+    const int status = answer["status"].GetInt();
+    if (tells_limit(operation, status))
         names.insert(names.end(), std::begin(limit_headers), std::end(limit_headers));
     names.emplace_back("X-Request-ID");
-    const int status = answer["status"].GetInt();
     Members response{{"description", literal(status == 101   ? "Switching Protocols"
                                              : status == 201 ? "Created"
                                              : status == 204 ? "No content"
@@ -380,15 +384,15 @@ std::string responses(const Value& endpoint, const Value& operation, Schemas& sc
     const auto& answer = operation["answer"];
     Members all{{std::to_string(answer["status"].GetInt()), success(endpoint, operation, schemas)}};
     if (text_at(operation, "method") == "GET" && answer["etag"].IsTrue())
-        all.emplace_back(
-            "304", ref("responses", is_limited(operation) ? "NotModifiedLimited" : "NotModified"));
+        all.emplace_back("304", ref("responses", tells_limit(operation, 304) ? "NotModifiedLimited"
+                                                                             : "NotModified"));
     std::set<int> statuses;
     for (const auto& error : operation["errors"].GetArray())
         statuses.insert(status_of(json::text_of(error)));
     for (const int status : statuses)
-        all.emplace_back(std::to_string(status),
-                         ref("responses", response_name(family, status,
-                                                        is_limited(operation) && status != 401)));
+        all.emplace_back(
+            std::to_string(status),
+            ref("responses", response_name(family, status, tells_limit(operation, status))));
     all.emplace_back("default", ref("responses", default_name(family)));
     return object(all);
 }
@@ -560,11 +564,10 @@ std::string shared_responses() {
     for (const auto* const family : {&orchestrator, &api}) {
         all.emplace_back(default_name(*family), default_response(*family));
         for (const int status : statuses)
-            all.emplace_back(response_name(*family, status), error_response(*family, status));
+            for (const bool has_limit : {false, true})
+                all.emplace_back(response_name(*family, status, has_limit),
+                                 error_response(*family, status, has_limit));
     }
-    for (const int status : statuses)
-        all.emplace_back(response_name(orchestrator, status, true),
-                         error_response(orchestrator, status, true));
     return object(all);
 }
 

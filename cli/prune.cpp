@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/this_coro.hpp>
 #include <charconv>
 #include <ostream>
 #include <string_view>
@@ -54,12 +53,6 @@ Timestamp moment_before(seconds age) {
     return {Timestamp::now().microseconds - std::chrono::microseconds{age}.count()};
 }
 
-Async<> rest(Clock::duration time) {
-    const auto executor = co_await boost::asio::this_coro::executor;
-    Timer timer{executor, time};
-    co_await expired(timer);
-}
-
 Async<std::int64_t> prune_events(Database& database, seconds age) {
     const auto limit = moment_before(age);
     std::int64_t count = 0;
@@ -72,7 +65,7 @@ Async<std::int64_t> prune_events(Database& database, seconds age) {
         if (deleted.empty()) co_return count;
         count += static_cast<std::int64_t>(deleted.size());
         for (const auto& row : deleted) last_id = std::max(last_id, row.id);
-        co_await rest(Clock::now() - before);
+        co_await sleep_for(Clock::now() - before);
     }
 }
 
@@ -99,7 +92,7 @@ Async<std::int64_t> prune_jobs(Database& database, std::string status, seconds a
         if (seen.empty()) co_return count;
         count += static_cast<std::int64_t>(results[1]->size());
         last = seen.back();
-        co_await rest(Clock::now() - before);
+        co_await sleep_for(Clock::now() - before);
     }
 }
 

@@ -106,6 +106,8 @@ private:
         render_nginx(config_);
         check_port(config_);
         warn_of_unrouted();
+        if (config_.is_demo())
+            logging::warning("DEMO_MODE is on: whoever comes without a token may write");
     }
 
     void warn_of_unrouted() const {

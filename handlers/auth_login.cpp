@@ -22,5 +22,6 @@ const Endpoint endpoint{
                     .summary = "Log in with e-mail and password",
                     .request_schema = schema_of<Credentials>,
                     .answer = {200, schema_of<IssuedToken>},
-                    .errors = {Error::invalid_credentials, Error::rate_limited}}},
+                    .counts_attempts = true,
+                    .errors = {Error::invalid_credentials}}},
 };

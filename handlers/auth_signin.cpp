@@ -24,5 +24,6 @@ const Endpoint endpoint{
                     .request_schema = schema_of<Credentials>,
                     .answer = {200, schema_of<SignedIn>},
                     .message = "Signed in",
-                    .errors = {Error::invalid_credentials, Error::rate_limited}}},
+                    .counts_attempts = true,
+                    .errors = {Error::invalid_credentials}}},
 };

@@ -29,5 +29,6 @@ const Endpoint endpoint{
                     .request_schema = schema_of<NewAccount>,
                     .answer = {201, schema_of<AccountView>},
                     .message = "Account created",
-                    .errors = {Error::conflict, Error::rate_limited}}},
+                    .counts_attempts = true,
+                    .errors = {Error::conflict}}},
 };

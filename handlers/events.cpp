@@ -38,7 +38,8 @@ Async<Response> list(const Request& request, Context& context) {
     const auto start = db::first<EventBounds>(*results[2]).value().resume(after);
     if (!start) refuse_cursor();
     EventPage page{db::all<Event>(*results[1]), ""};
-    const bool is_full = static_cast<std::int64_t>(page.events.size()) == query.limit;
+    const bool has_more = static_cast<std::int64_t>(page.events.size()) == query.limit;
+    const bool is_full = cut_page(page.events) || has_more;
     auto next = page.events.empty() ? *start : EventCursor::parse(page.events.back().id).value();
     if (!is_full) next = std::max(next, bounds.end());
     page.next_cursor = next.text();

@@ -4,6 +4,7 @@
 #include <boost/asio/impl/src.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <utility>
 
 void spawn(Loop& loop, Async<> work, std::function<void(const std::exception_ptr&)> ended) {
@@ -13,6 +14,12 @@ void spawn(Loop& loop, Async<> work, std::function<void(const std::exception_ptr
 Async<> expired(Timer& timer) {
     boost::system::error_code error;
     co_await timer.async_wait(boost::asio::redirect_error(use_awaitable, error));
+}
+
+Async<> sleep_for(Clock::duration duration) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    Timer timer{executor, duration};
+    co_await expired(timer);
 }
 
 Async<> next_turn() { co_await boost::asio::post(use_awaitable); }

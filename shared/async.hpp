@@ -34,6 +34,9 @@ void spawn(Loop& loop, Async<> work, std::function<void(const std::exception_ptr
 // Returns when the timer has expired, or was cancelled.
 Async<> expired(Timer& timer);
 
+// Returns after so much time.
+Async<> sleep_for(Clock::duration duration);
+
 // Returns in a later turn of the loop, when what is due in this one has run.
 Async<> next_turn();
 

@@ -63,11 +63,13 @@ constexpr std::array table = {
                 "Named prepared statements: `auto` uses them on direct connections and not "
                 "through a pooler",
             .choices = "auto|on|off"},
-    Setting{.name = "DEMO_MODE",
-            .member = &Config::demo_mode,
-            .default_value = "off",
-            .description = "`on`: a request without a token acts as `demo-user`",
-            .choices = "on|off"},
+    Setting{
+        .name = "DEMO_MODE",
+        .member = &Config::demo_mode,
+        .default_value = "off",
+        .description =
+            "`on`: a request without a token acts as `demo-user`, also on the board and the feed",
+        .choices = "on|off"},
     Setting{"DEV_USER_EMAIL", &Config::dev_user_email, "",
             "E-mail of an account made by `migrate up`; refused in production"},
     Setting{.name = "DEV_USER_PASSWORD",

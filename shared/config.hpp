@@ -13,6 +13,9 @@
 #include <variant>
 #include <vector>
 
+// Who sends no token, with DEMO_MODE=on.
+inline constexpr char demo_user[] = "demo-user";
+
 struct Config {
     std::string api_keys;
     std::string api_prefix;
@@ -51,7 +54,7 @@ struct Config {
 
     bool is_production() const { return environment == "production"; }
 
-    // A request without a token acts as `demo-user`.
+    // A request without a token acts as `demo_user`.
     bool is_demo() const { return demo_mode == "on"; }
 
     // CORS_ORIGINS and FRONTEND_ORIGIN, split.

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::string_view family_names[] = {"probe", "orchestrator", "api"};
 constexpr std::string_view auth_names[] = {"none", "user", "owner", "key", "user_or_key", "reader"};
+constexpr std::string_view limit_names[] = {"none", "requests", "attempts"};
 
 // The declared errors and those that every operation of this kind can answer.
 std::vector<Error> errors_of(const Operation& operation) {
@@ -18,7 +19,7 @@ std::vector<Error> errors_of(const Operation& operation) {
     if (takes_token && auth != Auth::reader) errors.push_back(Error::auth_required);
     if (auth == Auth::key || auth == Auth::user_or_key || auth == Auth::reader)
         errors.push_back(Error::invalid_api_key);
-    if (is_limited(auth)) errors.push_back(Error::rate_limited);
+    if (limit_of(operation) != Limit::none) errors.push_back(Error::rate_limited);
     if (operation.auth == Auth::owner)
         errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
     if (operation.query_schema) errors.push_back(Error::validation_error);
@@ -70,6 +71,8 @@ void write_operation(json::Writer& writer, const Operation& operation) {
     writer.string(operation.needs_if_match   ? "required"
                   : operation.takes_if_match ? "optional"
                                              : "none");
+    writer.key("limit");
+    writer.string(limit_names[static_cast<int>(limit_of(operation))]);
     writer.key("method");
     writer.string(name_of(operation.method));
     writer.key("query");

@@ -62,8 +62,9 @@ enum class Family { probe, orchestrator, api };
 // a ticket, and lets those in who send nothing.
 enum class Auth { none, user, owner, key, user_or_key, reader };
 
-// Whether RATE_LIMIT counts the requests, and each answer tells what is left.
-constexpr bool is_limited(Auth auth) { return auth == Auth::key; }
+// What is counted, and told in the answers: the requests of an API key (RATE_LIMIT), whatever their
+// bodies, or attempts to log in or sign up (LOGIN_RATE_LIMIT), of which a faulty body is none.
+enum class Limit { none, requests, attempts };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
 using Schema = std::string (*)();
@@ -90,8 +91,14 @@ struct Operation {
     bool takes_if_match = false;
     bool needs_if_match = false;
     bool takes_idempotency_key = false;
+    bool counts_attempts = false;    // by count_attempt(), which the handler calls
     std::vector<Error> errors = {};  // besides those that follow from the declaration
 };
+
+constexpr Limit limit_of(const Operation& operation) {
+    if (operation.counts_attempts) return Limit::attempts;
+    return operation.auth == Auth::key ? Limit::requests : Limit::none;
+}
 
 // Of the id of a row.
 inline std::string row_id_schema() { return R"({"format":"int64","minimum":1,"type":"integer"})"; }
@@ -118,9 +125,9 @@ extern const Endpoint endpoint;
 std::string allowed_methods(const Endpoint& declared);
 
 // The endpoint as canonical JSON:
-// {"allow","also_at","family","name","operations":[{"answer":{"etag","location",
-// "page","schema","status","stream"},"auth","errors","idempotency_key","if_match","method","query","request",
-// "request_optional","summary"}],"parameters","path"}. "if_match" is none, optional or required;
-// "parameters" holds the schema of each one in the path. Routes, documentation and tests are made
-// from it.
+// {"allow","also_at","family","name","operations":[{"answer":{"etag","location","page","schema",
+// "status","stream"},"auth","errors","idempotency_key","if_match","limit","method","query",
+// "request","request_optional","summary"}],"parameters","path"}. "if_match" is none, optional or
+// required; "limit" none, requests or attempts; "parameters" holds the schema of each one in the
+// path. Routes, documentation and tests are made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

@@ -1,32 +1,21 @@
 #include "shared/auth/api_keys.hpp"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "shared/auth/rate_limit.hpp"
+#include "shared/digest.hpp"
 #include "shared/log.hpp"
 
 namespace {
 
-using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
-
 constexpr std::size_t name_bytes = 16;
 constexpr std::size_t logged_digits = 8;
 
-Digest digest_of(std::string_view key) {
-    Digest digest{};
-    SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), digest.data());
-    return digest;
-}
-
-std::string name_of(const Digest& digest) {
-    return hex({reinterpret_cast<const char*>(digest.data()), name_bytes});
-}
+std::string name_of(const Digest& digest) { return hex(bytes_of(digest).substr(0, name_bytes)); }
 
 struct AcceptedKeys {
     std::optional<std::vector<Digest>> digests;  // made by the first request
@@ -36,8 +25,7 @@ const std::vector<Digest>& accepted_keys(Context& context) {
     auto& digests = context.kept.get<AcceptedKeys>().digests;
     if (!digests) {
         digests.emplace();
-        for (const auto& key : context.config.accepted_api_keys())
-            digests->push_back(digest_of(key));
+        for (const auto& key : context.config.accepted_api_keys()) digests->push_back(sha256(key));
     }
     return *digests;
 }
@@ -59,7 +47,7 @@ KeyLimits& limits_of(Context& context) {
 }  // namespace
 
 std::string check_api_key(std::string_view key, std::string_view request_id, Context& context) {
-    const auto digest = digest_of(key);
+    const auto digest = sha256(key);
     bool is_accepted = false;
     for (const auto& accepted : accepted_keys(context))
         is_accepted |= CRYPTO_memcmp(digest.data(), accepted.data(), digest.size()) == 0;

@@ -239,8 +239,6 @@ JwsHeader read_header(const Jws& jws) {
             .key_id = key_id ? std::string{json::text_of(*key_id)} : ""};
 }
 
-std::string decode_payload(const Jws& jws) { return decode_part(jws.payload, "payload"); }
-
 // OpenSSL's HMAC() looks the algorithm up on each call, which takes longer than the HMAC itself.
 Key Key::from_secret(std::string_view secret) {
     if (secret.empty()) throw KeyError{"an empty key proves nothing"};
@@ -360,11 +358,16 @@ bool Key::has_signed(const Jws& jws) const {
     return is_good;
 }
 
-std::string verify_jws(const Key& key, std::string_view token) {
+std::optional<std::string> open_jws(const Key& key, const Jws& jws) {
     // The signature comes first: nothing that a stranger wrote reaches the parsers.
-    const auto jws = split_jws(token);
-    if (!key.verifies(jws)) refuse("signature", "not made with this key");
+    if (!key.verifies(jws)) return std::nullopt;
     if (read_header(jws).algorithm != key.algorithm())
         refuse("header", "alg is not " + std::string{key.algorithm()});
-    return decode_payload(jws);
+    return decode_part(jws.payload, "payload");
+}
+
+std::string verify_jws(const Key& key, std::string_view token) {
+    auto payload = open_jws(key, split_jws(token));
+    if (!payload) refuse("signature", "not made with this key");
+    return std::move(*payload);
 }

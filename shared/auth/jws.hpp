@@ -6,6 +6,7 @@
 #include <rapidjson/document.h>
 
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -46,9 +47,6 @@ struct JwsHeader {
 // `x5c`; a `typ` other than JWT in any case; a `kid` that is no text of 1 to 255 bytes; duplicate
 // members; and everything that json::parse() refuses.
 JwsHeader read_header(const Jws& jws);
-
-// The payload's bytes. Throws TokenError for anything but canonical base64url.
-std::string decode_payload(const Jws& jws);
 
 // A key with the one algorithm that it verifies (RFC 8725, section 3.1): the key decides, never a
 // header. Copies share one prepared state; one thread at a time may use them.
@@ -100,7 +98,12 @@ private:
     std::shared_ptr<EVP_PKEY> verifier_;  // all others
 };
 
-// The payload of a token that this key signed and whose header says so. Throws TokenError.
+// The payload of a token that this key signed; nullopt when another did. Throws TokenError when its
+// header names another algorithm than the key's or is refused by read_header(), and when the
+// payload is no canonical base64url.
+std::optional<std::string> open_jws(const Key& key, const Jws& jws);
+
+// The same of a token's text. Throws TokenError, also for a signature that is not this key's.
 std::string verify_jws(const Key& key, std::string_view token);
 
 // The JSON object that is a header or a payload. Throws TokenError, which names the part.

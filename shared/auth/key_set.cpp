@@ -1,6 +1,5 @@
 #include "shared/auth/key_set.hpp"
 
-#include <openssl/sha.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,13 +14,6 @@
 #include "shared/promise.hpp"
 
 namespace {
-
-std::string digest_of(std::string_view text) {
-    std::string digest(SHA256_DIGEST_LENGTH, '\0');
-    SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
-           reinterpret_cast<unsigned char*>(digest.data()));
-    return digest;
-}
 
 // Tells two states of a file apart, whether it was written to or replaced; empty without a file.
 std::string stamp_of(const std::string& path) {
@@ -177,9 +169,9 @@ void KeySet::end(const Fetched& fetched) {
 
 void KeySet::take(ParsedKeys parsed, const std::string& text) {
     complaint_.clear();
-    auto digest = digest_of(text);
+    const auto digest = sha256(text);
     if (generation_ != 0 && digest == text_digest_) return;
-    text_digest_ = std::move(digest);
+    text_digest_ = digest;
     keys_ = std::move(parsed.keys);
     ++generation_;
     logging::info("key set", {{"keys", static_cast<std::int64_t>(keys_.size())},

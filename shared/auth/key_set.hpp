@@ -16,6 +16,7 @@
 
 #include "shared/async.hpp"
 #include "shared/auth/jws.hpp"
+#include "shared/digest.hpp"
 
 class Promise;
 struct Config;
@@ -93,7 +94,7 @@ private:
     Fetch fetch_;
     Now now_;
     std::vector<Key> keys_;
-    std::string text_digest_;
+    Digest text_digest_{};
     std::string complaint_;  // the last one that was logged
     std::uint64_t generation_ = 0;
     std::optional<Clock::time_point> looked_at_;   // the file, or when the last request started

@@ -30,11 +30,17 @@ std::string prefix_of(int cost) {
         '$'};
 }
 
+// Nothing hashes to it that anybody would find, and comparing with it costs one hash.
+std::string decoy_of(int cost) { return prefix_of(cost) + std::string(hash_bytes - 7, '.'); }
+
 bool is_cost(int cost) { return cost >= min_cost && cost <= max_cost; }
+
+// Of a hash, when it is one.
+int cost_of(const std::string& hash) { return (hash[4] - '0') * 10 + (hash[5] - '0'); }
 
 bool is_bcrypt_hash(const std::string& hash) {
     if (hash.size() != hash_bytes) return false;
-    const int cost = (hash[4] - '0') * 10 + (hash[5] - '0');
+    const int cost = cost_of(hash);
     return is_cost(cost) && hash.starts_with(prefix_of(cost)) &&
            hash.find_first_not_of(alphabet, 7) == hash.npos;
 }
@@ -95,20 +101,28 @@ bool matches_password(const std::string& password, const std::string& hash) {
     return CRYPTO_memcmp(made.data(), hash.data(), hash.size()) == 0 && is_possible;
 }
 
-// Every hash that ends in 31 dots is as unlikely as any other, and matches() never trusts this one.
 Passwords::Passwords(int cost, std::chrono::milliseconds longest_wait)
-    : cost_{cost},
-      decoy_{is_cost(cost) ? prefix_of(cost) + std::string(hash_bytes - 7, '.')
-                           : throw std::invalid_argument("the cost of bcrypt is 4 to 31")},
+    : cost_{is_cost(cost) ? cost : throw std::invalid_argument("the cost of bcrypt is 4 to 31")},
       longest_wait_{longest_wait} {}
+
+// Each step of the cost doubles the work: that of a cheaper hash and one decoy of its own cost and
+// of each above it is the work of the current cost.
 
 Async<bool> Passwords::matches(std::string password, std::optional<std::string> hash) {
     const Wiped wiped{password};
     const bool is_account = hash && is_bcrypt_hash(*hash);
-    const std::string& reference = is_account ? *hash : decoy_;
     bool is_same = false;
-    co_await off_loop([&] { is_same = matches_password(password, reference); });
-    co_return (is_same && is_account);
+    co_await off_loop([&] {
+        if (is_account) is_same = matches_password(password, *hash);
+        const int first = is_account ? cost_of(*hash) : cost_;
+        const int end = is_account ? cost_ : cost_ + 1;
+        for (int cost = first; cost < end; ++cost) matches_password(password, decoy_of(cost));
+    });
+    co_return is_same;
+}
+
+bool Passwords::is_current(const std::string& hash) const {
+    return hash.starts_with(prefix_of(cost_));
 }
 
 Async<std::string> Passwords::hash(std::string password) {

@@ -44,9 +44,13 @@ public:
     Passwords& operator=(const Passwords&) = delete;
 
     // Compares off the event loop. Without a hash (no such account), or with one that is no $2b$
-    // hash, it takes the same time and is false. Throws ApiError (503) when too many hashes wait
-    // already, or its turn does not come in time.
+    // hash, it is false. Takes as long as a hash of the current cost, whatever the hash, unless
+    // that costs more. Throws ApiError (503) when too many hashes wait already, or its turn does
+    // not come in time.
     Async<bool> matches(std::string password, std::optional<std::string> hash);
+
+    // Whether a hash has the cost of new ones.
+    bool is_current(const std::string& hash) const;
 
     // hash_password() off the event loop, at the cost of new hashes. Throws what that throws, and
     // ApiError (503) as matches() does.
@@ -57,8 +61,6 @@ private:
     Async<> off_loop(std::function<void()> work);
 
     const int cost_;
-    // Nothing hashes to it, and comparing with it costs one hash.
-    const std::string decoy_;
     const std::chrono::milliseconds longest_wait_;
     int waiting_ = 0;
     // The last member: its thread uses the others until it has been joined.

@@ -1,7 +1,6 @@
 #include "shared/auth/rate_table.hpp"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,6 +14,8 @@
 #include <ctime>
 #include <filesystem>
 #include <stdexcept>
+
+#include "shared/digest.hpp"
 
 namespace {
 
@@ -158,11 +159,9 @@ RateTable::Place RateTable::place_of(std::string_view key) const {
     auto& file = *static_cast<File*>(memory_);
     std::string text{file.header.secret.begin(), file.header.secret.end()};
     text += key;
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    if (EVP_Digest(text.data(), text.size(), digest, nullptr, EVP_sha256(), nullptr) != 1)
-        throw std::runtime_error("no SHA-256");
+    const auto digest = sha256(text);
     std::array<Word, 2> bits{};
-    std::memcpy(bits.data(), digest, sizeof bits);
+    std::memcpy(bits.data(), digest.data(), sizeof bits);
     // An empty word has the fingerprint 0.
     const auto fingerprint = std::max<Word>(bits[1] >> moment_bits, 1);
     return {file.buckets[bits[0] % bucket_count], fingerprint};

@@ -85,7 +85,9 @@ Async<std::int64_t> RedisLimiter::ahead_of(const std::string& key, const Quota& 
         words[1] = script;
         reply = co_await connection->run(words, latest);
     }
-    if (reply.type == REDIS_REPLY_INTEGER && reply.integer >= 0) co_return reply.integer;
+    // More than the script gives would overflow.
+    const bool is_sound = reply.integer >= 0 && reply.integer <= most_ms + stray_ms;
+    if (reply.type == REDIS_REPLY_INTEGER && is_sound) co_return reply.integer;
     if (connection_ == connection) connection_.reset();
     if (reply.type == REDIS_REPLY_ERROR) throw RedisError{"it answers " + reply.error_code()};
     throw RedisError{"it answers what Redis would not"};

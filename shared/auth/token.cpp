@@ -1,7 +1,6 @@
 #include "shared/auth/token.hpp"
 
 #include <jwt.h>
-#include <openssl/evp.h>
 #include <rapidjson/document.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <system_error>
 
 #include "shared/config.hpp"
+#include "shared/digest.hpp"
 #include "shared/http/error.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
@@ -30,21 +30,6 @@ constexpr int max_tried_keys = 8;  // for a token that names none
 
 [[noreturn]] void refuse(std::string_view part, std::string_view reason) {
     throw TokenError{std::string{part}.append(": ").append(reason)};
-}
-
-std::array<unsigned char, 32> digest_of(std::string_view token) {
-    // Looking the algorithm up each time takes longer than the digest.
-    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> sha256{
-        EVP_MD_fetch(nullptr, "SHA256", nullptr), EVP_MD_free};
-    static const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
-                                                                                 EVP_MD_CTX_free};
-    std::array<unsigned char, 32> digest{};
-    unsigned size = 0;
-    if (EVP_DigestInit_ex2(context.get(), sha256.get(), nullptr) != 1 ||
-        EVP_DigestUpdate(context.get(), token.data(), token.size()) != 1 ||
-        EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1)
-        throw std::runtime_error("OpenSSL failed to compute a SHA-256");
-    return digest;
 }
 
 // --- claims
@@ -190,12 +175,11 @@ std::string Tokens::issue_ticket(const Identity& bearer) const {
 Identity Tokens::verify_ticket(std::string_view ticket) const {
     if (known_.empty()) prepare();
     const auto jws = split_jws(ticket);
-    const auto key = std::find_if(secret_keys_.begin(), secret_keys_.end(), [&](const auto& own) {
-        return own.source == &own_ && own.key.verifies(jws);
-    });
-    if (key == secret_keys_.end()) refuse("signature", "made with another key");
-    if (read_header(jws).algorithm != key->key.algorithm()) refuse("header", "alg is not HS256");
-    const auto claims = parse_part(decode_payload(jws), "payload");
+    std::optional<std::string> payload;
+    for (const auto& [key, source] : secret_keys_)
+        if (!payload && source == &own_) payload = open_jws(key, jws);
+    if (!payload) refuse("signature", "made with another key");
+    const auto claims = parse_part(*payload, "payload");
     if (!names(json::find(claims, "aud"), this_feed)) refuse("aud", "another audience");
     if (integer_claim(claims, "exp").value_or(0) <= time_()) refuse("exp", "past");
     const auto* const subject = json::find(claims, "sub");
@@ -241,7 +225,7 @@ std::optional<Identity> Tokens::decide(std::string_view token, bool may_wait) co
             known_generation_ = key_set_->generation();
         }
     }
-    const auto digest = digest_of(token);
+    const auto digest = sha256(token);
     auto& known = known_[(digest[0] << 8 | digest[1]) % known_tokens];
     if (known.digest != digest) {
         auto claims = read(token, may_wait);
@@ -256,14 +240,13 @@ std::optional<Identity> Tokens::decide(std::string_view token, bool may_wait) co
 // reaches the parsers, unless there is a key set that its header may name a key of.
 std::optional<TokenClaims> Tokens::read(std::string_view token, bool may_wait) const {
     const auto jws = split_jws(token);
-    const auto found = std::find_if(secret_keys_.begin(), secret_keys_.end(),
-                                    [&](const auto& secret) { return secret.key.verifies(jws); });
-    if (found != secret_keys_.end()) {
+    for (auto secret = secret_keys_.begin(); secret != secret_keys_.end(); ++secret) {
+        const auto payload = open_jws(secret->key, jws);
+        if (!payload) continue;
+        const auto& source = *secret->source;
         // Most tokens of a service come from one issuer, whose secret is tried first from now on.
-        std::rotate(secret_keys_.begin(), found, found + 1);
-        const auto& [key, source] = secret_keys_.front();
-        if (read_header(jws).algorithm != key.algorithm()) refuse("header", "alg is not HS256");
-        return read_claims(decode_payload(jws), *source);
+        std::rotate(secret_keys_.begin(), secret, secret + 1);
+        return read_claims(*payload, source);
     }
     if (!key_set_) refuse("signature", "made with another key");
     const auto payload = find_payload(jws, may_wait);
@@ -281,7 +264,7 @@ std::optional<std::string> Tokens::find_payload(const Jws& jws, bool may_wait) c
         is_key_known |= is_named;
         if (key.algorithm() != header.algorithm || (!header.key_id.empty() && !is_named)) continue;
         if (++tried > max_tried_keys) break;
-        if (key.verifies(jws)) return decode_payload(jws);
+        if (auto payload = open_jws(key, jws)) return payload;
     }
     if (is_key_known) refuse("signature", "made with another key");
     if (may_wait && key_set_->may_come(header.key_id)) return std::nullopt;

@@ -2,7 +2,6 @@
 // configuration names. jws.hpp proves the signature; this file adds the rules for claims.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "shared/async.hpp"
 #include "shared/auth/jws.hpp"
 #include "shared/auth/key_set.hpp"
+#include "shared/digest.hpp"
 #include "shared/http/request.hpp"
 
 struct Config;
@@ -90,7 +90,6 @@ private:
         Key key;
         const TokenSource* source;
     };
-    using Digest = std::array<unsigned char, 32>;
 
     // What is known of a token. Before its first use it is of one that expired in 1970.
     struct Known {

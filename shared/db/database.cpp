@@ -18,5 +18,5 @@ void check_columns(const Rows& rows, const std::string_view* names, std::size_t 
 }  // namespace db
 
 std::unique_ptr<Database> open_database(const Config& config, Loop& loop) {
-    return config.sqlite_path() ? open_sqlite(config, loop) : open_postgres(config, loop);
+    return config.sqlite_path() ? open_sqlite(config) : open_postgres(config, loop);
 }

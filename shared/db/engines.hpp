@@ -6,4 +6,4 @@
 #include "shared/db/database.hpp"
 
 std::unique_ptr<Database> open_postgres(const Config& config, Loop& loop);
-std::unique_ptr<Database> open_sqlite(const Config& config, Loop& loop);
+std::unique_ptr<Database> open_sqlite(const Config& config);

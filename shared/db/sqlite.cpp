@@ -165,9 +165,8 @@ void add_functions(sqlite3* connection, Timestamp* transaction_time) {
 
 class SqliteDatabase final : public Database {
 public:
-    SqliteDatabase(const Config& config, Loop& loop)
-        : loop_(loop),
-          path_(*config.sqlite_path()),
+    explicit SqliteDatabase(const Config& config)
+        : path_(*config.sqlite_path()),
           synchronous_(config.sqlite_synchronous),
           deadline_(config.db_deadline_ms) {}
 
@@ -176,8 +175,7 @@ public:
         for (auto pause = shortest_pause;; pause = std::min(pause * 2, longest_pause)) {
             if (auto results = attempt(batch, Clock::now() >= latest))
                 co_return std::move(*results);
-            Timer timer{loop_, pause};
-            co_await expired(timer);
+            co_await sleep_for(pause);
         }
     }
 
@@ -283,7 +281,6 @@ private:
         return raw;
     }
 
-    Loop& loop_;
     std::string path_;
     std::string synchronous_;
     milliseconds deadline_;
@@ -295,6 +292,6 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Database> open_sqlite(const Config& config, Loop& loop) {
-    return std::make_unique<SqliteDatabase>(config, loop);
+std::unique_ptr<Database> open_sqlite(const Config& config) {
+    return std::make_unique<SqliteDatabase>(config);
 }

@@ -35,11 +35,16 @@ public:
 private:
     friend class Feed;
 
+    void push(std::shared_ptr<const std::string> text);
+    // What is to be written next; empty when nothing waits.
+    std::string take_waiting();
+
     Stream& stream_;
     Audiences audiences_;
     EventCursor cursor_;  // everything up to here was sent, or waits
     std::deque<std::shared_ptr<const std::string>> waiting_;  // texts of events
     std::size_t waiting_bytes_ = 0;
+    bool is_whole_ = false;  // its last page was all that there was
     bool has_joined_ = false;
     bool is_lost_ = false;  // some of what it has to get is gone
 };
@@ -47,7 +52,7 @@ private:
 class Feed : public std::enable_shared_from_this<Feed> {
 public:
     // The loop and the database outlive the feed.
-    Feed(Loop& loop, Database& db, EventFormat format) : loop_(loop), db_(db), format_(format) {}
+    Feed(Loop& loop, Database& db, EventFormat format);
 
     // Writes to a stream until `until`, or until it is over: what is behind the cursor and then
     // what comes, and `keep_alive`, unless it is empty, whenever nothing was written for 15 s. Who
@@ -58,11 +63,11 @@ public:
 
 private:
     Async<> catch_up(Listener& listener);
+    Async<> read_page(Listener& listener);
     void join(Listener& listener, EventCursor end);
     Async<> poll();
-    void pass_on(const Event& event);
+    std::size_t pass_on(const Event& event);  // the bytes of its text, 0 when nobody gets it
     std::shared_ptr<const std::string> written(const Event& event) const;
-    static std::string take_waiting(Listener& listener);
 
     Loop& loop_;
     Database& db_;
@@ -70,6 +75,8 @@ private:
     std::unordered_set<Listener*> listeners_;
     EventCursor cursor_;  // all listeners have got everything up to here
     bool is_polling_ = false;
+    int catching_up_ = 0;
+    Timer place_;  // for whoever waits to catch up
 };
 
 // Where a reader begins, and the process's one feed.

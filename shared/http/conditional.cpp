@@ -1,11 +1,8 @@
 #include "shared/http/conditional.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <memory>
-#include <stdexcept>
 
+#include "shared/digest.hpp"
 #include "shared/http/error.hpp"
 #include "shared/text.hpp"
 
@@ -41,18 +38,7 @@ bool take_tag(std::string_view& text, EntityTags& tags) {
 }  // namespace
 
 std::string entity_tag(std::string_view canonical_json) {
-    // Kept: looking the algorithm up costs more than hashing a task.
-    thread_local const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> sha256{
-        EVP_MD_fetch(nullptr, "SHA256", nullptr), &EVP_MD_free};
-    thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{
-        EVP_MD_CTX_new(), &EVP_MD_CTX_free};
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    if (EVP_DigestInit_ex2(context.get(), sha256.get(), nullptr) != 1 ||
-        EVP_DigestUpdate(context.get(), canonical_json.data(), canonical_json.size()) != 1 ||
-        EVP_DigestFinal_ex(context.get(), digest, &size) != 1)
-        throw std::runtime_error("no SHA-256");
-    return '"' + hex({reinterpret_cast<const char*>(digest), size}) + '"';
+    return '"' + hex(bytes_of(sha256(canonical_json))) + '"';
 }
 
 std::optional<EntityTags> EntityTags::parse(std::string_view field_value) {

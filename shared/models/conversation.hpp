@@ -72,7 +72,10 @@ struct NewMessage {
         using json::field;
         return std::tuple{
             field("role", &NewMessage::role).one_of("user|assistant").example("user"),
-            field("content", &NewMessage::content).length(1, 32'000).example("What is due today?"),
+            field("content", &NewMessage::content)
+                .length(1, 32'000)
+                .describe("Fewer where the whole body would be more than 64 KiB")
+                .example("What is due today?"),
         };
     }
 };

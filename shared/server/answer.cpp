@@ -51,7 +51,7 @@ template <class Verify>
 auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
     -> std::optional<Identity> {
     constexpr std::string_view scheme = "Bearer ";
-    if (raw.authorization.empty() && context.config.is_demo()) return Identity{"demo-user", ""};
+    if (raw.authorization.empty() && context.config.is_demo()) return Identity{demo_user, ""};
     if (!ascii_iequals(raw.authorization.substr(0, scheme.size()), scheme))
         throw ApiError{Error::auth_required};
     try {
@@ -76,6 +76,24 @@ std::optional<Identity> read_ticket(const RawRequest& raw, const Context& contex
                                           {"reason", std::string_view{error.what()}}});
         throw ApiError{Error::invalid_token};
     }
+}
+
+// Who asks, by what is sent of a ticket, a token and an API key; nullopt as `verify` gives it.
+template <class Verify>
+std::optional<Identity> identify(const RawRequest& raw, Auth auth, Context& context,
+                                 Verify verify) {
+    if (auth == Auth::reader)
+        if (auto bearer = read_ticket(raw, context)) return bearer;
+    const bool may_send_key = auth == Auth::user_or_key || auth == Auth::reader;
+    const bool has_key = auth == Auth::key || (may_send_key && !raw.api_key.empty());
+    const bool has_token = !raw.authorization.empty() || context.config.is_demo();
+    const bool is_user = auth == Auth::user || auth == Auth::owner ||
+                         (auth == Auth::user_or_key && !has_key) || (may_send_key && has_token);
+    std::optional<Identity> identity{std::in_place};
+    if (is_user) identity = authenticate(raw, context, verify);
+    if (identity && has_key)
+        identity->api_key = check_api_key(raw.api_key, raw.request_id, context);
+    return identity;
 }
 
 // Another's id is refused whether or not anybody has it.
@@ -124,30 +142,17 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     if (!operation) throw ApiError{Error::method_not_allowed};
     const auto auth = operation->auth;
     // All answers tell what is left of a limit: also the one to a bad body.
-    if (!is_limited(auth)) check_body(raw, *operation);
-    std::optional<Identity> identity{std::in_place};
-    const bool may_send_key = auth == Auth::user_or_key || auth == Auth::reader;
-    const bool sends_key = may_send_key && !raw.api_key.empty();
-    const bool sends_token = !raw.authorization.empty() || context.config.is_demo();
-    const bool needs_token = auth == Auth::user || auth == Auth::owner ||
-                             (auth == Auth::user_or_key && !sends_key) ||
-                             (may_send_key && sends_token);
-    const auto ticket = auth == Auth::reader ? read_ticket(raw, context) : std::nullopt;
-    if (ticket) {
-        identity = ticket;
-    } else if (needs_token) {
-        identity = authenticate(raw, context, &Tokens::try_verify);
-        if (!identity) {
-            co_await context.tokens.keys_fetched();
-            identity = authenticate(raw, context, &Tokens::verify);
-        }
+    const bool counts_requests = limit_of(*operation) == Limit::requests;
+    if (!counts_requests) check_body(raw, *operation);
+    auto identity = identify(raw, auth, context, &Tokens::try_verify);
+    if (!identity) {
+        co_await context.tokens.keys_fetched();
+        identity = identify(raw, auth, context, &Tokens::verify);
     }
-    if (auth == Auth::key || (sends_key && !ticket))
-        identity->api_key = check_api_key(raw.api_key, raw.request_id, context);
     if (auth == Auth::owner) check_owner(*parameters, *identity, context.config);
     const Request request{raw, operation->method, std::move(*parameters), std::move(*identity),
                           &headers};
-    if (is_limited(auth)) {
+    if (counts_requests) {
         co_await count_request(request, context);
         check_body(raw, *operation);
     }

@@ -256,8 +256,7 @@ private:
             } else if (acceptor_.is_open()) {
                 // Out of descriptors, say: other connections must end first.
                 logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
-                Timer pause{loop_, std::chrono::milliseconds{100}};
-                co_await pause.async_wait(redirect_error(use_awaitable, error));
+                co_await sleep_for(std::chrono::milliseconds{100});
             }
         }
     }

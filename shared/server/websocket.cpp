@@ -42,6 +42,7 @@ using Head = http::request<http::empty_body>;
 using websocket::close_code;
 
 constexpr auto longest_stop = std::chrono::seconds{8};
+constexpr auto longest_farewell = std::chrono::seconds{3};
 constexpr auto longest_handshake = std::chrono::seconds{5};
 // However slowly a peer reads, a message is kept no longer.
 constexpr auto longest_write = std::chrono::seconds{30};
@@ -90,8 +91,13 @@ public:
         socket_.next_layer().close();
     }
 
-    // Answers what comes until the peer has closed, or must be closed.
+    // Answers what comes until the peer has closed, or must be closed. Then the stream is over,
+    // also when an answer could not be sent.
     Async<> read() {
+        struct End {
+            Stream& stream;
+            ~End() { stream.end(); }
+        } const end_at_last{*this};
         beast::flat_buffer buffer;
         while (!is_over()) {
             error_code error;
@@ -106,7 +112,6 @@ public:
             buffer.consume(buffer.size());
             co_await send(text);
         }
-        end();
     }
 
     // Unless it is closed; with another code where the peer has given the reason.
@@ -204,7 +209,8 @@ public:
           context_(context),
           acceptor_(loop, Protocol{family_of(listener), 0}, listener),
           signals_(loop, SIGTERM, SIGINT),
-          stop_timer_(loop) {
+          stop_timer_(loop),
+          abort_timer_(loop) {
         for (auto& operation : opening_.operations) operation.handler = open;
         [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
     }
@@ -252,8 +258,7 @@ private:
             } else if (acceptor_.is_open()) {
                 // Out of descriptors, say: other connections must end first.
                 logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
-                Timer pause{loop_, std::chrono::milliseconds{100}};
-                co_await expired(pause);
+                co_await sleep_for(std::chrono::milliseconds{100});
             }
         }
     }
@@ -332,6 +337,12 @@ private:
         is_stopping_ = true;
         acceptor_.close();
         for (auto* const stream : streams_) stream->end();
+        // Of those that do not read; the others are closed by then.
+        abort_timer_.expires_after(longest_farewell);
+        abort_timer_.async_wait([this](error_code error) {
+            if (!error)
+                for (auto* const stream : streams_) stream->abort();
+        });
         stop_timer_.expires_after(longest_stop);
         stop_timer_.async_wait([](error_code error) {
             if (error) return;
@@ -343,6 +354,7 @@ private:
 
     void finish() {
         stop_timer_.cancel();
+        abort_timer_.cancel();
         context_.db.close();
     }
 
@@ -353,6 +365,7 @@ private:
     Acceptor acceptor_;
     boost::asio::basic_signal_set<Loop::executor_type> signals_;
     Timer stop_timer_;
+    Timer abort_timer_;
     std::unordered_set<WebSocket*> streams_;
     int running_ = 0;  // coroutines that start() began
     bool is_stopping_ = false;

@@ -10,6 +10,10 @@ VALUES ($1, $2, $3)
 ON CONFLICT DO NOTHING
 RETURNING id, email, created_at
 
+-- Unless it was changed meanwhile.
+-- name: renew_password_hash
+UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2
+
 -- Nothing where the row is there already. An address that somebody else has is left out; where two
 -- take it at the same time, the second gets no row.
 -- name: ensure_user

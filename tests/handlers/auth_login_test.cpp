@@ -46,6 +46,24 @@ ON_BOTH_ENGINES(auth_login, refuses_a_wrong_password_and_an_unknown_email_alike)
     }
 }
 
+ON_BOTH_ENGINES(auth_login, renews_a_hash_of_another_cost) {
+    const auto hash = [&] { return service.database().execute("SELECT password_hash FROM users"); };
+    for (const int cost : {5, 6}) {
+        service.database().execute("DELETE FROM users");
+        service.database().execute(
+            "INSERT INTO users (id, email, password_hash) VALUES ('a', 'ada@example.org', '" +
+            hash_password("correct horse", cost) + "')");
+        const auto before = hash();
+        cr_assert_eq(service.send(login("ada@example.org", "wrong horse")).status(), 401);
+        EXPECT_TEXT(hash(), before);
+        cr_assert_eq(service.send(login("ada@example.org", "correct horse")).status(), 200);
+        EXPECT_TEXT(hash().substr(0, 7), "$2b$04$");
+        const auto renewed = hash();
+        cr_assert_eq(service.send(login("ada@example.org", "correct horse")).status(), 200);
+        EXPECT_TEXT(hash(), renewed);
+    }
+}
+
 ON_BOTH_ENGINES(auth_login, refuses_an_account_without_a_password) {
     service.database().execute("INSERT INTO users (id, email) VALUES ('x', 'eve@example.org')");
     expect_error(service.send(login("eve@example.org", "anything")), Error::invalid_credentials);

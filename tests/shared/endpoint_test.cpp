@@ -53,7 +53,7 @@ Test(endpoint, describes_itself) {
             R"("answer":{"etag":true,"location":false,"page":false,"schema":)" + note_schema +
             R"(,"status":200,"stream":false},)" +
             R"("auth":"none","errors":["not_found","validation_error","internal_error",)" +
-            R"("service_unavailable"],"idempotency_key":false,"if_match":"none","method":"GET","query":)" +
+            R"("service_unavailable"],"idempotency_key":false,"if_match":"none","limit":"none","method":"GET","query":)" +
             note_schema +
             R"(,"request":null,"request_optional":false,"summary":"One \"note\""},{)" +
             R"("answer":{"etag":false,"location":false,"page":false,"schema":null,"status":204,"stream":false},)" +
@@ -61,7 +61,7 @@ Test(endpoint, describes_itself) {
             R"("errors":["auth_required","invalid_token","precondition_failed",)" +
             R"("payload_too_large","unsupported_media_type","validation_error",)" +
             R"("precondition_required","internal_error","service_unavailable"],)" +
-            R"("idempotency_key":false,"if_match":"required","method":"PATCH","query":null,"request":)" +
+            R"("idempotency_key":false,"if_match":"required","limit":"none","method":"PATCH","query":null,"request":)" +
             note_schema +
             R"(,"request_optional":true,"summary":"Change it"}],"parameters":{"id":)" +
             R"({"format":"int64","minimum":1,"type":"integer"}},"path":"/notes/{id}"})");
@@ -93,6 +93,23 @@ Test(endpoint, describes_the_parameters_of_its_path) {
                 R"({"user_id":{"description":"The token's user","minLength":1,"type":"string"}})");
 }
 
+Test(endpoint, says_what_is_limited) {
+    const auto limit_of = [](const Operation& operation) {
+        const Endpoint declared{
+            .path = "/x", .family = Family::orchestrator, .operations = {operation}};
+        const auto description = json::parse(describe(declared, "x"));
+        return std::string{json::text_of(description["operations"][0]["limit"])};
+    };
+    Operation operation{
+        .method = Method::get, .handler = answer, .summary = "", .answer = {200, nullptr}};
+    EXPECT_TEXT(limit_of(operation), "none");
+    operation.auth = Auth::key;
+    EXPECT_TEXT(limit_of(operation), "requests");
+    operation.auth = Auth::none;
+    operation.counts_attempts = true;
+    EXPECT_TEXT(limit_of(operation), "attempts");
+}
+
 Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
     const Operation plain{
         .method = Method::get, .handler = answer, .summary = "", .answer = {200, nullptr}};
@@ -113,6 +130,11 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
     with_key.auth = Auth::key;
     EXPECT_TEXT(errors_of(with_key),
                 R"(["invalid_api_key","rate_limited","internal_error","service_unavailable"])");
+
+    auto with_attempts = plain;
+    with_attempts.counts_attempts = true;
+    EXPECT_TEXT(errors_of(with_attempts),
+                R"(["rate_limited","internal_error","service_unavailable"])");
 
     auto with_query = plain;
     with_query.query_schema = schema_of<Note>;

@@ -49,8 +49,9 @@ std::string header_fault(const Value& declared, const Reply& reply) {
     }
     for (const char* name : limit_headers) {
         const bool is_declared = headers && json::find(*headers, name);
-        if (is_declared && reply.status < 400 && reply.header(ascii_lower(name)).empty())
-            return std::string{"no header "} + name;
+        const bool is_there = !reply.header(ascii_lower(name)).empty();
+        if (is_declared && reply.status < 400 && !is_there) return std::string{"no header "} + name;
+        if (!is_declared && is_there) return std::string{"an undeclared header "} + name;
     }
     return {};
 }

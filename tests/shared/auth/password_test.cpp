@@ -305,6 +305,24 @@ Test(password, an_unknown_account_costs_one_hash_of_the_configured_cost) {
     EXPECT_TEXT(std::string{made}.substr(0, 7), "$2b$05$");
 }
 
+// 2^4 + (2^4 + 2^5 + 2^6) is 2^7.
+Test(password, a_cheaper_hash_costs_as_much_as_the_current_one) {
+    Stage stage{7};
+    const auto hash = hash_password("correct horse", 4);
+    for (const auto& [password, answer] :
+         {std::pair{"correct horse", "true"}, {"wrong horse", "false"}}) {
+        watch.settings.clear();
+        EXPECT_TEXT(stage.matches(password, hash), answer);
+        cr_assert(watch.settings.size() == 4);
+        EXPECT_TEXT(watch.settings[0], hash);
+        EXPECT_TEXT(watch.settings[1].substr(0, 7), "$2b$04$");
+        EXPECT_TEXT(watch.settings[2].substr(0, 7), "$2b$05$");
+        EXPECT_TEXT(watch.settings[3].substr(0, 7), "$2b$06$");
+    }
+    cr_expect(stage.passwords->is_current(hash_password("x", 7)));
+    cr_expect(!stage.passwords->is_current(hash));
+}
+
 Test(password, an_unknown_account_matches_not_even_its_decoy) {
     Stage stage;
     const auto hash = hash_password("correct horse", 4);
