@@ -144,7 +144,7 @@ class Crew:
     def __init__(self, bench):
         self.bench = bench
         self.said = bench.folder / "said"
-        self.said.touch()
+        self.said.write_text("")
         self.started = self.kills = self.stalls = 0
         self.asleep = {}  # worker: when it goes on
         self.workers = [self.start() for _ in range(WORKERS)]
