@@ -18,6 +18,7 @@ TASK = '{"title":"Buy milk and bread","description":"From the corner shop, befor
 @dataclass
 class Run:
     per_second: float
+    count: int
     p50_ms: float = 0.0
     p99_ms: float = 0.0
     cpu_us: dict = field(default_factory=dict)  # per request, by group
@@ -67,17 +68,18 @@ def execute(arguments, groups):
     return done.stdout, spent_ns, max(others_ns / elapsed_ns / CORES, 0.0)
 
 
-def wrk(port, call, seconds, connections, groups):
+def wrk(port, call, seconds, connections, groups, script="request.lua", threads=1):
     headers = [f"-H{name}: {value}" for name, value in call.headers.items()]
     output, spent_ns, others = execute(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", *headers,
-         "-s", ROOT / "bench/request.lua", f"http://127.0.0.1:{port}{call.path}",
+        ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", *headers,
+         "-s", ROOT / "bench" / script, f"http://127.0.0.1:{port}{call.path}",
          "--", call.method, call.body, *([call.turns] if call.turns else [])], groups)
     seen = json.loads(output.splitlines()[-1])
     counts = {"status ≥ 400": seen["status"], "refused": seen["refused"], "cut": seen["cut"],
-              "timed out": seen["timeout"], "none answered": int(seen["requests"] == 0)}
+              "timed out": seen["timeout"], "none answered": int(seen["requests"] == 0),
+              "without a job": seen.get("empty", 0)}
     requests = max(seen["requests"], 1)
-    return Run(seen["requests"] / seen["seconds"], seen["p50_ms"], seen["p99_ms"],
+    return Run(seen["requests"] / seen["seconds"], seen["requests"], seen["p50_ms"], seen["p99_ms"],
                {name: ns / 1000 / requests for name, ns in spent_ns.items()}, others,
                ", ".join(f"{count} {name}" for name, count in counts.items() if count))
 
@@ -88,10 +90,10 @@ def pgbench(url, script, seconds, clients, groups):
     output, spent_ns, others = execute(
         ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j1", "-T", str(seconds),
          "-f", path, *[f"-D{name}={value}" for name, value in variables.items()], url], groups)
-    count = max(int(re.search(r"actually processed: (\d+)", output)[1]), 1)
-    return Run(float(re.search(r"tps = ([\d.]+)", output)[1]),
+    count = int(re.search(r"actually processed: (\d+)", output)[1])
+    return Run(float(re.search(r"tps = ([\d.]+)", output)[1]), count,
                p50_ms=float(re.search(r"latency average = ([\d.]+)", output)[1]),
-               cpu_us={name: ns / 1000 / count for name, ns in spent_ns.items()}, others=others)
+               cpu_us={name: ns / 1000 / max(count, 1) for name, ns in spent_ns.items()}, others=others)
 
 
 def write_script(path, call, statements):

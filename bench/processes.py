@@ -143,6 +143,12 @@ class Program:
         if self.process.poll() is not None:
             raise Broken(f"{self.process.args[0]} ended with {self.process.returncode}", self.log)
 
+    def kill(self):
+        """SIGKILL, for what has no children."""
+        self.process.kill()
+        self.process.wait()
+        self.running.remove(self)
+
     def end(self):
         """SIGTERM; what has not gone after 15 s, or was left behind by it, gets SIGKILL."""
         self.running.remove(self)

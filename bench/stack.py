@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / os.environ.get("BUILD", "build")
 EMAIL = "bench@example.com"
 SECRET = secrets.token_hex(32)
+API_KEY = secrets.token_hex(16)
 
 
 def free_port():
@@ -110,7 +111,6 @@ class Postgres:
                 END LOOP;
             END $$""", "VACUUM ANALYZE", "CHECKPOINT")
 
-
     def fill_tasks(self, users, tasks_each):
         """Replaces everybody's tasks: so many of `user-1`, `user-2` … Nobody is told by an event."""
         self.sql("TRUNCATE tasks RESTART IDENTITY", f"""
@@ -123,6 +123,18 @@ class Postgres:
             FROM generate_series(1, {tasks_each}) AS t, generate_series(1, {users}) AS n,
                  LATERAL (SELECT now() + t * interval '1 second' AS moment) AS moments""",
                  "ALTER TABLE tasks ENABLE TRIGGER task_changed", "VACUUM ANALYZE", "CHECKPOINT")
+
+    def fill_jobs(self, count):
+        """Replaces all jobs by so many that are due. Nobody is told by an event."""
+        self.sql("TRUNCATE jobs, idempotency_keys",
+                 "ALTER TABLE jobs DISABLE TRIGGER job_changed", f"""
+            INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_at)
+            SELECT gen_random_uuid(), 'Job number ' || n, '{{"to":"ada@example.org"}}', 100, moment,
+                   moment, moment
+            FROM generate_series(1, {count}) AS n,
+                 LATERAL (SELECT now() - interval '1 hour' + n * interval '1 microsecond' AS moment)
+                     AS moments""",
+                 "ALTER TABLE jobs ENABLE TRIGGER job_changed", "VACUUM ANALYZE jobs", "CHECKPOINT")
 
 
 def queries():
@@ -189,7 +201,8 @@ def service_environment(database_url, run_dir, port, password):
             or name.startswith(("WORKERS_", "DB_", "NGINX_"))}
     return {**kept, "DATABASE_URL": database_url, "RUN_DIR": str(run_dir), "PORT": str(port),
             "HOST": "127.0.0.1", "JWT_SECRET": SECRET, "DEV_USER_EMAIL": EMAIL,
-            "DEV_USER_PASSWORD": password}
+            "DEV_USER_PASSWORD": password, "API_KEYS": API_KEY,
+            "RATE_LIMIT": "86400000/day"}  # as many at once as come
 
 
 class BareNginx:

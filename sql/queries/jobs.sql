@@ -120,11 +120,13 @@ WHERE id IN (
     ORDER BY run_at, created_at, id
     LIMIT $1)
 
--- Rows come in any order.
+-- Rows come in any order. When the statements before have written, this transaction's place in the feed is
+-- fixed: what a later one has changed meanwhile (its xmin has a negative age) is left to the next lease, or
+-- job.leased would come before job.created.
 -- name: lease_jobs
 WITH due AS (
     SELECT id FROM jobs
-    WHERE status = 'pending' AND run_at <= now()
+    WHERE status = 'pending' AND run_at <= now() AND age(xmin) >= 0
     ORDER BY run_at, created_at, id
     LIMIT $1
     FOR UPDATE SKIP LOCKED)

@@ -1,7 +1,10 @@
+#include <libpq-fe.h>
+
 #include <atomic>
 #include <set>
 #include <thread>
 
+#include "sql/jobs.hpp"
 #include "tests/support/jobs.hpp"
 
 namespace {
@@ -136,6 +139,37 @@ ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
                 std::to_string(job_count));
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM events WHERE type = 'job.leased'"),
                 std::to_string(job_count));
+}
+
+// A lease that has written takes no job whose last event the feed has behind its own: that would
+// put job.leased in front of job.created.
+Test(job_lease, comes_behind_the_events_before_it) {
+    Service service{Engine::postgres};
+    const auto expired = add_running_job(service, {.expires_in_s = -1});
+    const std::unique_ptr<PGconn, decltype(&PQfinish)> worker{
+        PQconnectdb(service.config().database_url.c_str()), &PQfinish};
+    const auto run = [&](const char* sql, const std::vector<const char*>& parameters) {
+        const std::unique_ptr<PGresult, decltype(&PQclear)> result{
+            PQexecParams(worker.get(), sql, static_cast<int>(parameters.size()), nullptr,
+                         parameters.data(), nullptr, nullptr, 0),
+            &PQclear};
+        Paths ids;
+        for (int i = 0; i < PQntuples(result.get()); ++i)
+            ids.push_back(std::string{"/jobs/"} + PQgetvalue(result.get(), i, 0));
+        EXPECT_TEXT(PQresultErrorMessage(result.get()), "");
+        return ids;
+    };
+    run("BEGIN", {});
+    run(sql::release_expired_jobs.postgres, {"9"});
+    const auto later = add_job(service);
+    cr_expect(run(sql::lease_jobs.postgres, {"9", "w", a_lease.c_str(), "30"}) == Paths{expired});
+    run("COMMIT", {});
+    cr_expect(leased(service, R"(,"limit":9)") == Paths{later});
+    EXPECT_TEXT(service.database().execute(
+                    "SELECT string_agg(type, ' ' ORDER BY transaction_id, id) FROM events "
+                    "WHERE subject = '" +
+                    later + "'"),
+                "job.created job.leased");
 }
 
 ON_BOTH_ENGINES(job_lease, refuses_what_is_not_valid) {
