@@ -27,6 +27,7 @@ private:
 void write_event(Service& service, const std::string& audience, const std::string& type) {
     service.database().execute("INSERT INTO events (type, audience, subject, data) VALUES ('" +
                                type + "', '" + audience + "', '/x', '{\"a\":1}')");
+    service.database().wait_for_feed();
 }
 
 // What a stream says up to `enough`.

@@ -9,6 +9,7 @@ constexpr const char* ann = "ann";
 void write(Service& service, const std::string& audience, const std::string& type) {
     service.database().execute("INSERT INTO events (type, audience, subject, data) VALUES ('" +
                                type + "', '" + audience + "', '/x', '{\"a\":1}')");
+    service.database().wait_for_feed();
 }
 
 struct Listed {
@@ -64,6 +65,30 @@ ON_BOTH_ENGINES(events, are_read_on_from_the_next_cursor) {
     EXPECT_TEXT(end.types, "");
     write(service, "public", "six");
     EXPECT_TEXT(list(service, "?after=" + end.next_cursor).types, "six");
+}
+
+// 20 of 16 KB are more than a page's 256 KiB.
+ON_BOTH_ENGINES(events, end_a_page_before_it_is_too_large) {
+    std::string all;
+    for (int i = 0; i < 20; ++i) {
+        const auto type = "t" + std::to_string(i);
+        service.database().execute("INSERT INTO events (type, audience, subject, data) VALUES ('" +
+                                   type + "', 'public', '/x', '\"" + std::string(16'000, 'x') +
+                                   "\"')");
+        all += (i > 0 ? " " : "") + type;
+    }
+    service.database().wait_for_feed();
+    const auto first = list(service, "");
+    cr_expect_eq(std::count(first.types.begin(), first.types.end(), ' '), 15);
+    const auto second = list(service, "?after=" + first.next_cursor);
+    EXPECT_TEXT(first.types + " " + second.types, all);
+    EXPECT_TEXT(list(service, "?after=" + second.next_cursor).types, "");
+    // One at least.
+    service.database().execute(
+        "INSERT INTO events (type, audience, subject, data) VALUES ('big', 'public', '/x', '\"" +
+        std::string(300'000, 'x') + "\"')");
+    write(service, "public", "small");
+    EXPECT_TEXT(list(service, "?after=" + second.next_cursor).types, "big");
 }
 
 ON_BOTH_ENGINES(events, are_for_their_audience_alone) {
@@ -131,6 +156,7 @@ ON_BOTH_ENGINES(events, take_notes) {
     EXPECT_TEXT(service.database().execute("SELECT subject FROM events"), "/x");
     EXPECT_TEXT(service.database().execute("SELECT data FROM events"),
                 R"({"a":null,"b":[1,"é\n"]})");
+    service.database().wait_for_feed();
     const auto listed = service.send({.target = path});
     EXPECT_TEXT(member(json_of(listed)["events"][0], "id"), member(body, "id"));
 }

@@ -71,13 +71,7 @@ void prune_all_old(Engine engine) {
     add(1, 1);
     add(240, 1300);
     add(1, 3);
-    // Other transactions of the cluster were open meanwhile.
-    wait_until("readers may see all of them", [&] {
-        return is_sqlite ||
-               database.execute(
-                   "SELECT bool_and(transaction_id < pg_snapshot_xmin(pg_current_snapshot())) "
-                   "FROM events") == "t";
-    });
+    database.wait_for_feed();
     const auto run = [&](const char* age) {
         return steelthread({"prune", "--events-older-than", age}, variables);
     };
@@ -270,11 +264,8 @@ Test(commands, migrating_takes_over_the_events_of_another_cluster) {
     cr_expect(stack.command({"migrate", "up"}).output.starts_with(news));
     cr_expect(!stack.command({"migrate", "up"}).output.starts_with(news));
     paths.push_back(stack.create_task("four"));
-    std::string page;
-    wait_until("the new one can be read", [&] {
-        page = stack.send({.path = "/events"}).body;
-        return json_member(page, "events.2.id") != "<absent>";
-    });
+    database.wait_for_feed();
+    const auto page = stack.send({.path = "/events"}).body;
     for (std::size_t i = 1; i < paths.size(); ++i)
         EXPECT_TEXT(json_member(page, "events." + std::to_string(i - 1) + ".subject"), paths[i]);
     const auto newest = json_member(page, "events.2.id");

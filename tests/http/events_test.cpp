@@ -291,6 +291,38 @@ void take_a_burst(Engine engine) {
 Test(events, a_burst_drops_nobody_on_sqlite, .timeout = 60) { take_a_burst(Engine::sqlite); }
 Test(events, a_burst_drops_nobody_on_postgres, .timeout = 60) { take_a_burst(Engine::postgres); }
 
+// Whoever reads as fast as events come is served by the one poller, however many they are: nobody
+// asks the database for itself.
+Test(events, a_burst_is_read_once_for_all, .timeout = 100) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    const Stack stack{with_port(database.url(), proxy.port())};
+    std::vector<EventStream> streams;
+    for (int i = 0; i < 40; ++i) streams.emplace_back(stack.port(), "/events/tail");
+    // Until all have joined.
+    cr_assert_eq(note(stack, "first").status, 200);
+    for (auto& stream : streams) EXPECT_TEXT(next_subject(stream), "first");
+    cr_assert_eq(note(stack, "second").status, 200);
+    for (auto& stream : streams) EXPECT_TEXT(next_subject(stream), "second");
+
+    const int before = proxy.round_trips();
+    const auto began = std::chrono::steady_clock::now();
+    database.execute(
+        "INSERT INTO events (type, audience, subject, data) SELECT 't', 'public', i::text, "
+        "to_json(repeat('x', 16000)) FROM generate_series(1, 60) AS i");
+    std::atomic<int> count = 0;
+    std::vector<std::thread> readers;
+    for (auto& stream : streams)
+        readers.emplace_back([&] {
+            for (int i = 1; i <= 60; ++i) count += next_subject(stream) == std::to_string(i);
+        });
+    for (auto& reader : readers) reader.join();
+    cr_expect_eq(count.load(), 60 * 40);
+    const auto polls = (std::chrono::steady_clock::now() - began) / 50ms;
+    const auto looks = proxy.round_trips() - before;
+    cr_expect_leq(looks, polls + 10, "%d looks in the time of %d", looks, static_cast<int>(polls));
+}
+
 Test(events, cost_the_database_nothing_while_nobody_listens, .timeout = 60) {
     TestDatabase database{Engine::postgres};
     Proxy proxy{port_of(database.url())};

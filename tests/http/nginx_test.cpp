@@ -316,6 +316,28 @@ Test(nginx, streams_leave_room_for_all_others) {
     });
 }
 
+// One client may have all addresses of a /64.
+Test(nginx, connections_of_a_network_count_together) {
+    const Stack stack{Engine::sqlite, {{"TRUSTED_PROXIES", "127.0.0.1"}}};
+    reconfigure(stack, "limit_conn connections ", "limit_conn connections 1; # ", "streams.conf");
+    std::vector<EventStream> streams;
+    const auto status_from = [&](const std::string& address) {
+        streams.emplace_back(stack.port(), "/events/tail",
+                             std::vector{"X-Forwarded-For: " + address});
+        return streams.back().head().substr(9, 3);
+    };
+    EXPECT_TEXT(status_from("2001:db8:1:2:3:4:5:6"), "200");
+    EXPECT_TEXT(status_from("2001:db8:1:2:6:5:4:3"), "429");
+    EXPECT_TEXT(status_from("2001:db8:1:2::"), "429");
+    EXPECT_TEXT(status_from("2001:db8:1:3:3:4:5:6"), "200");
+    EXPECT_TEXT(status_from("10.0.0.1"), "200");
+    EXPECT_TEXT(status_from("10.0.0.1"), "429");
+    EXPECT_TEXT(status_from("10.0.0.2"), "200");
+    EXPECT_TEXT(status_from("::ffff:10.1.0.1"), "200");
+    EXPECT_TEXT(status_from("::ffff:10.1.0.1"), "429");
+    EXPECT_TEXT(status_from("::ffff:10.1.0.2"), "200");
+}
+
 Test(nginx, head_is_get_without_a_body) {
     const Stack stack{Engine::sqlite};
     const auto task = stack.create_task("x");

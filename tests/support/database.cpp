@@ -159,6 +159,15 @@ std::string TestDatabase::execute(const std::string& sql) const {
                                        : execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
 }
 
+void TestDatabase::wait_for_feed() const {
+    if (engine_ == Engine::sqlite) return;
+    wait_until("every event may be read", [&] {
+        return execute(
+                   "SELECT coalesce(bool_and(transaction_id < "
+                   "pg_snapshot_xmin(pg_current_snapshot())), true) FROM events") == "t";
+    });
+}
+
 Config test_config(const std::string& database_url) {
     return load_config({{"API_KEYS", std::string{api_key} + "," + other_api_key},
                         {"DATABASE_URL", database_url},

@@ -43,6 +43,10 @@ public:
     // Runs SQL on a connection of its own and returns the first cell of its first row, as text.
     std::string execute(const std::string& sql) const;
 
+    // Waits until every event may be read: an open transaction holds the feeds of all databases of
+    // the cluster up, and other tests have some.
+    void wait_for_feed() const;
+
 private:
     void take_postgres();
 

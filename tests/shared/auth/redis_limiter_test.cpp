@@ -290,6 +290,7 @@ Test(redis_limiter, lets_everything_through_where_there_is_no_redis) {
         {"", "it closed the connection"},
         {"HTTP/1.1 400 Bad Request\r\n\r\n", "it answers what Redis would not"},
         {":-1\r\n", "it answers what Redis would not"},
+        {":9223372036854775807\r\n", "it answers what Redis would not"},
         {"+OK\r\n", "it answers what Redis would not"},
         {"$-1\r\n", "it answers what Redis would not"},
         {"*1\r\n:0\r\n", "it answers what Redis would not"},
