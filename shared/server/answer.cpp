@@ -66,6 +66,7 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
 // The ticket of a request; nullopt when there is none.
 std::optional<Identity> read_ticket(const RawRequest& raw, const Context& context) {
     json::Faults faults{"query"};
+    faults.enter("ticket");
     const auto ticket = QueryParameters{raw.target}.take("ticket", faults);
     faults.raise();
     if (!ticket) return std::nullopt;

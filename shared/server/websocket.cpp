@@ -43,24 +43,19 @@ using websocket::close_code;
 
 constexpr auto longest_stop = std::chrono::seconds{8};
 constexpr auto longest_farewell = std::chrono::seconds{3};
-constexpr auto longest_handshake = std::chrono::seconds{5};
-// However slowly a peer reads, a message is kept no longer.
-constexpr auto longest_write = std::chrono::seconds{30};
-// Half of it passes before the ping.
-constexpr auto longest_silence = std::chrono::seconds{40};
 constexpr std::size_t max_message_bytes = 65'536;
 constexpr std::uint32_t max_head_bytes = 96 * 1024;  // more than nginx's buffers hold
 
 class WebSocket final : public Stream, public std::enable_shared_from_this<WebSocket> {
 public:
-    WebSocket(Loop& loop, Transport transport)
+    WebSocket(Loop& loop, Transport transport, const WebSocketLimits& limits)
         : Stream{loop},
           loop_(loop),
+          longest_write_(limits.write),
           socket_(std::move(transport)),
           free_(loop, Clock::time_point::max()) {
         socket_.next_layer().expires_never();
-        socket_.set_option(
-            websocket::stream_base::timeout{longest_handshake, longest_silence, true});
+        socket_.set_option(websocket::stream_base::timeout{limits.handshake, limits.silence, true});
         // Beast would close before it has read the rest, and nginx then drop the reason.
         socket_.read_message_max(0);
         socket_.auto_fragment(false);
@@ -142,7 +137,7 @@ private:
     Async<> send(std::string_view text) {
         while (is_sending_) co_await expired(free_);
         is_sending_ = true;
-        Timer timer{loop_, longest_write};
+        Timer timer{loop_, longest_write_};
         timer.async_wait([weak = weak_from_this()](error_code error) {
             const auto self = weak.lock();
             if (!error && self) self->abort();
@@ -156,6 +151,7 @@ private:
     }
 
     Loop& loop_;
+    Clock::duration longest_write_;
     websocket::stream<Transport, false> socket_;
     Timer free_;  // for whoever waits to send
     close_code code_ = close_code::none;
@@ -202,11 +198,13 @@ bool is_welcome(const Head& head, const Config& config) {
 
 class Server {
 public:
-    Server(int listener, Loop& loop, const Endpoint& served, Handler open, Context& context)
+    Server(int listener, Loop& loop, const Endpoint& served, Handler open, Context& context,
+           const WebSocketLimits& limits)
         : loop_(loop),
           served_(served),
           opening_(served),
           context_(context),
+          limits_(limits),
           acceptor_(loop, Protocol{family_of(listener), 0}, listener),
           signals_(loop, SIGTERM, SIGINT),
           stop_timer_(loop),
@@ -265,7 +263,7 @@ private:
 
     Async<> serve(Socket socket) {
         Transport transport{std::move(socket)};
-        transport.expires_after(longest_handshake);
+        transport.expires_after(limits_.handshake);
         beast::flat_buffer buffer;
         http::request_parser<http::empty_body> parser;
         parser.header_limit(max_head_bytes);
@@ -286,7 +284,7 @@ private:
         }
         Response response{403, {}};
         if (is_welcome(head, context_.config)) response = co_await answer(raw, opening_, context_);
-        const auto stream = std::make_shared<WebSocket>(loop_, std::move(transport));
+        const auto stream = std::make_shared<WebSocket>(loop_, std::move(transport), limits_);
         std::string request_id{response.header("X-Request-ID")};
         const bool is_accepted = co_await stream->accept(head, std::move(request_id));
         if (!is_accepted) co_return;
@@ -362,6 +360,7 @@ private:
     const Endpoint& served_;
     Endpoint opening_;  // the same for whoever asks for a WebSocket
     Context& context_;
+    WebSocketLimits limits_;
     Acceptor acceptor_;
     boost::asio::basic_signal_set<Loop::executor_type> signals_;
     Timer stop_timer_;
@@ -374,6 +373,6 @@ private:
 }  // namespace
 
 void serve_websocket(int listener, Loop& loop, const Endpoint& served, Handler open,
-                     Context& context) {
-    Server{listener, loop, served, open, context}.run();
+                     Context& context, const WebSocketLimits& limits) {
+    Server{listener, loop, served, open, context, limits}.run();
 }

@@ -1,6 +1,7 @@
-// The feed as the clients follow it that come with a reconnection of their own: the npm package
-// `eventsource` (tests/event_source) and a browser's EventSource. Writers never pause, and every
-// connection is dropped in turn, by nginx's side or by the client's.
+// The feed as clients follow it over dropped connections: the npm package `eventsource`
+// (tests/event_source) and a browser's EventSource, which reconnect by themselves, and a browser's
+// WebSocket, which a page opens anew. Writers never pause, and every connection is dropped in turn,
+// by nginx's side or by the client's.
 #include <rapidjson/document.h>
 #include <signal.h>
 
@@ -73,9 +74,11 @@ private:
 // One and the other.
 void drop(const Stack& stack, Proxy& proxy, int turn) {
     if (turn % 2 == 1) return proxy.cut();
-    const auto processes = stack.processes("events_tail");
-    cr_assert(!processes.empty());
-    for (const pid_t pid : processes) kill(pid, SIGKILL);
+    for (const char* name : {"events_tail", "ws"}) {
+        const auto processes = stack.processes(name);
+        cr_assert(!processes.empty());
+        for (const pid_t pid : processes) kill(pid, SIGKILL);
+    }
 }
 
 // What there is to see, read page by page.
@@ -157,18 +160,45 @@ void follow_with_npm(Engine engine) {
 
 // In the page that the service itself has: what its policy lets a page do is enough.
 constexpr const char* follow_in_page = R"(
-    window.seen = [];
-    window.opened = 0;
-    window.since = 0;
-    window.source = new EventSource("/events/tail?after=0&ticket=" + "TICKET");
-    source.onopen = () => { ++opened; since = 0; };
+    const ticket = "TICKET";
+    window.bySource = {seen: [], opened: 0, since: 0, isOver: false};
+    window.bySocket = {seen: [], opened: 0, since: 0, isOver: false};
+    const begin = (reader) => { ++reader.opened; reader.since = 0; };
+    const keep = (reader, type, id) => {
+        reader.seen.push(id);
+        ++reader.since;
+        reader.isOver = type === "note.end";
+    };
+
+    const source = new EventSource("/events/tail?after=0&ticket=" + ticket);
+    source.onopen = () => begin(bySource);
     for (const type of ["note.test", "task.created", "note.end"])
         source.addEventListener(type, ({ lastEventId }) => {
-            seen.push(lastEventId);
-            ++since;
-            if (type === "note.end") source.close();
+            keep(bySource, type, lastEventId);
+            if (bySource.isOver) source.close();
         });
+
+    const follow = () => {
+        const last = bySocket.seen.at(-1) ?? "0";
+        const socket = new WebSocket(
+            "ws://" + location.host + "/ws?after=" + last + "&ticket=" + ticket);
+        socket.onmessage = ({ data }) => {
+            const message = JSON.parse(data);
+            if (message.type === "connection") return begin(bySocket);
+            keep(bySocket, message.event.type, message.event.id);
+            if (bySocket.isOver) socket.close();
+        };
+        socket.onclose = () => { if (!bySocket.isOver) setTimeout(follow, 100); };
+    };
+    follow();
 )";
+
+Ids seen_by(Browser& browser, const std::string& reader) {
+    Ids ids;
+    const auto seen = json::parse(browser.run("return " + reader + ".seen"));
+    for (const auto& id : seen.GetArray()) ids.emplace_back(json::text_of(id));
+    return ids;
+}
 
 void follow_in_browser(Engine engine) {
     const Stack stack{engine};
@@ -183,19 +213,21 @@ void follow_in_browser(Engine engine) {
     script.replace(script.find("TICKET"), 6, ticket);
     browser.run(script);
     for (int turn = 0; turn <= drops; ++turn) {
-        const auto is_read = "return opened === " + std::to_string(turn + 1) +
-                             " && since >= " + std::to_string(between_drops);
+        const auto is_read =
+            "return [bySource, bySocket].every(({ opened, since }) => opened === " +
+            std::to_string(turn + 1) + " && since >= " + std::to_string(between_drops) + ")";
         wait_until("events have come", [&] { return browser.run(is_read) == "true"; });
         if (turn < drops) drop(stack, proxy, turn);
     }
     writer.end();
     wait_until("the last event has come",
-               [&] { return browser.run("return source.readyState") == "2"; });
-    Ids ids;
-    const auto seen = json::parse(browser.run("return seen"));
-    for (const auto& id : seen.GetArray()) ids.emplace_back(json::text_of(id));
-    expect_same(ids, all_events(stack, {ann}));
-    cr_expect(browser.run("return opened") == std::to_string(drops + 1));
+               [&] { return browser.run("return bySource.isOver && bySocket.isOver") == "true"; });
+    const auto expected = all_events(stack, {ann});
+    for (const char* reader : {"bySource", "bySocket"}) {
+        expect_same(seen_by(browser, reader), expected);
+        cr_expect(browser.run("return " + std::string{reader} + ".opened") ==
+                  std::to_string(drops + 1));
+    }
 }
 
 }  // namespace
@@ -207,9 +239,9 @@ Test(event_source, of_npm_gets_every_event_once_on_postgres, .timeout = 100) {
     follow_with_npm(Engine::postgres);
 }
 
-Test(event_source, of_a_browser_gets_every_event_once_on_sqlite, .timeout = 100) {
+Test(event_source, and_web_socket_of_a_browser_get_every_event_once_on_sqlite, .timeout = 100) {
     follow_in_browser(Engine::sqlite);
 }
-Test(event_source, of_a_browser_gets_every_event_once_on_postgres, .timeout = 100) {
+Test(event_source, and_web_socket_of_a_browser_get_every_event_once_on_postgres, .timeout = 100) {
     follow_in_browser(Engine::postgres);
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <thread>
 
+#include "tests/support/proxy.hpp"
 #include "tests/support/signer.hpp"
 #include "tests/support/stack.hpp"
 #include "tests/support/web_socket.hpp"
@@ -323,6 +324,31 @@ Test(websocket, events_are_read_on_after_a_kill, .timeout = 60) {
     for (const char* name : {"two", "three"}) cr_assert_eq(note(stack, name).status, 200);
     auto again = connected(stack, "/ws?after=" + json_member(last, "event.id"));
     for (const char* name : {"two", "three"}) EXPECT_TEXT(next_subject(again), name);
+}
+
+// What was open before stays, and misses nothing.
+Test(websocket, nobody_new_is_served_while_the_database_is_away, .timeout = 60) {
+    const TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    const Stack stack{with_port(database.url(), proxy.port())};
+    const auto ann = stack.authorization_of("ann");
+    auto socket = connected(stack);
+    cr_assert_eq(note(stack, "before").status, 200);
+    EXPECT_TEXT(next_subject(socket), "before");
+    proxy.go_away();
+    wait_until("the feed cannot be read",
+               [&] { return holds(stack.log(), "events cannot be read"); });
+    cr_expect_eq(refusal_of(stack, "/ws", {ann}), 1011);
+    cr_expect_eq(refusal_of(stack, "/ws"), 1008);
+    socket.send(WebSocketClient::text, "hello");
+    EXPECT_TEXT(socket.next(), R"({"data":"hello","type":"message"})");
+    database.execute(
+        "INSERT INTO events (type, audience, subject, data) VALUES ('t', 'public', 'while', '1')");
+    proxy.come_back();
+    EXPECT_TEXT(next_subject(socket), "while");
+    wait_until("a note is taken", [&] { return note(stack, "after").status == 200; });
+    EXPECT_TEXT(next_subject(socket), "after");
+    connected(stack);
 }
 
 // Nobody waits for who does not read, and it loses nothing, whether or not it was cut off.

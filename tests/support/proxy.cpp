@@ -45,6 +45,7 @@ struct Proxy::State {
             co_await acceptor.async_accept(link->client,
                                            asio::redirect_error(use_awaitable, error));
             if (error) co_return;
+            if (is_away) continue;
             co_await link->server.async_connect(upstream,
                                                 asio::redirect_error(use_awaitable, error));
             if (error) continue;
@@ -115,6 +116,7 @@ struct Proxy::State {
     std::atomic<int> round_trips = 0;
     std::atomic<int> connections = 0;
     std::atomic<bool> is_stalled = false;
+    std::atomic<bool> is_away = false;
 };
 
 Proxy::Proxy(unsigned short upstream_port, std::chrono::microseconds one_way)
@@ -135,6 +137,13 @@ int Proxy::round_trips() const { return state_->round_trips; }
 int Proxy::connections() const { return state_->connections; }
 
 void Proxy::stall() { state_->is_stalled = true; }
+
+void Proxy::go_away() {
+    state_->is_away = true;
+    cut();
+}
+
+void Proxy::come_back() { state_->is_away = false; }
 
 void Proxy::cut() {
     // Not the shared pointer: a loop that is stopped would keep itself.

@@ -31,6 +31,10 @@ public:
     // From now on nothing is forwarded, in either direction, and nothing is closed.
     void stall();
 
+    // Closes all connections, and each new one at once, until it is back.
+    void go_away();
+    void come_back();
+
     // Closes all connections, or all and the listening socket.
     void cut();
     void close();

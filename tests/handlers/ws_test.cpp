@@ -1,0 +1,171 @@
+#include <ctime>
+
+#include "tests/support/forked_server.hpp"
+#include "tests/support/service.hpp"
+#include "tests/support/signer.hpp"
+#include "tests/support/web_socket.hpp"
+
+namespace {
+
+const std::string path = "/ws";
+constexpr const char* user_id = "11111111-2222-4333-8444-555555555555";
+
+// On the database of `service`.
+ForkedServer serve(Service& service) {
+    return ForkedServer{[url = service.config().database_url](int listener) {
+        Service own{url};
+        endpoint.serve(listener, own.loop(), endpoint, own.context());
+    }};
+}
+
+std::string authorization(const Service& service) { return "Authorization: " + service.bearer(); }
+
+void write_event(Service& service, const std::string& audience, const std::string& type) {
+    service.database().execute("INSERT INTO events (type, audience, subject, data) VALUES ('" +
+                               type + "', '" + audience + "', '/x', '{\"a\":1}')");
+}
+
+rapidjson::Document next(WebSocketClient& socket) {
+    const auto message = socket.next();
+    rapidjson::Document document;
+    document.Parse(message.data(), message.size());
+    cr_assert(document.IsObject(), "%s", message.c_str());
+    return document;
+}
+
+// One that has got its first message.
+WebSocketClient connected(const ForkedServer& server, const std::string& target,
+                          const std::vector<std::string>& headers, const char* user = user_id) {
+    WebSocketClient socket{server.port(), target, headers};
+    cr_assert(socket.head().starts_with("HTTP/1.1 101 "), "%s", socket.head().c_str());
+    const auto first = next(socket);
+    EXPECT_TEXT(member(first, "type"), "connection");
+    EXPECT_TEXT(member(first, "status"), "connected");
+    EXPECT_TEXT(member(first, "user"), user);
+    cr_expect(Timestamp::parse(member(first, "timestamp")).has_value());
+    return socket;
+}
+
+std::string next_type(WebSocketClient& socket) {
+    const auto message = next(socket);
+    EXPECT_TEXT(member(message, "type"), "event");
+    return message.HasMember("event") ? member(message["event"], "type") : "<none>";
+}
+
+int refusal_of(const ForkedServer& server, const std::string& target,
+               const std::vector<std::string>& headers = {}) {
+    WebSocketClient socket{server.port(), target, headers};
+    cr_expect(socket.head().starts_with("HTTP/1.1 101 "), "%s", socket.head().c_str());
+    return socket.close_code();
+}
+
+}  // namespace
+
+// --- where a WebSocket is asked for
+
+ON_BOTH_ENGINES(ws, opens_to_a_token_a_ticket_and_an_api_key) {
+    const auto ticket = service.context().tokens.issue_ticket({user_id, ""});
+    const auto server = serve(service);
+    auto with_token = connected(server, path, {authorization(service)});
+    auto with_ticket = connected(server, path + "?ticket=" + ticket, {});
+    auto with_key = connected(server, path, {std::string{"X-API-Key: "} + api_key}, "<null>");
+    write_event(service, std::string{"user:"} + user_id, "own");
+    write_event(service, "jobs", "job");
+    write_event(service, "public", "note");
+    for (auto* const own : {&with_token, &with_ticket}) EXPECT_TEXT(next_type(*own), "own");
+    EXPECT_TEXT(next_type(with_key), "job");
+    for (auto* const socket : {&with_token, &with_ticket, &with_key})
+        EXPECT_TEXT(next_type(*socket), "note");
+}
+
+ON_BOTH_ENGINES(ws, streams_what_is_kept) {
+    write_event(service, "public", "one");
+    write_event(service, "user:bob", "secret");
+    write_event(service, "public", "two");
+    const auto server = serve(service);
+    auto socket = connected(server, path + "?after=0", {authorization(service)});
+    const auto first = next(socket);
+    EXPECT_TEXT(member(first["event"], "type"), "one");
+    EXPECT_TEXT(member(first["event"], "audience"), "public");
+    EXPECT_TEXT(member(first["event"], "subject"), "/x");
+    cr_expect_eq(first["event"]["data"]["a"].GetInt(), 1);
+    EXPECT_TEXT(next_type(socket), "two");
+    const auto after = path + "?after=" + member(first["event"], "id");
+    auto resumed = connected(server, after, {authorization(service)});
+    EXPECT_TEXT(next_type(resumed), "two");
+}
+
+// A line of the stream is a message.
+ON_BOTH_ENGINES(ws, writes_an_event_in_one_message) {
+    service.database().execute(
+        "INSERT INTO events (type, audience, subject, data) VALUES ('one', 'public', '/x', "
+        "'{\"a\":\n\r[]}')");
+    const auto server = serve(service);
+    auto socket = connected(server, path + "?after=0", {authorization(service)});
+    const auto message = socket.next();
+    cr_expect(message.find("\"data\":{\"a\":  []}") != message.npos, "%s", message.c_str());
+}
+
+ON_BOTH_ENGINES(ws, begins_anew_behind_an_unknown_cursor) {
+    write_event(service, "public", "old");
+    const auto server = serve(service);
+    // On PostgreSQL it may be the future of others for a moment.
+    auto all = connected(server, path + "?after=0", {authorization(service)});
+    EXPECT_TEXT(next_type(all), "old");
+    for (const char* query : {"?after=x", "?after=999999999-1", "?after="}) {
+        auto socket = connected(server, path + query, {authorization(service)});
+        EXPECT_TEXT(member(next(socket), "type"), "reset");
+        write_event(service, "public", query);
+        EXPECT_TEXT(next_type(socket), query);
+    }
+}
+
+ON_BOTH_ENGINES(ws, closes_with_1008_without_a_proof) {
+    const auto ticket = service.context().tokens.issue_ticket({user_id, ""});
+    const auto server = serve(service);
+    cr_expect_eq(refusal_of(server, path), 1008);
+    cr_expect_eq(refusal_of(server, path, {"Authorization: Bearer x"}), 1008);
+    cr_expect_eq(refusal_of(server, path, {"X-API-Key: x"}), 1008);
+    cr_expect_eq(refusal_of(server, path + "?ticket=x"), 1008);
+    cr_expect_eq(refusal_of(server, path + "?ticket=" + ticket + "&ticket=" + ticket), 1008);
+    cr_expect_eq(refusal_of(server, path + "?after=0&after=1", {authorization(service)}), 1008);
+}
+
+ON_BOTH_ENGINES(ws, closes_with_1008_when_the_proof_ends) {
+    const auto expires_at = std::time(nullptr) + 1;
+    const auto token = hmac_token(R"({"alg":"HS256"})",
+                                  R"({"iss":"steelthread","aud":"steelthread","sub":"ann","exp":)" +
+                                      std::to_string(expires_at) + "}",
+                                  service.config().jwt_secret);
+    const auto server = serve(service);
+    auto socket = connected(server, path, {"Authorization: Bearer " + token}, "ann");
+    cr_expect_eq(socket.close_code(), 1008);
+    cr_expect_geq(std::time(nullptr), expires_at);
+}
+
+Test(ws, closes_with_1011_without_a_database) {
+    Service service{"postgresql://nobody@127.0.0.1:1/nothing"};
+    const auto server = serve(service);
+    cr_expect_eq(refusal_of(server, path, {authorization(service)}), 1011);
+}
+
+// --- where none is asked for
+
+ON_BOTH_ENGINES(ws, answers_400_where_no_web_socket_is_asked_for) {
+    for (const auto& sent : {Sent{.target = path}, service.with_token("GET", path + "?after=0"),
+                             Sent{.target = path, .api_key = api_key}}) {
+        const auto response = service.send(sent);
+        expect_error(response, Error::bad_request);
+        EXPECT_TEXT(response.header("Sec-WebSocket-Version"), "13");
+    }
+    cr_expect_eq(service.send({.method = "HEAD", .target = path}).status(), 400);
+}
+
+ON_BOTH_ENGINES(ws, refuses_what_proves_nothing) {
+    expect_error(service.send({.target = path, .authorization = "Bearer x"}), Error::invalid_token);
+    expect_error(service.send({.target = path, .authorization = "Basic x"}), Error::auth_required);
+    expect_error(service.send({.target = path, .api_key = "x"}), Error::invalid_api_key);
+    expect_error(service.send({.target = path + "?ticket=x"}), Error::invalid_token);
+    expect_detail(service.send({.target = path + "?ticket=x&ticket=x"}), "query.ticket",
+                  "value_error");
+}
