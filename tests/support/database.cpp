@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <memory>
 
+#include "tests/support/expect.hpp"
+
 namespace {
 
 std::string variable(const char* name) {
