@@ -219,8 +219,10 @@ def distance(bench):
 def rows(bench):
     """What a request costs among few rows and among a million; 1,000 users take turns, or all."""
     sizes = {1_000: 10, 1_000_000: 10_000}
-    table("100 tasks each, by the number of rows", "rows", "one own task: CPU µs, Postgres",
-          "requests/s", "100 own tasks: CPU µs, Postgres", "requests/s")
+    groups = ("nginx", "handlers", "Postgres")
+    heading = f"CPU µs: {' / '.join(groups)}"
+    table("100 tasks each, by the number of rows", "rows", f"one own task: {heading}", "all",
+          "requests/s", f"100 own tasks: {heading}", "all", "requests/s")
     for size, users in sizes.items():
         bench.note(f"{size:,} rows")
         bench.postgres.fill_tasks(users, size // users)
@@ -236,7 +238,8 @@ def rows(bench):
             call.turns = str(turns)
             bench.drive(f"{size:,} rows", call, 1)
             runs = [bench.drive(f"{size:,} rows", call) for _ in range(bench.rounds)]
-            cells += [cpu(runs, "Postgres"), with_range(runs)]
+            whole = median(runs, lambda run: sum(run.cpu_us.values()))
+            cells += [cpu(runs, *groups), f"{whole:.0f}", with_range(runs)]
         row(f"{size:,}", *cells)
 
 
