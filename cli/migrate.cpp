@@ -200,12 +200,14 @@ bool has_foreign_events(Connection& connection) {
 
 // Their ids keep them in order.
 void adopt_events(Connection& connection, std::ostream& out) {
-    if (!has_foreign_events(connection)) return;
     connection.begin();
-    connection.execute("UPDATE events SET transaction_id = '0' WHERE transaction_id <> '0'");
-    connection.execute("UPDATE events_pruned SET transaction_id = '0'");
+    const bool is_foreign = has_foreign_events(connection);
+    if (is_foreign) {
+        connection.execute("UPDATE events SET transaction_id = '0' WHERE transaction_id <> '0'");
+        connection.execute("UPDATE events_pruned SET transaction_id = '0'");
+    }
     connection.execute("COMMIT");
-    out << "took over the events of another cluster\n";
+    if (is_foreign) out << "took over the events of another cluster\n";
 }
 
 void seed_developer(const Config& config, Connection& connection, std::ostream& out) {

@@ -1,12 +1,8 @@
 // /events: what has happened, for those who ask now and then, and notes of clients.
 // GET  → 200 page | 401 | 422
 // POST → 200 its id | 401 | 413 | 415 | 422
-#include <algorithm>
-
 #include "shared/endpoint.hpp"
-#include "shared/events/audience.hpp"
-#include "shared/events/cursor.hpp"
-#include "shared/models/event.hpp"
+#include "shared/events/page.hpp"
 #include "sql/events.hpp"
 
 namespace {
@@ -27,23 +23,9 @@ Async<Response> list(const Request& request, Context& context) {
     const auto cursor = EventCursor::parse(after);
     if (!cursor) refuse_cursor();
     const Audiences audiences{request.identity()};
-    db::Batch batch;
-    batch.add(sql::event_bounds);
-    batch.add(sql::list_events_of, audiences.everybody, audiences.jobs, audiences.user,
-              cursor->transaction, cursor->id, query.limit);
-    batch.add(sql::event_bounds);
-    const auto results = co_await context.db.run(std::move(batch));
-    const auto bounds = db::first<EventBounds>(*results[0]).value();
-    // After the page: nothing of it was gone by then.
-    const auto start = db::first<EventBounds>(*results[2]).value().resume(after);
-    if (!start) refuse_cursor();
-    EventPage page{db::all<Event>(*results[1]), ""};
-    const bool has_more = static_cast<std::int64_t>(page.events.size()) == query.limit;
-    const bool is_full = cut_page(page.events) || has_more;
-    auto next = page.events.empty() ? *start : EventCursor::parse(page.events.back().id).value();
-    if (!is_full) next = std::max(next, bounds.end());
-    page.next_cursor = next.text();
-    co_return Response::ok(page);
+    auto page = co_await read_page(context.db, audiences, *cursor, query.limit);
+    if (!page.bounds.resume(after)) refuse_cursor();
+    co_return Response::ok(EventPage{std::move(page.events), page.next.text()});
 }
 
 Async<Response> note(const Request& request, Context& context) {

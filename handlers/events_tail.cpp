@@ -21,7 +21,7 @@ std::string opening(const EventCursor& cursor, bool is_reset) {
 Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first, Audiences audiences,
                EventCursor start, Clock::time_point until) {
     co_await stream.write(first);
-    co_await feed->pass_on(stream, std::move(audiences), start, until, ": keep-alive\n\n");
+    co_await feed->serve(stream, std::move(audiences), start, until, ": keep-alive\n\n");
 }
 
 Async<Response> tail(const Request& request, Context& context) {

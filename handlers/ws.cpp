@@ -36,7 +36,7 @@ std::string opening(const Identity& reader, bool is_reset) {
 Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first, Audiences audiences,
                EventCursor start, Clock::time_point until) {
     co_await stream.write(first);
-    co_await feed->pass_on(stream, std::move(audiences), start, until, "");
+    co_await feed->serve(stream, std::move(audiences), start, until, "");
     // Left behind: it may come back at once, which 1008 would not say.
     if (!stream.is_over() && Clock::now() < until) stream.abort();
 }

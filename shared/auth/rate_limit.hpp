@@ -33,7 +33,7 @@ public:
     virtual ~RateLimiter() = default;
 
     // Takes one permit of a key, in one atomic step. A store that fails is logged and lets
-    // everything through. Never throws.
+    // everything through.
     virtual Async<Decision> take(std::string key, Quota quota) = 0;
 };
 

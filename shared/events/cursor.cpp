@@ -30,11 +30,15 @@ std::string EventCursor::text() const {
     return std::to_string(transaction) + "-" + std::to_string(id);
 }
 
+EventCursor cursor_of(const Event& event) { return EventCursor::parse(event.id).value(); }
+
+bool EventBounds::reach(const EventCursor& cursor) const {
+    return !(cursor < begin()) && cursor < EventCursor{future_transaction, future_id};
+}
+
 std::optional<EventCursor> EventBounds::resume(std::string_view text) const {
     const auto cursor = EventCursor::parse(text);
     if (!cursor) return std::nullopt;
     if (text == "0") return begin();
-    const EventCursor future{future_transaction, future_id};
-    if (*cursor < begin() || !(*cursor < future)) return std::nullopt;
-    return cursor;
+    return reach(*cursor) ? cursor : std::nullopt;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "shared/json/fields.hpp"
+#include "shared/models/event.hpp"
 
 // Everything up to an event: its transaction (0 on SQLite, where there is one writer at a time),
 // and its id.
@@ -24,6 +25,9 @@ struct EventCursor {
     }
 };
 
+// Of an event that the database has given.
+EventCursor cursor_of(const Event& event);
+
 // What can be read of the feed: everything behind `begin` is kept, and no event will be added
 // before `end`.
 struct EventBounds {
@@ -37,6 +41,9 @@ struct EventBounds {
 
     EventCursor begin() const { return {begin_transaction, begin_id}; }
     EventCursor end() const { return {end_transaction, end_id}; }
+
+    // Whether a reader that has read up to there misses nothing.
+    bool reach(const EventCursor& cursor) const;
 
     // Where a reader goes on that sent this cursor; nullopt when it is none of this feed, or some
     // of what it has missed is gone.

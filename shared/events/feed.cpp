@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shared/endpoint.hpp"
+#include "shared/events/page.hpp"
 #include "shared/log.hpp"
 #include "sql/events.hpp"
 
@@ -14,7 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto poll_interval = 50ms;
-constexpr auto keep_alive_interval = 15s;
 constexpr auto pause_after_failure = 500ms;
 constexpr std::int64_t page_size = 32;
 // What waits beyond these bounds a listener reads by itself again, at its own pace. The texts
@@ -25,15 +25,17 @@ constexpr std::size_t max_waiting_bytes = 1'048'576;
 constexpr std::size_t turn_bytes = 131'072;
 // What is put together for one write(), an event at least.
 constexpr std::size_t max_write_bytes = 16'384;
-// However many fall behind at the same time, the database is asked for so many of them at once.
-constexpr int max_catching_up = 4;
+// Of those who are behind, so many ask the database at the same time.
+constexpr int max_called = 4;
+
+void warn(const std::exception& error) {
+    logging::warning("events cannot be read", {{"reason", std::string_view{error.what()}}});
+}
 
 // One of the process, as it is the one that asks the database.
 struct Shared {
     std::shared_ptr<Feed> feed;
 };
-
-EventCursor cursor_of(const Event& event) { return EventCursor::parse(event.id).value(); }
 
 }  // namespace
 
@@ -52,95 +54,98 @@ Clock::time_point end_of(const Identity& reader) {
     return Clock::now() + std::chrono::seconds{std::min(reader.expires_at - now.count(), year)};
 }
 
-Feed::Feed(Loop& loop, Database& db, EventFormat format)
-    : loop_(loop), db_(db), format_(format), place_(loop, Clock::time_point::max()) {}
-
-Async<> Feed::pass_on(Stream& stream, Audiences audiences, EventCursor cursor,
-                      Clock::time_point until, std::string keep_alive) {
+Async<> Feed::serve(Stream& stream, Audiences audiences, EventCursor cursor,
+                    Clock::time_point until, std::string keep_alive) {
     const auto self = shared_from_this();
     Listener listener{stream, std::move(audiences), cursor};
     struct Leave {
         Feed& feed;
-        Listener* listener;
-        ~Leave() { feed.listeners_.erase(listener); }
-    } const leave_at_end{*this, &listener};
+        Listener& listener;
+        ~Leave() { feed.leave(listener); }
+    } const leave_at_end{*this, listener};
 
     auto written = Clock::now();
-    while (!stream.is_over() && !listener.is_lost_ && Clock::now() < until) {
-        if (!listener.has_joined_ && listener.waiting_.empty()) {
-            co_await catch_up(listener);
-        } else if (listener.waiting_.empty()) {
-            const auto next =
-                keep_alive.empty() ? until : std::min(until, written + keep_alive_interval);
+    while (!stream.is_over() && listener.state_ != State::lost && Clock::now() < until) {
+        if (listener.waiting_.empty()) {
+            queue(listener);
+            if (listener.state_ == State::called) co_await catch_up(listener);
+        }
+        if (listener.waiting_.empty() && listener.state_ != State::lost) {
+            auto next =
+                keep_alive.empty() ? until : std::min(until, written + keep_alive_interval_);
+            if (listener.state_ == State::behind) next = std::min(next, listener.due_);
             co_await stream.wait(next);
         }
         auto text = listener.take_waiting();
-        if (text.empty() && Clock::now() - written >= keep_alive_interval) text = keep_alive;
+        if (text.empty() && Clock::now() - written >= keep_alive_interval_) text = keep_alive;
         if (text.empty() || stream.is_over()) continue;
         co_await stream.write(text);
         written = Clock::now();
     }
 }
 
-// A page of what the listener has missed, when it has got a place among those who are behind.
-Async<> Feed::catch_up(Listener& listener) {
-    while (catching_up_ == max_catching_up) co_await expired(place_);
-    struct Place {
-        Feed& feed;
-        explicit Place(Feed& of) : feed{of} { ++feed.catching_up_; }
-        ~Place() {
-            --feed.catching_up_;
-            feed.place_.cancel_one();
-        }
-    };
-    auto rest = Clock::duration{0};
-    {
-        const Place place{*this};
-        if (listener.stream_.is_over()) co_return;
-        try {
-            co_await read_page(listener);
-            if (listener.is_whole_ && !listener.has_joined_) rest = poll_interval;
-        } catch (const std::exception& error) {
-            logging::warning("events cannot be read", {{"reason", std::string_view{error.what()}}});
-            rest = pause_after_failure;
-        }
+void Feed::queue(Listener& listener) {
+    if (listener.state_ != State::behind || Clock::now() < listener.due_) return;
+    if (called_ == max_called) {
+        listener.state_ = State::queued;
+        queue_.push_back(&listener);
+    } else {
+        listener.state_ = State::called;
+        ++called_;
     }
-    if (rest > Clock::duration{0}) co_await sleep_for(rest);
 }
 
-// Bounds are read before the page, so that it holds everything up to their end, and after it, so
-// that nothing of it was gone by then.
-Async<> Feed::read_page(Listener& listener) {
-    const auto& audiences = listener.audiences_;
-    db::Batch batch;
-    batch.add(sql::event_bounds);
-    batch.add(sql::list_events_of, audiences.everybody, audiences.jobs, audiences.user,
-              listener.cursor_.transaction, listener.cursor_.id, page_size);
-    batch.add(sql::event_bounds);
-    const auto results = co_await db_.run(std::move(batch));
-    const auto end = db::first<EventBounds>(*results[0]).value().end();
-    const auto begin = db::first<EventBounds>(*results[2]).value().begin();
-    // Some of what it missed was pruned meanwhile: it comes back, and is told.
-    listener.is_lost_ = listener.cursor_ < begin;
-    if (listener.is_lost_) co_return;
-    auto events = db::all<Event>(*results[1]);
-    const bool is_full = static_cast<std::int64_t>(events.size()) == page_size;
-    listener.is_whole_ = !cut_page(events) && !is_full;
-    for (const auto& event : events) listener.push(written(event));
-    if (!events.empty()) listener.cursor_ = cursor_of(events.back());
-    if (!listener.is_whole_) co_return;
-    listener.cursor_ = std::max(listener.cursor_, end);
-    join(listener, end);
+// The next one gets the turn itself: nobody can be quicker.
+void Feed::end_turn() {
+    if (queue_.empty()) {
+        --called_;
+        return;
+    }
+    queue_.front()->state_ = State::called;
+    queue_.front()->stream_.wake();
+    queue_.pop_front();
+}
+
+// Reads a page of what the listener has missed.
+Async<> Feed::catch_up(Listener& listener) {
+    // SQLite answers at once, and a stream may take what is written at once: others must be heard.
+    co_await next_turn();
+    std::optional<FeedPage> page;
+    try {
+        auto read = co_await read_page(db_, listener.audiences_, listener.cursor_, page_size);
+        page = std::move(read);
+    } catch (const std::exception& error) {
+        warn(error);
+    }
+    end_turn();
+    listener.state_ = State::behind;
+    listener.due_ = Clock::now();
+    if (!page) {
+        listener.due_ += pause_after_failure;
+    } else if (!page->bounds.reach(listener.cursor_)) {
+        listener.state_ = State::lost;
+    } else {
+        for (const auto& event : page->events) listener.push(written(event));
+        listener.cursor_ = page->next;
+        if (page->is_whole) join(listener);
+        if (page->is_whole) listener.due_ += poll_interval;
+    }
 }
 
 // Whoever is not behind the others gets what they get from now on.
-void Feed::join(Listener& listener, EventCursor end) {
-    if (!is_polling_) cursor_ = end;
+void Feed::join(Listener& listener) {
+    if (!is_polling_) cursor_ = listener.cursor_;
     if (listener.cursor_ < cursor_) return;
-    listener.has_joined_ = true;
+    listener.state_ = State::joined;
     listeners_.insert(&listener);
     if (std::exchange(is_polling_, true)) return;
     spawn(loop_, poll(), rethrow);
+}
+
+void Feed::leave(Listener& listener) {
+    listeners_.erase(&listener);
+    std::erase(queue_, &listener);
+    if (listener.state_ == State::called) end_turn();
 }
 
 Async<> Feed::poll() {
@@ -151,8 +156,10 @@ Async<> Feed::poll() {
         try {
             db::Batch batch;
             batch.add(sql::list_events, cursor_.transaction, cursor_.id, page_size);
+            batch.add(sql::event_bounds);
             const auto results = co_await db_.run(std::move(batch));
             const auto events = db::all<Event>(*results[0]);
+            if (!db::first<EventBounds>(*results[1]).value().reach(cursor_)) lose_all();
             std::size_t bytes = 0;
             for (const auto& event : events) {
                 bytes += pass_on(event);
@@ -162,8 +169,9 @@ Async<> Feed::poll() {
             }
             is_full = static_cast<std::int64_t>(events.size()) == page_size;
         } catch (const std::exception& error) {
-            logging::warning("events cannot be read", {{"reason", std::string_view{error.what()}}});
+            if (listeners_.empty()) break;
             interval = pause_after_failure;
+            warn(error);
         }
         // The listeners have their turn before the next page.
         if (is_full)
@@ -172,6 +180,16 @@ Async<> Feed::poll() {
             co_await sleep_for(interval);
     }
     is_polling_ = false;
+}
+
+// What comes next was pruned before it was passed on, or the database is another one. They come
+// back, and are told.
+void Feed::lose_all() {
+    for (auto* const listener : listeners_) {
+        listener->state_ = State::lost;
+        listener->stream_.wake();
+    }
+    listeners_.clear();
 }
 
 std::size_t Feed::pass_on(const Event& event) {
@@ -188,7 +206,7 @@ std::size_t Feed::pass_on(const Event& event) {
             listener.push(text);
         } else {
             // Its cursor stays where it is.
-            listener.has_joined_ = false;
+            listener.state_ = State::behind;
             listeners_.erase(&listener);
         }
     }

@@ -31,22 +31,6 @@ struct Event {
     }
 };
 
-// Of a page: beyond it a client asks again, or nothing would bound what waits for one that reads
-// slowly.
-inline constexpr std::size_t max_page_bytes = 262'144;
-
-// Leaves so many of the first events as make a page, one at least. True when it drops any.
-inline bool cut_page(std::vector<Event>& events) {
-    std::size_t bytes = 0;
-    for (std::size_t i = 0; i < events.size(); ++i) {
-        bytes += events[i].data.text.size() + events[i].subject.size();
-        if (i == 0 || bytes <= max_page_bytes) continue;
-        events.erase(events.begin() + static_cast<std::ptrdiff_t>(i), events.end());
-        return true;
-    }
-    return false;
-}
-
 struct EventPage {
     std::vector<Event> events;
     std::string next_cursor;

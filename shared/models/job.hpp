@@ -152,7 +152,11 @@ struct Heartbeat {
         using json::field;
         return std::tuple{
             field("lease_id", &Heartbeat::lease_id).example(example_lease),
-            field("lease_seconds", &Heartbeat::lease_seconds).optional().range(1, 3600),
+            field("lease_seconds", &Heartbeat::lease_seconds)
+                .optional()
+                .range(1, 3600)
+                .describe(
+                    "The lease lasts so long from now, also where that is shorter than before"),
         };
     }
 };

@@ -185,6 +185,11 @@ bool is_upgrade(const Head& head) {
            header_of(head, "Sec-WebSocket-Version") == "13";
 }
 
+Async<Response> forbid(const Request&, Context&) {
+    throw ApiError{Error::forbidden};
+    co_return Response::no_content();
+}
+
 // Another site's page must not use a ticket that it got hold of.
 bool is_welcome(const Head& head, const Config& config) {
     const auto origin = header_of(head, "Origin");
@@ -203,6 +208,7 @@ public:
         : loop_(loop),
           served_(served),
           opening_(served),
+          unwelcome_(served),
           context_(context),
           limits_(limits),
           acceptor_(loop, Protocol{family_of(listener), 0}, listener),
@@ -210,6 +216,7 @@ public:
           stop_timer_(loop),
           abort_timer_(loop) {
         for (auto& operation : opening_.operations) operation.handler = open;
+        for (auto& operation : unwelcome_.operations) operation.handler = forbid;
         [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
     }
 
@@ -282,8 +289,8 @@ private:
             co_await respond(transport, response);
             co_return;
         }
-        Response response{403, {}};
-        if (is_welcome(head, context_.config)) response = co_await answer(raw, opening_, context_);
+        const auto& asked = is_welcome(head, context_.config) ? opening_ : unwelcome_;
+        const Response response = co_await answer(raw, asked, context_);
         const auto stream = std::make_shared<WebSocket>(loop_, std::move(transport), limits_);
         std::string request_id{response.header("X-Request-ID")};
         const bool is_accepted = co_await stream->accept(head, std::move(request_id));
@@ -358,7 +365,8 @@ private:
 
     Loop& loop_;
     const Endpoint& served_;
-    Endpoint opening_;  // the same for whoever asks for a WebSocket
+    Endpoint opening_;    // the same for whoever asks for a WebSocket
+    Endpoint unwelcome_;  // and for whoever asks from the page of another site
     Context& context_;
     WebSocketLimits limits_;
     Acceptor acceptor_;

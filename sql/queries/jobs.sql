@@ -121,12 +121,12 @@ WHERE id IN (
     LIMIT $1)
 
 -- Rows come in any order. When the statements before have written, this transaction's place in the feed is
--- fixed: what a later one has changed meanwhile (its xmin has a negative age) is left to the next lease, or
--- job.leased would come before job.created.
+-- fixed: what a later one has changed meanwhile (its xmin has a small negative age; a large one is that of a row
+-- two thousand million transactions old) is left to the next lease, or job.leased would come before job.created.
 -- name: lease_jobs
 WITH due AS (
     SELECT id FROM jobs
-    WHERE status = 'pending' AND run_at <= now() AND age(xmin) >= 0
+    WHERE status = 'pending' AND run_at <= now() AND age(xmin) NOT BETWEEN -1000000 AND -1
     ORDER BY run_at, created_at, id
     LIMIT $1
     FOR UPDATE SKIP LOCKED)

@@ -1,0 +1,44 @@
+#include "shared/events/page.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "sql/events.hpp"
+
+namespace {
+
+constexpr std::size_t max_page_bytes = 262'144;
+
+// Leaves as many of the first events as make a page. True when it drops any.
+bool cut(std::vector<Event>& events) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        bytes += events[i].data.text.size() + events[i].subject.size();
+        if (i == 0 || bytes <= max_page_bytes) continue;
+        events.erase(events.begin() + static_cast<std::ptrdiff_t>(i), events.end());
+        return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+Async<FeedPage> read_page(Database& db, const Audiences& audiences, EventCursor after,
+                          std::int64_t limit) {
+    db::Batch batch;
+    batch.add(sql::event_bounds);
+    batch.add(sql::list_events_of, audiences.everybody, audiences.jobs, audiences.user,
+              after.transaction, after.id, limit);
+    batch.add(sql::event_bounds);
+    const auto results = co_await db.run(std::move(batch));
+    // From before the page, which holds everything up to it.
+    const auto end = db::first<EventBounds>(*results[0]).value().end();
+    FeedPage page;
+    page.events = db::all<Event>(*results[1]);
+    page.bounds = db::first<EventBounds>(*results[2]).value();
+    const bool is_full = static_cast<std::int64_t>(page.events.size()) == limit;
+    page.is_whole = !cut(page.events) && !is_full;
+    page.next = page.events.empty() ? after : cursor_of(page.events.back());
+    if (page.is_whole) page.next = std::max(page.next, end);
+    co_return page;
+}

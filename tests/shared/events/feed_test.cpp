@@ -1,0 +1,191 @@
+// One process's feed with readers of several kinds, on SQLite, which answers at once.
+#include "shared/events/feed.hpp"
+
+#include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string as_number(const Event& event) { return event.subject + " "; }
+
+// Keeps what is written; while it is shut, a write waits.
+class Reader final : public Stream {
+public:
+    explicit Reader(Loop& loop) : Stream{loop}, opened_{loop, Clock::time_point::max()} {}
+
+    Async<> write(std::string_view bytes) override {
+        const std::string text{bytes};
+        while (is_shut) co_await expired(opened_);
+        text_ += text;
+    }
+    void abort() override { end(); }
+
+    void open() {
+        is_shut = false;
+        opened_.cancel();
+    }
+    const std::string& text() const { return text_; }
+    bool ends_with(std::string_view part) const { return text_.ends_with(part); }
+
+    bool is_shut = false;
+    bool is_served = true;
+
+private:
+    std::string text_;
+    Timer opened_;
+};
+
+std::string numbers(int first, int last) {
+    std::string text;
+    for (int i = first; i <= last; ++i) text += std::to_string(i) + " ";
+    return text;
+}
+
+class Stage {
+public:
+    explicit Stage(Clock::duration keep_alive = 1h)
+        : own_{Engine::sqlite},
+          open_{own_.url()},
+          feed_{std::make_shared<Feed>(open_.loop(), open_.db(), as_number, keep_alive)} {}
+    ~Stage() {
+        for (const auto& reader : readers_) reader->end();
+        run([&] {
+            return std::none_of(readers_.begin(), readers_.end(),
+                                [](const auto& reader) { return reader->is_served; });
+        });
+    }
+    Stage(const Stage&) = delete;
+    Stage& operator=(const Stage&) = delete;
+
+    // Events with the subjects `first` to `last`.
+    void write(int first, int last, std::size_t bytes = 1) const {
+        own_.execute(
+            "INSERT INTO events (type, audience, subject, data) WITH RECURSIVE n(i) AS (SELECT " +
+            std::to_string(first) + " UNION ALL SELECT i + 1 FROM n WHERE i < " +
+            std::to_string(last) + ") SELECT 't', 'public', i, '\"" + std::string(bytes, 'x') +
+            "\"' FROM n");
+    }
+    void prune() const { own_.execute("DELETE FROM events"); }
+
+    Reader& serve(EventCursor cursor, const std::string& keep_alive = "") {
+        auto& reader = *readers_.emplace_back(std::make_unique<Reader>(open_.loop()));
+        spawn(open_.loop(),
+              feed_->serve(reader, Audiences{{}}, cursor, Clock::time_point::max(), keep_alive),
+              [&reader](const std::exception_ptr& failure) {
+                  rethrow(failure);
+                  reader.is_served = false;
+              });
+        return reader;
+    }
+
+    // One turn of the loop after another until the condition holds; false when it never does.
+    template <class Condition>
+    bool run(Condition condition) {
+        const auto latest = Clock::now() + 20s;
+        open_.loop().restart();
+        while (!condition() && Clock::now() < latest) open_.loop().run_one_for(1s);
+        return condition();
+    }
+
+private:
+    TestDatabase own_;
+    OpenDatabase open_;
+    std::shared_ptr<Feed> feed_;
+    std::vector<std::unique_ptr<Reader>> readers_;
+};
+
+}  // namespace
+
+Test(feed, gives_each_event_once_and_in_order) {
+    Stage stage;
+    stage.write(1, 100);
+    auto& all = stage.serve({});
+    auto& half = stage.serve({0, 50});
+    auto& live = stage.serve({0, 100});
+    cr_expect(stage.run([&] { return all.ends_with("100 ") && half.ends_with("100 "); }));
+    stage.write(101, 200);
+    for (auto* const reader : {&all, &half, &live})
+        cr_expect(stage.run([&] { return reader->ends_with("200 "); }));
+    EXPECT_TEXT(all.text(), numbers(1, 200));
+    EXPECT_TEXT(half.text(), numbers(51, 200));
+    EXPECT_TEXT(live.text(), numbers(101, 200));
+}
+
+// Readers that take everything at once, as long as there is anything.
+Test(feed, who_reads_a_long_backlog_holds_up_nobody) {
+    Stage stage;
+    stage.write(1, 20'000);
+    std::vector<Reader*> behind;
+    for (int i = 0; i < 8; ++i) behind.push_back(&stage.serve({}));
+    auto& live = stage.serve({0, 20'000});
+    stage.write(20'001, 20'001);
+    cr_assert(stage.run([&] { return live.ends_with("20001 "); }));
+    for (auto* const reader : behind) cr_expect(!reader->ends_with("20001 "));
+    for (auto* const reader : behind) {
+        cr_expect(stage.run([&] { return reader->ends_with("20001 "); }));
+        cr_expect(reader->text() == numbers(1, 20'001));
+    }
+}
+
+// Far more waits for it than is kept: it reads that again.
+Test(feed, who_stops_reading_loses_nothing_and_holds_up_nobody) {
+    Stage stage;
+    stage.write(1, 1);
+    auto& slow = stage.serve({});
+    auto& quick = stage.serve({});
+    cr_assert(stage.run([&] { return slow.ends_with("1 ") && quick.ends_with("1 "); }));
+    slow.is_shut = true;
+    for (int i = 0; i < 4; ++i) {
+        stage.write(2 + i * 500, 501 + i * 500);
+        cr_assert(stage.run([&] { return quick.ends_with(std::to_string(501 + i * 500) + " "); }));
+    }
+    EXPECT_TEXT(slow.text(), "1 ");
+    slow.open();
+    cr_expect(stage.run([&] { return slow.ends_with("2001 "); }));
+    EXPECT_TEXT(slow.text(), numbers(1, 2001));
+    EXPECT_TEXT(quick.text(), numbers(1, 2001));
+}
+
+Test(feed, ends_for_whom_something_is_gone) {
+    Stage stage;
+    stage.write(1, 100);
+    auto& behind = stage.serve({});
+    behind.is_shut = true;
+    cr_assert(stage.run([&] { return behind.is_served; }));
+    auto& live = stage.serve({0, 100});
+    stage.write(101, 101);
+    cr_assert(stage.run([&] { return live.ends_with("101 "); }));
+    stage.prune();
+    behind.open();
+    cr_expect(stage.run([&] { return !behind.is_served; }));
+    cr_expect(!behind.is_over());
+    cr_expect(behind.text().size() < numbers(1, 100).size(), "%s", behind.text().c_str());
+    cr_expect(live.is_served);
+    stage.write(102, 102);
+    cr_expect(stage.run([&] { return live.ends_with("102 "); }));
+    EXPECT_TEXT(live.text(), "101 102 ");
+}
+
+// What is written and gone between two looks was for all who listen.
+Test(feed, ends_for_all_when_events_are_gone_before_they_were_passed_on) {
+    Stage stage;
+    auto& live = stage.serve({});
+    stage.write(1, 1);
+    cr_assert(stage.run([&] { return live.ends_with("1 "); }));
+    stage.write(2, 2);
+    stage.prune();
+    cr_expect(stage.run([&] { return !live.is_served; }));
+    EXPECT_TEXT(live.text(), "1 ");
+}
+
+Test(feed, says_that_it_is_alive) {
+    Stage stage{50ms};
+    auto& silent = stage.serve({}, ".");
+    auto& without = stage.serve({});
+    const auto before = Clock::now();
+    cr_expect(stage.run([&] { return silent.text() == "..."; }));
+    cr_expect_geq((Clock::now() - before) / 1ms, 150);
+    EXPECT_TEXT(without.text(), "");
+}
