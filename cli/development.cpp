@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "cli/database.hpp"
+#include "cli/migrate.hpp"
 #include "shared/auth/token.hpp"
 #include "shared/auth/users.hpp"
 #include "shared/models/account.hpp"
@@ -92,6 +93,8 @@ void print_token(const Config& config, const std::string& user_id, std::ostream&
 
 void seed(const Config& config, const std::string& user_id, std::ostream& out) {
     refuse_production(config, "seed");
+    if (!pending_migrations(config).empty())
+        throw std::runtime_error("the schema is not up to date: run `steelthread migrate up`");
     with_database(config,
                   [&](Database& database) { return seed_all(config, database, user_id, out); });
 }

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "shared/exit_status.hpp"
@@ -187,6 +188,16 @@ Test(commands, prune_knows_its_flags) {
 
 Test(commands, seed_adds_what_is_not_there_on_sqlite) { seed_once(Engine::sqlite); }
 Test(commands, seed_adds_what_is_not_there_on_postgres) { seed_once(Engine::postgres); }
+
+Test(commands, seed_needs_the_schema) {
+    const auto folder = test_variable("TEST_DIR") + "/no_schema";
+    std::filesystem::create_directory(folder);
+    const auto variables = variables_for("sqlite:///" + folder + "/empty.db");
+    const auto finished = steelthread({"seed"}, variables);
+    cr_expect_eq(finished.status, 1);
+    EXPECT_TEXT(finished.errors,
+                "steelthread: the schema is not up to date: run `steelthread migrate up`\n");
+}
 
 Test(commands, seed_takes_the_account_of_developers) {
     const TestDatabase database{Engine::sqlite};
