@@ -8,9 +8,9 @@
 #include "shared/config.hpp"
 
 // Applies what is pending, each migration in a transaction of its own and under a lock; takes over
-// the events of a dump that came from another PostgreSQL; and makes the account of DEV_USER_EMAIL if
-// there is none. Waits up to 5 s for the database. Says what it
-// did, a line each. Throws std::runtime_error.
+// the events of a dump that came from another PostgreSQL; and makes the account of DEV_USER_EMAIL
+// if there is none. Waits up to 5 s for the database. Says what it did, a line each. Throws
+// std::runtime_error.
 void migrate_up(const Config& config, std::ostream& out);
 
 // Undoes the newest migration.
