@@ -52,7 +52,10 @@ public:
         answer_ = std::move(text);
     }
     void fail() { answer(""); }
-    void hold() { is_held_ = true; }
+    void hold() {
+        while (gate_.try_acquire()) continue;
+        is_held_ = true;
+    }
     void release() {
         is_held_ = false;
         gate_.release(100);
@@ -295,14 +298,24 @@ Test(key_set, many_unknown_keys_are_one_request) {
 // While another key is being asked for, one that was just not there need not wait.
 Test(key_set, remembers_which_keys_are_not_there) {
     Issuer issuer;
-    const auto token = first().token(good_claims);
-    EXPECT_TEXT(issuer.verdict(token), "ann");
-    issuer.pass(9s);
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    issuer.pass(10s);
     const auto unknown = second().token(good_claims);
+    issuer.hold();
+    EXPECT_TEXT(issuer.verdict_at_once(unknown), "waits");
+    issuer.pass(2s);  // that the server takes
+    issuer.release();
+    issuer.settle();
+    issuer.pass(8s);
+    issuer.hold();
+    EXPECT_TEXT(issuer.verdict_at_once(first().token(R"({"alg":"EdDSA","kid":"x"})", good_claims)),
+                "waits");
     EXPECT_TEXT(issuer.verdict_at_once(unknown), no_key);
-    issuer.pass(1s);
-    EXPECT_TEXT(issuer.verdict(unknown), no_key);
-    cr_expect_eq(issuer.asked(), 2);
+    issuer.pass(2s);
+    EXPECT_TEXT(issuer.verdict_at_once(unknown), "waits");
+    issuer.release();
+    issuer.settle();
+    cr_expect_eq(issuer.asked(), 3);
 }
 
 Test(key_set, a_wrong_signature_asks_nobody) {
