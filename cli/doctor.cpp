@@ -121,8 +121,8 @@ std::string check_migrations(const Config& config) {
 }
 
 std::string check_key_set(const Config& config) {
-    if (config.jwks_url.empty() && config.jwks_file.empty()) return "none";
     const bool is_file = config.jwks_url.empty();
+    if (is_file && config.jwks_file.empty()) return "none";
     // A URL may hold a secret.
     const auto source = is_file ? "JWKS_FILE (" + config.jwks_file + ")" : "JWKS_URL";
     try {

@@ -198,8 +198,9 @@ bool has_foreign_events(Connection& connection) {
     return newest.front().front() == "t";
 }
 
-// Their ids keep them in order.
+// Their ids keep them in order. Another runner may have done it before this one has the lock.
 void adopt_events(Connection& connection, std::ostream& out) {
+    if (!has_foreign_events(connection)) return;
     connection.begin();
     const bool is_foreign = has_foreign_events(connection);
     if (is_foreign) {

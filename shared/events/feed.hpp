@@ -101,12 +101,12 @@ private:
 struct FeedStart {
     std::shared_ptr<Feed> feed;
     EventCursor cursor;
-    bool is_reset =
-        false;  // the reader's own cursor is unknown: what it has missed is not to be had
+    // The reader's own cursor is unknown: what it has missed is not to be had.
+    bool is_reset = false;
 };
 
 // Asks for the bounds of the feed in one round trip, and makes the feed when it is first needed: of
-// one format in each process.
-// Without `after`, the cursor that a reader sent, it begins now. Throws DbError.
+// one format in each process. Without `after`, the cursor that a reader sent, it begins now. Throws
+// DbError.
 Async<FeedStart> start_reading(Context& context, const std::optional<std::string>& after,
                                EventFormat format);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "shared/db/database.hpp"
+#include "shared/endpoint.hpp"
+#include "tests/support/database.hpp"
 
 class NoDatabase final : public Database {
 public:
@@ -12,4 +14,14 @@ public:
     void close() override { is_closed = true; }
 
     bool is_closed = false;
+};
+
+// What a server is given that needs none. The server's loop must outlive it.
+struct ContextWithoutDatabase {
+    NoDatabase database;
+    Config config = test_config("sqlite:///unused.db");
+    Tokens tokens{config};
+    Passwords passwords{4};
+    Kept kept;
+    Context context{config, database, tokens, passwords, kept};
 };

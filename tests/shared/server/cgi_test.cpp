@@ -76,14 +76,9 @@ private:
 
 void run_cgi() {
     Loop loop{1};
-    NoDatabase database;
-    const auto config = test_config("sqlite:///unused.db");
-    const Tokens tokens{config};
-    Passwords passwords{4};
-    Kept kept;
-    Context context{config, database, tokens, passwords, kept};
-    answer_cgi(loop, served(), context);
-    cr_expect(database.is_closed);  // or the loop would not have ended
+    ContextWithoutDatabase without;
+    answer_cgi(loop, served(), without.context);
+    cr_expect(without.database.is_closed);  // or the loop would not have ended
 }
 
 // What is written to stdout; the variable is not set where the length is null.

@@ -101,16 +101,9 @@ const Endpoint& served() {
 // The life of the server process; its exit status.
 int serve(int listener) {
     Loop loop{1};
-    NoDatabase database;
-    const auto config = test_config("sqlite:///unused.db");
-    const Tokens tokens{config};
-    Passwords passwords{4};
-    {
-        Kept kept;
-        Context context{config, database, tokens, passwords, kept};
-        serve_fastcgi(listener, loop, served(), context);
-    }
-    return database.is_closed ? EXIT_SUCCESS : 3;
+    ContextWithoutDatabase without;
+    serve_fastcgi(listener, loop, served(), without.context);
+    return without.database.is_closed ? EXIT_SUCCESS : 3;
 }
 
 // --- records

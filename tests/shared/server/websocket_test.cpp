@@ -85,13 +85,8 @@ const Endpoint& served() {
 
 void serve(int listener, const WebSocketLimits& limits) {
     Loop loop{1};
-    NoDatabase database;
-    const auto config = test_config("sqlite:///unused.db");
-    const Tokens tokens{config};
-    Passwords passwords{4};
-    Kept kept;
-    Context context{config, database, tokens, passwords, kept};
-    serve_websocket(listener, loop, served(), answer, context, limits);
+    ContextWithoutDatabase without;
+    serve_websocket(listener, loop, served(), answer, without.context, limits);
 }
 
 ForkedServer start(const WebSocketLimits& limits = {}) {
