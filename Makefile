@@ -11,10 +11,11 @@ PKGS := libpq openssl libjwt sqlite3 libxcrypt RapidJSON
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS))
 
-# GCC 12 takes a std::variant that was moved from for an uninitialised one.
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Werror -Wno-maybe-uninitialized
+# GCC 12 takes a std::variant that was moved from for an uninitialised one, and what Asio allocates for a coroutine
+# for something else than what it frees.
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Werror -Wno-maybe-uninitialized -Wno-mismatched-new-delete
 HARDENING := -fstack-protector-strong -fPIE
-OPTIMISE := -O2 -D_FORTIFY_SOURCE=2
+OPTIMISE := -O2 -D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections
 # Not optimised, and without the checks at every single access, which AddressSanitizer mostly makes as well:
 # each of the two halves the time it takes to compile a coroutine.
 SANITIZE := -O0 -fsanitize=address,undefined -fno-sanitize=null,alignment,object-size,vptr \
@@ -27,26 +28,37 @@ MODE := $(or $(MODE_$(BUILD)),$(OPTIMISE))
 # Tests are compiled once, without optimisation, sanitizers or gcov, and linked with the code that they test in each of its variants.
 TEST_MODE := -O0
 
-CXXFLAGS := -std=c++20 -g1 $(WARNINGS) $(HARDENING) -pthread
+# What is compiled as one has its anonymous namespaces in files that are included.
+CXXFLAGS := -std=c++20 -g1 $(WARNINGS) -Wno-subobject-linkage $(HARDENING) -pthread
 # Asio's functions that are no templates are compiled once, in shared/async.cpp, and its exceptions thrown as
 # they are: otherwise both are half of the code of every object.
 CPPFLAGS = -I. -Ibuild/generated $(PKG_CFLAGS) -DBOOST_ASIO_SEPARATE_COMPILATION -DBOOST_EXCEPTION_DISABLE
 LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-# libstdc++ in the executable: a tenth less memory and time to start than with its shared library. Not with
-# sanitizers, which bring their own, nor for tests, which share it with Criterion.
+# Each executable keeps only what it uses. libstdc++ is part of handlers: a tenth less memory and time to start than
+# with its shared library. Neither for tests, of which Criterion finds what nothing else refers to, nor with sanitizers.
+GARBAGE := $(if $(MODE_$(BUILD)),,-Xlinker --gc-sections)
 STATIC := $(if $(MODE_$(BUILD)),,-static-libstdc++ -static-libgcc)
 LIBS = -lfcgi -lhiredis $(PKG_LIBS)
 
-handlers := $(patsubst handlers/%.cpp,$(BUILD)/handlers/%,$(wildcard handlers/*.cpp))
+handler_sources := $(wildcard handlers/*.cpp)
+handlers := $(handler_sources:%.cpp=$(BUILD)/%)
 queries := $(patsubst sql/queries/%.sql,build/generated/sql/%.hpp,$(wildcard sql/queries/*.sql)) \
 	build/generated/sql/all.hpp
 shared_sources := $(filter-out shared/main.cpp,$(wildcard shared/*.cpp shared/*/*.cpp))
-objects = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
-test_objects = $(patsubst %.cpp,build/tests/obj/%.o,$(1))
-
-handler_tests := $(patsubst %.cpp,$(BUILD)/%,$(wildcard tests/handlers/*_test.cpp))
+cli_sources := $(wildcard cli/*.cpp)
+handler_test_sources := $(wildcard tests/handlers/*_test.cpp)
 shared_test_sources := $(wildcard tests/shared/*_test.cpp tests/shared/*/*_test.cpp)
 http_test_sources := $(wildcard tests/http/*_test.cpp)
+support_sources := $(wildcard tests/support/*.cpp tests/support/*/*.cpp)
+
+# A unit is what is compiled as one, for to read the headers takes longer than all of the rest: the files of
+# a folder, and of handlers/ and tests/handlers/ those of a resource ("handlers/job" has job.cpp, jobs.cpp and
+# job_*.cpp).
+resource = $(patsubst %s,%,$(firstword $(subst _, ,$(basename $(notdir $(1))))))
+unit = $(patsubst %/,%,$(dir $(1)))$(if $(filter %handlers/,$(dir $(1))),/$(call resource,$(1)))
+units = $(sort $(foreach source,$(1),$(call unit,$(source))))
+objects = $(patsubst %,$(BUILD)/obj/%.o,$(call units,$(1)))
+test_objects = $(patsubst %,build/tests/obj/%.o,$(call units,$(1)))
 support := build/tests/libsupport.a
 # The programs for Node.js that tests/http starts; npm writes these files when all is in place.
 node_programs := $(patsubst %,tests/%/node_modules/.package-lock.json,better_auth event_source)
@@ -86,8 +98,7 @@ test-pooler: ## the tests of the whole stack, with PgBouncer in front of Postgre
 # the one that is shipped.
 .PHONY: tests http_tests
 http_tests: $(BUILD)/tests/http_tests $(node_programs)
-tests: $(handler_tests) $(BUILD)/tests/shared_tests
-	@rm -f $(filter-out $(handler_tests),$(wildcard $(BUILD)/tests/handlers/*))
+tests: $(BUILD)/tests/handler_tests $(BUILD)/tests/shared_tests
 
 coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overall
 	@cli/packages run test
@@ -181,37 +192,51 @@ $(BUILD)/$(precompiled): shared/precompiled.hpp Makefile
 	@echo "compile $@"
 	@$(compile) $(MODE) -x c++-header $< -o $@
 
-$(BUILD)/obj/%.o: %.cpp $(BUILD)/$(precompiled) | $(queries) build/generated/migrations.inc
+# Their sources are the prerequisites of units.
+compile_unit = $(compile) $(1) -I$(2)/precompiled -include precompiled.hpp $(addprefix -include ,$(filter %.cpp,$^)) \
+	-MMD -MP -MF $(@:.o=.d) -MT $@ -x c++ -c /dev/null -o $@
+sources := $(handler_sources) $(shared_sources) $(cli_sources)
+test_sources := $(handler_test_sources) $(shared_test_sources) $(http_test_sources) $(support_sources)
+$(foreach source,$(sources),$(eval $(call objects,$(source)): $(source)))
+$(foreach source,$(test_sources),$(eval $(call test_objects,$(source)): $(source)))
+
+$(call objects,$(sources)): $(BUILD)/obj/%.o: $(BUILD)/$(precompiled) | $(queries) build/generated/migrations.inc
 	@mkdir -p $(@D)
 	@echo "compile $@"
-	@$(compile) $(MODE) -I$(BUILD)/precompiled -include precompiled.hpp -MMD -MP -c $< -o $@
+	@$(call compile_unit,$(MODE),$(BUILD))
+
+$(BUILD)/obj/main/%.o: shared/main.cpp
+	@mkdir -p $(@D)
+	@$(compile) $(MODE) -DHANDLER=$* -MMD -MP -c $< -o $@
 
 build/tests/$(precompiled): shared/precompiled.hpp Makefile
 	@mkdir -p $(@D)
 	@echo "compile $@"
 	@$(compile) $(TEST_MODE) -x c++-header $< -o $@
 
-build/tests/obj/%.o: %.cpp build/tests/$(precompiled) | $(queries) build/generated/migrations.inc
+$(call test_objects,$(test_sources)): build/tests/obj/%.o: build/tests/$(precompiled) | $(queries) build/generated/migrations.inc
 	@mkdir -p $(@D)
 	@echo "compile $@"
-	@$(compile) $(TEST_MODE) -Ibuild/tests/precompiled -include precompiled.hpp -MMD -MP -c $< -o $@
+	@$(call compile_unit,$(TEST_MODE),build/tests)
 
 $(BUILD)/libshared.a: $(call objects,$(shared_sources))
 	@mkdir -p $(@D)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(BUILD)/handlers/%: $(BUILD)/obj/handlers/%.o $(BUILD)/obj/shared/main.o $(BUILD)/libshared.a
+$(foreach source,$(handler_sources),$(eval $(source:%.cpp=$(BUILD)/%): $(call objects,$(source))))
+$(BUILD)/handlers/%: $(BUILD)/obj/main/%.o $(BUILD)/libshared.a
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	@$(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $(STATIC) -Wl,--export-dynamic-symbol=_gnutls_global_init_skip $^ $(LIBS) -o $@
+	@$(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $(GARBAGE) $(STATIC) -Wl,--export-dynamic-symbol=_gnutls_global_init_skip \
+		$(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 
-$(BUILD)/steelthread: $(call objects,$(wildcard cli/*.cpp)) $(BUILD)/libshared.a
+$(BUILD)/steelthread: $(call objects,$(cli_sources)) $(BUILD)/libshared.a
 	@mkdir -p $(@D)
 	@echo "link    $@"
-	@$(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $^ $(LIBS) -o $@
+	@$(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $(GARBAGE) $^ $(LIBS) -o $@
 
-$(support): $(call test_objects,$(wildcard tests/support/*.cpp))
+$(support): $(call test_objects,$(support_sources))
 	@mkdir -p $(@D)
 	@rm -f $@
 	@ar rcs $@ $^
@@ -221,7 +246,7 @@ $(support): $(call test_objects,$(wildcard tests/support/*.cpp))
 link_test = $(CXX) $(CXXFLAGS) $(MODE) $(LDFLAGS) $(filter $(BUILD)/obj/%,$^) -Wl,--whole-archive $(BUILD)/libshared.a \
 	-Wl,--no-whole-archive $(filter build/tests/%,$^) $(LIBS) -lcriterion
 
-$(BUILD)/tests/handlers/%_test: $(BUILD)/obj/handlers/%.o $(BUILD)/libshared.a build/tests/obj/tests/handlers/%_test.o $(support)
+$(BUILD)/tests/handler_tests: $(call objects,$(handler_sources)) $(BUILD)/libshared.a $(call test_objects,$(handler_test_sources)) $(support)
 	@mkdir -p $(@D)
 	@echo "link    $@"
 	@$(link_test) -o $@

@@ -42,7 +42,7 @@ std::string read(const fs::path& path) {
     return text.str();
 }
 
-void write(const fs::path& path, const std::string& text) {
+void write_file(const fs::path& path, const std::string& text) {
     std::ofstream file{path};
     file << text;
     file.flush();
@@ -97,7 +97,7 @@ std::string openapi_text(const Config& config, const fs::path& folder) {
 // while it is rendered anew.
 void publish(const Config& config, const fs::path& folder) {
     fs::create_directories("public");
-    write("public/openapi.json.new", openapi_text(config, folder));
+    write_file("public/openapi.json.new", openapi_text(config, folder));
     fs::rename("public/openapi.json.new", "public/openapi.json");
     fs::remove("public/docs");
     fs::create_directory_symlink(folder / "docs", "public/docs");
@@ -148,13 +148,13 @@ void render_nginx(const Config& config) {
         replace(part, "${STREAMS}", std::to_string(connections * 7 / 16));
     };
     replace_limits(text);
-    write("nginx.conf", text);
+    write_file("nginx.conf", text);
     for (const char* name : {"maps.conf", "routes.conf", "streams.conf", "common_headers.conf",
                              "error_headers.conf", "docs_headers.conf"}) {
         auto part = read(folder / name);
         replace(part, "${API_PREFIX}", config.api_prefix);
         replace_limits(part);
-        write(name, part);
+        write_file(name, part);
     }
     publish(config, folder);
 }

@@ -2,7 +2,7 @@
 // POST → 200 token | 401 | 413 | 415 | 422 | 429
 #include "shared/auth/accounts.hpp"
 
-namespace {
+namespace auth_login {
 
 Async<Response> post(const Request& request, Context& context) {
     const auto account = co_await log_in(request, context);
@@ -12,16 +12,18 @@ Async<Response> post(const Request& request, Context& context) {
     });
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/auth/login",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::post,
+                        .handler = post,
+                        .summary = "Log in with e-mail and password",
+                        .request_schema = schema_of<Credentials>,
+                        .answer = {200, schema_of<IssuedToken>},
+                        .counts_attempts = true,
+                        .errors = {Error::invalid_credentials}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/auth/login",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::post,
-                    .handler = post,
-                    .summary = "Log in with e-mail and password",
-                    .request_schema = schema_of<Credentials>,
-                    .answer = {200, schema_of<IssuedToken>},
-                    .counts_attempts = true,
-                    .errors = {Error::invalid_credentials}}},
-};
+}  // namespace auth_login

@@ -2,7 +2,7 @@
 // POST → 200 token and account | 401 | 413 | 415 | 422 | 429
 #include "shared/auth/accounts.hpp"
 
-namespace {
+namespace auth_signin {
 
 Async<Response> post(const Request& request, Context& context) {
     const auto account = co_await log_in(request, context);
@@ -13,17 +13,19 @@ Async<Response> post(const Request& request, Context& context) {
     });
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/api/auth/signin",
+        .family = Family::api,
+        .operations = {{.method = Method::post,
+                        .handler = post,
+                        .summary = "Sign in with e-mail and password",
+                        .request_schema = schema_of<Credentials>,
+                        .answer = {200, schema_of<SignedIn>},
+                        .message = "Signed in",
+                        .counts_attempts = true,
+                        .errors = {Error::invalid_credentials}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/api/auth/signin",
-    .family = Family::api,
-    .operations = {{.method = Method::post,
-                    .handler = post,
-                    .summary = "Sign in with e-mail and password",
-                    .request_schema = schema_of<Credentials>,
-                    .answer = {200, schema_of<SignedIn>},
-                    .message = "Signed in",
-                    .counts_attempts = true,
-                    .errors = {Error::invalid_credentials}}},
-};
+}  // namespace auth_signin

@@ -4,7 +4,7 @@
 #include "shared/models/account.hpp"
 #include "sql/users.hpp"
 
-namespace {
+namespace auth_signup {
 
 // The hash is made whether or not the e-mail is taken, so that the time does not tell.
 Async<Response> post(const Request& request, Context& context) {
@@ -18,17 +18,19 @@ Async<Response> post(const Request& request, Context& context) {
     co_return Response{201, json::write(*account)};
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/api/auth/signup",
+        .family = Family::api,
+        .operations = {{.method = Method::post,
+                        .handler = post,
+                        .summary = "Make an account",
+                        .request_schema = schema_of<NewAccount>,
+                        .answer = {201, schema_of<AccountView>},
+                        .message = "Account created",
+                        .counts_attempts = true,
+                        .errors = {Error::conflict}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/api/auth/signup",
-    .family = Family::api,
-    .operations = {{.method = Method::post,
-                    .handler = post,
-                    .summary = "Make an account",
-                    .request_schema = schema_of<NewAccount>,
-                    .answer = {201, schema_of<AccountView>},
-                    .message = "Account created",
-                    .counts_attempts = true,
-                    .errors = {Error::conflict}}},
-};
+}  // namespace auth_signup

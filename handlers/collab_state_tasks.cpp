@@ -5,7 +5,7 @@
 #include "shared/promise.hpp"
 #include "sql/collab_tasks.hpp"
 
-namespace {
+namespace collab_state_tasks {
 
 using Waiting = std::vector<Promise*>;
 
@@ -136,13 +136,15 @@ Async<Response> get(const Request&, Context& context) {
     co_return Response::cached(board.body, board.etag);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/collab/state/tasks",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::get,
+                        .handler = get,
+                        .summary = "The whole board",
+                        .answer = {200, schema_of<CollabState>, true}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/collab/state/tasks",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::get,
-                    .handler = get,
-                    .summary = "The whole board",
-                    .answer = {200, schema_of<CollabState>, true}}},
-};
+}  // namespace collab_state_tasks

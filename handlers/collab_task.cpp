@@ -6,7 +6,7 @@
 #include "shared/models/collab_task.hpp"
 #include "sql/collab_tasks.hpp"
 
-namespace {
+namespace collab_task {
 
 // What collab_task_exists returns.
 struct Existence {
@@ -52,30 +52,32 @@ Async<Response> remove(const Request& request, Context& context) {
     co_return Response::no_content();
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/collab/tasks/{id}",
+        .id_schema = schema_of<Uuid>,
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::get,
+                        .handler = get,
+                        .summary = "One task of the board",
+                        .answer = {200, schema_of<CollabTask>, true},
+                        .errors = {Error::not_found, Error::validation_error}},
+                       {.method = Method::patch,
+                        .handler = patch,
+                        .auth = Auth::user,
+                        .summary = "Change a task; If-Match names the ETag that is being changed",
+                        .request_schema = schema_of<CollabTaskChange>,
+                        .answer = {200, schema_of<CollabTask>, true},
+                        .needs_if_match = true,
+                        .errors = {Error::not_found}},
+                       {.method = Method::delete_,
+                        .handler = remove,
+                        .auth = Auth::user,
+                        .summary = "Delete a task; If-Match names the ETag that is being deleted",
+                        .answer = {204, nullptr},
+                        .needs_if_match = true,
+                        .errors = {Error::not_found, Error::validation_error}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/collab/tasks/{id}",
-    .id_schema = schema_of<Uuid>,
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::get,
-                    .handler = get,
-                    .summary = "One task of the board",
-                    .answer = {200, schema_of<CollabTask>, true},
-                    .errors = {Error::not_found, Error::validation_error}},
-                   {.method = Method::patch,
-                    .handler = patch,
-                    .auth = Auth::user,
-                    .summary = "Change a task; If-Match names the ETag that is being changed",
-                    .request_schema = schema_of<CollabTaskChange>,
-                    .answer = {200, schema_of<CollabTask>, true},
-                    .needs_if_match = true,
-                    .errors = {Error::not_found}},
-                   {.method = Method::delete_,
-                    .handler = remove,
-                    .auth = Auth::user,
-                    .summary = "Delete a task; If-Match names the ETag that is being deleted",
-                    .answer = {204, nullptr},
-                    .needs_if_match = true,
-                    .errors = {Error::not_found, Error::validation_error}}},
-};
+}  // namespace collab_task

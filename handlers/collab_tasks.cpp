@@ -4,7 +4,7 @@
 #include "shared/models/collab_task.hpp"
 #include "sql/collab_tasks.hpp"
 
-namespace {
+namespace collab_tasks {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewCollabTask>();
@@ -13,18 +13,20 @@ Async<Response> create(const Request& request, Context& context) {
     co_return Response::ok(task).with("Location", "/collab/tasks/" + task.id.text());
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/collab/tasks",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::post,
+                        .handler = create,
+                        .auth = Auth::user,
+                        .summary = "Add a task to the board",
+                        .request_schema = schema_of<NewCollabTask>,
+                        .answer = {.status = 200,
+                                   .schema = schema_of<CollabTask>,
+                                   .has_etag = true,
+                                   .has_location = true}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/collab/tasks",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::post,
-                    .handler = create,
-                    .auth = Auth::user,
-                    .summary = "Add a task to the board",
-                    .request_schema = schema_of<NewCollabTask>,
-                    .answer = {.status = 200,
-                               .schema = schema_of<CollabTask>,
-                               .has_etag = true,
-                               .has_location = true}}},
-};
+}  // namespace collab_tasks

@@ -5,7 +5,7 @@
 #include "shared/models/conversation.hpp"
 #include "sql/conversations.hpp"
 
-namespace {
+namespace conversation {
 
 Async<Response> get(const Request& request, Context& context) {
     const auto conversation = co_await context.db.maybe<Conversation>(
@@ -22,21 +22,23 @@ Async<Response> remove(const Request& request, Context& context) {
     co_return Response::no_content();
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/api/v1/{user_id}/conversations/{id}",
+        .family = Family::api,
+        .operations = {{.method = Method::get,
+                        .handler = get,
+                        .auth = Auth::owner,
+                        .summary = "One of your conversations",
+                        .answer = {200, schema_of<Conversation>, true},
+                        .errors = {Error::not_found}},
+                       {.method = Method::delete_,
+                        .handler = remove,
+                        .auth = Auth::owner,
+                        .summary = "Delete a conversation with all its messages",
+                        .answer = {204, nullptr},
+                        .errors = {Error::not_found}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/api/v1/{user_id}/conversations/{id}",
-    .family = Family::api,
-    .operations = {{.method = Method::get,
-                    .handler = get,
-                    .auth = Auth::owner,
-                    .summary = "One of your conversations",
-                    .answer = {200, schema_of<Conversation>, true},
-                    .errors = {Error::not_found}},
-                   {.method = Method::delete_,
-                    .handler = remove,
-                    .auth = Auth::owner,
-                    .summary = "Delete a conversation with all its messages",
-                    .answer = {204, nullptr},
-                    .errors = {Error::not_found}}},
-};
+}  // namespace conversation

@@ -6,7 +6,7 @@
 #include "shared/models/existence.hpp"
 #include "sql/conversations.hpp"
 
-namespace {
+namespace conversations {
 
 Async<Response> list(const Request& request, Context& context) {
     const auto query = request.query<ConversationQuery>();
@@ -43,26 +43,28 @@ Async<Response> create(const Request& request, Context& context) {
         conversation);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/api/v1/{user_id}/conversations",
+        .family = Family::api,
+        .operations = {{.method = Method::get,
+                        .handler = list,
+                        .auth = Auth::owner,
+                        .summary = "Your conversations, page by page",
+                        .query_schema = schema_of<ConversationQuery>,
+                        .answer = {200, schema_of<std::vector<Conversation>>, true, true}},
+                       {.method = Method::post,
+                        .handler = create,
+                        .auth = Auth::owner,
+                        .summary = "Begin a conversation",
+                        .request_schema = schema_of<NewConversation>,
+                        .is_body_optional = true,
+                        .answer = {.status = 201,
+                                   .schema = schema_of<Conversation>,
+                                   .has_etag = true,
+                                   .has_location = true},
+                        .message = "Conversation created"}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/api/v1/{user_id}/conversations",
-    .family = Family::api,
-    .operations = {{.method = Method::get,
-                    .handler = list,
-                    .auth = Auth::owner,
-                    .summary = "Your conversations, page by page",
-                    .query_schema = schema_of<ConversationQuery>,
-                    .answer = {200, schema_of<std::vector<Conversation>>, true, true}},
-                   {.method = Method::post,
-                    .handler = create,
-                    .auth = Auth::owner,
-                    .summary = "Begin a conversation",
-                    .request_schema = schema_of<NewConversation>,
-                    .is_body_optional = true,
-                    .answer = {.status = 201,
-                               .schema = schema_of<Conversation>,
-                               .has_etag = true,
-                               .has_location = true},
-                    .message = "Conversation created"}},
-};
+}  // namespace conversations

@@ -5,7 +5,7 @@
 #include "shared/events/page.hpp"
 #include "sql/events.hpp"
 
-namespace {
+namespace events {
 
 constexpr std::string_view event_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -41,21 +41,23 @@ Async<Response> note(const Request& request, Context& context) {
     co_return Response::ok(id);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/events",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::get,
+                        .handler = list,
+                        .auth = Auth::reader,
+                        .summary = "What has happened, page by page",
+                        .query_schema = schema_of<EventQuery>,
+                        .answer = {.status = 200, .schema = schema_of<EventPage>}},
+                       {.method = Method::post,
+                        .handler = note,
+                        .auth = Auth::user,
+                        .summary = "Tell all who listen",
+                        .request_schema = schema_of<Note>,
+                        .answer = {.status = 200, .schema = schema_of<NoteId>}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/events",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::get,
-                    .handler = list,
-                    .auth = Auth::reader,
-                    .summary = "What has happened, page by page",
-                    .query_schema = schema_of<EventQuery>,
-                    .answer = {.status = 200, .schema = schema_of<EventPage>}},
-                   {.method = Method::post,
-                    .handler = note,
-                    .auth = Auth::user,
-                    .summary = "Tell all who listen",
-                    .request_schema = schema_of<Note>,
-                    .answer = {.status = 200, .schema = schema_of<NoteId>}}},
-};
+}  // namespace events

@@ -3,7 +3,7 @@
 #include "shared/endpoint.hpp"
 #include "shared/events/feed.hpp"
 
-namespace {
+namespace events_tail {
 
 std::string as_server_sent(const Event& event) {
     return "id: " + event.id + "\nevent: " + event.type + "\ndata: " + in_one_line(event) + "\n\n";
@@ -39,15 +39,17 @@ Async<Response> tail(const Request& request, Context& context) {
     co_return response;
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/events/tail",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::get,
+                        .handler = tail,
+                        .auth = Auth::reader,
+                        .summary = "What happens, as it happens",
+                        .query_schema = schema_of<TailQuery>,
+                        .answer = {.status = 200, .is_stream = true}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/events/tail",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::get,
-                    .handler = tail,
-                    .auth = Auth::reader,
-                    .summary = "What happens, as it happens",
-                    .query_schema = schema_of<TailQuery>,
-                    .answer = {.status = 200, .is_stream = true}}},
-};
+}  // namespace events_tail

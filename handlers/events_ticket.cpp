@@ -3,20 +3,22 @@
 #include "shared/endpoint.hpp"
 #include "shared/models/event.hpp"
 
-namespace {
+namespace events_ticket {
 
 Async<Response> issue(const Request& request, Context& context) {
     co_return Response::ok(Ticket{context.tokens.issue_ticket(request.identity()), ticket_seconds});
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/events/ticket",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::post,
+                        .handler = issue,
+                        .auth = Auth::user_or_key,
+                        .summary = "A ticket for the feed",
+                        .answer = {.status = 200, .schema = schema_of<Ticket>}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/events/ticket",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::post,
-                    .handler = issue,
-                    .auth = Auth::user_or_key,
-                    .summary = "A ticket for the feed",
-                    .answer = {.status = 200, .schema = schema_of<Ticket>}}},
-};
+}  // namespace events_ticket

@@ -5,7 +5,7 @@
 #include "shared/models/service.hpp"
 #include "sql/health.hpp"
 
-namespace {
+namespace health {
 
 Async<bool> is_database_there(const Request& request, Context& context) {
     try {
@@ -26,13 +26,15 @@ Async<Response> get(const Request& request, Context& context) {
                                         : Health{"degraded", "disconnected"});
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/health",
+        .family = Family::probe,
+        .operations = {{.method = Method::get,
+                        .handler = get,
+                        .summary = "The state of the service; 200 even when the database is away",
+                        .answer = {200, schema_of<Health>}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/health",
-    .family = Family::probe,
-    .operations = {{.method = Method::get,
-                    .handler = get,
-                    .summary = "The state of the service; 200 even when the database is away",
-                    .answer = {200, schema_of<Health>}}},
-};
+}  // namespace health

@@ -4,7 +4,7 @@
 #include "shared/models/service.hpp"
 #include "sql/health.hpp"
 
-namespace {
+namespace healthz {
 
 Async<Response> get(const Request&, Context& context) {
     db::Batch batch;
@@ -13,13 +13,15 @@ Async<Response> get(const Request&, Context& context) {
     co_return Response::ok(Readiness{});
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/healthz",
+        .family = Family::probe,
+        .operations = {{.method = Method::get,
+                        .handler = get,
+                        .summary = "Whether the service can answer: it asks the database",
+                        .answer = {200, schema_of<Readiness>}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/healthz",
-    .family = Family::probe,
-    .operations = {{.method = Method::get,
-                    .handler = get,
-                    .summary = "Whether the service can answer: it asks the database",
-                    .answer = {200, schema_of<Readiness>}}},
-};
+}  // namespace healthz

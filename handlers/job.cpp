@@ -4,7 +4,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace {
+namespace job {
 
 Async<Response> get(const Request& request, Context& context) {
     const auto job = co_await context.db.maybe<Job>(sql::find_job, request.uuid("id"));
@@ -12,16 +12,18 @@ Async<Response> get(const Request& request, Context& context) {
     co_return Response::ok(*job);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/jobs/{id}",
+        .id_schema = schema_of<Uuid>,
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::get,
+                        .handler = get,
+                        .auth = Auth::key,
+                        .summary = "One job",
+                        .answer = {200, schema_of<Job>, true},
+                        .errors = {Error::not_found, Error::validation_error}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/jobs/{id}",
-    .id_schema = schema_of<Uuid>,
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::get,
-                    .handler = get,
-                    .auth = Auth::key,
-                    .summary = "One job",
-                    .answer = {200, schema_of<Job>, true},
-                    .errors = {Error::not_found, Error::validation_error}}},
-};
+}  // namespace job

@@ -4,7 +4,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace {
+namespace job_cancel {
 
 // A job that was cancelled before is answered as it is.
 Async<Response> cancel(const Request& request, Context& context) {
@@ -19,16 +19,18 @@ Async<Response> cancel(const Request& request, Context& context) {
     co_return Response::ok(*job);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/jobs/{id}/cancel",
+        .id_schema = schema_of<Uuid>,
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::post,
+                        .handler = cancel,
+                        .auth = Auth::key,
+                        .summary = "Cancel a job that has not ended",
+                        .answer = {200, schema_of<Job>, true},
+                        .errors = {Error::not_found, Error::conflict, Error::validation_error}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/jobs/{id}/cancel",
-    .id_schema = schema_of<Uuid>,
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::post,
-                    .handler = cancel,
-                    .auth = Auth::key,
-                    .summary = "Cancel a job that has not ended",
-                    .answer = {200, schema_of<Job>, true},
-                    .errors = {Error::not_found, Error::conflict, Error::validation_error}}},
-};
+}  // namespace job_cancel

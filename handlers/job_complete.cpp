@@ -4,7 +4,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace {
+namespace job_complete {
 
 Async<Response> complete(const Request& request, Context& context) {
     const auto id = request.uuid("id");
@@ -16,17 +16,19 @@ Async<Response> complete(const Request& request, Context& context) {
     co_return Response::ok(changed_job<Job>(results));
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/jobs/{id}/complete",
+        .id_schema = schema_of<Uuid>,
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::post,
+                        .handler = complete,
+                        .auth = Auth::key,
+                        .summary = "Say that the job is done",
+                        .request_schema = schema_of<JobResult>,
+                        .answer = {200, schema_of<Job>, true},
+                        .errors = {Error::not_found, Error::conflict}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/jobs/{id}/complete",
-    .id_schema = schema_of<Uuid>,
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::post,
-                    .handler = complete,
-                    .auth = Auth::key,
-                    .summary = "Say that the job is done",
-                    .request_schema = schema_of<JobResult>,
-                    .answer = {200, schema_of<Job>, true},
-                    .errors = {Error::not_found, Error::conflict}}},
-};
+}  // namespace job_complete

@@ -4,7 +4,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace {
+namespace job_fail {
 
 Async<Response> fail(const Request& request, Context& context) {
     const auto id = request.uuid("id");
@@ -16,18 +16,20 @@ Async<Response> fail(const Request& request, Context& context) {
     co_return Response::ok(changed_job<Job>(results));
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/jobs/{id}/fail",
+        .id_schema = schema_of<Uuid>,
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::post,
+                        .handler = fail,
+                        .auth = Auth::key,
+                        .summary =
+                            "Say that the attempt failed; others follow while there are some left",
+                        .request_schema = schema_of<JobFailure>,
+                        .answer = {200, schema_of<Job>, true},
+                        .errors = {Error::not_found, Error::conflict}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/jobs/{id}/fail",
-    .id_schema = schema_of<Uuid>,
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::post,
-                    .handler = fail,
-                    .auth = Auth::key,
-                    .summary =
-                        "Say that the attempt failed; others follow while there are some left",
-                    .request_schema = schema_of<JobFailure>,
-                    .answer = {200, schema_of<Job>, true},
-                    .errors = {Error::not_found, Error::conflict}}},
-};
+}  // namespace job_fail

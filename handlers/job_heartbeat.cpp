@@ -4,7 +4,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace {
+namespace job_heartbeat {
 
 Async<Response> extend(const Request& request, Context& context) {
     const auto id = request.uuid("id");
@@ -16,17 +16,19 @@ Async<Response> extend(const Request& request, Context& context) {
     co_return Response::ok(changed_job<LeasedJob>(results));
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/jobs/{id}/heartbeat",
+        .id_schema = schema_of<Uuid>,
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::post,
+                        .handler = extend,
+                        .auth = Auth::key,
+                        .summary = "Extend the lease",
+                        .request_schema = schema_of<Heartbeat>,
+                        .answer = {200, schema_of<LeasedJob>},
+                        .errors = {Error::not_found, Error::conflict}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/jobs/{id}/heartbeat",
-    .id_schema = schema_of<Uuid>,
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::post,
-                    .handler = extend,
-                    .auth = Auth::key,
-                    .summary = "Extend the lease",
-                    .request_schema = schema_of<Heartbeat>,
-                    .answer = {200, schema_of<LeasedJob>},
-                    .errors = {Error::not_found, Error::conflict}}},
-};
+}  // namespace job_heartbeat

@@ -7,7 +7,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace {
+namespace job_lease {
 
 // One lease is for all jobs that a request takes.
 Async<Response> lease(const Request& request, Context& context) {
@@ -26,15 +26,17 @@ Async<Response> lease(const Request& request, Context& context) {
     co_return Response::ok(leases);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/jobs/lease",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::post,
+                        .handler = lease,
+                        .auth = Auth::key,
+                        .summary = "Take jobs that are due, the oldest first",
+                        .request_schema = schema_of<LeaseRequest>,
+                        .answer = {200, schema_of<Leases>}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/jobs/lease",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::post,
-                    .handler = lease,
-                    .auth = Auth::key,
-                    .summary = "Take jobs that are due, the oldest first",
-                    .request_schema = schema_of<LeaseRequest>,
-                    .answer = {200, schema_of<Leases>}}},
-};
+}  // namespace job_lease

@@ -5,7 +5,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace {
+namespace jobs {
 
 // Before every job: lists begin with the newest.
 MomentAndUuid start_of_list() {
@@ -69,25 +69,27 @@ Async<Response> create(const Request& request, Context& context) {
     co_return Response::ok(job).with("Location", "/jobs/" + job.id.text());
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/jobs",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::get,
+                        .handler = list,
+                        .auth = Auth::key,
+                        .summary = "Jobs, the newest first, page by page",
+                        .query_schema = schema_of<JobQuery>,
+                        .answer = {200, schema_of<JobList>, true}},
+                       {.method = Method::post,
+                        .handler = create,
+                        .auth = Auth::key,
+                        .summary = "Add a job; the same again with the same Idempotency-Key",
+                        .request_schema = schema_of<NewJob>,
+                        .answer = {.status = 200,
+                                   .schema = schema_of<Job>,
+                                   .has_etag = true,
+                                   .has_location = true},
+                        .takes_idempotency_key = true}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/jobs",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::get,
-                    .handler = list,
-                    .auth = Auth::key,
-                    .summary = "Jobs, the newest first, page by page",
-                    .query_schema = schema_of<JobQuery>,
-                    .answer = {200, schema_of<JobList>, true}},
-                   {.method = Method::post,
-                    .handler = create,
-                    .auth = Auth::key,
-                    .summary = "Add a job; the same again with the same Idempotency-Key",
-                    .request_schema = schema_of<NewJob>,
-                    .answer = {.status = 200,
-                               .schema = schema_of<Job>,
-                               .has_etag = true,
-                               .has_location = true},
-                    .takes_idempotency_key = true}},
-};
+}  // namespace jobs

@@ -7,7 +7,7 @@
 #include "sql/conversations.hpp"
 #include "sql/messages.hpp"
 
-namespace {
+namespace messages {
 
 Position position_of(const Message& message) { return {{}, message.id}; }
 
@@ -54,24 +54,26 @@ Async<Response> create(const Request& request, Context& context) {
     co_return Response{201, json::write(*message)};
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/api/v1/{user_id}/conversations/{id}/messages",
+        .family = Family::api,
+        .operations = {{.method = Method::get,
+                        .handler = list,
+                        .auth = Auth::owner,
+                        .summary = "The messages of a conversation, the oldest first, page by page",
+                        .query_schema = schema_of<MessageQuery>,
+                        .answer = {200, schema_of<std::vector<Message>>, true, true},
+                        .errors = {Error::not_found}},
+                       {.method = Method::post,
+                        .handler = create,
+                        .auth = Auth::owner,
+                        .summary = "Add a message",
+                        .request_schema = schema_of<NewMessage>,
+                        .answer = {201, schema_of<Message>, true},
+                        .message = "Message created",
+                        .errors = {Error::not_found}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/api/v1/{user_id}/conversations/{id}/messages",
-    .family = Family::api,
-    .operations = {{.method = Method::get,
-                    .handler = list,
-                    .auth = Auth::owner,
-                    .summary = "The messages of a conversation, the oldest first, page by page",
-                    .query_schema = schema_of<MessageQuery>,
-                    .answer = {200, schema_of<std::vector<Message>>, true, true},
-                    .errors = {Error::not_found}},
-                   {.method = Method::post,
-                    .handler = create,
-                    .auth = Auth::owner,
-                    .summary = "Add a message",
-                    .request_schema = schema_of<NewMessage>,
-                    .answer = {201, schema_of<Message>, true},
-                    .message = "Message created",
-                    .errors = {Error::not_found}}},
-};
+}  // namespace messages

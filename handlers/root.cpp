@@ -3,17 +3,19 @@
 #include "shared/endpoint.hpp"
 #include "shared/models/service.hpp"
 
-namespace {
+namespace root {
 
 Async<Response> get(const Request&, Context&) { co_return Response::ok(ServiceInfo{}); }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/",
+        .family = Family::probe,
+        .operations = {{.method = Method::get,
+                        .handler = get,
+                        .summary = "What this service is",
+                        .answer = {200, schema_of<ServiceInfo>}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/",
-    .family = Family::probe,
-    .operations = {{.method = Method::get,
-                    .handler = get,
-                    .summary = "What this service is",
-                    .answer = {200, schema_of<ServiceInfo>}}},
-};
+}  // namespace root

@@ -9,7 +9,7 @@
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
-namespace {
+namespace task {
 
 Async<Response> get(const Request& request, Context& context) {
     const auto task =
@@ -62,42 +62,44 @@ Async<Response> remove(const Request& request, Context& context) {
     co_return Response::no_content();
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/api/v1/{user_id}/tasks/{id}",
+        .also_at = {"/api/{user_id}/tasks/{id}", "/api/tasks/{id}"},
+        .family = Family::api,
+        .operations =
+            {{.method = Method::get,
+              .handler = get,
+              .auth = Auth::owner,
+              .summary = "One of your tasks",
+              .answer = {200, schema_of<Task>, true},
+              .errors = {Error::not_found}},
+             {.method = Method::put,
+              .handler = put,
+              .auth = Auth::owner,
+              .summary = "Replace a task; If-Match, when sent, names the ETag that is replaced",
+              .request_schema = schema_of<TaskReplacement>,
+              .answer = {200, schema_of<Task>, true},
+              .message = "Task updated",
+              .takes_if_match = true,
+              .errors = {Error::not_found}},
+             {.method = Method::patch,
+              .handler = patch,
+              .auth = Auth::owner,
+              .summary = "Change a task; If-Match, when sent, names the ETag that is changed",
+              .request_schema = schema_of<TaskChange>,
+              .answer = {200, schema_of<Task>, true},
+              .message = "Task updated",
+              .takes_if_match = true,
+              .errors = {Error::not_found}},
+             {.method = Method::delete_,
+              .handler = remove,
+              .auth = Auth::owner,
+              .summary = "Delete a task; If-Match, when sent, names the ETag that is deleted",
+              .answer = {204, nullptr},
+              .takes_if_match = true,
+              .errors = {Error::not_found}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/api/v1/{user_id}/tasks/{id}",
-    .also_at = {"/api/{user_id}/tasks/{id}", "/api/tasks/{id}"},
-    .family = Family::api,
-    .operations = {{.method = Method::get,
-                    .handler = get,
-                    .auth = Auth::owner,
-                    .summary = "One of your tasks",
-                    .answer = {200, schema_of<Task>, true},
-                    .errors = {Error::not_found}},
-                   {.method = Method::put,
-                    .handler = put,
-                    .auth = Auth::owner,
-                    .summary =
-                        "Replace a task; If-Match, when sent, names the ETag that is replaced",
-                    .request_schema = schema_of<TaskReplacement>,
-                    .answer = {200, schema_of<Task>, true},
-                    .message = "Task updated",
-                    .takes_if_match = true,
-                    .errors = {Error::not_found}},
-                   {.method = Method::patch,
-                    .handler = patch,
-                    .auth = Auth::owner,
-                    .summary = "Change a task; If-Match, when sent, names the ETag that is changed",
-                    .request_schema = schema_of<TaskChange>,
-                    .answer = {200, schema_of<Task>, true},
-                    .message = "Task updated",
-                    .takes_if_match = true,
-                    .errors = {Error::not_found}},
-                   {.method = Method::delete_,
-                    .handler = remove,
-                    .auth = Auth::owner,
-                    .summary = "Delete a task; If-Match, when sent, names the ETag that is deleted",
-                    .answer = {204, nullptr},
-                    .takes_if_match = true,
-                    .errors = {Error::not_found}}},
-};
+}  // namespace task

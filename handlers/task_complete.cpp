@@ -5,7 +5,7 @@
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
-namespace {
+namespace task_complete {
 
 Async<Response> patch(const Request& request, Context& context) {
     const auto id = request.id("id");
@@ -27,20 +27,22 @@ Async<Response> patch(const Request& request, Context& context) {
     co_return Response::ok(*task);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/api/v1/{user_id}/tasks/{id}/complete",
+        .also_at = {"/api/{user_id}/tasks/{id}/complete", "/api/tasks/{id}/complete"},
+        .family = Family::api,
+        .operations = {{.method = Method::patch,
+                        .handler = patch,
+                        .auth = Auth::owner,
+                        .summary = "Set whether a task is completed, or toggle it without a body",
+                        .request_schema = schema_of<Completion>,
+                        .is_body_optional = true,
+                        .answer = {200, schema_of<Task>, true},
+                        .message = "Task updated",
+                        .takes_if_match = true,
+                        .errors = {Error::not_found}}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/api/v1/{user_id}/tasks/{id}/complete",
-    .also_at = {"/api/{user_id}/tasks/{id}/complete", "/api/tasks/{id}/complete"},
-    .family = Family::api,
-    .operations = {{.method = Method::patch,
-                    .handler = patch,
-                    .auth = Auth::owner,
-                    .summary = "Set whether a task is completed, or toggle it without a body",
-                    .request_schema = schema_of<Completion>,
-                    .is_body_optional = true,
-                    .answer = {200, schema_of<Task>, true},
-                    .message = "Task updated",
-                    .takes_if_match = true,
-                    .errors = {Error::not_found}}},
-};
+}  // namespace task_complete

@@ -6,7 +6,7 @@
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
-namespace {
+namespace tasks {
 
 // One way to sort.
 struct Order {
@@ -79,26 +79,28 @@ Async<Response> create(const Request& request, Context& context) {
                                 task);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/api/v1/{user_id}/tasks",
+        .also_at = {"/api/{user_id}/tasks", "/api/tasks"},
+        .family = Family::api,
+        .operations = {{.method = Method::get,
+                        .handler = list,
+                        .auth = Auth::owner,
+                        .summary = "Your tasks, page by page",
+                        .query_schema = schema_of<TaskQuery>,
+                        .answer = {200, schema_of<std::vector<Task>>, true, true}},
+                       {.method = Method::post,
+                        .handler = create,
+                        .auth = Auth::owner,
+                        .summary = "Add a task",
+                        .request_schema = schema_of<NewTask>,
+                        .answer = {.status = 201,
+                                   .schema = schema_of<Task>,
+                                   .has_etag = true,
+                                   .has_location = true},
+                        .message = "Task created"}},
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/api/v1/{user_id}/tasks",
-    .also_at = {"/api/{user_id}/tasks", "/api/tasks"},
-    .family = Family::api,
-    .operations = {{.method = Method::get,
-                    .handler = list,
-                    .auth = Auth::owner,
-                    .summary = "Your tasks, page by page",
-                    .query_schema = schema_of<TaskQuery>,
-                    .answer = {200, schema_of<std::vector<Task>>, true, true}},
-                   {.method = Method::post,
-                    .handler = create,
-                    .auth = Auth::owner,
-                    .summary = "Add a task",
-                    .request_schema = schema_of<NewTask>,
-                    .answer = {.status = 201,
-                               .schema = schema_of<Task>,
-                               .has_etag = true,
-                               .has_location = true},
-                    .message = "Task created"}},
-};
+}  // namespace tasks

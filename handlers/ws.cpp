@@ -3,9 +3,9 @@
 // 1008 without a proof, or when it ends.
 #include "shared/endpoint.hpp"
 #include "shared/events/feed.hpp"
-#include "shared/server/websocket.hpp"
+#include "shared/websocket/websocket.hpp"
 
-namespace {
+namespace ws {
 
 std::string as_message(const Event& event) {
     return R"({"event":)" + in_one_line(event) + ",\"type\":\"event\"}\n";
@@ -64,17 +64,19 @@ void serve(int listener, Loop& loop, const Endpoint& served, Context& context) {
     serve_websocket(listener, loop, served, open_socket, context);
 }
 
-}  // namespace
+Endpoint endpoint() {
+    return {
+        .path = "/ws",
+        .family = Family::orchestrator,
+        .operations = {{.method = Method::get,
+                        .handler = refuse,
+                        .auth = Auth::reader,
+                        .summary = "What happens, as it happens, over a WebSocket",
+                        .query_schema = schema_of<TailQuery>,
+                        .answer = {.status = 101},
+                        .errors = {Error::bad_request, Error::auth_required}}},
+        .serve = serve,
+    };
+}
 
-const Endpoint endpoint{
-    .path = "/ws",
-    .family = Family::orchestrator,
-    .operations = {{.method = Method::get,
-                    .handler = refuse,
-                    .auth = Auth::reader,
-                    .summary = "What happens, as it happens, over a WebSocket",
-                    .query_schema = schema_of<TailQuery>,
-                    .answer = {.status = 101},
-                    .errors = {Error::bad_request, Error::auth_required}}},
-    .serve = serve,
-};
+}  // namespace ws

@@ -1,5 +1,5 @@
-// All that a handler file needs. It defines one `const Endpoint endpoint`; main() belongs to
-// shared/.
+// All that a handler file needs. It defines `Endpoint endpoint()` in a namespace that has the
+// file's name; main() belongs to shared/.
 #pragma once
 
 #include <any>
@@ -117,9 +117,6 @@ struct Endpoint {
 // For Operation::request_schema and Answer::schema.
 template <class T>
 inline constexpr Schema schema_of = &json::schema<T>;
-
-// The endpoint of this executable, defined by its handler file.
-extern const Endpoint endpoint;
 
 // The field value of Allow: every declared method, HEAD with GET, and OPTIONS.
 std::string allowed_methods(const Endpoint& declared);

@@ -30,13 +30,13 @@ const std::vector<Digest>& accepted_keys(Context& context) {
     return *digests;
 }
 
-struct KeyLimits {
+struct RequestLimits {
     Quota quota;
     std::shared_ptr<RateLimiter> limiter;  // opened by the first request
 };
 
-KeyLimits& limits_of(Context& context) {
-    auto& limits = context.kept.get<KeyLimits>();
+RequestLimits& request_limits(Context& context) {
+    auto& limits = context.kept.get<RequestLimits>();
     if (!limits.limiter) {
         limits.quota = parse_quota(context.config.rate_limit).value();
         limits.limiter = open_rate_limiter(context.config);
@@ -63,7 +63,7 @@ std::string check_api_key(std::string_view key, std::string_view request_id, Con
 }
 
 Async<> count_request(const Request& request, Context& context) {
-    auto& [quota, limiter] = limits_of(context);
+    auto& [quota, limiter] = request_limits(context);
     const auto decision = co_await limiter->take("key:" + request.api_key(), quota);
     enforce(decision, quota, request);
 }

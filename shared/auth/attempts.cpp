@@ -8,13 +8,13 @@
 
 namespace {
 
-struct Limits {
+struct AttemptLimits {
     Quota quota;
     std::shared_ptr<RateLimiter> limiter;  // opened by the first attempt
 };
 
-Limits& limits_of(Context& context) {
-    auto& limits = context.kept.get<Limits>();
+AttemptLimits& attempt_limits(Context& context) {
+    auto& limits = context.kept.get<AttemptLimits>();
     if (!limits.limiter) {
         limits.quota = parse_quota(context.config.login_rate_limit).value();
         limits.limiter = open_rate_limiter(context.config);
@@ -25,7 +25,7 @@ Limits& limits_of(Context& context) {
 }  // namespace
 
 Async<> count_attempt(const Request& request, Context& context, const std::string& email) {
-    auto& [quota, limiter] = limits_of(context);
+    auto& [quota, limiter] = attempt_limits(context);
     std::optional<Decision> of_address;
     if (const auto network = client_network(request.remote_address()); !network.empty()) {
         of_address = co_await limiter->take("address:" + network, quota);

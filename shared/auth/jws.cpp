@@ -48,10 +48,6 @@ const unsigned char* bytes_of(std::string_view text) {
     return reinterpret_cast<const unsigned char*>(text.data());
 }
 
-[[noreturn]] void refuse(std::string_view part, std::string_view reason) {
-    throw TokenError{std::string{part}.append(": ").append(reason)};
-}
-
 // --- base64url (RFC 7515, section 2)
 
 constexpr auto sextets = [] {
@@ -87,7 +83,7 @@ const char* decode(std::string_view text, std::string& bytes) {
 
 std::string decode_part(std::string_view text, std::string_view part) {
     std::string bytes;
-    if (const char* fault = decode(text, bytes)) refuse(part, fault);
+    if (const char* fault = decode(text, bytes)) refuse_token(part, fault);
     return bytes;
 }
 
@@ -201,21 +197,26 @@ constexpr std::string_view refused_headers[] = {"b64", "crit", "jku", "jwk", "x5
 
 }  // namespace
 
+void refuse_token(std::string_view part, std::string_view reason) {
+    throw TokenError{std::string{part}.append(": ").append(reason)};
+}
+
 rapidjson::Document parse_part(std::string_view json, std::string_view part) {
     try {
         auto document = json::parse(json);
-        if (!document.IsObject()) refuse(part, "no object");
+        if (!document.IsObject()) refuse_token(part, "no object");
         return document;
     } catch (const ApiError& error) {
-        refuse(part, error.details().empty() ? "no JSON" : error.details().front().message);
+        refuse_token(part, error.details().empty() ? "no JSON" : error.details().front().message);
     }
 }
 
 Jws split_jws(std::string_view token) {
-    if (token.size() > max_token_bytes) refuse("token", "longer than 8 KiB");
+    if (token.size() > max_token_bytes) refuse_token("token", "longer than 8 KiB");
     const auto first = token.find('.');
     const auto last = token.rfind('.');
-    if (first == last || token.find('.', first + 1) != last) refuse("token", "not three parts");
+    if (first == last || token.find('.', first + 1) != last)
+        refuse_token("token", "not three parts");
     return {.signed_text = token.substr(0, last),
             .header = token.substr(0, first),
             .payload = token.substr(first + 1, last - first - 1),
@@ -225,16 +226,16 @@ Jws split_jws(std::string_view token) {
 JwsHeader read_header(const Jws& jws) {
     const auto header = parse_part(decode_part(jws.header, "header"), "header");
     const auto* algorithm = json::find(header, "alg");
-    if (!algorithm || !algorithm->IsString()) refuse("header", "no alg");
+    if (!algorithm || !algorithm->IsString()) refuse_token("header", "no alg");
     for (const auto name : refused_headers)
-        if (json::find(header, name)) refuse("header", std::string{name} + " is not allowed");
+        if (json::find(header, name)) refuse_token("header", std::string{name} + " is not allowed");
     const auto* type = json::find(header, "typ");
     if (type && (!type->IsString() || !ascii_iequals(json::text_of(*type), "JWT")))
-        refuse("header", "typ is not JWT");
+        refuse_token("header", "typ is not JWT");
     const auto* key_id = json::find(header, "kid");
     if (key_id && (!key_id->IsString() || key_id->GetStringLength() == 0 ||
                    key_id->GetStringLength() > max_key_id_bytes))
-        refuse("header", "kid is no text of 1 to 255 bytes");
+        refuse_token("header", "kid is no text of 1 to 255 bytes");
     return {.algorithm = std::string{json::text_of(*algorithm)},
             .key_id = key_id ? std::string{json::text_of(*key_id)} : ""};
 }
@@ -362,12 +363,12 @@ std::optional<std::string> open_jws(const Key& key, const Jws& jws) {
     // The signature comes first: nothing that a stranger wrote reaches the parsers.
     if (!key.verifies(jws)) return std::nullopt;
     if (read_header(jws).algorithm != key.algorithm())
-        refuse("header", "alg is not " + std::string{key.algorithm()});
+        refuse_token("header", "alg is not " + std::string{key.algorithm()});
     return decode_part(jws.payload, "payload");
 }
 
 std::string verify_jws(const Key& key, std::string_view token) {
     auto payload = open_jws(key, split_jws(token));
-    if (!payload) refuse("signature", "not made with this key");
+    if (!payload) refuse_token("signature", "not made with this key");
     return std::move(*payload);
 }

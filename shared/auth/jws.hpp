@@ -18,6 +18,9 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+// Throws TokenError: "part: reason".
+[[noreturn]] void refuse_token(std::string_view part, std::string_view reason);
+
 // A key that must not be used, or cannot be. The message is for the log.
 class KeyError : public std::runtime_error {
 public:

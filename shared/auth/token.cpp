@@ -28,16 +28,12 @@ constexpr std::size_t max_name_bytes = 255;
 constexpr std::size_t known_tokens = 512;
 constexpr int max_tried_keys = 8;  // for a token that names none
 
-[[noreturn]] void refuse(std::string_view part, std::string_view reason) {
-    throw TokenError{std::string{part}.append(": ").append(reason)};
-}
-
 // --- claims
 
 std::optional<std::int64_t> integer_claim(const rapidjson::Value& claims, std::string_view name) {
     const auto* value = json::find(claims, name);
     if (!value) return std::nullopt;
-    if (!value->IsInt64()) refuse(name, "no integer");
+    if (!value->IsInt64()) refuse_token(name, "no integer");
     return value->GetInt64();
 }
 
@@ -54,9 +50,9 @@ bool names(const rapidjson::Value* claim, std::string_view wanted) {
 void check_parties(const rapidjson::Value& claims, const TokenSource& source) {
     const auto* issuer = json::find(claims, "iss");
     if (!source.issuer.empty() && ((issuer && issuer->IsArray()) || !names(issuer, source.issuer)))
-        refuse("iss", "another issuer");
+        refuse_token("iss", "another issuer");
     if (!source.audience.empty() && !names(json::find(claims, "aud"), source.audience))
-        refuse("aud", "another audience");
+        refuse_token("aud", "another audience");
 }
 
 // In UTF-8 the control characters U+0080 to U+009F are two bytes.
@@ -78,25 +74,25 @@ std::string user_id_of(const rapidjson::Value& claims) {
     for (const std::string_view name : {"sub", "userId", "id"}) {
         const auto* value = json::find(claims, name);
         if (!value || !value->IsString() || value->GetStringLength() == 0) continue;
-        if (const auto* fault = fault_of_name(json::text_of(*value))) refuse(name, fault);
+        if (const auto* fault = fault_of_name(json::text_of(*value))) refuse_token(name, fault);
         return std::string{json::text_of(*value)};
     }
-    refuse("sub", "no user id");
+    refuse_token("sub", "no user id");
 }
 
 // Null stands for none: other issuers write the claims of an account without an address that way.
 std::string email_of(const rapidjson::Value& claims) {
     const auto* value = json::find(claims, "email");
     if (!value || value->IsNull()) return {};
-    if (!value->IsString()) refuse("email", "no string");
-    if (const auto* fault = fault_of_name(json::text_of(*value))) refuse("email", fault);
+    if (!value->IsString()) refuse_token("email", "no string");
+    if (const auto* fault = fault_of_name(json::text_of(*value))) refuse_token("email", fault);
     return std::string{json::text_of(*value)};
 }
 
 void check_times(const TokenClaims& claims, std::int64_t now) {
-    if (claims.expires_at <= now - leeway_seconds) refuse("exp", "past");
-    if (claims.issued_at > now + leeway_seconds) refuse("iat", "in the future");
-    if (claims.valid_from > now + leeway_seconds) refuse("nbf", "in the future");
+    if (claims.expires_at <= now - leeway_seconds) refuse_token("exp", "past");
+    if (claims.issued_at > now + leeway_seconds) refuse_token("iat", "in the future");
+    if (claims.valid_from > now + leeway_seconds) refuse_token("nbf", "in the future");
 }
 
 // --- libjwt
@@ -178,10 +174,10 @@ Identity Tokens::verify_ticket(std::string_view ticket) const {
     std::optional<std::string> payload;
     for (const auto& [key, source] : secret_keys_)
         if (!payload && source == &own_) payload = open_jws(key, jws);
-    if (!payload) refuse("signature", "made with another key");
+    if (!payload) refuse_token("signature", "made with another key");
     const auto claims = parse_part(*payload, "payload");
-    if (!names(json::find(claims, "aud"), this_feed)) refuse("aud", "another audience");
-    if (integer_claim(claims, "exp").value_or(0) <= time_()) refuse("exp", "past");
+    if (!names(json::find(claims, "aud"), this_feed)) refuse_token("aud", "another audience");
+    if (integer_claim(claims, "exp").value_or(0) <= time_()) refuse_token("exp", "past");
     const auto* const subject = json::find(claims, "sub");
     const auto* const has_key = json::find(claims, "jobs");
     Identity bearer;
@@ -216,7 +212,7 @@ std::optional<Identity> Tokens::try_verify(std::string_view token) const {
 Async<> Tokens::keys_fetched() const { return key_set_->fetched(); }
 
 std::optional<Identity> Tokens::decide(std::string_view token, bool may_wait) const {
-    if (token.size() > max_token_bytes) refuse("token", "longer than 8 KiB");
+    if (token.size() > max_token_bytes) refuse_token("token", "longer than 8 KiB");
     if (known_.empty()) prepare();
     if (key_set_) {
         key_set_->look();
@@ -248,7 +244,7 @@ std::optional<TokenClaims> Tokens::read(std::string_view token, bool may_wait) c
         std::rotate(secret_keys_.begin(), secret, secret + 1);
         return read_claims(*payload, source);
     }
-    if (!key_set_) refuse("signature", "made with another key");
+    if (!key_set_) refuse_token("signature", "made with another key");
     const auto payload = find_payload(jws, may_wait);
     if (!payload) return std::nullopt;
     return read_claims(*payload, published_);
@@ -256,7 +252,7 @@ std::optional<TokenClaims> Tokens::read(std::string_view token, bool may_wait) c
 
 std::optional<std::string> Tokens::find_payload(const Jws& jws, bool may_wait) const {
     const auto header = read_header(jws);
-    if (!Key::is_public(header.algorithm)) refuse("header", "alg of no public key");
+    if (!Key::is_public(header.algorithm)) refuse_token("header", "alg of no public key");
     bool is_key_known = false;
     int tried = 0;
     for (const auto& key : key_set_->keys()) {
@@ -266,20 +262,20 @@ std::optional<std::string> Tokens::find_payload(const Jws& jws, bool may_wait) c
         if (++tried > max_tried_keys) break;
         if (auto payload = open_jws(key, jws)) return payload;
     }
-    if (is_key_known) refuse("signature", "made with another key");
+    if (is_key_known) refuse_token("signature", "made with another key");
     if (may_wait && key_set_->may_come(header.key_id)) return std::nullopt;
     if (key_set_->generation() == 0) throw ApiError{Error::service_unavailable};
-    refuse("kid", "no key of the set");
+    refuse_token("kid", "no key of the set");
 }
 
 TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& source) const {
     const auto document = parse_part(payload, "payload");
     check_parties(document, source);
     const auto expires_at = integer_claim(document, "exp");
-    if (!expires_at) refuse("exp", "missing");
-    if (*expires_at <= 0 || *expires_at >= end_of_time) refuse("exp", "out of range");
+    if (!expires_at) refuse_token("exp", "missing");
+    if (*expires_at <= 0 || *expires_at >= end_of_time) refuse_token("exp", "out of range");
     auto user_id = user_id_of(document);
-    if (needs_uuid_ && !Uuid::parse(user_id)) refuse("sub", "no UUID");
+    if (needs_uuid_ && !Uuid::parse(user_id)) refuse_token("sub", "no UUID");
     Identity user{std::move(user_id), email_of(document)};
     user.expires_at = *expires_at;
     return {.user = std::move(user),

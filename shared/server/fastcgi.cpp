@@ -29,10 +29,6 @@ using Protocol = boost::asio::generic::stream_protocol;
 using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
 using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
 
-constexpr auto longest_stop = std::chrono::seconds{8};
-// Of that, for a stream whose peer does not read.
-constexpr auto longest_farewell = std::chrono::seconds{3};
-
 // However slowly a peer reads, an answer is kept no longer.
 constexpr auto longest_write = std::chrono::seconds{30};
 
@@ -185,9 +181,9 @@ private:
     bool is_aborted_ = false;
 };
 
-class Server {
+class FastCgiServer {
 public:
-    Server(int listener, Loop& loop, const Endpoint& served, Context& context)
+    FastCgiServer(int listener, Loop& loop, const Endpoint& served, Context& context)
         : loop_(loop),
           served_(served),
           context_(context),
@@ -265,7 +261,7 @@ private:
         Connection connection{std::move(socket)};
         connections_.insert(&connection);
         struct Leave {
-            Server& server;
+            FastCgiServer& server;
             Connection* connection;
             ~Leave() { server.connections_.erase(connection); }
         } const leave_at_end{*this, &connection};
@@ -296,7 +292,7 @@ private:
         stream->watch_peer();
         streams_.insert(stream.get());
         struct Leave {
-            Server& server;
+            FastCgiServer& server;
             FastCgiStream* stream;
             ~Leave() {
                 server.streams_.erase(stream);
@@ -378,5 +374,5 @@ private:
 }  // namespace
 
 void serve_fastcgi(int listener, Loop& loop, const Endpoint& served, Context& context) {
-    Server{listener, loop, served, context}.run();
+    FastCgiServer{listener, loop, served, context}.run();
 }

@@ -1,13 +1,11 @@
-#include <crypt.h>
-#include <dlfcn.h>
-
-#include <atomic>
-
+#include "tests/support/crypt.hpp"
 #include "tests/support/service.hpp"
 
-namespace {
+namespace auth_signin {
 
-std::atomic<int> hashes = 0;
+Endpoint endpoint();
+
+namespace {
 
 constexpr const char* password = "correct horse";
 constexpr const char* ada = "ada@example.org";
@@ -32,13 +30,6 @@ Sent signin(const std::string& email, const std::string& tried = password,
 std::string someone(int number) { return "someone" + std::to_string(number) + "@example.org"; }
 
 }  // namespace
-
-// Takes the place of libxcrypt's function, and calls it.
-extern "C" char* crypt_rn(const char* phrase, const char* setting, void* data, int size) noexcept {
-    static const auto real = reinterpret_cast<decltype(&crypt_rn)>(dlsym(RTLD_NEXT, "crypt_rn"));
-    ++hashes;
-    return real(phrase, setting, data, size);
-}
 
 ON_BOTH_ENGINES(auth_signin, gives_a_token_and_the_account) {
     const auto id = add_account(service, ada);
@@ -160,7 +151,7 @@ ON_BOTH_ENGINES(auth_signin, an_email_is_no_address) {
 }
 
 Test(auth_signin, limits_before_it_asks_the_database) {
-    Service service{"postgresql://127.0.0.1:1/nothing?connect_timeout=1"};
+    Service service{endpoint(), "postgresql://127.0.0.1:1/nothing?connect_timeout=1"};
     service.config().login_rate_limit = "1/day";
     const auto failed = service.send(signin(ada));
     expect_error(failed, Error::service_unavailable);
@@ -168,3 +159,5 @@ Test(auth_signin, limits_before_it_asks_the_database) {
     EXPECT_TEXT(std::string{failed.header("Retry-After")}, "1");
     expect_error(service.send(signin(ada)), Error::rate_limited);
 }
+
+}  // namespace auth_signin

@@ -1,13 +1,11 @@
-#include <crypt.h>
-#include <dlfcn.h>
-
-#include <atomic>
-
+#include "tests/support/crypt.hpp"
 #include "tests/support/service.hpp"
 
-namespace {
+namespace auth_signup {
 
-std::atomic<int> hashes = 0;
+Endpoint endpoint();
+
+namespace {
 
 constexpr const char* password = "correct horse";
 
@@ -29,13 +27,6 @@ std::string repeated(const std::string& text, int count) {
 }
 
 }  // namespace
-
-// Takes the place of libxcrypt's function, and calls it.
-extern "C" char* crypt_rn(const char* phrase, const char* setting, void* data, int size) noexcept {
-    static const auto real = reinterpret_cast<decltype(&crypt_rn)>(dlsym(RTLD_NEXT, "crypt_rn"));
-    ++hashes;
-    return real(phrase, setting, data, size);
-}
 
 ON_BOTH_ENGINES(auth_signup, makes_an_account_with_a_uuid_and_a_hash) {
     const auto response = service.send(signup(" Ada@Example.ORG "));
@@ -180,3 +171,5 @@ ON_BOTH_ENGINES(auth_signup, limits_attempts_before_it_hashes) {
     cr_expect_eq(hashes.load(), 0);
     expect_created(service.send(signup("bob@example.org")));
 }
+
+}  // namespace auth_signup

@@ -2,6 +2,10 @@
 #include "shared/server/serve.hpp"
 #include "tests/support/service.hpp"
 
+namespace collab_state_tasks {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = "/collab/state/tasks";
@@ -48,7 +52,7 @@ private:
 
 // Requests to the endpoint that overlap, at a database which answers when it is told to.
 struct Overlap {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     HeldDatabase db{service.context().db};
     Tokens tokens{service.config()};
     Passwords passwords{4};
@@ -89,7 +93,7 @@ private:
         RawRequest raw;
         raw.method = "GET";
         raw.target = path;
-        const auto response = co_await answer(raw, endpoint, context);
+        const auto response = co_await answer(raw, service.served(), context);
         statuses.push_back(response.status());
         bodies.emplace_back(response.body());
     }
@@ -165,7 +169,7 @@ ON_BOTH_ENGINES(collab_state_tasks, does_not_read_the_tasks_while_the_revision_s
 }
 
 Test(collab_state_tasks, notices_a_truncate) {
-    Service service{Engine::postgres};
+    Service service{endpoint(), Engine::postgres};
     add_tasks(service, 1, 2);
     cr_assert_eq(titles(service.send({.target = path})).size(), 2);
     service.database().execute("TRUNCATE collab_tasks");
@@ -226,3 +230,5 @@ Test(collab_state_tasks, requests_that_come_together_share_one_look) {
     overlap.wait_until_answered(5);
     cr_assert_eq(overlap.db.asked.size(), 1);
 }
+
+}  // namespace collab_state_tasks

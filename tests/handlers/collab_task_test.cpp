@@ -1,5 +1,9 @@
 #include "tests/support/service.hpp"
 
+namespace collab_task {
+
+Endpoint endpoint();
+
 namespace {
 
 constexpr const char* id = "0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee";
@@ -236,3 +240,5 @@ ON_BOTH_ENGINES(collab_task, lists_its_methods) {
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(std::string{response.header("Allow")}, "GET, HEAD, PATCH, DELETE, OPTIONS");
 }
+
+}  // namespace collab_task

@@ -1,5 +1,9 @@
 #include "tests/support/service.hpp"
 
+namespace collab_tasks {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = "/collab/tasks";
@@ -225,3 +229,5 @@ ON_BOTH_ENGINES(collab_tasks, stores_what_was_sent) {
         EXPECT_TEXT(member(json_of(response), "title"), sent["title"].GetString());
     }
 }
+
+}  // namespace collab_tasks

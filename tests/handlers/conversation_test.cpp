@@ -1,5 +1,9 @@
 #include "tests/support/personal.hpp"
 
+namespace conversation {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = my_conversations + "/1";
@@ -72,7 +76,7 @@ ON_BOTH_ENGINES(conversation, is_deleted_once) {
 }
 
 Test(conversation, needs_a_positive_id) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     for (const char* id : {"0", "-1", "9223372036854775808", "1.0", "%D9%A1", "x"}) {
         expect_error(get(service, my_conversations + "/" + id), Error::validation_error);
         expect_error(remove(service, my_conversations + "/" + id), Error::validation_error);
@@ -94,8 +98,10 @@ ON_BOTH_ENGINES(conversation, is_its_owners_alone) {
 }
 
 Test(conversation, lists_its_methods) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     const auto response = service.send(service.with_token("PATCH", path, "{}"));
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, DELETE, OPTIONS");
 }
+
+}  // namespace conversation

@@ -2,6 +2,10 @@
 
 #include "tests/support/personal.hpp"
 
+namespace conversations {
+
+Endpoint endpoint();
+
 namespace {
 
 Response create(Service& service, const std::string& body = "") {
@@ -161,7 +165,7 @@ ON_BOTH_ENGINES(conversations, a_cursor_belongs_to_its_list) {
 }
 
 Test(conversations, refuses_bad_parameters) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     static constexpr struct {
         const char* query;
         const char* location;
@@ -213,8 +217,10 @@ ON_BOTH_ENGINES(conversations, are_their_owners_alone) {
 }
 
 Test(conversations, lists_its_methods) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     const auto response = service.send(service.with_token("DELETE", my_conversations));
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, OPTIONS");
 }
+
+}  // namespace conversations

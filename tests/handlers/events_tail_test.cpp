@@ -1,6 +1,10 @@
 #include "shared/http/stream.hpp"
 #include "tests/support/service.hpp"
 
+namespace events_tail {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = "/events/tail";
@@ -100,6 +104,8 @@ ON_BOTH_ENGINES(events_tail, refuses_what_proves_nothing) {
 }
 
 Test(events_tail, is_unavailable_without_a_database) {
-    Service service{"postgresql://nobody@127.0.0.1:1/nothing"};
+    Service service{endpoint(), "postgresql://nobody@127.0.0.1:1/nothing"};
     expect_error(service.send({.target = path}), Error::service_unavailable);
 }
+
+}  // namespace events_tail

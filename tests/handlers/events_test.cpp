@@ -1,5 +1,9 @@
 #include "tests/support/service.hpp"
 
+namespace events {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = "/events";
@@ -193,3 +197,5 @@ ON_BOTH_ENGINES(events, refuse_bad_notes) {
                  Error::auth_required);
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM events"), "0");
 }
+
+}  // namespace events

@@ -1,5 +1,9 @@
 #include "tests/support/service.hpp"
 
+namespace events_ticket {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = "/events/ticket";
@@ -47,3 +51,5 @@ ON_BOTH_ENGINES(events_ticket, is_no_token_and_no_ticket_for_another_ticket) {
     expect_error(service.send({.method = "POST", .target = path + "?ticket=" + ticket}),
                  Error::auth_required);
 }
+
+}  // namespace events_ticket

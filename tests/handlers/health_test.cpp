@@ -1,5 +1,9 @@
 #include "tests/support/service.hpp"
 
+namespace health {
+
+Endpoint endpoint();
+
 ON_BOTH_ENGINES(health, is_healthy_when_the_database_answers) {
     const auto response = service.send({.target = "/health"});
     cr_assert_eq(response.status(), 200);
@@ -9,7 +13,7 @@ ON_BOTH_ENGINES(health, is_healthy_when_the_database_answers) {
 }
 
 static void expect_degraded(const std::string& database_url) {
-    Service service{database_url};
+    Service service{endpoint(), database_url};
     const auto response = service.send({.target = "/health"});
     cr_assert_eq(response.status(), 200);
     const auto body = json_of(response);
@@ -24,3 +28,5 @@ Test(health, is_degraded_and_still_200_without_a_database_on_sqlite) {
 Test(health, is_degraded_and_still_200_without_a_database_on_postgres) {
     expect_degraded("postgresql://nobody@127.0.0.1:1/nothing");
 }
+
+}  // namespace health

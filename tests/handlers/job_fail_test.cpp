@@ -1,5 +1,9 @@
 #include "tests/support/jobs.hpp"
 
+namespace job_fail {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string because = R"(,"error":"no route to host")";
@@ -107,3 +111,5 @@ ON_BOTH_ENGINES(job_fail, needs_an_api_key) {
 ON_BOTH_ENGINES(job_fail, is_limited) {
     expect_is_limited(service, with_key("POST", unknown_job + "/fail", lease_body(because)));
 }
+
+}  // namespace job_fail

@@ -7,6 +7,10 @@
 #include "sql/jobs.hpp"
 #include "tests/support/jobs.hpp"
 
+namespace job_lease {
+
+Endpoint endpoint();
+
 namespace {
 
 Response lease(Service& service, const std::string& more = "") {
@@ -118,7 +122,7 @@ ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
     std::atomic<std::size_t> total = 0;
     for (std::size_t i = 0; i < worker_count; ++i)
         workers.emplace_back([&, i] {
-            Service own{url};
+            Service own{endpoint(), url};
             own.config().db_deadline_ms = 60'000;
             while (total < job_count) {
                 const auto paths = leased(own, i % 2 == 0 ? "" : R"(,"limit":7)");
@@ -144,7 +148,7 @@ ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
 // A lease that has written takes no job whose last event the feed has behind its own: that would
 // put job.leased in front of job.created.
 Test(job_lease, comes_behind_the_events_before_it) {
-    Service service{Engine::postgres};
+    Service service{endpoint(), Engine::postgres};
     const auto expired = add_running_job(service, {.expires_in_s = -1});
     const std::unique_ptr<PGconn, decltype(&PQfinish)> worker{
         PQconnectdb(service.config().database_url.c_str()), &PQfinish};
@@ -204,3 +208,5 @@ ON_BOTH_ENGINES(job_lease, needs_an_api_key) {
 ON_BOTH_ENGINES(job_lease, is_limited) {
     expect_is_limited(service, with_key("POST", "/jobs/lease", R"({"worker":"w"})"));
 }
+
+}  // namespace job_lease

@@ -3,6 +3,10 @@
 
 #include "tests/support/jobs.hpp"
 
+namespace jobs {
+
+Endpoint endpoint();
+
 namespace {
 
 Response create(Service& service, const std::string& body) {
@@ -245,3 +249,5 @@ ON_BOTH_ENGINES(jobs, is_limited) {
 }
 
 ON_BOTH_ENGINES(jobs, limits_lists) { expect_is_limited(service, with_key("GET", "/jobs")); }
+
+}  // namespace jobs

@@ -1,5 +1,9 @@
 #include "tests/support/personal.hpp"
 
+namespace messages {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = my_conversations + "/1/messages";
@@ -294,7 +298,7 @@ ON_BOTH_ENGINES(messages, last_gives_the_newest_in_order) {
 }
 
 Test(messages, refuses_bad_parameters) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_messages(service);
     static constexpr struct {
         const char* query;
@@ -323,7 +327,7 @@ Test(messages, refuses_bad_parameters) {
 }
 
 Test(messages, a_cursor_belongs_to_its_conversation) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_messages(service);
     const auto cursor = next_cursor(list(service, "?limit=1"));
     expect_detail(
@@ -354,8 +358,10 @@ ON_BOTH_ENGINES(messages, are_not_modified_while_nothing_changes) {
 }
 
 Test(messages, lists_its_methods) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     const auto response = service.send(service.with_token("DELETE", path));
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, OPTIONS");
 }
+
+}  // namespace messages

@@ -1,5 +1,9 @@
 #include "tests/support/personal.hpp"
 
+namespace task_complete {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = my_tasks + "/1/complete";
@@ -54,7 +58,7 @@ ON_BOTH_ENGINES(task_complete, answers_with_the_task) {
 }
 
 Test(task_complete, refuses_bad_bodies) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_task(service);
     static constexpr struct {
         const char* body;
@@ -83,7 +87,7 @@ Test(task_complete, refuses_bad_bodies) {
 
 // There is nothing that its media type could be wrong about.
 Test(task_complete, asks_for_no_media_type_without_a_body) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_task(service);
     auto sent = service.with_token("PATCH", path);
     for (const char* type : {"", "application/json", "text/plain"}) {
@@ -155,10 +159,12 @@ ON_BOTH_ENGINES(task_complete, racing_toggles_all_count) {
 }
 
 Test(task_complete, lists_its_methods) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     for (const char* method : {"GET", "HEAD", "POST", "PUT", "DELETE"}) {
         const auto response = service.send(service.with_token(method, path));
         cr_expect_eq(response.status(), 405);
         EXPECT_TEXT(response.header("Allow"), "PATCH, OPTIONS");
     }
 }
+
+}  // namespace task_complete

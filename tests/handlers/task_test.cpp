@@ -1,5 +1,9 @@
 #include "tests/support/personal.hpp"
 
+namespace task {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = my_tasks + "/1";
@@ -160,7 +164,7 @@ ON_BOTH_ENGINES(task, is_its_owners_alone) {
 }
 
 Test(task, lists_its_methods) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     const auto response = service.send(service.with_token("POST", path, "{}"));
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, PUT, PATCH, DELETE, OPTIONS");
@@ -185,7 +189,7 @@ ON_BOTH_ENGINES(task, put_replaces_everything) {
 }
 
 Test(task, put_needs_everything) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_task(service);
     static constexpr struct {
         const char* body;
@@ -235,7 +239,7 @@ ON_BOTH_ENGINES(task, patch_changes_what_it_names) {
 }
 
 Test(task, patch_refuses_bad_bodies) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_task(service);
     static constexpr struct {
         const char* body;
@@ -259,7 +263,7 @@ Test(task, patch_refuses_bad_bodies) {
 }
 
 Test(task, writes_take_json_of_64_kib) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_task(service);
     for (auto sent : writes(service)) {
         if (sent.method == "DELETE") continue;
@@ -429,3 +433,5 @@ ON_BOTH_ENGINES(task, the_last_of_racing_writes_wins) {
     for (const auto& response : service.send_all(sent)) cr_expect_eq(response.status(), 200);
     cr_assert_eq(count(service, "events WHERE type = 'task.updated'"), 8);
 }
+
+}  // namespace task

@@ -3,6 +3,10 @@
 
 #include "tests/support/personal.hpp"
 
+namespace tasks {
+
+Endpoint endpoint();
+
 namespace {
 
 Response create(Service& service, const std::string& body) {
@@ -238,7 +242,7 @@ ON_BOTH_ENGINES(tasks, counts_characters_and_not_bytes) {
 }
 
 Test(tasks, refuses_bad_bodies) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     static constexpr struct {
         const char* body;
         const char* location;
@@ -274,7 +278,7 @@ Test(tasks, refuses_bad_bodies) {
 }
 
 Test(tasks, reports_every_bad_member_at_once) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     const auto response = create(service, R"({"title":"","description":1,"completed":0,"x":1})");
     expect_error(response, Error::validation_error);
     cr_assert_eq(json_of(response)["error"]["details"].Size(), 4);
@@ -283,7 +287,7 @@ Test(tasks, reports_every_bad_member_at_once) {
 // The kinds of cases of the JSONTestSuite, as members beside a good title or in its place: what is
 // no JSON is refused as such, and what is JSON but cannot be given back is refused as well.
 Test(tasks, refuses_what_is_no_json) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     using namespace std::string_view_literals;
     static constexpr std::string_view bodies[] = {
         // cut off
@@ -368,7 +372,7 @@ Test(tasks, refuses_what_is_no_json) {
 }
 
 Test(tasks, refuses_nesting_of_any_depth) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     for (const std::size_t depth : {33u, 1000u, 30'000u})
         for (const char* opening : {"[", R"({"a":)"}) {
             auto body = R"({"title":"x","deep":)" + repeated(opening, depth / 5);
@@ -380,7 +384,7 @@ Test(tasks, refuses_nesting_of_any_depth) {
 }
 
 Test(tasks, takes_every_way_to_write_a_text) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     static constexpr struct {
         const char* body;
         const char* title;
@@ -404,7 +408,7 @@ Test(tasks, takes_every_way_to_write_a_text) {
 }
 
 Test(tasks, takes_bodies_of_64_kib) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     std::string body = R"({"title":"x"})";
     body.resize(65'536, ' ');
     cr_assert_eq(create(service, body).status(), 201);
@@ -412,7 +416,7 @@ Test(tasks, takes_bodies_of_64_kib) {
 }
 
 Test(tasks, takes_json_only) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     auto sent = service.with_token("POST", my_tasks, R"({"title":"x"})");
     for (const char* type : {"text/plain", "application/x-www-form-urlencoded", "application/jso",
                              "application/json5", ""}) {
@@ -427,7 +431,7 @@ Test(tasks, takes_json_only) {
 // --- who
 
 Test(tasks, are_their_owners_alone) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     for (const char* method : {"GET", "POST", "HEAD"}) {
         auto sent = service.with_token(method, my_tasks, R"({"title":"x"})");
         sent.authorization.clear();
@@ -449,7 +453,7 @@ Test(tasks, are_their_owners_alone) {
 
 // A path that is not quite the user's id is another's.
 Test(tasks, compare_user_ids_exactly) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     auto sent = service.with_token("GET", "");
     sent.authorization = service.bearer("Ab\xc3\xa9");
     for (const char* user : {"ab%C3%A9", "Ab", "Abe%CC%81", "Ab%C3%A9%20", "%20Ab%C3%A9",
@@ -464,7 +468,7 @@ Test(tasks, compare_user_ids_exactly) {
 }
 
 Test(tasks, lists_its_methods) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     for (const char* method : {"PUT", "PATCH", "DELETE", "TRACE", "get"}) {
         const auto response = service.send(service.with_token(method, my_tasks));
         expect_error(response, Error::method_not_allowed);
@@ -662,7 +666,7 @@ ON_BOTH_ENGINES(tasks, skips_an_offset) {
 }
 
 Test(tasks, refuses_bad_parameters) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     static constexpr struct {
         const char* query;
         const char* location;
@@ -720,14 +724,14 @@ Test(tasks, refuses_bad_parameters) {
 }
 
 Test(tasks, reports_every_bad_parameter_at_once) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     const auto response = list(service, "?limit=0&offset=-1&status=x&sort=x&order=x");
     expect_error(response, Error::validation_error);
     cr_assert_eq(json_of(response)["error"]["details"].Size(), 5);
 }
 
 Test(tasks, takes_parameters_however_they_are_written) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_samples(service);
     for (const char* query :
          {"?limit=1", "?limit=01", "?limit=%31", "?%6c%69mit=1", "?&&limit=1&", "?=x&limit=1",
@@ -759,7 +763,7 @@ ON_BOTH_ENGINES(tasks, a_cursor_belongs_to_its_list) {
 }
 
 Test(tasks, a_cursor_belongs_to_its_user) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_samples(service);
     add_task(service, {.user_id = other});
     const auto cursor = page_of(list(service, "?limit=1")).next_cursor;
@@ -769,7 +773,7 @@ Test(tasks, a_cursor_belongs_to_its_user) {
 }
 
 Test(tasks, a_cursor_takes_any_limit) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_samples(service);
     const auto cursor = page_of(list(service, "?limit=1")).next_cursor;
     cr_assert_eq(page_of(list(service, "?limit=100&cursor=" + cursor)).ids.size(),
@@ -777,7 +781,7 @@ Test(tasks, a_cursor_takes_any_limit) {
 }
 
 Test(tasks, a_cursor_goes_without_an_offset) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_samples(service);
     const auto cursor = "&cursor=" + page_of(list(service, "?limit=1")).next_cursor;
     expect_detail(list(service, "?offset=1" + cursor), "query.offset", "value_error");
@@ -785,7 +789,7 @@ Test(tasks, a_cursor_goes_without_an_offset) {
 }
 
 Test(tasks, a_cursor_that_was_tampered_with_is_none) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_samples(service);
     for (const char* sort : {"?sort=title", "?sort=created_at"}) {
         const auto query = std::string{sort} + "&limit=3&cursor=";
@@ -833,7 +837,7 @@ ON_BOTH_ENGINES(tasks, are_not_modified_while_nothing_changes) {
 
 // A page may hold the same tasks and yet be another one.
 Test(tasks, the_etag_covers_the_pagination) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_task(service);
     std::set<std::string> etags;
     for (const char* query : {"?limit=1", "?limit=2"})
@@ -844,7 +848,7 @@ Test(tasks, the_etag_covers_the_pagination) {
 }
 
 Test(tasks, head_is_get_without_its_body) {
-    Service service{Engine::sqlite};
+    Service service{endpoint(), Engine::sqlite};
     add_samples(service);
     const auto get = list(service);
     auto head = service.send(service.with_token("HEAD", my_tasks));
@@ -853,3 +857,5 @@ Test(tasks, head_is_get_without_its_body) {
     EXPECT_TEXT(head.etag(), get.etag());
     cr_expect_eq(head.content_length(), get.body().size());
 }
+
+}  // namespace tasks

@@ -5,6 +5,10 @@
 #include "tests/support/signer.hpp"
 #include "tests/support/web_socket.hpp"
 
+namespace ws {
+
+Endpoint endpoint();
+
 namespace {
 
 const std::string path = "/ws";
@@ -13,8 +17,8 @@ constexpr const char* user_id = "11111111-2222-4333-8444-555555555555";
 // On the database of `service`.
 ForkedServer serve(Service& service) {
     return ForkedServer{[url = service.config().database_url](int listener) {
-        Service own{url};
-        endpoint.serve(listener, own.loop(), endpoint, own.context());
+        Service own{endpoint(), url};
+        own.served().serve(listener, own.loop(), own.served(), own.context());
     }};
 }
 
@@ -146,7 +150,7 @@ ON_BOTH_ENGINES(ws, closes_with_1008_when_the_proof_ends) {
 }
 
 Test(ws, closes_with_1011_without_a_database) {
-    Service service{"postgresql://nobody@127.0.0.1:1/nothing"};
+    Service service{endpoint(), "postgresql://nobody@127.0.0.1:1/nothing"};
     const auto server = serve(service);
     cr_expect_eq(refusal_of(server, path, {authorization(service)}), 1011);
 }
@@ -171,3 +175,5 @@ ON_BOTH_ENGINES(ws, refuses_what_proves_nothing) {
     expect_detail(service.send({.target = path + "?ticket=x&ticket=x"}), "query.ticket",
                   "value_error");
 }
+
+}  // namespace ws

@@ -2,7 +2,9 @@
 #include <openssl/sha.h>
 
 #include "shared/text.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace acceptance_test {
 
 // Runs a test body twice, once on each engine, with `stack` as the running service.
 #define STACK_TEST(suite, name)               \
@@ -148,3 +150,5 @@ STACK_TEST(acceptance, a_task_survives_a_restart) {
     // A token outlives the process that made it.
     expect_status(stack.send(create(R"({"title":"another"})", authorization)), 200);
 }
+
+}  // namespace acceptance_test

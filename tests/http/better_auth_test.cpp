@@ -6,7 +6,9 @@
 
 #include <memory>
 
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace better_auth_test {
 
 namespace {
 
@@ -148,3 +150,5 @@ Test(better_auth, tokens_of_a_real_server_work) {
     cr_expect_eq(create(cut_off, cut_off.authorization()).status, 200);
     cr_expect_eq(cut_off.send({.path = "/healthz"}).status, 200);
 }
+
+}  // namespace better_auth_test

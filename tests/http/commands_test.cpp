@@ -8,7 +8,9 @@
 
 #include "shared/exit_status.hpp"
 #include "tests/support/redis.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace commands_test {
 
 namespace {
 
@@ -346,3 +348,5 @@ Test(commands, the_doctor_names_every_fault) {
     others["BCRYPT_COST"] = "three";
     expect_fault(others, "settings: BCRYPT_COST must be ");
 }
+
+}  // namespace commands_test

@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "shared/json/reader.hpp"
-#include "tests/support/browser.hpp"
-#include "tests/support/openapi.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/browser.hpp"
+#include "tests/support/stack/openapi.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace docs_test {
 
 namespace {
 
@@ -193,3 +195,5 @@ Test(docs, a_browser_reads_logs_in_and_tries_out) {
         cr_expect(url.starts_with(stack.base_url() + "/") || url.starts_with("data:"),
                   "a request to %s", url.c_str());
 }
+
+}  // namespace docs_test

@@ -12,9 +12,11 @@
 #include <thread>
 
 #include "shared/json/reader.hpp"
-#include "tests/support/browser.hpp"
 #include "tests/support/proxy.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/browser.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace event_source_test {
 
 namespace {
 
@@ -245,3 +247,5 @@ Test(event_source, and_web_socket_of_a_browser_get_every_event_once_on_sqlite, .
 Test(event_source, and_web_socket_of_a_browser_get_every_event_once_on_postgres, .timeout = 100) {
     follow_in_browser(Engine::postgres);
 }
+
+}  // namespace event_source_test

@@ -8,11 +8,13 @@
 #include <set>
 #include <thread>
 
-#include "tests/support/cluster.hpp"
-#include "tests/support/event_stream.hpp"
 #include "tests/support/proxy.hpp"
 #include "tests/support/signer.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/cluster.hpp"
+#include "tests/support/stack/event_stream.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace events_test {
 
 namespace {
 
@@ -392,3 +394,5 @@ Test(events, a_restart_of_postgres_ends_no_stream, .timeout = 100) {
         for (const auto& name : acknowledged) cr_expect(seen.contains(name), "%s", name.c_str());
     }
 }
+
+}  // namespace events_test

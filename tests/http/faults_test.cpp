@@ -14,9 +14,11 @@
 #include <thread>
 #include <utility>
 
-#include "tests/support/cluster.hpp"
 #include "tests/support/proxy.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/cluster.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace faults_test {
 
 namespace {
 
@@ -679,3 +681,5 @@ Test(faults, a_long_run_dir_works) {
     cr_expect_eq(stack.command({"restart", "collab_tasks"}).status, 0);
     stack.create_task("kept");
 }
+
+}  // namespace faults_test

@@ -8,7 +8,9 @@
 
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace isolation_test {
 
 namespace {
 
@@ -327,3 +329,5 @@ ISOLATION_TEST(holds_at_every_mount) {
         EXPECT_TEXT(neighbours.send("mallory", "GET", std::string{"/api/tasks"} + query).body,
                     mine.body);
 }
+
+}  // namespace isolation_test

@@ -9,7 +9,9 @@
 #include <random>
 #include <thread>
 
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace jobs_test {
 
 #define ON_BOTH_STACKS(name)                                                   \
     static void jobs_##name(const TestDatabase& database, const Stack& stack); \
@@ -166,3 +168,5 @@ ON_BOTH_STACKS(survive_their_workers) {
     cr_expect_gt(std::stoi(database.execute("SELECT sum(attempts) FROM jobs")), 300,
                  "%d workers were killed", killed);
 }
+
+}  // namespace jobs_test

@@ -1,6 +1,8 @@
 // One round trip to the database per request, counted on the wire, however far away it is.
 #include "tests/support/proxy.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace latency_test {
 
 namespace {
 
@@ -274,3 +276,5 @@ Test(latency, what_is_refused_takes_none) {
                     .headers = {std::string{"X-API-Key: "} + api_key}},
                    422, 0);
 }
+
+}  // namespace latency_test

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "tests/support/redis.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace limits_test {
 
 namespace {
 
@@ -162,3 +164,5 @@ Test(limits, a_call_from_the_shell_is_counted_in_redis) {
     }
     EXPECT_TEXT(redis.run({"EXISTS", "steelthread:limit:email:ada@example.org"}), "1");
 }
+
+}  // namespace limits_test

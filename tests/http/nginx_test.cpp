@@ -16,9 +16,11 @@
 #include <thread>
 
 #include "shared/http/error_body.hpp"
-#include "tests/support/event_stream.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/event_stream.hpp"
+#include "tests/support/stack/stack.hpp"
 #include "tests/support/web_socket.hpp"
+
+namespace nginx_test {
 
 namespace {
 
@@ -802,3 +804,5 @@ Test(nginx, every_answer_has_the_security_headers_once) {
         EXPECT_TEXT(reply.header("cache-control"), may_be_kept ? "no-cache" : "no-store");
     }
 }
+
+}  // namespace nginx_test

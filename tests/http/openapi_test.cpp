@@ -5,9 +5,11 @@
 #include <stdexcept>
 
 #include "shared/json/reader.hpp"
-#include "tests/support/openapi.hpp"
-#include "tests/support/schema.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/openapi.hpp"
+#include "tests/support/stack/schema.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace openapi_test {
 
 namespace {
 
@@ -235,3 +237,5 @@ Test(openapi, its_examples_are_valid) {
         cr_expect(fault.empty(), "%s %s: %s", method.c_str(), path.c_str(), fault.c_str());
     });
 }
+
+}  // namespace openapi_test

@@ -9,7 +9,9 @@
 
 #include "shared/config.hpp"
 #include "shared/exit_status.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace shell_test {
 
 namespace {
 
@@ -414,3 +416,5 @@ Test(shell, dotenv_fills_in_what_is_not_set) {
     for (const char* line : {"lower=", "A-B=", "nothing"})
         cr_expect_eq(lines_with(finished.output, line), 0, "%s", line);
 }
+
+}  // namespace shell_test

@@ -10,8 +10,10 @@
 
 #include "tests/support/proxy.hpp"
 #include "tests/support/signer.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
 #include "tests/support/web_socket.hpp"
+
+namespace websocket_test {
 
 namespace {
 
@@ -378,3 +380,5 @@ Test(websocket, a_slow_reader_holds_nobody_up, .timeout = 100) {
         EXPECT_TEXT(json_member(last, "event.subject"), std::to_string(i));
     }
 }
+
+}  // namespace websocket_test

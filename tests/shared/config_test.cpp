@@ -12,6 +12,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace config_test {
+
 namespace fs = std::filesystem;
 
 namespace {
@@ -692,3 +694,5 @@ Test(config, the_demo_user_is_no_uuid) {
     EXPECT_TEXT(faults({{"DEMO_MODE", "true"}}), "DEMO_MODE must be one of on|off");
     EXPECT_TEXT(faults({{"USER_ID_FORMAT", "UUID"}}), "USER_ID_FORMAT must be one of any|uuid");
 }
+
+}  // namespace config_test

@@ -2,6 +2,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace endpoint_test {
+
 namespace {
 
 struct Note {
@@ -182,3 +184,5 @@ Test(endpoint, lists_an_error_once) {
                 R"(["bad_request","conflict","payload_too_large","unsupported_media_type",)"
                 R"("validation_error","internal_error","service_unavailable"])");
 }
+
+}  // namespace endpoint_test

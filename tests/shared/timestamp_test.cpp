@@ -6,6 +6,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace timestamp_test {
+
 namespace {
 
 std::int64_t clock_microseconds() {
@@ -131,3 +133,5 @@ Test(timestamp, reads_what_it_writes) {
         cr_assert(Timestamp::parse(moment.text()) == moment);
     }
 }
+
+}  // namespace timestamp_test

@@ -4,20 +4,12 @@
 
 #include "shared/json/writer.hpp"
 #include "shared/uuid.hpp"
+#include "tests/support/literals.hpp"
 
 namespace {
 
-bool is_sqlite(Service& service) { return service.config().sqlite_path().has_value(); }
-
-std::string quoted(const std::string& text) {
-    std::string literal = "'";
-    for (const char c : text) literal.append(c == '\'' ? 2 : 1, c);
-    return literal + "'";
-}
-
-std::string moment(Service& service, std::int64_t seconds_from_now) {
-    const Timestamp moment{Timestamp::now().microseconds + seconds_from_now * 1'000'000};
-    return is_sqlite(service) ? std::to_string(moment.microseconds) : quoted(moment.text());
+std::string seconds_from_now(Service& service, std::int64_t seconds) {
+    return literal(service, {Timestamp::now().microseconds + seconds * 1'000'000});
 }
 
 std::string without_request_id(const Response& response) {
@@ -47,10 +39,12 @@ std::string add_job(Service& service, const JobRow& row) {
         "updated_at, worker, lease_id, lease_expires_at) VALUES (" +
         quoted(id) + ", " + quoted(row.title) + ", " + quoted(row.payload) + ", " +
         quoted(row.status) + ", " + std::to_string(row.attempts) + ", " +
-        std::to_string(row.max_attempts) + ", " + moment(service, row.run_in_s) + ", " +
-        moment(service, row.created_in_s) + ", " + moment(service, row.created_in_s) + ", " +
-        (is_running ? "'w', " + quoted(row.lease_id) + ", " + moment(service, row.expires_in_s)
-                    : "NULL, NULL, NULL") +
+        std::to_string(row.max_attempts) + ", " + seconds_from_now(service, row.run_in_s) + ", " +
+        seconds_from_now(service, row.created_in_s) + ", " +
+        seconds_from_now(service, row.created_in_s) + ", " +
+        (is_running
+             ? "'w', " + quoted(row.lease_id) + ", " + seconds_from_now(service, row.expires_in_s)
+             : "NULL, NULL, NULL") +
         ")");
     return "/jobs/" + id;
 }
@@ -68,8 +62,8 @@ std::string job_cell(Service& service, const std::string& path, const std::strin
 }
 
 void expire_leases(Service& service) {
-    service.database().execute("UPDATE jobs SET lease_expires_at = " + moment(service, -1) +
-                               " WHERE status = 'running'");
+    service.database().execute("UPDATE jobs SET lease_expires_at = " +
+                               seconds_from_now(service, -1) + " WHERE status = 'running'");
 }
 
 Sent with_key(std::string method, std::string target, std::string body) {
@@ -138,7 +132,7 @@ void expect_needs_key(Service& service, const Sent& sent) {
     service.config().demo_mode = "on";
     expect_is_refused(service, absent, wanted);
 
-    Service without_keys{service.config().database_url};
+    Service without_keys{service.served(), service.config().database_url};
     without_keys.config().api_keys.clear();
     expect_is_refused(without_keys, sent, wanted);
     expect_is_refused(without_keys, absent, wanted);

@@ -1,19 +1,8 @@
 #include "tests/support/personal.hpp"
 
+#include "tests/support/literals.hpp"
+
 namespace {
-
-bool is_sqlite(Service& service) { return service.config().sqlite_path().has_value(); }
-
-std::string quoted(const std::string& text) {
-    std::string literal = "'";
-    for (const char c : text) literal.append(c == '\'' ? 2 : 1, c);
-    return literal + "'";
-}
-
-std::string moment(Service& service, std::int64_t microseconds) {
-    return is_sqlite(service) ? std::to_string(microseconds)
-                              : quoted(Timestamp{microseconds}.text());
-}
 
 void add_user(Service& service, const std::string& id) {
     service.database().execute("INSERT INTO users (id) VALUES (" + quoted(id) +
@@ -28,8 +17,8 @@ std::int64_t add_task(Service& service, const TaskRow& row) {
         "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) "
         "VALUES (" +
         quoted(row.user_id) + ", " + quoted(row.title) + ", " + quoted(row.description) + ", " +
-        (row.completed ? "true" : "false") + ", " + moment(service, row.created_at) + ", " +
-        moment(service, row.updated_at) + ") RETURNING id"));
+        (row.completed ? "true" : "false") + ", " + literal(service, {row.created_at}) + ", " +
+        literal(service, {row.updated_at}) + ") RETURNING id"));
 }
 
 std::int64_t add_conversation(Service& service, const std::string& user_id, std::int64_t created_at,
@@ -37,7 +26,7 @@ std::int64_t add_conversation(Service& service, const std::string& user_id, std:
     add_user(service, user_id);
     return std::stoll(service.database().execute(
         "INSERT INTO conversations (user_id, created_at, updated_at) VALUES (" + quoted(user_id) +
-        ", " + moment(service, created_at) + ", " + moment(service, updated_at) +
+        ", " + literal(service, {created_at}) + ", " + literal(service, {updated_at}) +
         ") RETURNING id"));
 }
 
@@ -46,7 +35,7 @@ std::int64_t add_message(Service& service, std::int64_t conversation_id, const s
     return std::stoll(service.database().execute(
         "INSERT INTO messages (conversation_id, user_id, role, content, created_at) VALUES (" +
         std::to_string(conversation_id) + ", " + quoted(user_id) + ", 'user', " + quoted(content) +
-        ", " + moment(service, a_moment) + ") RETURNING id"));
+        ", " + literal(service, {a_moment}) + ") RETURNING id"));
 }
 
 std::int64_t count(Service& service, const std::string& what) {

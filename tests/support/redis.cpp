@@ -17,7 +17,7 @@
 
 namespace {
 
-using Context = std::unique_ptr<redisContext, decltype(&redisFree)>;
+using RedisContext = std::unique_ptr<redisContext, decltype(&redisFree)>;
 
 // The reply as text; empty when there is none.
 std::string said(redisContext* context, const std::vector<std::string>& words) {
@@ -90,7 +90,8 @@ void RedisServer::pause() const {
 void RedisServer::resume() const { ::kill(pid_, SIGCONT); }
 
 std::string RedisServer::run(const std::vector<std::string>& words, int database) const {
-    const Context context{redisConnectWithTimeout("127.0.0.1", port_, timeval{5, 0}), &redisFree};
+    const RedisContext context{redisConnectWithTimeout("127.0.0.1", port_, timeval{5, 0}),
+                               &redisFree};
     if (!context || context->err != 0) return "";
     redisSetTimeout(context.get(), timeval{5, 0});
     if (!password_.empty()) said(context.get(), {"AUTH", password_});

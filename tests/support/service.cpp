@@ -5,6 +5,9 @@
 
 namespace {
 
+// Of the endpoint that this process tests: a test has one.
+Family family{};
+
 RawRequest raw_of(const Sent& sent) {
     RawRequest raw;
     raw.method = sent.method;
@@ -25,24 +28,32 @@ RawRequest raw_of(const Sent& sent) {
     return raw;
 }
 
-Async<> keep(const Sent& sent, Context& context, std::optional<Response>& kept) {
+Async<> keep(const Sent& sent, const Endpoint& served, Context& context,
+             std::optional<Response>& kept) {
     const RawRequest raw = raw_of(sent);
-    auto response = co_await answer(raw, endpoint, context);
+    auto response = co_await answer(raw, served, context);
     kept = std::move(response);
 }
 
 }  // namespace
 
-Service::Service(Engine engine) : Service(std::make_unique<TestDatabase>(engine)) {}
+Service::Service(Endpoint endpoint, Engine engine)
+    : Service(std::move(endpoint), std::make_unique<TestDatabase>(engine)) {}
 
-Service::Service(std::unique_ptr<TestDatabase> own) : Service(own->url()) { own_ = std::move(own); }
+Service::Service(Endpoint endpoint, std::unique_ptr<TestDatabase> own)
+    : Service(std::move(endpoint), own->url()) {
+    own_ = std::move(own);
+}
 
-Service::Service(const std::string& database_url)
-    : config_(test_config(database_url)),
+Service::Service(Endpoint endpoint, const std::string& database_url)
+    : endpoint_(std::move(endpoint)),
+      config_(test_config(database_url)),
       db_(open_database(config_, loop_)),
       tokens_(std::make_unique<Tokens>(config_)),
       passwords_(std::make_unique<Passwords>(static_cast<int>(config_.bcrypt_cost))),
-      context_(new Context{config_, *db_, *tokens_, *passwords_, kept_}) {}
+      context_(new Context{config_, *db_, *tokens_, *passwords_, kept_}) {
+    family = endpoint_.family;
+}
 
 Service::~Service() {
     db_->close();
@@ -54,7 +65,7 @@ std::vector<Response> Service::send_all(const std::vector<Sent>& sent) {
     std::vector<std::optional<Response>> responses(sent.size());
     std::size_t waiting = sent.size();
     for (std::size_t i = 0; i < sent.size(); ++i)
-        spawn(loop_, keep(sent[i], *context_, responses[i]),
+        spawn(loop_, keep(sent[i], endpoint_, *context_, responses[i]),
               [&](const std::exception_ptr& failure) {
                   rethrow(failure);
                   --waiting;
@@ -114,7 +125,7 @@ void expect_error(const Response& response, Error error) {
     cr_assert(response.status() == row.status, "status %d instead of %d: %.*s", response.status(),
               row.status, static_cast<int>(response.body().size()), response.body().data());
     const auto body = json_of(response);
-    const bool is_api = endpoint.family == Family::api;
+    const bool is_api = family == Family::api;
     if (is_api) cr_assert(body.HasMember("error") && body["success"].IsFalse());
     const auto& told = is_api ? body["error"] : static_cast<const rapidjson::Value&>(body);
     EXPECT_TEXT(member(told, is_api ? "code" : "type"), std::string{is_api ? row.code : row.type});
@@ -126,7 +137,7 @@ void expect_detail(const Response& response, const char* location, const char* t
     expect_error(response, Error::validation_error);
     const auto body = json_of(response);
     const auto& told =
-        endpoint.family == Family::api ? body["error"] : static_cast<const rapidjson::Value&>(body);
+        family == Family::api ? body["error"] : static_cast<const rapidjson::Value&>(body);
     cr_assert(told.HasMember("details"), "%s", shown(response.body()).c_str());
     cr_assert(told["details"].Size() == 1, "%s", shown(response.body()).c_str());
     const auto& detail = told["details"][0];

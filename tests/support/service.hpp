@@ -13,17 +13,17 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-// Runs a test body twice, once on each engine, with `service` as its service.
-#define ON_BOTH_ENGINES(suite, name)              \
-    static void suite##_##name(Service& service); \
-    Test(suite, name##_on_sqlite) {               \
-        Service service{Engine::sqlite};          \
-        suite##_##name(service);                  \
-    }                                             \
-    Test(suite, name##_on_postgres) {             \
-        Service service{Engine::postgres};        \
-        suite##_##name(service);                  \
-    }                                             \
+// Runs a test body twice, once on each engine, with `service` as the service of `endpoint()`.
+#define ON_BOTH_ENGINES(suite, name)                   \
+    static void suite##_##name(Service& service);      \
+    Test(suite, name##_on_sqlite) {                    \
+        Service service{endpoint(), Engine::sqlite};   \
+        suite##_##name(service);                       \
+    }                                                  \
+    Test(suite, name##_on_postgres) {                  \
+        Service service{endpoint(), Engine::postgres}; \
+        suite##_##name(service);                       \
+    }                                                  \
     static void suite##_##name([[maybe_unused]] Service& service)
 
 // A request; what is empty is not sent.
@@ -46,14 +46,14 @@ struct Sent {
 
 class Service {
 public:
-    explicit Service(Engine engine);
+    Service(Endpoint endpoint, Engine engine);
     // On a database of the caller's, or one that is not there.
-    explicit Service(const std::string& database_url);
+    Service(Endpoint endpoint, const std::string& database_url);
     ~Service();
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
 
-    // Sends a request to `endpoint` and runs the loop until it is answered.
+    // Sends a request to the endpoint and runs the loop until it is answered.
     Response send(const Sent& sent) { return std::move(send_all({sent}).front()); }
 
     // Sends them all at once and waits for all answers, in the order of the requests.
@@ -65,14 +65,16 @@ public:
     // A POST, PATCH … with a JSON body and a token.
     Sent with_token(std::string method, std::string target, std::string body = {}) const;
 
+    const Endpoint& served() const { return endpoint_; }
     TestDatabase& database() { return *own_; }
     Context& context() { return *context_; }
     Config& config() { return config_; }
     Loop& loop() { return loop_; }
 
 private:
-    explicit Service(std::unique_ptr<TestDatabase> own);
+    Service(Endpoint endpoint, std::unique_ptr<TestDatabase> own);
 
+    const Endpoint endpoint_;
     std::unique_ptr<TestDatabase> own_;
     Config config_;
     Loop loop_{1};

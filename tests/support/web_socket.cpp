@@ -35,11 +35,11 @@ WebSocketClient::~WebSocketClient() {
     if (fd_ >= 0) close(fd_);
 }
 
-WebSocketClient::WebSocketClient(WebSocketClient&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      received_(std::move(other.received_)),
-      head_(std::move(other.head_)),
-      has_ended_(other.has_ended_) {}
+WebSocketClient::WebSocketClient(WebSocketClient&& moved) noexcept
+    : fd_(std::exchange(moved.fd_, -1)),
+      received_(std::move(moved.received_)),
+      head_(std::move(moved.head_)),
+      has_ended_(moved.has_ended_) {}
 
 void WebSocketClient::send(Opcode opcode, std::string_view data) {
     constexpr std::string_view mask = "mask";

@@ -22,7 +22,7 @@ public:
     WebSocketClient(int port, const std::string& target,
                     const std::vector<std::string>& headers = {});
     ~WebSocketClient();
-    WebSocketClient(WebSocketClient&& other) noexcept;
+    WebSocketClient(WebSocketClient&& moved) noexcept;
     WebSocketClient(const WebSocketClient&) = delete;
     WebSocketClient& operator=(const WebSocketClient&) = delete;
 

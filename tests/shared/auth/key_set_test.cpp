@@ -14,6 +14,8 @@
 #include "tests/support/key_server.hpp"
 #include "tests/support/signer.hpp"
 
+namespace key_set_test {
+
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
@@ -542,3 +544,5 @@ Test(fetch, speaks_http_only) {
                             std::string{"http://127.0.0.1:1/"}})
         EXPECT_TEXT(fetch_verdict(url).substr(0, 1), "!");
 }
+
+}  // namespace key_set_test

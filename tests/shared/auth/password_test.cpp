@@ -1,8 +1,5 @@
 #include "shared/auth/password.hpp"
 
-#include <crypt.h>
-#include <dlfcn.h>
-
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <chrono>
@@ -14,7 +11,10 @@
 #include <thread>
 #include <vector>
 
+#include "tests/support/crypt.hpp"
 #include "tests/support/expect.hpp"
+
+namespace password_test {
 
 using namespace std::string_literals;
 using namespace std::chrono_literals;
@@ -55,11 +55,7 @@ struct Watch {
 
 Watch watch;
 
-}  // namespace
-
-// Takes the place of libxcrypt's function, and calls it.
-extern "C" char* crypt_rn(const char* phrase, const char* setting, void* data, int size) noexcept {
-    static const auto real = reinterpret_cast<decltype(&crypt_rn)>(dlsym(RTLD_NEXT, "crypt_rn"));
+char* watched(const char* phrase, const char* setting, void* data, int size) {
     {
         const std::lock_guard lock{watch.mutex};
         watch.settings.emplace_back(setting);
@@ -67,14 +63,14 @@ extern "C" char* crypt_rn(const char* phrase, const char* setting, void* data, i
     }
     watch.pass_gate();
     if (watch.is_failing) return nullptr;
-    if (watch.forged.empty() && !watch.is_echo) return real(phrase, setting, data, size);
+    if (watch.forged.empty() && !watch.is_echo) return real_crypt()(phrase, setting, data, size);
     auto* output = static_cast<crypt_data*>(data)->output;
     const std::string answer = watch.is_echo ? setting : watch.forged;
     output[answer.copy(output, CRYPT_OUTPUT_SIZE - 1)] = '\0';
     return output;
 }
 
-namespace {
+[[maybe_unused]] const bool is_watching = (crypt_in_place = watched) != nullptr;
 
 // A loop and what runs on it.
 struct Stage {
@@ -406,3 +402,5 @@ Test(password, ends_while_comparisons_wait) {
     stage.passwords.reset();
     cr_expect(!watch.is_overdue);
 }
+
+}  // namespace password_test

@@ -16,6 +16,8 @@
 #include "tests/shared/auth/limit_cases.hpp"
 #include "tests/support/expect.hpp"
 
+namespace rate_table_test {
+
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
@@ -383,3 +385,5 @@ Test(rate_table, its_clock_goes_on) {
     const auto before = boot_time_ms();
     wait_until("a millisecond passes", [&] { return boot_time_ms() > before; });
 }
+
+}  // namespace rate_table_test

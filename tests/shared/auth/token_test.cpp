@@ -15,6 +15,8 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/signer.hpp"
 
+namespace token_test {
+
 using namespace std::string_literals;
 
 namespace {
@@ -678,3 +680,5 @@ Test(token, needs_a_key_set_for_public_keys) {
     EXPECT_TEXT(verdict(hmac_token(header, claims(), signer.pem())),
                 "signature: made with another key");
 }
+
+}  // namespace token_test

@@ -4,6 +4,8 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
+namespace users_test {
+
 namespace {
 
 constexpr Query nonsense{"nonsense", "SELECT nothing FROM nowhere", "SELECT nothing FROM nowhere",
@@ -147,3 +149,5 @@ Test(users, are_forgotten_one_by_one) {
     cr_expect_not(known.contains("a"));
     cr_expect(known.contains("b"));
 }
+
+}  // namespace users_test

@@ -11,6 +11,8 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/signer.hpp"
 
+namespace wycheproof_test {
+
 namespace {
 
 using rapidjson::Value;
@@ -141,3 +143,5 @@ Test(wycheproof, figure_27_of_rfc_7520_once_its_key_names_es512) {
     });
     cr_expect_eq(count, 2);
 }
+
+}  // namespace wycheproof_test

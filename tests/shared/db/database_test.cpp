@@ -10,6 +10,8 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/proxy.hpp"
 
+namespace database_test {
+
 namespace {
 
 constexpr Query echo{
@@ -534,3 +536,5 @@ Test(sqlite, says_unavailable_when_the_file_cannot_be_opened) {
     OpenDatabase open{std::string{"sqlite:////nonexistent/folder/x.db"}};
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sql::ping))), "08001");
 }
+
+}  // namespace database_test

@@ -9,6 +9,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace resolve_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -92,3 +94,5 @@ Test(resolve, says_so_when_no_host_has_an_address) {
 Test(resolve, waits_no_longer_than_it_may) {
     EXPECT_TEXT(resolve("postgresql://slow.test/db", 1ms).names, "nothing");
 }
+
+}  // namespace resolve_test

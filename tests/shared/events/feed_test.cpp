@@ -4,6 +4,8 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
+namespace feed_test {
+
 using namespace std::chrono_literals;
 
 namespace {
@@ -189,3 +191,5 @@ Test(feed, says_that_it_is_alive) {
     cr_expect_geq((Clock::now() - before) / 1ms, 150);
     EXPECT_TEXT(without.text(), "");
 }
+
+}  // namespace feed_test

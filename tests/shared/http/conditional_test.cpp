@@ -2,6 +2,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace conditional_test {
+
 using namespace std::string_view_literals;
 
 namespace {
@@ -156,3 +158,5 @@ Test(conditional, says_why_a_write_changed_nothing) {
     EXPECT_TEXT(refusal([] { refuse_write("*", true); }), "not_found");
     EXPECT_TEXT(refusal([] { refuse_write("malformed", true); }), "precondition_failed");
 }
+
+}  // namespace conditional_test

@@ -3,6 +3,8 @@
 #include "shared/json/reader.hpp"
 #include "tests/support/expect.hpp"
 
+namespace error_body_test {
+
 namespace {
 
 const ApiError& plain() {
@@ -89,3 +91,5 @@ Test(error_body, is_canonical_json_for_every_error) {
             EXPECT_TEXT(json::canonical(json::parse(text)), text);
         }
 }
+
+}  // namespace error_body_test

@@ -4,6 +4,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace error_test {
+
 Test(error, keeps_the_codes_that_clients_know) {
     static constexpr struct {
         Error error;
@@ -78,3 +80,5 @@ Test(error, carries_its_details) {
     EXPECT_TEXT(error.what(), entry(Error::validation_error).message);
     EXPECT_TEXT(refusal([] { throw ApiError{Error::not_found}; }), "not_found");
 }
+
+}  // namespace error_test

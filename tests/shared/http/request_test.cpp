@@ -4,6 +4,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace request_test {
+
 namespace {
 
 struct Note {
@@ -91,3 +93,5 @@ Test(request, reads_its_body) {
     // As an empty object, where an operation may do without a body.
     EXPECT_TEXT(refusal([&] { read({}); }), "body/text: Field required (missing)");
 }
+
+}  // namespace request_test

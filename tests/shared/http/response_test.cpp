@@ -5,6 +5,8 @@
 #include "shared/http/conditional.hpp"
 #include "tests/support/expect.hpp"
 
+namespace response_test {
+
 using namespace std::string_view_literals;
 
 namespace {
@@ -185,3 +187,5 @@ Test(response, a_page_says_where_it_lies) {
     EXPECT_TEXT(response.body(), std::string{R"({"data":[1],"message":null,"pagination":)"} +
                                      pagination + R"(,"success":true})");
 }
+
+}  // namespace response_test

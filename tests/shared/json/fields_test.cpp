@@ -2,6 +2,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace fields_test {
+
 namespace {
 
 using json::field;
@@ -492,3 +494,5 @@ Test(json_fields, parses_whole_numbers) {
                     "(int_parsing)");
     EXPECT_TEXT(parsed(std::string{"1\0", 2}).substr(0, 6), "query:");
 }
+
+}  // namespace fields_test

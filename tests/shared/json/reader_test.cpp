@@ -9,6 +9,8 @@
 
 #include "tests/support/expect.hpp"
 
+namespace reader_test {
+
 using namespace std::string_view_literals;
 
 namespace {
@@ -563,3 +565,5 @@ Test(json_canonical, is_its_own_canonical_form) {
         EXPECT_TEXT(canonical(once), once);
     }
 }
+
+}  // namespace reader_test

@@ -14,6 +14,8 @@
 #include "tests/support/no_database.hpp"
 #include "tests/support/signer.hpp"
 
+namespace answer_test {
+
 namespace {
 
 struct Note {
@@ -905,3 +907,5 @@ Test(answer, logs_each_request_without_its_query) {
     logging::set_level("info");
     EXPECT_TEXT(written_by([&] { service.send(notes(), raw); }), "");
 }
+
+}  // namespace answer_test

@@ -9,6 +9,8 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/no_database.hpp"
 
+namespace cgi_test {
+
 namespace {
 
 struct Text {
@@ -183,3 +185,5 @@ Test(cgi, fails_when_nobody_reads) {
     const Redirection standard_output{ends[1], STDOUT_FILENO};
     cr_expect(throws<std::runtime_error>(run_cgi));
 }
+
+}  // namespace cgi_test

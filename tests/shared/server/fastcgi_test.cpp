@@ -24,6 +24,8 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/no_database.hpp"
 
+namespace fastcgi_test {
+
 // Null where the tests are linked without AddressSanitizer.
 extern "C" [[gnu::weak]] std::size_t __sanitizer_get_current_allocated_bytes();
 
@@ -954,3 +956,5 @@ Test(fastcgi, ends_when_the_last_peer_vanishes) {
     }
     cr_expect_eq(server.exit_status(), 0);
 }
+
+}  // namespace fastcgi_test

@@ -1,4 +1,4 @@
-#include "tests/support/event_stream.hpp"
+#include "tests/support/stack/event_stream.hpp"
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -25,7 +25,7 @@
 
 #include "shared/auth/token.hpp"
 #include "shared/text.hpp"
-#include "tests/support/openapi.hpp"
+#include "tests/support/stack/openapi.hpp"
 
 namespace {
 

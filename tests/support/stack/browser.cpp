@@ -1,4 +1,4 @@
-#include "tests/support/browser.hpp"
+#include "tests/support/stack/browser.hpp"
 
 #include <rapidjson/document.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 
 #include "shared/json/reader.hpp"
 #include "shared/json/writer.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "tests/support/schema.hpp"
+#include "tests/support/stack/schema.hpp"
 
 #include <rapidjson/pointer.h>
 

@@ -1,4 +1,4 @@
-#include "tests/support/openapi.hpp"
+#include "tests/support/stack/openapi.hpp"
 
 #include <algorithm>
 #include <map>
@@ -8,8 +8,8 @@
 #include "shared/http/error.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
-#include "tests/support/schema.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/schema.hpp"
+#include "tests/support/stack/stack.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "shared/server/websocket.hpp"
+#include "shared/websocket/websocket.hpp"
 
 #include <sys/socket.h>
 
@@ -41,8 +41,6 @@ using Transport = beast::basic_stream<Protocol, Loop::executor_type>;
 using Head = http::request<http::empty_body>;
 using websocket::close_code;
 
-constexpr auto longest_stop = std::chrono::seconds{8};
-constexpr auto longest_farewell = std::chrono::seconds{3};
 constexpr std::size_t max_message_bytes = 65'536;
 constexpr std::uint32_t max_head_bytes = 96 * 1024;  // more than nginx's buffers hold
 
@@ -201,10 +199,10 @@ bool is_welcome(const Head& head, const Config& config) {
     return std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
 }
 
-class Server {
+class WebSocketServer {
 public:
-    Server(int listener, Loop& loop, const Endpoint& served, Handler open, Context& context,
-           const WebSocketLimits& limits)
+    WebSocketServer(int listener, Loop& loop, const Endpoint& served, Handler open,
+                    Context& context, const WebSocketLimits& limits)
         : loop_(loop),
           served_(served),
           opening_(served),
@@ -316,7 +314,7 @@ private:
     Async<> run(std::shared_ptr<WebSocket> stream, const StreamBody& body) {
         streams_.insert(stream.get());
         struct Leave {
-            Server& server;
+            WebSocketServer& server;
             WebSocket* stream;
             ~Leave() { server.streams_.erase(stream); }
         } const leave_at_end{*this, stream.get()};
@@ -382,5 +380,5 @@ private:
 
 void serve_websocket(int listener, Loop& loop, const Endpoint& served, Handler open,
                      Context& context, const WebSocketLimits& limits) {
-    Server{listener, loop, served, open, context, limits}.run();
+    WebSocketServer{listener, loop, served, open, context, limits}.run();
 }

@@ -1,4 +1,4 @@
-#include "tests/support/cluster.hpp"
+#include "tests/support/stack/cluster.hpp"
 
 #include <signal.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/stack.hpp"
 
 Cluster::Cluster() : folder_(test_variable("TEST_DIR") + "/cluster_" + std::to_string(getpid())) {
     url_ = run("start");

@@ -4,13 +4,15 @@
 
 #include <optional>
 
-#include "shared/server/websocket.hpp"
+#include "shared/websocket/websocket.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/forked_server.hpp"
 #include "tests/support/no_database.hpp"
 #include "tests/support/ports.hpp"
 #include "tests/support/web_socket.hpp"
+
+namespace websocket_test {
 
 using namespace std::chrono_literals;
 
@@ -226,3 +228,5 @@ Test(websocket, closes_with_1011_after_a_failure) {
     cr_expect(early.head().starts_with("HTTP/1.1 101 "), "%s", early.head().c_str());
     cr_expect_eq(early.close_code(), 1011);
 }
+
+}  // namespace websocket_test

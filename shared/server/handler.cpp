@@ -1,0 +1,80 @@
+#include "shared/server/handler.hpp"
+
+#include <malloc.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <string_view>
+
+#include "shared/endpoint.hpp"
+#include "shared/exit_status.hpp"
+#include "shared/log.hpp"
+#include "shared/server/serve.hpp"
+
+namespace {
+
+bool is_listening(int fd) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
+}
+
+int usage(std::string_view name, const Endpoint& served) {
+    std::cerr << name << " answers " << served.path << "\n\n"
+              << "  REQUEST_METHOD=GET REQUEST_URI=" << served.path << " " << name
+              << "   answer once, as CGI (body on stdin)\n"
+              << "  " << name << " --describe      print the endpoint as JSON\n"
+              << "  " << name << " --dump-config   print the configuration, secrets masked\n"
+              << "  With a listening socket as stdin it serves FastCGI until SIGTERM.\n";
+    return exit_usage;
+}
+
+int serve(std::string_view name, const Endpoint& served, const Config& config) {
+    umask(0077);  // what it writes is nobody else's to read
+    // Fixed, or glibc would raise it with the first large board, and keep the memory of the others.
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    logging::set_level(config.log_level);
+    logging::set_endpoint(name);
+    Loop loop{1};
+    const auto database = open_database(config, loop);
+    const Tokens tokens{config, open_key_set(config, loop)};
+    Passwords passwords{static_cast<int>(config.bcrypt_cost)};
+    Kept kept;
+    Context context{config, *database, tokens, passwords, kept};
+    if (is_listening(STDIN_FILENO))
+        (served.serve ? served.serve : serve_fastcgi)(STDIN_FILENO, loop, served, context);
+    else
+        answer_cgi(loop, served, context);
+    return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int run_handler(Endpoint (*endpoint)(), int argc, char** argv) {
+    std::string_view name = argc > 0 ? argv[0] : "handler";
+    name.remove_prefix(name.rfind('/') + 1);
+    const std::string_view option = argc > 1 ? argv[1] : "";
+    try {
+        const auto served = endpoint();
+        if (option == "--describe") {
+            std::cout << describe(served, name) << '\n';
+            return EXIT_SUCCESS;
+        }
+        if (option == "--dump-config") {
+            std::cout << dump_config(load_config());
+            return EXIT_SUCCESS;
+        }
+        if (argc > 1 || (!is_listening(STDIN_FILENO) && !std::getenv("REQUEST_METHOD")))
+            return usage(name, served);
+        return serve(name, served, load_config());
+    } catch (const ConfigError& error) {
+        std::cerr << error.what() << '\n';
+        return exit_config;
+    } catch (const std::exception& error) {
+        logging::error("stopped", {{"reason", std::string_view{error.what()}}});
+        return EXIT_FAILURE;
+    }
+}
