@@ -281,7 +281,7 @@ def cold(bench):
 
 
 def memory(bench):
-    service = bench.start_service().wait()
+    service = bench.start_service(PRESTART="on").wait()
 
     def resident():
         return {pid: kib(pid, "status", "VmRSS") for pid in service.handler_pids()}

@@ -152,11 +152,12 @@ def queries():
 class Service:
     """The whole stack as `steelthread run` starts it."""
 
-    def __init__(self, folder, name, database_url, password, *options):
+    def __init__(self, folder, name, database_url, password, *options, **settings):
         self.port = free_port()
         self.folder = folder / name
         self.folder.mkdir(mode=0o711)
-        self.environment = service_environment(database_url, self.folder, self.port, password)
+        self.environment = {**service_environment(database_url, self.folder, self.port, password),
+                            **settings}
         self.started_at = time.monotonic()
         self.program = Program([BUILD / "steelthread", "run", *options], folder / f"{name}.log",
                                cwd=ROOT, env=self.environment,

@@ -17,7 +17,9 @@ struct Process {
     std::vector<std::string> command;      // the first word is a path
     std::vector<std::string> environment;  // NAME=value
     int socket = -1;                       // becomes standard input; -1 for nginx
-    pid_t pid = 0;                         // 0: not running, due at `next_start`
+    bool is_wanted = true;                 // false: not to be started before somebody connects
+    bool is_told = false;                  // to stop, ahead of the other processes
+    pid_t pid = 0;                         // 0: not running, due at `next_start` if wanted
     milliseconds pause{0};
     Clock::time_point started{};
     Clock::time_point next_start{};

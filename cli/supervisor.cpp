@@ -77,7 +77,8 @@ public:
         std::cout.flush();
         Streams streams;
         block_signals();
-        for (auto& process : processes_) launch(process);
+        for (auto& process : processes_)
+            if (process.is_wanted) launch(process);
         while (!is_finished()) turn(streams);
         return exit_status_;
     }
@@ -98,7 +99,8 @@ private:
         for (const auto& executable : handler_executables()) {
             Process worker{.name = executable.filename().string(),
                            .command = {executable.string()},
-                           .environment = handler_environment()};
+                           .environment = handler_environment(),
+                           .is_wanted = config_.is_prestarted()};
             worker.socket = listen_on(worker.name);
             processes_.insert(processes_.end(), config_.worker_count(worker.name), worker);
             ++endpoint_count_;
@@ -138,11 +140,13 @@ private:
         process.next_start = Clock::now() + longest_pause;
     }
 
-    // Waits for a signal, for the log, or for the next thing that is due.
+    // Waits for a signal, for the log, for whoever connects first, or for the next thing that is
+    // due.
     void turn(Streams& streams) {
         std::vector<pollfd> descriptors{{signals_, POLLIN, 0}};
         streams.errors.watch(descriptors);
         streams.output.watch(descriptors);
+        watch_sockets(descriptors);
         poll(descriptors.data(), descriptors.size(), static_cast<int>(until_next_due().count()));
         streams.errors.forward();
         streams.output.forward();
@@ -150,17 +154,42 @@ private:
         while (read(signals_, &info, sizeof info) == sizeof info)
             handle(static_cast<int>(info.ssi_signo));
         reap();
-        if (is_stopping_) return go_on_stopping();
+        if (is_stopping_) go_on_stopping();
+        start_wanted(descriptors);
+        if (is_stopping_) return;
         start_due();
         go_on_replacing();
         if (!is_ready_) announce_when_ready();
+    }
+
+    // Of the endpoints that nobody has connected to yet. What nginx took on before a stop is
+    // answered, too; once nginx has ended, nobody waits for an answer.
+    void watch_sockets(std::vector<pollfd>& descriptors) const {
+        if (are_handlers_told_) return;
+        for (const auto& process : processes_)
+            if (!process.is_wanted && process.socket != descriptors.back().fd)
+                descriptors.push_back({process.socket, POLLIN, 0});
+    }
+
+    void start_wanted(const std::vector<pollfd>& descriptors) {
+        if (are_handlers_told_) return;
+        for (const auto& descriptor : descriptors)
+            if (descriptor.revents != 0) start_endpoint(descriptor.fd);
+    }
+
+    void start_endpoint(int socket) {
+        for (auto& process : processes_)
+            if (!process.is_wanted && process.socket == socket) {
+                process.is_wanted = true;
+                launch(process);
+            }
     }
 
     milliseconds until_next_due() const {
         if (is_stopping_ || !is_ready_ || replacement_) return tick;
         auto wait = milliseconds{60'000};
         for (const auto& process : processes_)
-            if (process.pid == 0)
+            if (process.pid == 0 && process.is_wanted)
                 wait = std::min(wait,
                                 std::chrono::ceil<milliseconds>(process.next_start - Clock::now()));
         return std::max(wait, milliseconds{0});
@@ -219,7 +248,8 @@ private:
 
     void start_due() {
         for (auto& process : processes_)
-            if (process.pid == 0 && process.next_start <= Clock::now()) launch(process);
+            if (process.is_wanted && process.pid == 0 && process.next_start <= Clock::now())
+                launch(process);
     }
 
     void begin_replacing() {
@@ -255,7 +285,10 @@ private:
             ++current.next;
         if (is_first && current.next == processes_.size())
             current.failure = "it came after the service had started: start that again";
-        if (!current.failure.empty() || current.next == processes_.size()) return end_replacing();
+        // What has not started yet will start from the new executable.
+        const bool is_over =
+            current.next == processes_.size() || !processes_[current.next].is_wanted;
+        if (!current.failure.empty() || is_over) return end_replacing();
         current.successor = processes_[current.next];
         current.successor.pid = 0;
         launch(current.successor);
@@ -287,15 +320,25 @@ private:
         exit_status_ = status;
         stop_began_ = Clock::now();
         if (nginx().pid != 0) kill(nginx().pid, SIGQUIT);
-        // nginx would wait for what never ends of itself, and then cut it off.
-        for (const auto& process : processes_)
-            if (process.pid != 0 && is_endless(process.name)) kill(process.pid, SIGTERM);
+    }
+
+    // nginx would wait for what never ends of itself, and then cut it off. But a process that has
+    // just been started may not hear the signal, only die of it: whoever waits gets in first.
+    void tell_endless() {
+        for (auto& process : processes_) {
+            if (process.pid == 0 || process.is_told || !is_endless(process.name)) continue;
+            pollfd waiting{process.socket, POLLIN, 0};
+            if (poll(&waiting, 1, 0) > 0) continue;
+            kill(process.pid, SIGTERM);
+            process.is_told = true;
+        }
     }
 
     // First nginx finishes what it has taken on, then the handlers.
     void go_on_stopping() {
         const auto waited = Clock::now() - stop_began_;
         const bool is_impatient = waited > nginx_patience;
+        tell_endless();
         if (is_impatient && nginx().pid != 0) kill(nginx().pid, SIGTERM);
         if (!are_handlers_told_ && (nginx().pid == 0 || is_impatient)) {
             are_handlers_told_ = true;

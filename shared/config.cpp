@@ -130,6 +130,12 @@ constexpr std::array table = {
             .description = "Taken when DATABASE_URL is not set",
             .is_secret = true},
     Setting{"PORT", &Config::port, "8000", "Port that nginx listens on", 1, 65'535},
+    Setting{.name = "PRESTART",
+            .member = &Config::prestart,
+            .default_value = "off",
+            .description = "`on`: all endpoints start with the service, and not each with its "
+                           "first request",
+            .choices = "on|off"},
     Setting{"RATE_LIMIT", &Config::rate_limit, "60/minute",
             "Requests to `/jobs` with one API key; per second, minute, hour or day"},
     Setting{.name = "REDIS_URL",

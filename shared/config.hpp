@@ -44,6 +44,7 @@ struct Config {
     std::string login_rate_limit;
     std::string neon_db_url;
     std::int64_t port{};
+    std::string prestart;
     std::string rate_limit;
     std::string redis_url;
     std::string run_dir;
@@ -56,6 +57,9 @@ struct Config {
 
     // A request without a token acts as `demo_user`.
     bool is_demo() const { return demo_mode == "on"; }
+
+    // All endpoints start with the service.
+    bool is_prestarted() const { return prestart == "on"; }
 
     // CORS_ORIGINS and FRONTEND_ORIGIN, split.
     std::vector<std::string> allowed_origins() const;

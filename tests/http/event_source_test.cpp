@@ -134,7 +134,7 @@ private:
 };
 
 void follow_with_npm(Engine engine) {
-    const Stack stack{engine};
+    const Stack stack{engine, {{"PRESTART", "on"}}};
     Proxy proxy{static_cast<unsigned short>(stack.port())};
     Writer writer{stack};
     Follower follower{"http://127.0.0.1:" + std::to_string(proxy.port()) + "/events/tail?after=0"};

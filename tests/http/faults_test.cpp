@@ -150,7 +150,7 @@ double seconds_since(Clock::time_point start) { return Seconds{Clock::now() - st
 constexpr double longest_wait = 0.25 + 0.25 + 0.5;
 
 Variables short_deadlines() {
-    return {{"DB_DEADLINE_MS", "250"}, {"DB_CONNECT_TIMEOUT_MS", "250"}};
+    return {{"DB_DEADLINE_MS", "250"}, {"DB_CONNECT_TIMEOUT_MS", "250"}, {"PRESTART", "on"}};
 }
 
 // Everything that needs the database says 503 within `longest` seconds, and what does not need it
@@ -198,22 +198,6 @@ void expect_degraded(const Stack& stack, const std::string& task, const std::str
     }
 }
 
-// The build under test with another program in the place of one handler.
-void replace_handler(const std::string& name, const std::string& script) {
-    const fs::path original = test_variable("TEST_BUILD");
-    const auto copy = fs::path{test_variable("TEST_DIR")} / ("build_" + std::to_string(getpid()));
-    fs::create_directories(copy / "handlers");
-    // Hard links would not: /tmp may be another file system.
-    fs::copy_file(original / "steelthread", copy / "steelthread");
-    fs::create_symlink(fs::absolute("nginx"), copy / "nginx");
-    for (const auto& handler : fs::directory_iterator{original / "handlers"})
-        if (handler.path().filename() != name)
-            fs::create_symlink(handler.path(), copy / "handlers" / handler.path().filename());
-    std::ofstream{copy / "handlers" / name} << "#!/bin/sh\n" << script << "\n";
-    fs::permissions(copy / "handlers" / name, fs::perms::owner_all);
-    setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
-}
-
 }  // namespace
 
 Test(faults, a_restart_of_postgres_costs_only_503s) {
@@ -254,7 +238,7 @@ Test(faults, a_silent_network_costs_nobody_more_than_the_deadline) {
 Test(faults, a_refusing_database_is_503_at_once) {
     const TestDatabase database{Engine::postgres};
     Proxy proxy{port_of(database.url())};
-    const Stack stack{with_port(database.url(), proxy.port())};
+    const Stack stack{with_port(database.url(), proxy.port()), {{"PRESTART", "on"}}};
     const auto task = stack.create_task("kept");
     const auto authorization = stack.authorization();
     proxy.close();
@@ -337,6 +321,7 @@ Test(faults, what_a_killed_handler_was_asked_to_change_is_not_asked_again) {
 Test(faults, restarts_lose_no_delete) {
     const Stack stack{Engine::sqlite};
     const auto authorization = stack.authorization();
+    cr_assert_eq(stack.send({.path = stack.create_task("x")}).status, 200);  // started
     std::atomic<bool> is_over = false;
     std::thread restarts{[&] {
         for (int i = 0; i < 3; ++i)
@@ -432,6 +417,8 @@ Test(faults, a_restart_under_load_replaces_every_process_of_an_endpoint) {
             Client client{stack.port()};
             while (!is_over) ++(client.send(login).status == 200 ? served : lost);
         });
+    wait_until("both processes serve",
+               [&] { return served >= 16 && stack.processes("auth_login").size() == 2; });
     for (int i = 0; i < 3; ++i) {
         const auto before = stack.processes("auth_login");
         cr_expect_eq(before.size(), 2);
@@ -451,6 +438,7 @@ Test(faults, a_restart_under_load_replaces_every_process_of_an_endpoint) {
 
 Test(faults, an_endpoint_has_as_many_processes_as_it_is_told) {
     const Stack stack{Engine::sqlite, {{"WORKERS_COLLAB_TASK", "3"}}};
+    cr_assert_eq(stack.send({.path = stack.create_task("x")}).status, 200);
     const auto are_three = [&] { return stack.processes("collab_task").size() == 3; };
     wait_until("three processes run", are_three);
     const auto killed = stack.processes("collab_task").at(0);
@@ -477,6 +465,7 @@ Test(faults, only_known_endpoints_are_restarted) {
 
 Test(faults, what_is_no_request_does_not_disturb_a_restart) {
     const Stack stack{Engine::sqlite};
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
     const auto folder = stack.run_dir() + "/restart";
     fs::create_directories(folder + "/a_folder/in/a_folder");
     cr_expect_eq(stack.command({"restart", "root"}).status, 0);
@@ -508,7 +497,7 @@ Test(faults, a_reload_of_nginx_loses_nothing) {
 
 Test(faults, a_reload_during_a_stop_is_nothing) {
     Stack stack{Engine::sqlite};
-    const auto stopped = stack.processes("root").at(0);
+    const auto stopped = stack.processes("healthz").at(0);
     kill(stopped, SIGSTOP);  // holds the stop up
     kill(stack.supervisor(), SIGTERM);
     wait_until("nginx has ended", [&] { return stack.processes("nginx").empty(); });
@@ -521,7 +510,7 @@ Test(faults, a_reload_during_a_stop_is_nothing) {
 
 Test(faults, a_stop_that_had_to_kill_says_so) {
     Stack stack{Engine::sqlite};
-    kill(stack.processes("root").at(0), SIGSTOP);
+    kill(stack.processes("healthz").at(0), SIGSTOP);
     cr_expect_eq(stack.stop(), 1);
     const auto log = stack.log();
     cr_expect_neq(log.find("killed what did not stop in time"), log.npos, "%s", log.c_str());
@@ -557,6 +546,7 @@ struct LogPipe {
 // Kills a handler, which the supervisor logs, and sends more requests than nginx and the supervisor
 // have room to keep the lines of.
 static void log_a_lot(const Stack& stack) {
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
     const auto before = stack.processes("root");
     kill(before.at(0), SIGKILL);
     Client client{stack.port()};
@@ -601,18 +591,22 @@ Test(faults, a_crash_loop_does_not_spin) {
     const auto deaths = [](const Stack& stack) {
         return count(stack.log(), R"("name":"root","exit_status":3)");
     };
-    const auto start = Clock::now();
     const Stack stack{Engine::sqlite};
+    const auto start = Clock::now();
+    const int waiting = connect_to_socket(stack.run_dir() + "/sockets/root.sock");
+    cr_assert_geq(waiting, 0);
     wait_until("it has died five times", [&] { return deaths(stack) >= 5; });
     // Pauses of 50, 100, 200 and 400 ms lie between them.
     cr_expect_gt(seconds_since(start), 0.75);
     wait_until("it has died six times", [&] { return deaths(stack) >= 6; });
     cr_expect_gt(seconds_since(start), 1.55);
     cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+    close(waiting);
 }
 
 Test(faults, a_handler_that_is_killed_again_and_again_comes_back) {
     const Stack stack{Engine::sqlite};
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
     const auto start = Clock::now();
     pid_t last = 0;
     for (int i = 0; i < 5; ++i) {
@@ -628,7 +622,7 @@ Test(faults, a_handler_that_is_killed_again_and_again_comes_back) {
 }
 
 Test(faults, nothing_outlives_a_killed_supervisor) {
-    Stack stack{Engine::postgres};
+    Stack stack{Engine::postgres, {{"PRESTART", "on"}}};
     const auto task = stack.create_task("kept");
     const auto started = stack.descendants();
     cr_assert_gt(started.size(), 9);
@@ -641,7 +635,7 @@ Test(faults, nothing_outlives_a_killed_supervisor) {
 }
 
 Test(faults, nothing_outlives_nginx) {
-    Stack stack{Engine::sqlite};
+    Stack stack{Engine::sqlite, {{"PRESTART", "on"}}};
     const auto started = stack.descendants();
     kill(stack.processes("nginx").at(0), SIGKILL);
     cr_expect_eq(stack.wait_for_end(), 1);

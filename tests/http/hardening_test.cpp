@@ -33,7 +33,7 @@ Test(hardening, processes_gain_no_privileges_dump_no_core_and_show_no_secret) {
     const TestDatabase database{Engine::postgres};
     auto url = database.url();
     url.insert(url.find('@'), ":database-password");
-    const Stack stack{url};
+    const Stack stack{url, {{"PRESTART", "on"}}};
     auto processes = stack.descendants();
     cr_assert_gt(processes.size(), all_handlers().size());
     processes.push_back(stack.supervisor());

@@ -59,7 +59,8 @@ void expect_limited(const Reply& reply) {
 
 // Two processes of each of the three endpoints: one limit, which outlives a process.
 Test(limits, all_processes_and_endpoints_count_together) {
-    const Stack stack{Engine::sqlite, limited({{"TRUSTED_PROXIES", "127.0.0.1"}})};
+    const Stack stack{Engine::sqlite,
+                      limited({{"PRESTART", "on"}, {"TRUSTED_PROXIES", "127.0.0.1"}})};
     for (const char* name : {"auth_login", "auth_signin", "auth_signup"})
         cr_expect_eq(stack.processes(name).size(), 2u, "%s", name);
     for (int i = 0; i < 10; ++i) {

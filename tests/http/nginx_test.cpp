@@ -255,7 +255,7 @@ Test(nginx, a_handler_that_is_away_is_503) {
 }
 
 Test(nginx, livez_needs_nobody) {
-    const Stack stack{Engine::sqlite};
+    const Stack stack{Engine::sqlite, {{"PRESTART", "on"}}};
     for (const auto& name : all_handlers()) signal_all(stack, name, SIGSTOP);
     const auto reply = stack.send({.path = "/livez"});
     cr_expect_eq(reply.status, 200);
@@ -267,6 +267,7 @@ Test(nginx, livez_needs_nobody) {
 
 Test(nginx, too_many_connections_are_429) {
     const Stack stack{Engine::sqlite};
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
     reconfigure(stack, "limit_conn connections ", "limit_conn connections 1; # ");
     signal_all(stack, "root", SIGSTOP);
     Reply first;
@@ -674,6 +675,7 @@ Test(nginx, says_nothing_of_single_requests) {
     fs::rename(stack.run_dir() + "/sockets/root.sock", stack.run_dir() + "/sockets/away");
     expect_error(stack.send(call), Error::service_unavailable);
     fs::rename(stack.run_dir() + "/sockets/away", stack.run_dir() + "/sockets/root.sock");
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);
     reconfigure(stack, "fastcgi_read_timeout 15s", "fastcgi_read_timeout 200ms");
     signal_all(stack, "root", SIGSTOP);
     expect_error(stack.send(call), Error::service_unavailable);
@@ -713,7 +715,7 @@ static std::set<std::string> listening(const std::vector<pid_t>& processes) {
 }
 
 Test(nginx, listens_where_it_should_and_nowhere_else) {
-    const Stack stack{Engine::postgres};
+    const Stack stack{Engine::postgres, {{"PRESTART", "on"}}};
     auto processes = stack.descendants();
     processes.push_back(stack.supervisor());
     char address[32];
@@ -727,6 +729,7 @@ Test(nginx, many_connections_can_wait_to_be_accepted) {
     const Stack stack{Engine::sqlite};
     int limit = 0;
     std::ifstream{"/proc/sys/net/core/somaxconn"} >> limit;
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
     const auto worker = worker_of(stack);
     kill(worker, SIGSTOP);
     signal_all(stack, "root", SIGSTOP);

@@ -283,6 +283,7 @@ Test(shell, processes_get_no_more_settings_than_they_need) {
     for (const auto& setting : settings())
         cr_expect_eq(kept.find("\n" + std::string{setting.name} + "="), kept.npos, "%s",
                      kept.c_str());
+    cr_expect(!stack.authorization().empty());
     const auto handler =
         read_text("/proc/" + std::to_string(stack.processes("auth_login").at(0)) + "/environ");
     cr_expect_eq(handler.find("DEV_USER_"), handler.npos);

@@ -240,9 +240,10 @@ Test(websocket, ends_with_the_token, .timeout = 60) {
 
 Test(websocket, hostile_handshakes_are_refused, .timeout = 60) {
     const Stack stack{Engine::sqlite};
-    const auto before = stack.processes("ws");
     const auto ann = stack.authorization_of("ann");
     expect_error(stack.send({.path = "/ws"}), Error::bad_request);
+    const auto before = stack.processes("ws");
+    cr_assert_eq(before.size(), 1);
     expect_error(stack.send({.path = "/ws", .headers = {"Authorization: Bearer x"}}),
                  Error::invalid_token);
     expect_error(stack.send({.method = "POST", .path = "/ws", .body = "{}"}),

@@ -109,6 +109,7 @@ Test(config, has_safe_defaults) {
     EXPECT_TEXT(config.better_auth_secret + config.jwks_url + config.jwks_file, "");
     EXPECT_TEXT(config.jwks_issuer + config.jwks_audience, "");
     cr_expect_not(config.is_demo());
+    cr_expect_not(config.is_prestarted());
     EXPECT_TEXT(config.user_id_format, "any");
 }
 
@@ -685,6 +686,12 @@ Test(config, refuses_key_sets_that_nobody_should_trust) {
         EXPECT_TEXT(in_production(url), "JWKS_URL must be https in production");
     EXPECT_TEXT(faults({{"JWKS_URL", "https://example.org"}, {"JWKS_FILE", "/keys.json"}}),
                 "JWKS_URL and JWKS_FILE exclude each other");
+}
+
+Test(config, prestart_is_on_or_off) {
+    cr_expect(load_quietly({{"PRESTART", "on"}}).is_prestarted());
+    cr_expect_not(load_quietly({{"PRESTART", "off"}}).is_prestarted());
+    EXPECT_TEXT(faults({{"PRESTART", "yes"}}), "PRESTART must be one of on|off");
 }
 
 Test(config, the_demo_user_is_no_uuid) {

@@ -418,6 +418,21 @@ std::string test_variable(const char* name) {
     return value;
 }
 
+void replace_handler(const std::string& name, const std::string& script) {
+    const fs::path original = test_variable("TEST_BUILD");
+    const auto copy = fs::path{test_variable("TEST_DIR")} / ("build_" + std::to_string(getpid()));
+    fs::create_directories(copy / "handlers");
+    // Hard links would not: /tmp may be another file system.
+    fs::copy_file(original / "steelthread", copy / "steelthread");
+    fs::create_symlink(fs::absolute("nginx"), copy / "nginx");
+    for (const auto& handler : fs::directory_iterator{original / "handlers"})
+        if (handler.path().filename() != name)
+            fs::create_symlink(handler.path(), copy / "handlers" / handler.path().filename());
+    std::ofstream{copy / "handlers" / name} << "#!/bin/sh\n" << script << "\n";
+    fs::permissions(copy / "handlers" / name, fs::perms::owner_all);
+    setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
+}
+
 std::vector<std::string> all_handlers() {
     std::vector<std::string> names;
     for (const auto& source : fs::directory_iterator{"handlers"})

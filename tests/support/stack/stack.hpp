@@ -150,6 +150,10 @@ private:
 // An executable of the build under test: "handlers/healthz", "steelthread".
 std::string built(const std::string& name);
 
+// From now on the build under test is a copy with another program in the place of one handler. Once
+// in a test.
+void replace_handler(const std::string& name, const std::string& script);
+
 // The names of all handlers, by their sources.
 std::vector<std::string> all_handlers();
 

@@ -1,0 +1,188 @@
+// An endpoint's processes start with its first connection, or with the service where PRESTART is
+// on.
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <barrier>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <thread>
+
+#include "shared/config.hpp"
+#include "tests/support/event_stream.hpp"
+#include "tests/support/stack.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// nginx and its worker, and what the start of a Stack asks: /healthz.
+constexpr std::size_t at_rest = 3;
+
+// Stands in for a handler whose start takes as long as the test wants.
+class SlowStart {
+public:
+    explicit SlowStart(const std::string& name)
+        : path_(test_variable("TEST_DIR") + "/slow_start_" + std::to_string(getpid())) {
+        replace_handler(name, ": > " + path_ + ".begun\nwhile [ ! -e " + path_ +
+                                  ".end ]; do sleep 0.01; done\nexec " + built("handlers/" + name));
+    }
+
+    bool has_begun() const { return fs::exists(path_ + ".begun"); }
+    void end() const { std::ofstream{path_ + ".end"}; }
+
+private:
+    std::string path_;
+};
+
+// SIGTERM, and nginx finishes what it has taken on.
+void begin_to_stop(const Stack& stack) {
+    kill(stack.supervisor(), SIGTERM);
+    wait_until("nginx takes nothing more on", [&] {
+        const int fd = connect_to(stack.port());
+        if (fd >= 0) close(fd);
+        return fd < 0;
+    });
+}
+
+std::string received(int fd, const std::string& end) {
+    std::string text;
+    char buffer[4096];
+    while (end.empty() || text.find(end) == text.npos) {
+        const auto count = recv(fd, buffer, sizeof buffer, 0);
+        if (count <= 0) break;
+        text.append(buffer, static_cast<std::size_t>(count));
+    }
+    return text;
+}
+
+void send_all(int fd, const std::string& text) {
+    cr_assert_eq(send(fd, text.data(), text.size(), MSG_NOSIGNAL),
+                 static_cast<ssize_t>(text.size()));
+}
+
+}  // namespace
+
+Test(on_demand, an_endpoint_starts_with_its_first_request_and_stays) {
+    const Stack stack{Engine::sqlite, {{"WORKERS_ROOT", "3"}}};
+    cr_expect_eq(stack.descendants().size(), at_rest);
+    cr_expect_eq(stack.send({.path = "/"}).status, 200);
+    const auto are_three = [&] { return stack.processes("root").size() == 3; };
+    wait_until("three processes run", are_three);
+    cr_expect_eq(stack.descendants().size(), at_rest + 3);
+    // Nobody has to ask again.
+    const auto killed = stack.processes("root");
+    for (const pid_t pid : killed) kill(pid, SIGKILL);
+    wait_until("three others run",
+               [&] { return are_three() && stack.processes("root") != killed; });
+}
+
+Test(on_demand, prestart_starts_all) {
+    const Stack stack{Engine::sqlite, {{"PRESTART", "on"}, {"WORKERS_ROOT", "3"}}};
+    Config config;
+    config.workers["ROOT"] = 3;
+    for (const auto& name : all_handlers())
+        wait_until(name.c_str(),
+                   [&] { return stack.processes(name).size() == config.worker_count(name); });
+}
+
+Test(on_demand, many_first_requests_at_once_are_all_answered) {
+    const Stack stack{Engine::postgres, {{"WORKERS_COLLAB_STATE_TASKS", "2"}}};
+    constexpr int clients = 100;
+    std::barrier together{clients};
+    std::atomic<int> answered = 0;
+    std::vector<std::thread> threads;
+    for (int i = 0; i < clients; ++i)
+        threads.emplace_back([&] {
+            together.arrive_and_wait();
+            if (stack.send({.path = "/collab/state/tasks"}).status == 200) ++answered;
+        });
+    for (auto& thread : threads) thread.join();
+    cr_expect_eq(answered, clients, "%d of %d", answered.load(), clients);
+    wait_until("two processes run",
+               [&] { return stack.processes("collab_state_tasks").size() == 2; });
+    cr_expect_eq(stack.descendants().size(), at_rest + 2);
+}
+
+Test(on_demand, a_restart_of_what_has_not_started_does_nothing) {
+    const Stack stack{Engine::sqlite};
+    const auto restart = [&] {
+        const auto finished = stack.command({"restart", "root"});
+        cr_expect_eq(finished.status, 0);
+        EXPECT_TEXT(finished.output + finished.errors, "");
+    };
+    restart();
+    cr_expect_eq(stack.descendants().size(), at_rest);
+    cr_expect_eq(stack.send({.path = "/"}).status, 200);
+    const auto before = stack.processes("root");
+    restart();
+    cr_expect(stack.processes("root") != before, "nothing is replaced any more");
+}
+
+Test(on_demand, a_stop_waits_for_what_is_being_started) {
+    const SlowStart start{"root"};
+    Stack stack{Engine::sqlite};
+    Reply reply;
+    std::thread client{[&] { reply = stack.send({.path = "/"}); }};
+    wait_until("the start has begun", [&] { return start.has_begun(); });
+    begin_to_stop(stack);
+    start.end();
+    cr_expect_eq(stack.wait_for_end(), 0);
+    client.join();
+    cr_expect_eq(reply.status, 200, "%ld %s", reply.status, reply.failure.c_str());
+}
+
+// A stream ends with the service, but not unheard.
+Test(on_demand, a_stop_waits_for_a_stream_that_is_being_started) {
+    const SlowStart start{"events_tail"};
+    Stack stack{Engine::sqlite};
+    std::optional<EventStream> stream;
+    std::thread client{[&] { stream.emplace(stack.port(), "/events/tail"); }};
+    wait_until("the start has begun", [&] { return start.has_begun(); });
+    begin_to_stop(stack);
+    start.end();
+    cr_expect_eq(stack.wait_for_end(), 0);
+    client.join();
+    cr_expect(stream->head().starts_with("HTTP/1.1 200 "), "%s", stream->head().c_str());
+    cr_expect(stream->ends());
+}
+
+// nginx has taken a request on, and waits for its body before it asks the endpoint.
+Test(on_demand, a_stop_starts_what_is_asked_for_until_nginx_has_ended) {
+    Stack stack{Engine::sqlite};
+    const std::string body = R"({"title":"late"})";
+    const int fd = connect_to(stack.port());
+    cr_assert_geq(fd, 0);
+    const timeval patience{20, 0};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    send_all(fd, "POST /collab/tasks HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n" +
+                     stack.authorization_of("ann") +
+                     "\r\nContent-Type: application/json\r\nContent-Length: " +
+                     std::to_string(body.size()) + "\r\n\r\n");
+    EXPECT_TEXT(received(fd, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    begin_to_stop(stack);
+    cr_expect(stack.processes("collab_tasks").empty());
+    send_all(fd, body);
+    const auto answer = received(fd, "");
+    cr_expect(answer.starts_with("HTTP/1.1 200 "), "%s", answer.c_str());
+    close(fd);
+    cr_expect_eq(stack.wait_for_end(), 0);
+}
+
+// It would never be told to end.
+Test(on_demand, nothing_starts_once_nginx_has_ended) {
+    Stack stack{Engine::sqlite};
+    const auto stopped = stack.processes("healthz").at(0);
+    kill(stopped, SIGSTOP);  // holds the stop up
+    const auto nginx = "/proc/" + std::to_string(stack.processes("nginx").at(0));
+    kill(stack.supervisor(), SIGTERM);
+    wait_until("the supervisor knows that nginx has ended", [&] { return !fs::exists(nginx); });
+    const int late = connect_to_socket(stack.run_dir() + "/sockets/root.sock");
+    cr_assert_geq(late, 0);
+    kill(stopped, SIGCONT);
+    cr_expect_eq(stack.wait_for_end(), 0, "%s", stack.log().c_str());
+    close(late);
+}
