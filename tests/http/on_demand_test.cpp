@@ -12,8 +12,10 @@
 #include <thread>
 
 #include "shared/config.hpp"
-#include "tests/support/event_stream.hpp"
-#include "tests/support/stack.hpp"
+#include "tests/support/stack/event_stream.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace on_demand_test {
 
 namespace {
 
@@ -186,3 +188,5 @@ Test(on_demand, nothing_starts_once_nginx_has_ended) {
     cr_expect_eq(stack.wait_for_end(), 0, "%s", stack.log().c_str());
     close(late);
 }
+
+}  // namespace on_demand_test
