@@ -218,9 +218,9 @@ $(support): $(call test_objects,$(wildcard tests/support/*.cpp))
 
 # What is tested comes first, and whole: where a test has a copy of one of its inline functions, the
 # linker takes the one with sanitizers. At a fixed address, for the sanitizers' data is 200,000 relocations
-# otherwise, in each test's process anew.
-link_test = $(CXX) $(CXXFLAGS) $(MODE) $(filter-out -pie,$(LDFLAGS)) -no-pie \
-	$(filter $(BUILD)/obj/%,$^) -Wl,--whole-archive $(BUILD)/libshared.a \
+# otherwise, in each test's process anew. The symbols are those of tests/support/start.cpp.
+link_test = $(CXX) $(CXXFLAGS) $(MODE) $(filter-out -pie,$(LDFLAGS)) -no-pie -Wl,--undefined=git_libgit2_init \
+	-Wl,--export-dynamic-symbol=_gnutls_global_init_skip $(filter $(BUILD)/obj/%,$^) -Wl,--whole-archive $(BUILD)/libshared.a \
 	-Wl,--no-whole-archive $(filter build/tests/%,$^) $(LIBS) -lcriterion
 
 $(BUILD)/tests/handlers/%_test: $(BUILD)/obj/handlers/%.o $(BUILD)/libshared.a build/tests/obj/tests/handlers/%_test.o $(support)
