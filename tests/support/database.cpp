@@ -26,20 +26,18 @@ struct Executed {
     std::string error;  // empty when there was none
 };
 
-Executed try_postgres(const std::string& url, const std::string& sql) {
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> connection{PQconnectdb(url.c_str()),
-                                                                  &PQfinish};
-    const std::unique_ptr<PGresult, decltype(&PQclear)> result{
-        PQexec(connection.get(), sql.c_str()), &PQclear};
+Executed try_postgres(PGconn* connection, const std::string& sql) {
+    const std::unique_ptr<PGresult, decltype(&PQclear)> result{PQexec(connection, sql.c_str()),
+                                                               &PQclear};
     const auto status = PQresultStatus(result.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
-        return {"", std::string{PQerrorMessage(connection.get())}};
+        return {"", std::string{PQerrorMessage(connection)}};
     const bool has_cell = PQntuples(result.get()) > 0 && PQnfields(result.get()) > 0;
     return {has_cell ? PQgetvalue(result.get(), 0, 0) : "", ""};
 }
 
-std::string execute_postgres(const std::string& url, const std::string& sql) {
-    auto executed = try_postgres(url, sql);
+std::string execute_postgres(PGconn* connection, const std::string& sql) {
+    auto executed = try_postgres(connection, sql);
     cr_assert(executed.error.empty(), "%s: %s", sql.c_str(), executed.error.c_str());
     return std::move(executed.cell);
 }
@@ -133,16 +131,20 @@ void TestDatabase::take_postgres() {
 
     // The file holds the fingerprint of its database.
     char untouched[32];
-    if (pread(lock_, untouched, sizeof untouched, 0) == sizeof untouched) {
+    const bool is_used = pread(lock_, untouched, sizeof untouched, 0) == sizeof untouched;
+    if (is_used) {
         execute(end_others);
-        if (try_postgres(direct_url_, fingerprint).cell ==
+        if (try_postgres(connection_.get(), fingerprint).cell ==
             std::string_view{untouched, sizeof untouched}) {
             execute(empty_tables);
             return;
         }
-        execute_postgres(server, "DROP DATABASE " + name + " WITH (FORCE)");
+        connection_.reset();
     }
-    execute_postgres(server, "CREATE DATABASE " + name + " TEMPLATE steelthread_template");
+    const std::unique_ptr<PGconn, Finish> administrator{PQconnectdb(server.c_str())};
+    if (is_used) execute_postgres(administrator.get(), "DROP DATABASE " + name + " WITH (FORCE)");
+    execute_postgres(administrator.get(),
+                     "CREATE DATABASE " + name + " TEMPLATE steelthread_template");
     const auto made = execute(fingerprint);
     cr_assert_eq(pwrite(lock_, made.data(), made.size(), 0), sizeof untouched);
 }
@@ -156,9 +158,14 @@ TestDatabase::~TestDatabase() {
         std::filesystem::remove(url_.substr(sqlite_scheme.size()) + suffix);
 }
 
+void TestDatabase::Finish::operator()(pg_conn* connection) const { PQfinish(connection); }
+
 std::string TestDatabase::execute(const std::string& sql) const {
-    return engine_ == Engine::postgres ? execute_postgres(direct_url_, sql)
-                                       : execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
+    if (engine_ == Engine::sqlite) return execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
+    // Reading notices that the server has closed the connection since.
+    if (connection_ && PQconsumeInput(connection_.get()) == 0) connection_.reset();
+    if (!connection_) connection_.reset(PQconnectdb(direct_url_.c_str()));
+    return execute_postgres(connection_.get(), sql);
 }
 
 void TestDatabase::wait_for_feed() const {

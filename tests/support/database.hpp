@@ -14,6 +14,8 @@
 #include "shared/db/database.hpp"
 #include "shared/json/fields.hpp"
 
+struct pg_conn;  // libpq's PGconn
+
 enum class Engine { sqlite, postgres };
 
 // LOGIN_RATE_LIMIT and RATE_LIMIT of tests that are about something else.
@@ -40,7 +42,8 @@ public:
     // Of the service; through a pooler where tests/run started one.
     const std::string& url() const { return url_; }
 
-    // Runs SQL on a connection of its own and returns the first cell of its first row, as text.
+    // Runs SQL on a connection of its own, kept for the next time, and returns the first cell of
+    // the last statement's first row, as text.
     std::string execute(const std::string& sql) const;
 
     // Waits until every event may be read: an open transaction holds the feeds of all databases of
@@ -50,8 +53,13 @@ public:
 private:
     void take_postgres();
 
+    struct Finish {
+        void operator()(pg_conn* connection) const;
+    };
+
     Engine engine_;
     int lock_ = -1;  // of the slot, while it is used
+    mutable std::unique_ptr<pg_conn, Finish> connection_;
     std::string url_;
     std::string direct_url_;  // of PostgreSQL itself
 };
