@@ -2,7 +2,7 @@
 # user on a read-only root file system; all that it writes lies in RUN_DIR, on a tmpfs.
 FROM debian:bookworm-slim AS build
 RUN apt-get update \
- && apt-get install -y --no-install-recommends g++ make pkg-config libfcgi-dev libpq-dev rapidjson-dev \
+ && apt-get install -y --no-install-recommends g++ lld make pkg-config libfcgi-dev libpq-dev rapidjson-dev \
     libssl-dev libjwt-dev libboost1.81-dev libsqlite3-dev libcrypt-dev libcurl4-openssl-dev libhiredis-dev \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src

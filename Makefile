@@ -33,7 +33,7 @@ CXXFLAGS := -std=c++20 -g1 $(WARNINGS) -Wno-subobject-linkage $(HARDENING) -pthr
 # Asio's functions that are no templates are compiled once, in shared/async.cpp, and its exceptions thrown as
 # they are: otherwise both are half of the code of every object.
 CPPFLAGS = -I. -Ibuild/generated $(PKG_CFLAGS) -DBOOST_ASIO_SEPARATE_COMPILATION -DBOOST_EXCEPTION_DISABLE
-LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LDFLAGS := -fuse-ld=lld -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 # Each executable keeps only what it uses. libstdc++ is part of handlers: a tenth less memory and time to start than
 # with its shared library. Neither for tests, of which Criterion finds what nothing else refers to, nor with sanitizers.
 GARBAGE := $(if $(MODE_$(BUILD)),,-Xlinker --gc-sections)
@@ -166,7 +166,7 @@ clean: ## remove everything that was built
 
 # --- rules
 
-.PRECIOUS: $(BUILD)/obj/%.o build/tests/obj/%.o build/generated/sql/%.hpp
+.PRECIOUS: $(BUILD)/obj/main/%.o $(BUILD)/obj/bench/%.o build/generated/sql/%.hpp
 .DELETE_ON_ERROR:
 
 build/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk
