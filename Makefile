@@ -35,7 +35,7 @@ CXXFLAGS := -std=c++20 -g1 $(WARNINGS) -Wno-subobject-linkage $(HARDENING) -pthr
 CPPFLAGS = -I. -Ibuild/generated $(PKG_CFLAGS) -DBOOST_ASIO_SEPARATE_COMPILATION -DBOOST_EXCEPTION_DISABLE
 LDFLAGS := -fuse-ld=lld -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 # Each executable keeps only what it uses. libstdc++ is part of handlers: a tenth less memory and time to start than
-# with its shared library. Neither for tests, of which Criterion finds what nothing else refers to, nor with sanitizers.
+# with its shared library. Only as they are shipped; of tests, Criterion finds what nothing else refers to.
 GARBAGE := $(if $(MODE_$(BUILD)),,-Xlinker --gc-sections)
 STATIC := $(if $(MODE_$(BUILD)),,-static-libstdc++ -static-libgcc)
 LIBS = -lfcgi -lhiredis $(PKG_LIBS)
@@ -52,10 +52,11 @@ http_test_sources := $(wildcard tests/http/*_test.cpp)
 support_sources := $(wildcard tests/support/*.cpp tests/support/*/*.cpp)
 
 # A unit is what is compiled as one, for to read the headers takes longer than all of the rest: the files of
-# a folder, and of handlers/ and tests/handlers/ those of a resource ("handlers/job" has job.cpp, jobs.cpp and
-# job_*.cpp).
+# a folder. Of handlers/ as it is shipped they are those of a resource ("handlers/job" has job.cpp, jobs.cpp and
+# job_*.cpp), so that who changes one waits for few.
 resource = $(patsubst %s,%,$(firstword $(subst _, ,$(basename $(notdir $(1))))))
-unit = $(patsubst %/,%,$(dir $(1)))$(if $(filter %handlers/,$(dir $(1))),/$(call resource,$(1)))
+by_resource := $(if $(MODE_$(BUILD)),,handlers/)
+unit = $(patsubst %/,%,$(dir $(1)))$(if $(filter $(by_resource),$(dir $(1))),/$(call resource,$(1)))
 units = $(sort $(foreach source,$(1),$(call unit,$(source))))
 objects = $(patsubst %,$(BUILD)/obj/%.o,$(call units,$(1)))
 test_objects = $(patsubst %,build/tests/obj/%.o,$(call units,$(1)))
@@ -102,7 +103,7 @@ tests: $(BUILD)/tests/handler_tests $(BUILD)/tests/shared_tests
 
 coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overall
 	@cli/packages run test
-	@! [ -d build/coverage ] || find build/coverage -name '*.gcda' -delete  # of another run
+	@$(MAKE) --no-print-directory BUILD=build/coverage clean  # gcovr would count what is no longer compiled
 	@$(MAKE) --no-print-directory -j$$(nproc) BUILD=build/coverage build http_tests tests
 	@tests/run build/coverage build/coverage
 	gcovr --root . --filter shared/ --object-directory build/coverage --fail-under-line 90
@@ -166,7 +167,7 @@ clean: ## remove everything that was built
 
 # --- rules
 
-.PRECIOUS: $(BUILD)/obj/main/%.o $(BUILD)/obj/bench/%.o build/generated/sql/%.hpp
+.PRECIOUS: $(BUILD)/obj/bench/%.o build/generated/sql/%.hpp
 .DELETE_ON_ERROR:
 
 build/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk
@@ -192,20 +193,28 @@ $(BUILD)/$(precompiled): shared/precompiled.hpp Makefile
 	@echo "compile $@"
 	@$(compile) $(MODE) -x c++-header $< -o $@
 
-# Their sources are the prerequisites of units.
-compile_unit = $(compile) $(1) -I$(2)/precompiled -include precompiled.hpp $(addprefix -include ,$(filter %.cpp,$^)) \
-	-MMD -MP -MF $(@:.o=.d) -MT $@ -x c++ -c /dev/null -o $@
+# The prerequisites of a unit are its sources, and a list of them that is written anew when one comes or goes.
 sources := $(handler_sources) $(shared_sources) $(cli_sources)
 test_sources := $(handler_test_sources) $(shared_test_sources) $(http_test_sources) $(support_sources)
-$(foreach source,$(sources),$(eval $(call objects,$(source)): $(source)))
-$(foreach source,$(test_sources),$(eval $(call test_objects,$(source)): $(source)))
+$(foreach source,$(sources),$(eval sources_of_$(call objects,$(source)) += $(source)))
+$(foreach source,$(test_sources),$(eval sources_of_$(call test_objects,$(source)) += $(source)))
+all_objects := $(call objects,$(sources)) $(call test_objects,$(test_sources))
+space := $() $()
+as_word = $(subst $(space),|,$(strip $(1)))
+write_list = $(if $(filter $(call as_word,$(sources_of_$(1))),$(call as_word,$(file <$(1:.o=.list)))),,\
+	$(shell mkdir -p $(dir $(1)))$(file >$(1:.o=.list),$(sources_of_$(1))))
+$(foreach object,$(all_objects),$(call write_list,$(object))\
+	$(eval $(object): $(sources_of_$(object)) $(object:.o=.list)))
+compile_unit = $(compile) $(1) -I$(2)/precompiled -include precompiled.hpp \
+	$(addprefix -include ,$(filter $(sources) $(test_sources),$^)) \
+	-MMD -MP -MF $(@:.o=.d) -MT $@ -x c++ -c - -o $@ </dev/null
 
 $(call objects,$(sources)): $(BUILD)/obj/%.o: $(BUILD)/$(precompiled) | $(queries) build/generated/migrations.inc
 	@mkdir -p $(@D)
 	@echo "compile $@"
 	@$(call compile_unit,$(MODE),$(BUILD))
 
-$(BUILD)/obj/main/%.o: shared/main.cpp
+$(handlers:$(BUILD)/handlers/%=$(BUILD)/obj/main/%.o): $(BUILD)/obj/main/%.o: shared/main.cpp Makefile
 	@mkdir -p $(@D)
 	@$(compile) $(MODE) -DHANDLER=$* -MMD -MP -c $< -o $@
 
@@ -243,8 +252,8 @@ $(support): $(call test_objects,$(support_sources))
 
 # What is tested comes first, and whole: where a test has a copy of one of its inline functions, the
 # linker takes the one with sanitizers. At a fixed address, for the sanitizers' data is 200,000 relocations
-# otherwise, in each test's process anew. The symbols are those of tests/support/start.cpp.
-link_test = $(CXX) $(CXXFLAGS) $(MODE) $(filter-out -pie,$(LDFLAGS)) -no-pie -Wl,--undefined=git_libgit2_init \
+# otherwise, in each test's process anew. The symbol is one of tests/support/start.cpp.
+link_test = $(CXX) $(CXXFLAGS) $(MODE) $(filter-out -pie,$(LDFLAGS)) -no-pie \
 	-Wl,--export-dynamic-symbol=_gnutls_global_init_skip $(filter $(BUILD)/obj/%,$^) -Wl,--whole-archive $(BUILD)/libshared.a \
 	-Wl,--no-whole-archive $(filter build/tests/%,$^) $(LIBS) -lcriterion
 

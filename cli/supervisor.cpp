@@ -92,7 +92,7 @@ private:
         if (fd > STDERR_FILENO) close(fd);
     }
 
-    // What can be wrong is found before anything starts.
+    // What can be wrong is found before anything starts, but for handlers that do not run.
     void prepare() {
         processes_.push_back(
             {.name = "nginx", .command = nginx_command(), .environment = nginx_environment()});
@@ -156,8 +156,8 @@ private:
         reap();
         if (is_stopping_) go_on_stopping();
         start_wanted(descriptors);
-        if (is_stopping_) return;
         start_due();
+        if (is_stopping_) return;
         go_on_replacing();
         if (!is_ready_) announce_when_ready();
     }
@@ -232,7 +232,7 @@ private:
         const pid_t group = std::exchange(process.pid, 0);
         // Workers of a master that was killed would keep the port.
         if (process.is_nginx()) kill(-group, SIGKILL);
-        if (is_stopping_) return;
+        if (is_stopping_ && (process.is_nginx() || process.is_told || are_handlers_told_)) return;
         logging::warning("process ended",
                          {{"name", std::string_view{process.name}},
                           {"exit_status", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
@@ -246,9 +246,12 @@ private:
         process.next_start = Clock::now() + (was_stable ? milliseconds{0} : process.pause);
     }
 
+    // Of a service that stops, too, as long as nginx may still ask.
     void start_due() {
+        if (are_handlers_told_) return;
         for (auto& process : processes_)
-            if (process.is_wanted && process.pid == 0 && process.next_start <= Clock::now())
+            if (process.is_wanted && !process.is_told && process.pid == 0 &&
+                process.next_start <= Clock::now())
                 launch(process);
     }
 

@@ -137,6 +137,20 @@ Test(on_demand, a_stop_waits_for_what_is_being_started) {
     cr_expect_eq(reply.status, 200, "%ld %s", reply.status, reply.failure.c_str());
 }
 
+Test(on_demand, a_stop_starts_again_what_dies_while_somebody_waits) {
+    const SlowStart start{"root"};
+    Stack stack{Engine::sqlite};
+    Reply reply;
+    std::thread client{[&] { reply = stack.send({.path = "/"}); }};
+    wait_until("the start has begun", [&] { return start.has_begun(); });
+    begin_to_stop(stack);
+    kill(stack.processes("root").at(0), SIGKILL);
+    start.end();
+    cr_expect_eq(stack.wait_for_end(), 0);
+    client.join();
+    cr_expect_eq(reply.status, 200, "%ld %s", reply.status, reply.failure.c_str());
+}
+
 // A stream ends with the service, but not unheard.
 Test(on_demand, a_stop_waits_for_a_stream_that_is_being_started) {
     const SlowStart start{"events_tail"};

@@ -37,6 +37,8 @@ HOOK int git_diff_buffers(const void* old_text, std::size_t old_size, const char
         on_hunk, on_line, payload);
 }
 
+#undef HOOK
+
 extern "C" __attribute__((weak)) void __lsan_do_leak_check();
 
 namespace {
