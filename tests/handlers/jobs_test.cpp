@@ -23,7 +23,7 @@ Response list(Service& service, const std::string& query = "") {
     return service.send(with_key("GET", "/jobs" + query));
 }
 
-std::string count(Service& service, const std::string& table = "jobs") {
+std::string number_of(Service& service, const std::string& table = "jobs") {
     return service.database().execute("SELECT count(*) FROM " + table);
 }
 
@@ -129,9 +129,9 @@ ON_BOTH_ENGINES(jobs, refuses_what_is_not_valid) {
                   "body.payload", "too_long");
     std::string deep = R"({"title":"x","payload":)" + std::string(32, '[') + std::string(32, ']');
     expect_error(create(service, deep + "}"), Error::validation_error);
-    EXPECT_TEXT(count(service), "1");
+    EXPECT_TEXT(number_of(service), "1");
     expect_refuses_bad_bodies(service, "/jobs", R"({"title":"x"})");
-    EXPECT_TEXT(count(service), "1");
+    EXPECT_TEXT(number_of(service), "1");
 }
 
 ON_BOTH_ENGINES(jobs, answers_the_same_again_to_the_same_key) {
@@ -151,8 +151,8 @@ ON_BOTH_ENGINES(jobs, answers_the_same_again_to_the_same_key) {
         EXPECT_TEXT(again.etag(), first.etag());
         EXPECT_TEXT(again.header("Location"), std::string{first.header("Location")});
     }
-    EXPECT_TEXT(count(service), "1");
-    EXPECT_TEXT(count(service, "events WHERE type = 'job.created'"), "1");
+    EXPECT_TEXT(number_of(service), "1");
+    EXPECT_TEXT(number_of(service, "events WHERE type = 'job.created'"), "1");
 }
 
 ON_BOTH_ENGINES(jobs, refuses_another_body_with_the_same_key) {
@@ -167,7 +167,7 @@ ON_BOTH_ENGINES(jobs, refuses_another_body_with_the_same_key) {
     other.api_key = other_api_key;
     cr_assert_eq(service.send(other).status(), 200);
     cr_assert_eq(service.send(create_with("K", R"({"title":"z"})")).status(), 200);
-    EXPECT_TEXT(count(service), "3");
+    EXPECT_TEXT(number_of(service), "3");
 }
 
 ON_BOTH_ENGINES(jobs, refuses_malformed_idempotency_keys) {
@@ -177,7 +177,7 @@ ON_BOTH_ENGINES(jobs, refuses_malformed_idempotency_keys) {
                       "value_error");
     cr_expect_eq(service.send(create_with(std::string(255, '~'), R"({"title":"x"})")).status(),
                  200);
-    EXPECT_TEXT(count(service), "1");
+    EXPECT_TEXT(number_of(service), "1");
 }
 
 ON_BOTH_ENGINES(jobs, makes_one_job_of_requests_that_race) {
@@ -190,7 +190,7 @@ ON_BOTH_ENGINES(jobs, makes_one_job_of_requests_that_race) {
             bodies.emplace(response.body());
         }
         cr_expect_eq(bodies.size(), 1);
-        EXPECT_TEXT(count(service), std::to_string(round + 1));
+        EXPECT_TEXT(number_of(service), std::to_string(round + 1));
     }
 }
 
@@ -241,7 +241,7 @@ ON_BOTH_ENGINES(jobs, refuses_what_is_no_list) {
 ON_BOTH_ENGINES(jobs, needs_an_api_key) {
     expect_needs_key(service, with_key("GET", "/jobs"));
     expect_needs_key(service, with_key("POST", "/jobs", R"({"title":"x"})"));
-    EXPECT_TEXT(count(service), "0");
+    EXPECT_TEXT(number_of(service), "0");
 }
 
 ON_BOTH_ENGINES(jobs, is_limited) {
