@@ -29,11 +29,17 @@ class SlowStart {
 public:
     explicit SlowStart(const std::string& name)
         : path_(test_variable("TEST_DIR") + "/slow_start_" + std::to_string(getpid())) {
-        replace_handler(name, ": > " + path_ + ".begun\nwhile [ ! -e " + path_ +
+        replace_handler(name, "echo $$ > " + path_ + ".pid\n: > " + path_ +
+                                  ".begun\nwhile [ ! -e " + path_ +
                                   ".end ]; do sleep 0.01; done\nexec " + built("handlers/" + name));
     }
 
     bool has_begun() const { return fs::exists(path_ + ".begun"); }
+    pid_t pid() const {
+        pid_t pid = 0;
+        std::ifstream{path_ + ".pid"} >> pid;
+        return pid;
+    }
     void end() const { std::ofstream{path_ + ".end"}; }
 
 private:
@@ -144,7 +150,8 @@ Test(on_demand, a_stop_starts_again_what_dies_while_somebody_waits) {
     std::thread client{[&] { reply = stack.send({.path = "/"}); }};
     wait_until("the start has begun", [&] { return start.has_begun(); });
     begin_to_stop(stack);
-    kill(stack.processes("root").at(0), SIGKILL);
+    cr_assert_gt(start.pid(), 0);
+    kill(start.pid(), SIGKILL);
     start.end();
     cr_expect_eq(stack.wait_for_end(), 0);
     client.join();

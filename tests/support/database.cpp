@@ -143,7 +143,8 @@ void TestDatabase::take_postgres() {
         // A test that is ended from here on leaves a slot that was never used.
         cr_assert_eq(ftruncate(lock_, 0), 0);
     }
-    const std::unique_ptr<PGconn, Finish> administrator{PQconnectdb(server.c_str())};
+    const auto quiet = server + "?options=-cclient_min_messages%3Dwarning";
+    const std::unique_ptr<PGconn, Finish> administrator{PQconnectdb(quiet.c_str())};
     execute_postgres(administrator.get(), "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
     execute_postgres(administrator.get(),
                      "CREATE DATABASE " + name + " TEMPLATE steelthread_template");
