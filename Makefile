@@ -252,7 +252,7 @@ $(support): $(call test_objects,$(support_sources))
 
 # What is tested comes first, and whole: where a test has a copy of one of its inline functions, the
 # linker takes the one with sanitizers. At a fixed address, for the sanitizers' data is 200,000 relocations
-# otherwise, in each test's process anew. The symbol is one of tests/support/start.cpp.
+# otherwise, in each test's process anew. The symbol is that of shared/db/postgres_connection.cpp.
 link_test = $(CXX) $(CXXFLAGS) $(MODE) $(filter-out -pie,$(LDFLAGS)) -no-pie \
 	-Wl,--export-dynamic-symbol=_gnutls_global_init_skip $(filter $(BUILD)/obj/%,$^) -Wl,--whole-archive $(BUILD)/libshared.a \
 	-Wl,--no-whole-archive $(filter build/tests/%,$^) $(LIBS) -lcriterion

@@ -1,6 +1,6 @@
 #include "shared/promise.hpp"
 #include "shared/server/serve.hpp"
-#include "tests/support/service.hpp"
+#include "tests/support/literals.hpp"
 
 namespace collab_state_tasks {
 
@@ -12,11 +12,10 @@ const std::string path = "/collab/state/tasks";
 
 // Adds tasks 1..count behind the handler's back, as another process would.
 void add_tasks(Service& service, int first, int last) {
-    const bool is_sqlite = service.config().sqlite_path().has_value();
     for (int i = first; i <= last; ++i) {
         const auto number = std::to_string(i);
-        const auto moment =
-            is_sqlite ? "176787569612345" + number : "'2026-01-08T12:34:5" + number + ".123456Z'";
+        const auto moment = is_sqlite(service) ? "176787569612345" + number
+                                               : "'2026-01-08T12:34:5" + number + ".123456Z'";
         // Ids in the opposite order: creation decides.
         service.database().execute(
             "INSERT INTO collab_tasks (id, title, created_at, updated_at) VALUES "
@@ -160,7 +159,7 @@ ON_BOTH_ENGINES(collab_state_tasks, gives_the_same_body_from_memory) {
 ON_BOTH_ENGINES(collab_state_tasks, does_not_read_the_tasks_while_the_revision_stands) {
     add_tasks(service, 1, 1);
     const auto before = service.send({.target = path});
-    service.database().execute(service.config().sqlite_path()
+    service.database().execute(is_sqlite(service)
                                    ? "DROP TRIGGER collab_task_updated"
                                    : "DROP TRIGGER collab_task_changed ON collab_tasks");
     service.database().execute("UPDATE collab_tasks SET title = 'unnoticed'");

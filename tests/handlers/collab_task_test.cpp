@@ -1,4 +1,4 @@
-#include "tests/support/service.hpp"
+#include "tests/support/literals.hpp"
 
 namespace collab_task {
 
@@ -12,8 +12,7 @@ const std::string path = std::string{"/collab/tasks/"} + id;
 
 void add_task(Service& service, const std::string& title = "Buy milk",
               const std::string& description = "'two litres'") {
-    const bool is_sqlite = service.config().sqlite_path().has_value();
-    const std::string moment = is_sqlite ? "1767875696123456" : "'2026-01-08T12:34:56.123456Z'";
+    const auto moment = literal(service, {1'767'875'696'123'456});
     service.database().execute(
         "INSERT INTO collab_tasks (id, title, description, created_at, "
         "updated_at) VALUES ('" +

@@ -72,6 +72,23 @@ void send_all(int fd, const std::string& text) {
                  static_cast<ssize_t>(text.size()));
 }
 
+// A request whose endpoint is still being started when the service stops; `meanwhile` comes before
+// the start may go on.
+template <class Meanwhile>
+void stop_while_it_starts(Meanwhile meanwhile) {
+    const SlowStart start{"root"};
+    Stack stack{Engine::sqlite};
+    Reply reply;
+    std::thread client{[&] { reply = stack.send({.path = "/"}); }};
+    wait_until("the start has begun", [&] { return start.has_begun(); });
+    begin_to_stop(stack);
+    meanwhile(start);
+    start.end();
+    cr_expect_eq(stack.wait_for_end(), 0);
+    client.join();
+    cr_expect_eq(reply.status, 200, "%ld %s", reply.status, reply.failure.c_str());
+}
+
 }  // namespace
 
 Test(on_demand, an_endpoint_starts_with_its_first_request_and_stays) {
@@ -131,31 +148,14 @@ Test(on_demand, a_restart_of_what_has_not_started_does_nothing) {
 }
 
 Test(on_demand, a_stop_waits_for_what_is_being_started) {
-    const SlowStart start{"root"};
-    Stack stack{Engine::sqlite};
-    Reply reply;
-    std::thread client{[&] { reply = stack.send({.path = "/"}); }};
-    wait_until("the start has begun", [&] { return start.has_begun(); });
-    begin_to_stop(stack);
-    start.end();
-    cr_expect_eq(stack.wait_for_end(), 0);
-    client.join();
-    cr_expect_eq(reply.status, 200, "%ld %s", reply.status, reply.failure.c_str());
+    stop_while_it_starts([](const SlowStart&) {});
 }
 
 Test(on_demand, a_stop_starts_again_what_dies_while_somebody_waits) {
-    const SlowStart start{"root"};
-    Stack stack{Engine::sqlite};
-    Reply reply;
-    std::thread client{[&] { reply = stack.send({.path = "/"}); }};
-    wait_until("the start has begun", [&] { return start.has_begun(); });
-    begin_to_stop(stack);
-    cr_assert_gt(start.pid(), 0);
-    kill(start.pid(), SIGKILL);
-    start.end();
-    cr_expect_eq(stack.wait_for_end(), 0);
-    client.join();
-    cr_expect_eq(reply.status, 200, "%ld %s", reply.status, reply.failure.c_str());
+    stop_while_it_starts([](const SlowStart& start) {
+        cr_assert_gt(start.pid(), 0);
+        kill(start.pid(), SIGKILL);
+    });
 }
 
 // A stream ends with the service, but not unheard.

@@ -10,9 +10,6 @@
 
 #define HOOK extern "C" __attribute__((visibility("default")))
 
-// As in shared/main.cpp: libpq brings GnuTLS, which nothing uses.
-HOOK int _gnutls_global_init_skip() { return 1; }
-
 namespace {
 
 template <class Function>
