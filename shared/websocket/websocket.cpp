@@ -8,7 +8,6 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -37,7 +36,6 @@ using boost::system::error_code;
 using Protocol = boost::asio::generic::stream_protocol;
 using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
 using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
-using Transport = beast::basic_stream<Protocol, Loop::executor_type>;
 using Head = http::request<http::empty_body>;
 using websocket::close_code;
 
@@ -46,13 +44,12 @@ constexpr std::uint32_t max_head_bytes = 96 * 1024;  // more than nginx's buffer
 
 class WebSocket final : public Stream, public std::enable_shared_from_this<WebSocket> {
 public:
-    WebSocket(Loop& loop, Transport transport, const WebSocketLimits& limits)
+    WebSocket(Loop& loop, Socket socket, const WebSocketLimits& limits)
         : Stream{loop},
           loop_(loop),
           longest_write_(limits.write),
-          socket_(std::move(transport)),
+          socket_(std::move(socket)),
           free_(loop, Clock::time_point::max()) {
-        socket_.next_layer().expires_never();
         socket_.set_option(websocket::stream_base::timeout{limits.handshake, limits.silence, true});
         // Beast would close before it has read the rest, and nginx then drop the reason.
         socket_.read_message_max(0);
@@ -81,7 +78,8 @@ public:
 
     void abort() override {
         is_aborted_ = true;
-        socket_.next_layer().close();
+        error_code ignored;
+        socket_.next_layer().close(ignored);
     }
 
     // Answers what comes until the peer has closed, or must be closed. Then the stream is over,
@@ -150,7 +148,7 @@ private:
 
     Loop& loop_;
     Clock::duration longest_write_;
-    websocket::stream<Transport, false> socket_;
+    websocket::stream<Socket, false> socket_;
     Timer free_;  // for whoever waits to send
     close_code code_ = close_code::none;
     bool is_sending_ = false;
@@ -266,14 +264,20 @@ private:
         }
     }
 
-    Async<> serve(Socket socket) {
-        Transport transport{std::move(socket)};
-        transport.expires_after(limits_.handshake);
+    Async<> serve(Socket accepted) {
+        const auto socket = std::make_shared<Socket>(std::move(accepted));
+        // Until a WebSocket has the connection, and then looks after itself.
+        Timer timer{loop_, limits_.handshake};
+        timer.async_wait([weak = std::weak_ptr{socket}](error_code error) {
+            const auto late = weak.lock();
+            error_code ignored;
+            if (!error && late) late->close(ignored);
+        });
         beast::flat_buffer buffer;
         http::request_parser<http::empty_body> parser;
         parser.header_limit(max_head_bytes);
         error_code error;
-        co_await http::async_read_header(transport, buffer, parser,
+        co_await http::async_read_header(*socket, buffer, parser,
                                          redirect_error(use_awaitable, error));
         if (error) {
             logging::debug("no request", {{"reason", std::string_view{error.message()}}});
@@ -284,12 +288,12 @@ private:
         // No peer may send more before it is answered.
         if (!is_upgrade(head) || buffer.size() > 0) {
             const Response response = co_await answer(raw, served_, context_);
-            co_await respond(transport, response);
+            co_await respond(*socket, response);
             co_return;
         }
         const auto& asked = is_welcome(head, context_.config) ? opening_ : unwelcome_;
         const Response response = co_await answer(raw, asked, context_);
-        const auto stream = std::make_shared<WebSocket>(loop_, std::move(transport), limits_);
+        const auto stream = std::make_shared<WebSocket>(loop_, std::move(*socket), limits_);
         std::string request_id{response.header("X-Request-ID")};
         const bool is_accepted = co_await stream->accept(head, std::move(request_id));
         if (!is_accepted) co_return;
@@ -301,12 +305,12 @@ private:
             co_await stream->close(refusal);
     }
 
-    static Async<> respond(Transport& transport, const Response& response) {
+    static Async<> respond(Socket& socket, const Response& response) {
         auto text = "HTTP/1.1 " + cgi_head(response).substr(sizeof "Status: " - 1);
         text.insert(text.size() - 2, "Connection: close\r\n");
         text += response.body();
         const auto bytes = boost::asio::buffer(text);
-        co_await boost::asio::async_write(transport, bytes, use_awaitable);
+        co_await boost::asio::async_write(socket, bytes, use_awaitable);
     }
 
     static Async<> read(std::shared_ptr<WebSocket> stream) { co_await stream->read(); }

@@ -6,19 +6,6 @@
 
 namespace acceptance_test {
 
-// Runs a test body twice, once on each engine, with `stack` as the running service.
-#define STACK_TEST(suite, name)               \
-    static void suite##_##name(Stack& stack); \
-    Test(suite, name##_on_sqlite) {           \
-        Stack stack{Engine::sqlite};          \
-        suite##_##name(stack);                \
-    }                                         \
-    Test(suite, name##_on_postgres) {         \
-        Stack stack{Engine::postgres};        \
-        suite##_##name(stack);                \
-    }                                         \
-    static void suite##_##name(Stack& stack)
-
 namespace {
 
 std::string sha256_tag(const std::string& body) {
@@ -41,7 +28,7 @@ void expect_status(const Reply& reply, long status) {
 
 }  // namespace
 
-STACK_TEST(acceptance, healthz_is_exact) {
+ON_BOTH(acceptance, healthz_is_exact, Stack, stack) {
     const auto reply = stack.send({.path = "/healthz"});
     expect_status(reply, 200);
     EXPECT_TEXT(reply.body, R"({"status":"ok"})");
@@ -49,7 +36,7 @@ STACK_TEST(acceptance, healthz_is_exact) {
     cr_expect(!reply.header("x-request-id").empty());
 }
 
-STACK_TEST(acceptance, a_task_lives_its_life) {
+ON_BOTH(acceptance, a_task_lives_its_life, Stack, stack) {
     const auto authorization = stack.authorization();
     const auto created =
         stack.send(create(R"({"title":" first ","description":"d"})", authorization));
@@ -88,7 +75,7 @@ STACK_TEST(acceptance, a_task_lives_its_life) {
     expect_error(stack.send(removal), Error::not_found);
 }
 
-STACK_TEST(acceptance, the_board_is_public_and_cacheable) {
+ON_BOTH(acceptance, the_board_is_public_and_cacheable, Stack, stack) {
     const auto authorization = stack.authorization();
     const auto empty = stack.send({.path = "/collab/state/tasks"});
     EXPECT_TEXT(empty.body, R"({"items":[],"kind":"tasks"})");
@@ -114,7 +101,7 @@ STACK_TEST(acceptance, the_board_is_public_and_cacheable) {
     }
 }
 
-STACK_TEST(acceptance, refusals_are_structured) {
+ON_BOTH(acceptance, refusals_are_structured, Stack, stack) {
     const auto authorization = stack.authorization();
     const auto anonymous = stack.send(create(R"({"title":"x"})"));
     expect_error(anonymous, Error::auth_required);
@@ -136,7 +123,7 @@ STACK_TEST(acceptance, refusals_are_structured) {
     EXPECT_TEXT(stack.send({.path = "/collab/state/tasks"}).body, R"({"items":[],"kind":"tasks"})");
 }
 
-STACK_TEST(acceptance, a_task_survives_a_restart) {
+ON_BOTH(acceptance, a_task_survives_a_restart, Stack, stack) {
     std::string etag;
     const auto path = stack.create_task("kept", &etag);
     const auto board = stack.send({.path = "/collab/state/tasks"});

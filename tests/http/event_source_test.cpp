@@ -63,7 +63,7 @@ private:
                                            .body = R"({"title":"x"})",
                                            .headers = {ann_}});
             cr_expect_eq(task.status, 201, "%s%s", task.body.c_str(), task.failure.c_str());
-            std::this_thread::sleep_for(2ms);
+            std::this_thread::sleep_for(20ms);
         }
     }
 
@@ -215,15 +215,13 @@ void follow_in_browser(Engine engine) {
     script.replace(script.find("TICKET"), 6, ticket);
     browser.run(script);
     for (int turn = 0; turn <= drops; ++turn) {
-        const auto is_read =
-            "return [bySource, bySocket].every(({ opened, since }) => opened === " +
-            std::to_string(turn + 1) + " && since >= " + std::to_string(between_drops) + ")";
-        wait_until("events have come", [&] { return browser.run(is_read) == "true"; });
+        browser.wait_for("[bySource, bySocket].every(({ opened, since }) => opened === " +
+                         std::to_string(turn + 1) +
+                         " && since >= " + std::to_string(between_drops) + ")");
         if (turn < drops) drop(stack, proxy, turn);
     }
     writer.end();
-    wait_until("the last event has come",
-               [&] { return browser.run("return bySource.isOver && bySocket.isOver") == "true"; });
+    browser.wait_for("bySource.isOver && bySocket.isOver");
     const auto expected = all_events(stack, {ann});
     for (const char* reader : {"bySource", "bySocket"}) {
         expect_same(seen_by(browser, reader), expected);

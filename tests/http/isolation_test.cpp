@@ -181,18 +181,6 @@ static void expect_refused(const Reply& reply, Error error, const std::string& w
     EXPECT_TEXT(reply.header("etag"), "");
 }
 
-#define ISOLATION_TEST(name)                              \
-    static void isolation_##name(Neighbours& neighbours); \
-    Test(isolation, name##_on_sqlite) {                   \
-        Neighbours started{Engine::sqlite};               \
-        isolation_##name(started);                        \
-    }                                                     \
-    Test(isolation, name##_on_postgres) {                 \
-        Neighbours started{Engine::postgres};             \
-        isolation_##name(started);                        \
-    }                                                     \
-    static void isolation_##name(Neighbours& neighbours)
-
 Test(isolation, covers_every_endpoint_with_a_user) {
     std::set<std::string> declared;
     for (const auto& endpoint : personal_endpoints())
@@ -207,7 +195,7 @@ Test(isolation, covers_every_endpoint_with_a_user) {
 }
 
 // One start of the service for each engine: the steps build on one another.
-ISOLATION_TEST(holds_for_every_operation) {
+ON_BOTH(isolation, holds_for_every_operation, Neighbours, neighbours) {
     neighbours.furnish("mallory");
     const auto alone = neighbours.lists_of("mallory");
     neighbours.furnish("alice");
@@ -246,7 +234,7 @@ ISOLATION_TEST(holds_for_every_operation) {
 // Ids that are no good in a path, that other paths are made of, or that mean something to whoever
 // reads the path. A slash or a dot segment cannot be written into a path at all: such users have
 // their tasks at /api/tasks alone.
-ISOLATION_TEST(holds_for_every_user_id) {
+ON_BOTH(isolation, holds_for_every_user_id, Neighbours, neighbours) {
     const std::string users[] = {"a b",
                                  "a",
                                  "A",
@@ -303,7 +291,7 @@ ISOLATION_TEST(holds_for_every_user_id) {
 }
 
 // Where nginx alone offers the tasks: what a path without a user means, and what it cannot mean.
-ISOLATION_TEST(holds_at_every_mount) {
+ON_BOTH(isolation, holds_at_every_mount, Neighbours, neighbours) {
     neighbours.furnish("alice");
     neighbours.furnish("mallory");
     const auto mine = neighbours.send("mallory", "GET", "/api/v1/mallory/tasks");

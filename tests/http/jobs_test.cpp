@@ -13,21 +13,16 @@
 
 namespace jobs_test {
 
-#define ON_BOTH_STACKS(name)                                                   \
-    static void jobs_##name(const TestDatabase& database, const Stack& stack); \
-    Test(jobs, name##_on_sqlite) {                                             \
-        const TestDatabase database{Engine::sqlite};                           \
-        jobs_##name(database, Stack{database.url()});                          \
-    }                                                                          \
-    Test(jobs, name##_on_postgres) {                                           \
-        const TestDatabase database{Engine::postgres};                         \
-        jobs_##name(database, Stack{database.url()});                          \
-    }                                                                          \
-    static void jobs_##name([[maybe_unused]] const TestDatabase& database, const Stack& stack)
-
 namespace {
 
 using std::chrono::milliseconds;
+
+struct Queue {
+    explicit Queue(Engine engine) : database{engine}, stack{database.url()} {}
+
+    const TestDatabase database;
+    const Stack stack;
+};
 
 Call call(const std::string& method, const std::string& path, const std::string& body = "") {
     return {.method = method,
@@ -88,7 +83,8 @@ void end_worker(pid_t pid) {
 
 }  // namespace
 
-ON_BOTH_STACKS(live_their_lives) {
+ON_BOTH(jobs, live_their_lives, Queue, queue) {
+    const Stack& stack = queue.stack;
     const auto path = add(stack, R"({"title":"t","payload":{"a":1}})");
     const auto leased = stack.send(call("POST", "/jobs/lease", R"({"worker":"w"})"));
     cr_assert_eq(leased.status, 200, "%s", leased.body.c_str());
@@ -112,7 +108,8 @@ ON_BOTH_STACKS(live_their_lives) {
     cr_expect(stack.log().find(api_key) == std::string::npos);
 }
 
-ON_BOTH_STACKS(are_done_by_the_worker_of_the_readme) {
+ON_BOTH(jobs, are_done_by_the_worker_of_the_readme, Queue, queue) {
+    const Stack& stack = queue.stack;
     std::vector<std::string> paths;
     for (const char* text : {"one", "one two", R"(with \"quotes\" and \\ \n and ä)"})
         paths.push_back(
@@ -137,7 +134,8 @@ ON_BOTH_STACKS(are_done_by_the_worker_of_the_readme) {
 }
 
 // Whatever dies in the middle of its work, every job is completed, and once.
-ON_BOTH_STACKS(survive_their_workers) {
+ON_BOTH(jobs, survive_their_workers, Queue, queue) {
+    const auto& [database, stack] = queue;
     constexpr std::size_t job_count = 300;
     constexpr std::size_t worker_count = 6;
     std::vector<pid_t> workers;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -99,7 +100,25 @@ constexpr const char* empty_tables =
     "TRUNCATE users, events, collab_tasks, tasks, conversations, messages, jobs, "
     "idempotency_keys RESTART IDENTITY";
 
+// The engine of the body that runs.
+const char* running_with = nullptr;
+
+// RUN_DIR of the test: services of one test share it.
+std::string run_dir() { return variable("TEST_DIR") + "/run_" + std::to_string(getpid()); }
+
 }  // namespace
+
+void with_each_engine(void (*body)(Engine)) {
+    std::atexit([] {
+        if (running_with) std::fprintf(stderr, "The test ended early, with %s.\n", running_with);
+    });
+    running_with = "SQLite";
+    body(Engine::sqlite);
+    std::filesystem::remove_all(run_dir());
+    running_with = "PostgreSQL";
+    body(Engine::postgres);
+    running_with = nullptr;
+}
 
 TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
     static std::atomic<int> count = 0;
@@ -186,7 +205,7 @@ Config test_config(const std::string& database_url) {
                         {"BCRYPT_COST", "4"},
                         {"LOGIN_RATE_LIMIT", unlimited},
                         {"RATE_LIMIT", unlimited},
-                        {"RUN_DIR", variable("TEST_DIR") + "/run_" + std::to_string(getpid())},
+                        {"RUN_DIR", run_dir()},
                         {"JWT_SECRET", "a secret of the tests, long enough for HS256"}});
 }
 

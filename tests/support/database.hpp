@@ -18,6 +18,22 @@ struct pg_conn;  // libpq's PGconn
 
 enum class Engine { sqlite, postgres };
 
+// Runs a test's body with each engine in turn, in the one process that the test has: most of what a
+// small test costs is its process. Says on stderr with which of them the test ended early.
+void with_each_engine(void (*body)(Engine));
+
+// A test that is passed with both engines; its body follows, with `fixture`, a Fixture that was
+// made from the engine.
+#define ON_BOTH(suite, name, Fixture, fixture)    \
+    static void suite##_##name(Fixture& fixture); \
+    Test(suite, name) {                           \
+        with_each_engine([](Engine engine) {      \
+            Fixture made{engine};                 \
+            suite##_##name(made);                 \
+        });                                       \
+    }                                             \
+    static void suite##_##name([[maybe_unused]] Fixture& fixture)
+
 // LOGIN_RATE_LIMIT and RATE_LIMIT of tests that are about something else.
 inline constexpr const char* unlimited = "1000000/day";
 

@@ -13,17 +13,15 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-// Runs a test body twice, once on each engine, with `service` as the service of `endpoint()`.
-#define ON_BOTH_ENGINES(suite, name)                   \
-    static void suite##_##name(Service& service);      \
-    Test(suite, name##_on_sqlite) {                    \
-        Service service{endpoint(), Engine::sqlite};   \
-        suite##_##name(service);                       \
-    }                                                  \
-    Test(suite, name##_on_postgres) {                  \
-        Service service{endpoint(), Engine::postgres}; \
-        suite##_##name(service);                       \
-    }                                                  \
+// A test of `endpoint()` that is passed with both engines; its body follows.
+#define ON_BOTH_ENGINES(suite, name)              \
+    static void suite##_##name(Service& service); \
+    Test(suite, name) {                           \
+        with_each_engine([](Engine engine) {      \
+            Service made{endpoint(), engine};     \
+            suite##_##name(made);                 \
+        });                                       \
+    }                                             \
     static void suite##_##name([[maybe_unused]] Service& service)
 
 // A request; what is empty is not sent.

@@ -59,33 +59,21 @@ struct Fixture {
 
 }  // namespace
 
-#define USERS_TEST(name)                      \
-    static void users_##name(Fixture& users); \
-    Test(users, name##_on_sqlite) {           \
-        Fixture fixture{Engine::sqlite};      \
-        users_##name(fixture);                \
-    }                                         \
-    Test(users, name##_on_postgres) {         \
-        Fixture fixture{Engine::postgres};    \
-        users_##name(fixture);                \
-    }                                         \
-    static void users_##name(Fixture& users)
-
-USERS_TEST(get_a_row_with_their_first_request) {
+ON_BOTH(users, get_a_row_with_their_first_request, Fixture, users) {
     EXPECT_TEXT(users.request({"a", "A@Example.ORG"}), "");
     EXPECT_TEXT(users.emails(), "a@example.org - 1");
     EXPECT_TEXT(users.request({"b", ""}), "");
     EXPECT_TEXT(users.emails(), "a@example.org - 2");
 }
 
-USERS_TEST(cost_one_statement_once) {
+ON_BOTH(users, cost_one_statement_once, Fixture, users) {
     const Identity user{"a", ""};
     for (int i = 0; i < 3; ++i) users.request(user);
     cr_assert(users.counting.counts == (std::vector<std::size_t>{2, 1, 1}));
 }
 
 // The statement that makes the row is nobody's business.
-USERS_TEST(leave_the_results_as_they_are) {
+ON_BOTH(users, leave_the_results_as_they_are, Fixture, users) {
     const Identity user{"a", ""};
     UserDatabase db{users.counting, users.known, user};
     for (int i = 0; i < 2; ++i) {
@@ -95,7 +83,7 @@ USERS_TEST(leave_the_results_as_they_are) {
     }
 }
 
-USERS_TEST(are_not_known_by_a_request_that_failed) {
+ON_BOTH(users, are_not_known_by_a_request_that_failed, Fixture, users) {
     const Identity user{"a", ""};
     cr_expect(!users.request(user, nonsense).empty());
     EXPECT_TEXT(users.emails(), "- - 0");
@@ -104,20 +92,20 @@ USERS_TEST(are_not_known_by_a_request_that_failed) {
     EXPECT_TEXT(users.emails(), "- - 1");
 }
 
-USERS_TEST(keep_the_row_that_they_have) {
+ON_BOTH(users, keep_the_row_that_they_have, Fixture, users) {
     users.database.execute("INSERT INTO users (id, email) VALUES ('a', 'old@example.org')");
     EXPECT_TEXT(users.request({"a", "new@example.org"}), "");
     EXPECT_TEXT(users.emails(), "old@example.org - 1");
 }
 
-USERS_TEST(do_without_an_address_that_another_has) {
+ON_BOTH(users, do_without_an_address_that_another_has, Fixture, users) {
     EXPECT_TEXT(users.request({"a", "x@example.org"}), "");
     EXPECT_TEXT(users.request({"b", "X@example.org"}), "");
     EXPECT_TEXT(users.emails(), "x@example.org - 2");
 }
 
 // Two processes see the same new user at once.
-USERS_TEST(get_one_row_from_racing_requests) {
+ON_BOTH(users, get_one_row_from_racing_requests, Fixture, users) {
     const Identity user{"a", "x@example.org"};
     std::vector<std::unique_ptr<KnownUsers>> processes;
     std::vector<std::unique_ptr<UserDatabase>> databases;

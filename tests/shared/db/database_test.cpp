@@ -65,19 +65,7 @@ db::Batch batch_of(const Query& query) {
 
 }  // namespace
 
-#define ON_BOTH_DATABASES(name)                      \
-    static void database_##name(OpenDatabase& open); \
-    Test(database, name##_on_sqlite) {               \
-        OpenDatabase open{Engine::sqlite};           \
-        database_##name(open);                       \
-    }                                                \
-    Test(database, name##_on_postgres) {             \
-        OpenDatabase open{Engine::postgres};         \
-        database_##name(open);                       \
-    }                                                \
-    static void database_##name(OpenDatabase& open)
-
-ON_BOTH_DATABASES(gives_back_every_type_as_it_was) {
+ON_BOTH(database, gives_back_every_type_as_it_was, OpenDatabase, open) {
     const auto id = Uuid::random();
     const Timestamp moment{-1};
     const auto row = open.wait(open.db().one<Echoed>(echo, true, std::int64_t{INT64_MIN},
@@ -89,7 +77,7 @@ ON_BOTH_DATABASES(gives_back_every_type_as_it_was) {
     cr_assert(*row.moment == moment);
 }
 
-ON_BOTH_DATABASES(gives_back_null_of_every_type) {
+ON_BOTH(database, gives_back_null_of_every_type, OpenDatabase, open) {
     for (int i = 0; i < 2; ++i) {
         const auto row = open.wait(open.db().one<Echoed>(
             echo, std::optional<bool>{}, std::optional<std::int64_t>{},
@@ -98,14 +86,14 @@ ON_BOTH_DATABASES(gives_back_null_of_every_type) {
     }
 }
 
-ON_BOTH_DATABASES(tells_an_empty_text_from_null) {
+ON_BOTH(database, tells_an_empty_text_from_null, OpenDatabase, open) {
     const auto row = open.wait(
         open.db().one<Echoed>(echo, false, std::int64_t{0}, std::string{}, Uuid{}, Timestamp{}));
     cr_assert(row.text.has_value());
     cr_assert(row.text->empty());
 }
 
-ON_BOTH_DATABASES(commits_a_batch_as_one) {
+ON_BOTH(database, commits_a_batch_as_one, OpenDatabase, open) {
     open.wait(open.db().run(batch_of(make_table)));
     db::Batch good;
     good.add(add_thing, std::int64_t{1}, "one")
@@ -121,7 +109,7 @@ ON_BOTH_DATABASES(commits_a_batch_as_one) {
     cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 2);
 }
 
-ON_BOTH_DATABASES(keeps_an_error_inside_its_own_batch) {
+ON_BOTH(database, keeps_an_error_inside_its_own_batch, OpenDatabase, open) {
     std::vector<Async<db::Results>> batches;
     for (int i = 0; i < 20; ++i)
         batches.push_back(open.db().run(batch_of(i % 2 == 0 ? sql::ping : nonsense)));
@@ -130,7 +118,7 @@ ON_BOTH_DATABASES(keeps_an_error_inside_its_own_batch) {
         cr_assert_eq(failures[i].empty(), i % 2 == 0, "batch %zu: %s", i, failures[i].c_str());
 }
 
-ON_BOTH_DATABASES(refuses_rows_of_another_shape) {
+ON_BOTH(database, refuses_rows_of_another_shape, OpenDatabase, open) {
     bool is_refused = false;
     try {
         open.wait(open.db().one<Echoed>(sql::ping));
@@ -140,7 +128,7 @@ ON_BOTH_DATABASES(refuses_rows_of_another_shape) {
     cr_assert(is_refused);
 }
 
-ON_BOTH_DATABASES(prepares_every_query) {
+ON_BOTH(database, prepares_every_query, OpenDatabase, open) {
     for (const auto& queries : all_queries)
         for (const auto* query : queries) {
             const auto failure = open.prepare(*query);
@@ -149,7 +137,7 @@ ON_BOTH_DATABASES(prepares_every_query) {
 }
 
 // The planner may prefer to read a small table whole; with that forbidden an index must serve.
-ON_BOTH_DATABASES(serves_the_board_from_an_index) {
+ON_BOTH(database, serves_the_board_from_an_index, OpenDatabase, open) {
     const auto plan = open.plan(sql::list_collab_tasks_since);
     cr_assert(plan.find("collab_tasks_in_creation_order") != plan.npos, "%s", plan.c_str());
     cr_assert(plan.find("Sort") == plan.npos && plan.find("TEMP B-TREE") == plan.npos, "%s",
@@ -199,14 +187,14 @@ Test(database, knows_which_index_serves_each_personal_list) {
         }
 }
 
-ON_BOTH_DATABASES(finds_old_events_by_their_ids) {
+ON_BOTH(database, finds_old_events_by_their_ids, OpenDatabase, open) {
     const auto plan = open.plan(sql::prune_events);
     cr_expect(holds(plan, "(id > $2)") || holds(plan, "PRIMARY KEY (rowid>?)"), "%s", plan.c_str());
     for (const char* bad : {"Seq Scan", "SCAN", "Sort", "TEMP B-TREE"})
         cr_expect(!holds(plan, bad), "%s", plan.c_str());
 }
 
-ON_BOTH_DATABASES(serves_each_personal_list_from_an_index) {
+ON_BOTH(database, serves_each_personal_list_from_an_index, OpenDatabase, open) {
     for (const auto& [query, index, is_sorted_besides] : served) {
         const auto plan = open.plan(*query);
         cr_expect(holds(plan, index), "%s: %s", query->name, plan.c_str());
@@ -223,7 +211,7 @@ ON_BOTH_DATABASES(serves_each_personal_list_from_an_index) {
     }
 }
 
-ON_BOTH_DATABASES(serves_jobs_from_indexes) {
+ON_BOTH(database, serves_jobs_from_indexes, OpenDatabase, open) {
     struct {
         const Query* query;
         const char* index;
@@ -246,7 +234,7 @@ ON_BOTH_DATABASES(serves_jobs_from_indexes) {
 }
 
 // What is sorted besides is a page of three audiences.
-ON_BOTH_DATABASES(serves_the_feed_from_indexes) {
+ON_BOTH(database, serves_the_feed_from_indexes, OpenDatabase, open) {
     const auto all = open.plan(sql::list_events);
     cr_expect(holds(all, "events_in_commit_order") || holds(all, "PRIMARY KEY (rowid>?)"), "%s",
               all.c_str());

@@ -29,11 +29,14 @@ public:
     // What a script returns, as JSON.
     std::string run(const std::string& script);
 
+    // Returns when an expression is true of the page; fails the test when it is not within 20 s.
+    void wait_for(const std::string& expression);
+
     // What the browser has complained about since the last call, one line each: errors of scripts,
     // what failed to load, what the Content-Security-Policy forbids.
     std::vector<std::string> complaints();
 
-    // The URL of each request that it has sent since the last call.
+    // The URL of the page and of each request that it has sent.
     std::vector<std::string> requests();
 
 private:
@@ -42,7 +45,6 @@ private:
     // Acts on an element until that succeeds; what came back.
     std::string act(const std::string& selector, const std::string& method, const std::string& what,
                     const std::string& body);
-    std::string log(const std::string& type);
 
     std::unique_ptr<Background> driver_;
     std::unique_ptr<Client> client_;

@@ -442,7 +442,7 @@ std::vector<std::string> all_handlers() {
 
 Variables base_variables() {
     Variables variables;
-    for (const char* name : {"PATH", "TEST_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "GCOV_PREFIX"})
+    for (const char* name : {"PATH", "TEST_DIR", "ASAN_OPTIONS", "GCOV_PREFIX"})
         if (const char* value = std::getenv(name)) variables[name] = value;
     return variables;
 }
