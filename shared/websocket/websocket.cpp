@@ -266,7 +266,7 @@ private:
 
     Async<> serve(Socket accepted) {
         const auto socket = std::make_shared<Socket>(std::move(accepted));
-        // Until a WebSocket has the connection, and then looks after itself.
+        // To ask, and to take an answer that is no WebSocket: that looks after itself.
         Timer timer{loop_, limits_.handshake};
         timer.async_wait([weak = std::weak_ptr{socket}](error_code error) {
             const auto late = weak.lock();
@@ -291,6 +291,7 @@ private:
             co_await respond(*socket, response);
             co_return;
         }
+        timer.cancel();
         const auto& asked = is_welcome(head, context_.config) ? opening_ : unwelcome_;
         const Response response = co_await answer(raw, asked, context_);
         const auto stream = std::make_shared<WebSocket>(loop_, std::move(*socket), limits_);

@@ -112,7 +112,7 @@ ON_BOTH_ENGINES(job_lease, finds_work_behind_jobs_without_attempts) {
 
 // Each worker has processes and connections of its own.
 ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
-    constexpr std::size_t job_count = 120;
+    constexpr std::size_t job_count = 300;
     constexpr std::size_t worker_count = 8;
     std::set<std::string> wanted;
     for (std::size_t i = 0; i < job_count; ++i) wanted.insert(add_job(service));

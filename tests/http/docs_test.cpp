@@ -1,12 +1,10 @@
 // /openapi.json and /docs, as programs and as people use them.
 #include <rapidjson/document.h>
-#include <rapidjson/pointer.h>
 
 #include <algorithm>
 
 #include "shared/json/reader.hpp"
 #include "tests/support/stack/browser.hpp"
-#include "tests/support/stack/event_stream.hpp"
 #include "tests/support/stack/openapi.hpp"
 #include "tests/support/stack/stack.hpp"
 
@@ -21,8 +19,7 @@ constexpr const char* policy =
 // Every operation of the document, called with the document's own examples.
 class Caller {
 public:
-    explicit Caller(const Stack& stack)
-        : port_(stack.port()), client_(port_), token_(stack.authorization()) {
+    explicit Caller(const Stack& stack) : client_(stack.port()), token_(stack.authorization()) {
         const auto location = create("/api/tasks");
         user_ = location.substr(8, location.find("/tasks") - 8);  // behind "/api/v1/"
     }
@@ -45,16 +42,6 @@ private:
         if (at != path.npos) path.replace(at, name.size(), value);
     }
 
-    // A stream has no end: that it begins is answer enough.
-    Reply answer_to(const Call& call, const rapidjson::Value& operation) {
-        static const rapidjson::Pointer stream{"/responses/200/content/text~1event-stream"};
-        if (!stream.Get(operation)) return client_.send(call);
-        const EventStream events{port_, call.path, call.headers};
-        Reply begun;
-        begun.status = std::atol(events.head().c_str() + sizeof "HTTP/1.1");
-        return begun;
-    }
-
     Reply send(std::string method, const std::string& path) {
         std::transform(method.begin(), method.end(), method.begin(), ::toupper);
         const auto* const operation = contract_.operation(method, path);
@@ -68,7 +55,7 @@ private:
             call.headers.push_back(
                 security[0].HasMember("apiKey") ? std::string{"X-API-Key: "} + api_key : token_);
         if (method != "GET" && method != "POST") call.headers.emplace_back("If-Match: *");
-        return answer_to(call, *operation);
+        return client_.send(call);
     }
 
     // Where something new lies.
@@ -89,7 +76,6 @@ private:
     }
 
     const Contract& contract_ = Contract::of("/api/v1");
-    int port_;
     Client client_;
     std::string token_;
     std::string user_;

@@ -23,15 +23,15 @@ enum class Engine { sqlite, postgres };
 void with_each_engine(void (*body)(Engine));
 
 // A test that is passed with both engines; its body follows, with `fixture`, a Fixture that was
-// made from the engine.
-#define ON_BOTH(suite, name, Fixture, fixture)    \
-    static void suite##_##name(Fixture& fixture); \
-    Test(suite, name) {                           \
-        with_each_engine([](Engine engine) {      \
-            Fixture made{engine};                 \
-            suite##_##name(made);                 \
-        });                                       \
-    }                                             \
+// made from the engine, and from the arguments before it.
+#define ON_BOTH(suite, name, Fixture, fixture, ...)          \
+    static void suite##_##name(Fixture& fixture);            \
+    Test(suite, name) {                                      \
+        with_each_engine([](Engine engine) {                 \
+            Fixture made{__VA_ARGS__ __VA_OPT__(, ) engine}; \
+            suite##_##name(made);                            \
+        });                                                  \
+    }                                                        \
     static void suite##_##name([[maybe_unused]] Fixture& fixture)
 
 // LOGIN_RATE_LIMIT and RATE_LIMIT of tests that are about something else.

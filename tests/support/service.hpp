@@ -13,16 +13,8 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-// A test of `endpoint()` that is passed with both engines; its body follows.
-#define ON_BOTH_ENGINES(suite, name)              \
-    static void suite##_##name(Service& service); \
-    Test(suite, name) {                           \
-        with_each_engine([](Engine engine) {      \
-            Service made{endpoint(), engine};     \
-            suite##_##name(made);                 \
-        });                                       \
-    }                                             \
-    static void suite##_##name([[maybe_unused]] Service& service)
+// A test that is passed with both engines, with `service`, the service of `endpoint()`.
+#define ON_BOTH_ENGINES(suite, name) ON_BOTH(suite, name, Service, service, endpoint())
 
 // A request; what is empty is not sent.
 struct Sent {

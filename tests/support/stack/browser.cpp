@@ -30,7 +30,7 @@ std::string capabilities(const std::string& folder) {
         folder + R"(/profile")";
     if (geteuid() == 0) arguments += R"(,"--no-sandbox")";
     return R"({"capabilities":{"alwaysMatch":{"browserName":"chrome",)"
-           R"("goog:loggingPrefs":{"browser":"ALL"},)"
+           R"("goog:loggingPrefs":{"browser":"ALL","performance":"ALL"},)"
            R"("goog:chromeOptions":{"args":[)" +
            arguments + "]}}}}";
 }
@@ -96,19 +96,20 @@ void Browser::wait_for(const std::string& expression) {
 
 std::vector<std::string> Browser::complaints() {
     std::vector<std::string> lines;
-    const auto answer = send("POST", session_ + "/se/log", R"({"type":"browser"})");
-    cr_assert_eq(status_, 200, "%s", answer.c_str());
-    const auto log = json::parse(answer);
-    for (const auto& entry : log["value"].GetArray())
+    const auto answer = json::parse(log("browser"));
+    for (const auto& entry : answer["value"].GetArray())
         lines.emplace_back(json::text_of(entry["message"]));
     return lines;
 }
 
 std::vector<std::string> Browser::requests() {
     std::vector<std::string> urls;
-    const auto entries = json::parse(run(
-        "return [location.href, ...performance.getEntriesByType('resource').map(r => r.name)]"));
-    for (const auto& url : entries.GetArray()) urls.emplace_back(json::text_of(url));
+    const auto answer = json::parse(log("performance"));
+    for (const auto& entry : answer["value"].GetArray()) {
+        const std::string message{json::text_of(entry["message"])};
+        if (json_member(message, "message.method") == "Network.requestWillBeSent")
+            urls.push_back(json_member(message, "message.params.request.url"));
+    }
     return urls;
 }
 
@@ -134,5 +135,11 @@ std::string Browser::act(const std::string& selector, const std::string& method,
         answer = send(method, session_ + "/element/" + found + what, body);
         return status_ == 200;
     });
+    return answer;
+}
+
+std::string Browser::log(const std::string& type) {
+    auto answer = send("POST", session_ + "/se/log", R"({"type":")" + type + R"("})");
+    cr_assert_eq(status_, 200, "%s", answer.c_str());
     return answer;
 }

@@ -36,7 +36,7 @@ public:
     // what failed to load, what the Content-Security-Policy forbids.
     std::vector<std::string> complaints();
 
-    // The URL of the page and of each request that it has sent.
+    // The URL of each request that it has sent since the last call.
     std::vector<std::string> requests();
 
 private:
@@ -45,6 +45,7 @@ private:
     // Acts on an element until that succeeds; what came back.
     std::string act(const std::string& selector, const std::string& method, const std::string& what,
                     const std::string& body);
+    std::string log(const std::string& type);
 
     std::unique_ptr<Background> driver_;
     std::unique_ptr<Client> client_;

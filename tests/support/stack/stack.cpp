@@ -129,9 +129,14 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* kept) {
     return size;
 }
 
+bool is_stream(const Reply& reply) {
+    return reply.header("content-type").starts_with("text/event-stream");
+}
+
 std::size_t take_body(char* data, std::size_t, std::size_t size, void* kept) {
-    static_cast<Reply*>(kept)->body.append(data, size);
-    return size;
+    auto& reply = *static_cast<Reply*>(kept);
+    reply.body.append(data, size);
+    return is_stream(reply) ? CURL_WRITEFUNC_ERROR : size;
 }
 
 // What is wrong with the answers that came so far. They come in any thread, where a test cannot
@@ -247,7 +252,8 @@ Reply Client::send(const Call& call) {
     }
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
     const auto code = curl_easy_perform(curl);
-    if (code != CURLE_OK) reply.failure = curl_easy_strerror(code);
+    const bool is_cut = code == CURLE_WRITE_ERROR && is_stream(reply);
+    if (code != CURLE_OK && !is_cut) reply.failure = curl_easy_strerror(code);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &reply.status);
     curl_slist_free_all(lines);
     if (!state_->api_prefix.empty())

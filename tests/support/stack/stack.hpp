@@ -52,6 +52,7 @@ public:
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
+    // Of an event stream, which has no end, the answer is the head and what comes first.
     Reply send(const Call& call);
 
 private:
