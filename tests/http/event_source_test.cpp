@@ -160,7 +160,7 @@ void follow_with_npm(Engine engine) {
     expect_same(ids, all_events(stack, {}));
 }
 
-// In the page that the service itself has: what its policy lets a page do is enough.
+// In a page with the policy of /docs, and as plain as can be: what that policy lets a page do is enough.
 constexpr const char* follow_in_page = R"(
     const ticket = "TICKET";
     window.bySource = {seen: [], opened: 0, since: 0, isOver: false};
@@ -207,7 +207,7 @@ void follow_in_browser(Engine engine) {
     Proxy proxy{static_cast<unsigned short>(stack.port())};
     const auto ann = stack.authorization_of("ann");
     Browser browser;
-    browser.open("http://127.0.0.1:" + std::to_string(proxy.port()) + "/docs");
+    browser.open("http://127.0.0.1:" + std::to_string(proxy.port()) + "/docs/initializer.js");
     Writer writer{stack};
     const auto ticket = json_member(
         stack.send({.method = "POST", .path = "/events/ticket", .headers = {ann}}).body, "ticket");
