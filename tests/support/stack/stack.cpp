@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -51,6 +52,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
+// nginx sets up a connection for each file that it may open: of thousands those are half of its start.
+constexpr rlimit most_files{2048, 2048};
+
 // Starts a command that ends with the thread that started it. Everything is allocated before
 // fork(): in a process with threads the child may do no more than these calls.
 pid_t spawn(std::vector<std::string> words, const Variables& variables, int input, int output,
@@ -67,6 +71,7 @@ pid_t spawn(std::vector<std::string> words, const Variables& variables, int inpu
     dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
     close_range(3, ~0U, 0);  // Asio's sockets would be kept open by the child
+    setrlimit(RLIMIT_NOFILE, &most_files);
     execve(arguments[0], arguments.data(), names.data());
     _exit(127);
 }
