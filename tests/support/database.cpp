@@ -98,7 +98,8 @@ constexpr const char* fingerprint =
 
 constexpr const char* empty_tables =
     "TRUNCATE users, events, collab_tasks, tasks, conversations, messages, jobs, "
-    "idempotency_keys RESTART IDENTITY";
+    "idempotency_keys RESTART IDENTITY; "
+    "UPDATE events_pruned SET (transaction_id, id) = ('0', 0) WHERE id > 0";
 
 // The engine of the body that runs.
 const char* running_with = nullptr;
@@ -144,9 +145,9 @@ void TestDatabase::take_postgres() {
     } while (flock(lock_, LOCK_EX | LOCK_NB) != 0);
     const auto server = variable("TEST_POSTGRES_URL");
     const auto name = "slot_" + std::to_string(slot);
-    direct_url_ = with_database(server, name);
+    control_url_ = with_database(variable("TEST_CONTROL_URL"), name);
     const char* const pooler = std::getenv("TEST_POOLER_URL");
-    url_ = pooler ? with_database(pooler, name) : direct_url_;
+    url_ = with_database(pooler ? pooler : server, name);
 
     // The file holds the fingerprint of its database.
     char untouched[32];
@@ -163,7 +164,7 @@ void TestDatabase::take_postgres() {
         cr_assert_eq(ftruncate(lock_, 0), 0);
     }
     const auto quiet = server + "?options=-cclient_min_messages%3Dwarning";
-    const std::unique_ptr<PGconn, Finish> administrator{PQconnectdb(quiet.c_str())};
+    const PgConnection administrator{PQconnectdb(quiet.c_str())};
     execute_postgres(administrator.get(), "DROP DATABASE IF EXISTS " + name + " WITH (FORCE)");
     execute_postgres(administrator.get(),
                      "CREATE DATABASE " + name + " TEMPLATE steelthread_template");
@@ -180,13 +181,13 @@ TestDatabase::~TestDatabase() {
         std::filesystem::remove(url_.substr(sqlite_scheme.size()) + suffix);
 }
 
-void TestDatabase::Finish::operator()(pg_conn* connection) const { PQfinish(connection); }
+void PgFinish::operator()(pg_conn* connection) const { PQfinish(connection); }
 
 std::string TestDatabase::execute(const std::string& sql) const {
     if (engine_ == Engine::sqlite) return execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
     // Reading notices that the server has closed the connection since.
     if (connection_ && PQconsumeInput(connection_.get()) == 0) connection_.reset();
-    if (!connection_) connection_.reset(PQconnectdb(direct_url_.c_str()));
+    if (!connection_) connection_.reset(PQconnectdb(control_url_.c_str()));
     return execute_postgres(connection_.get(), sql);
 }
 
@@ -295,6 +296,11 @@ std::string OpenDatabase::sqlstate_while(Async<db::Results> batch,
     return state;
 }
 
+PGconn* OpenDatabase::planner() {
+    if (!planner_) planner_.reset(PQconnectdb(config_.database_url.c_str()));
+    return planner_.get();
+}
+
 std::string OpenDatabase::prepare(const Query& query) {
     if (const auto path = config_.sqlite_path()) {
         // Through the engine, which has functions of its own: EXPLAIN compiles and does not run.
@@ -309,11 +315,9 @@ std::string OpenDatabase::prepare(const Query& query) {
             return error.what();
         }
     }
-    PGconn* connection = PQconnectdb(config_.database_url.c_str());
-    PGresult* result = PQprepare(connection, "", query.postgres, 0, nullptr);
+    PGresult* result = PQprepare(planner(), "", query.postgres, 0, nullptr);
     const std::string error = PQresultErrorMessage(result);
     PQclear(result);
-    PQfinish(connection);
     return error;
 }
 
@@ -331,7 +335,6 @@ std::string OpenDatabase::plan(const Query& query) {
             plan.append(results[0]->text(row, 3)).append("\n");
         return plan;
     }
-    PGconn* connection = PQconnectdb(config_.database_url.c_str());
     std::string values;
     for (int i = 1;
          std::string_view{query.postgres}.find("$" + std::to_string(i)) != std::string_view::npos;
@@ -339,15 +342,14 @@ std::string OpenDatabase::plan(const Query& query) {
         values += i == 1 ? "(NULL" : ", NULL";
     const std::string sql =
         std::string{
-            "SET enable_seqscan = off; SET enable_bitmapscan = off; "
+            "DEALLOCATE ALL; SET enable_seqscan = off; SET enable_bitmapscan = off; "
             "SET enable_sort = off; SET plan_cache_mode = force_generic_plan; "
             "PREPARE query AS "} +
         query.postgres + "; EXPLAIN EXECUTE query " + values + (values.empty() ? "" : ")");
-    PGresult* result = PQexec(connection, sql.c_str());
+    PGresult* result = PQexec(planner(), sql.c_str());
     plan = PQresultErrorMessage(result);
     for (int row = 0; row < PQntuples(result); ++row)
         plan.append(PQgetvalue(result, row, 0)).append("\n");
     PQclear(result);
-    PQfinish(connection);
     return plan;
 }

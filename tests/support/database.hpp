@@ -15,6 +15,10 @@
 #include "shared/json/fields.hpp"
 
 struct pg_conn;  // libpq's PGconn
+struct PgFinish {
+    void operator()(pg_conn* connection) const;
+};
+using PgConnection = std::unique_ptr<pg_conn, PgFinish>;
 
 enum class Engine { sqlite, postgres };
 
@@ -69,15 +73,11 @@ public:
 private:
     void take_postgres();
 
-    struct Finish {
-        void operator()(pg_conn* connection) const;
-    };
-
     Engine engine_;
     int lock_ = -1;  // of the slot, while it is used
-    mutable std::unique_ptr<pg_conn, Finish> connection_;
+    mutable PgConnection connection_;
     std::string url_;
-    std::string direct_url_;  // of PostgreSQL itself
+    std::string control_url_;  // of the same, past a pooler between the service and it
 };
 
 // An engine with a loop of its own. What a test awaits runs until it is done.
@@ -123,9 +123,11 @@ private:
     }
     void run(Async<> work);
     void run_until(const bool& is_done);
+    pg_conn* planner();
 
     std::unique_ptr<TestDatabase> own_;
     Config config_;
+    PgConnection planner_;  // what prepare() and plan() ask, opened when they do
     Loop loop_{1};
     // A database knows a query by its address.
     std::deque<std::string> explained_texts_;
