@@ -160,7 +160,7 @@ void follow_with_npm(Engine engine) {
     expect_same(ids, all_events(stack, {}));
 }
 
-// In a page with the policy of /docs, and as plain as can be: what that policy lets a page do is enough.
+// In a page as plain as can be that has the policy of /docs: what that lets a page do is enough.
 constexpr const char* follow_in_page = R"(
     const ticket = "TICKET";
     window.bySource = {seen: [], opened: 0, since: 0, isOver: false};

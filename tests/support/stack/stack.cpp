@@ -52,7 +52,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
-// nginx sets up a connection for each file that it may open: of thousands those are half of its start.
+// nginx sets up a connection for each file that it may open: of 20,000 those are half of its start.
 constexpr rlimit most_files{2048, 2048};
 
 // Starts a command that ends with the thread that started it. Everything is allocated before
