@@ -59,14 +59,14 @@ http_test_sources := $(wildcard tests/http/*_test.cpp)
 support_sources := $(wildcard tests/support/*.cpp tests/support/*/*.cpp)
 
 # A unit is what is compiled as one, for to read the headers takes longer than all of the rest: the files of
-# a folder, and with them those of its small folders. Of handlers/ as it is shipped they are those of a resource
+# a folder, and with them those of its folders that would take a few seconds alone. Of handlers/ as it is shipped they are those of a resource
 # ("handlers/job" has job.cpp, jobs.cpp and job_*.cpp), so that who changes one waits for few.
 resource = $(patsubst %s,%,$(firstword $(subst _, ,$(basename $(notdir $(1))))))
 by_resource := $(if $(MODE_$(BUILD)),,handlers/)
-small_folders := $(addprefix shared/,events http json models redis) \
+joined_folders := $(addprefix shared/,events http json models redis) \
 	$(addprefix tests/shared/,db events http json redis websocket)
 folder = $(patsubst %/,%,$(dir $(1)))
-unit_folder = $(if $(filter $(small_folders),$(folder)),$(call folder,$(folder)),$(folder))
+unit_folder = $(if $(filter $(joined_folders),$(folder)),$(call folder,$(folder)),$(folder))
 unit = $(unit_folder)$(if $(filter $(by_resource),$(dir $(1))),/$(call resource,$(1)))
 units = $(sort $(foreach source,$(1),$(call unit,$(source))))
 objects = $(patsubst %,$(BUILD)/obj/%.o,$(call units,$(1)))

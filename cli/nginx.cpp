@@ -197,6 +197,7 @@ bool nginx_answers(const Config& config) {
     const auto address = resolve(reachable_host(config), config.port);
     const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const timeval timeout{1, 0};
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);  // and to connect
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     char answer[16] = {};
     const std::string request = "GET /livez HTTP/1.0\r\n\r\n";

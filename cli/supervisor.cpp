@@ -34,7 +34,7 @@ constexpr milliseconds stable_after{2000};  // a process that lived this long is
 constexpr milliseconds nginx_patience{5000};
 constexpr milliseconds longest_stop{9000};
 constexpr milliseconds longest_start{10'000};
-constexpr milliseconds longest_question{2'000};  // whether nginx answers, and the pause before it
+constexpr milliseconds longest_question{2'000};  // whether nginx answers: longer is a standstill
 constexpr milliseconds settled_after{300};     // a successor that lived this long has its settings
 constexpr milliseconds longest_drain{11'000};  // handlers give themselves 8 s
 constexpr milliseconds tick{10};
@@ -379,7 +379,8 @@ private:
         if (listening != nginx().pid || !nginx_answers(config_)) {
             // Where the whole machine stood still in between, so did nginx.
             const auto now = Clock::now();
-            waited_for_nginx_ += std::min<Clock::duration>(now - last_question_, longest_question);
+            const auto since = now - std::max(last_question_, nginx().started);
+            waited_for_nginx_ += std::min<Clock::duration>(since, longest_question);
             last_question_ = now;
             if (waited_for_nginx_ < longest_start) return;
             logging::error("nginx does not answer");
@@ -408,7 +409,7 @@ private:
     int endpoint_count_ = 0;
     int exit_status_ = EXIT_SUCCESS;
     Clock::time_point stop_began_{};
-    Clock::time_point last_question_ = Clock::now();
+    Clock::time_point last_question_{};  // whether nginx answers
     Clock::duration waited_for_nginx_{};
     const bool had_terminal_ = has_terminal();
     bool is_ready_ = false;

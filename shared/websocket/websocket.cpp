@@ -266,7 +266,7 @@ private:
 
     Async<> serve(Socket accepted) {
         const auto socket = std::make_shared<Socket>(std::move(accepted));
-        // To ask, and to take an answer that is no WebSocket: that looks after itself.
+        // To ask, and to take an answer if it is no WebSocket, which has timers of its own.
         Timer timer{loop_, limits_.handshake};
         timer.async_wait([weak = std::weak_ptr{socket}](error_code error) {
             const auto late = weak.lock();

@@ -150,8 +150,7 @@ ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
 Test(job_lease, comes_behind_the_events_before_it) {
     Service service{endpoint(), Engine::postgres};
     const auto expired = add_running_job(service, {.expires_in_s = -1});
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> worker{
-        PQconnectdb(service.config().database_url.c_str()), &PQfinish};
+    const PgConnection worker{PQconnectdb(service.config().database_url.c_str())};
     const auto run = [&](const char* sql, const std::vector<const char*>& parameters) {
         const std::unique_ptr<PGresult, decltype(&PQclear)> result{
             PQexecParams(worker.get(), sql, static_cast<int>(parameters.size()), nullptr,

@@ -133,8 +133,7 @@ Test(events, of_a_transaction_that_is_held_open_are_not_skipped, .timeout = 60) 
     const Cluster cluster;  // nobody else's feed has to wait
     const Stack stack{cluster.url()};
     EventStream reader{stack.port(), "/events/tail"};
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> holder{
-        PQconnectdb(stack.database_url().c_str()), &PQfinish};
+    const PgConnection holder{PQconnectdb(stack.database_url().c_str())};
     const auto execute = [&](const char* sql) {
         PGresult* const result = PQexec(holder.get(), sql);
         const auto status = PQresultStatus(result);

@@ -1,5 +1,6 @@
 #include "tests/support/database.hpp"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <libpq-fe.h>
 #include <sqlite3.h>
@@ -108,6 +109,16 @@ const char* running_with = nullptr;
 std::string run_dir() { return variable("TEST_DIR") + "/run_" + std::to_string(getpid()); }
 
 }  // namespace
+
+// Every assertion ends here.
+extern "C" __attribute__((visibility("default"))) void criterion_send_assert(
+    criterion_assert_stats* stats) {
+    if (!stats->passed && running_with)
+        std::fprintf(stderr, "%s:%u fails with %s.\n", stats->file, stats->line, running_with);
+    static const auto send = reinterpret_cast<decltype(&criterion_send_assert)>(
+        dlsym(RTLD_NEXT, "criterion_send_assert"));
+    send(stats);
+}
 
 void with_each_engine(void (*body)(Engine)) {
     std::atexit([] {
@@ -297,7 +308,10 @@ std::string OpenDatabase::sqlstate_while(Async<db::Results> batch,
 }
 
 PGconn* OpenDatabase::planner() {
-    if (!planner_) planner_.reset(PQconnectdb(config_.database_url.c_str()));
+    if (!planner_) {
+        planner_.reset(PQconnectdb(config_.database_url.c_str()));
+        cr_assert(PQstatus(planner_.get()) == CONNECTION_OK, "%s", PQerrorMessage(planner_.get()));
+    }
     return planner_.get();
 }
 

@@ -23,7 +23,8 @@ using PgConnection = std::unique_ptr<pg_conn, PgFinish>;
 enum class Engine { sqlite, postgres };
 
 // Runs a test's body with each engine in turn, in the one process that the test has: most of what a
-// small test costs is its process. Says on stderr with which of them the test ended early.
+// small test costs is its process. An assertion that fails says on stderr with which of them, and
+// so does a test that ends early, but by a crash or a timeout.
 void with_each_engine(void (*body)(Engine));
 
 // A test that is passed with both engines; its body follows, with `fixture`, a Fixture that was
@@ -62,8 +63,8 @@ public:
     // Of the service; through a pooler where tests/run started one.
     const std::string& url() const { return url_; }
 
-    // Runs SQL on a connection of its own, kept for the next time, and returns the first cell of
-    // the last statement's first row, as text.
+    // Runs SQL on a connection that no service has, kept for the next time, and returns the first
+    // cell of the last statement's first row, as text.
     std::string execute(const std::string& sql) const;
 
     // Waits until every event may be read: an open transaction holds the feeds of all databases of
@@ -77,7 +78,7 @@ private:
     int lock_ = -1;  // of the slot, while it is used
     mutable PgConnection connection_;
     std::string url_;
-    std::string control_url_;  // of the same, past a pooler between the service and it
+    std::string control_url_;  // of the same, for the test's own SQL
 };
 
 // An engine with a loop of its own. What a test awaits runs until it is done.

@@ -349,8 +349,7 @@ Test(postgres, what_was_given_up_is_not_done_later) {
     config.db_deadline_ms = 600;
     OpenDatabase open{config};
     open.wait(open.db().run(batch_of(make_table)));
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> holder{PQconnectdb(database.url().c_str()),
-                                                              &PQfinish};
+    const PgConnection holder{PQconnectdb(database.url().c_str())};
     PQclear(PQexec(holder.get(), "BEGIN; LOCK TABLE things IN EXCLUSIVE MODE"));
 
     std::vector<Async<db::Results>> batches;
@@ -393,8 +392,7 @@ Test(postgres, stuck_writes_do_not_fail_others) {
     OpenDatabase open{config};
     open.wait(open.db().run(batch_of(make_table)));
     database.execute("INSERT INTO things VALUES (1, 'locked'), (2, 'free')");
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> holder{PQconnectdb(database.url().c_str()),
-                                                              &PQfinish};
+    const PgConnection holder{PQconnectdb(database.url().c_str())};
     PQclear(PQexec(holder.get(), "BEGIN; UPDATE things SET name = 'held' WHERE id = 1"));
 
     constexpr Query rename{"rename", "UPDATE things SET name = 'new' WHERE id = $1", "SELECT 1",

@@ -139,8 +139,7 @@ Test(pooler, what_was_given_up_is_not_done_later) {
     OpenDatabase open{config};
     wait_for(open);
     database.execute("CREATE TABLE things (id bigint)");
-    const std::unique_ptr<PGconn, decltype(&PQfinish)> holder{PQconnectdb(database.url().c_str()),
-                                                              &PQfinish};
+    const PgConnection holder{PQconnectdb(database.url().c_str())};
     PQclear(PQexec(holder.get(), "BEGIN; LOCK TABLE things IN EXCLUSIVE MODE"));
     constexpr Query add{"add", "INSERT INTO things VALUES (1)", "SELECT 1", false};
     std::vector<Async<db::Results>> batches;
