@@ -4,30 +4,20 @@
 
 #include <fcgiapp.h>
 #include <fcntl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <csignal>
-#include <cstdlib>
 #include <unordered_set>
 
-#include "shared/log.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/records.hpp"
 #include "shared/server/serve.hpp"
+#include "shared/server/server.hpp"
 
 namespace {
 
 using boost::asio::redirect_error;
 using boost::system::error_code;
-using Protocol = boost::asio::generic::stream_protocol;
-using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
-using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
 
 // However slowly a peer reads, an answer is kept no longer.
 constexpr auto longest_write = std::chrono::seconds{30};
@@ -181,83 +171,16 @@ private:
     bool is_aborted_ = false;
 };
 
-class FastCgiServer {
+class FastCgiServer final : public Server {
 public:
     FastCgiServer(int listener, Loop& loop, const Endpoint& served, Context& context)
-        : loop_(loop),
-          served_(served),
-          context_(context),
-          acceptor_(loop, Protocol{family_of(listener), 0}, listener),
-          signals_(loop, stop_signals()),
-          stop_timer_(loop),
-          abort_timer_(loop) {
-        // After stop_signals(): FCGX_Init takes SIGTERM, SIGUSR1 and SIGPIPE where nobody else has.
+        : Server{listener, loop, context}, loop_(loop), served_(served), context_(context) {
+        // After Server's constructor: it takes SIGTERM and SIGPIPE where nobody else has.
         FCGX_Init();
-        [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
-    }
-
-    void run() {
-        start(accept_connections());
-        signals_.async_wait(Descriptor::wait_read, [this](error_code error) {
-            if (!error) stop();
-        });
-        loop_.run();
     }
 
 private:
-    using Descriptor = boost::asio::posix::basic_stream_descriptor<Loop::executor_type>;
-
-    static int family_of(int fd) {
-        sockaddr_storage address{};
-        socklen_t size = sizeof address;
-        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-        return address.ss_family;
-    }
-
-    // Becomes readable with the first SIGTERM or SIGINT. A handler would interrupt libfcgi in the
-    // middle of a request, for read() is never restarted on a socket with SO_RCVTIMEO.
-    static int stop_signals() {
-        sigset_t signals;
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigaddset(&signals, SIGINT);
-        sigprocmask(SIG_BLOCK, &signals, nullptr);
-        return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    }
-
-    static void report(const std::exception_ptr& failure) {
-        if (!failure) return;
-        try {
-            std::rethrow_exception(failure);
-        } catch (const std::exception& error) {
-            logging::debug("connection ended", {{"reason", std::string_view{error.what()}}});
-        }
-    }
-
-    // Runs a coroutine that the server lives for: with the last of them it ends.
-    void start(Async<> coroutine) {
-        ++running_;
-        spawn(loop_, std::move(coroutine), [this](const std::exception_ptr& failure) {
-            report(failure);
-            if (--running_ == 0) finish();
-        });
-    }
-
-    Async<> accept_connections() {
-        while (acceptor_.is_open()) {
-            error_code error;
-            Socket socket = co_await acceptor_.async_accept(redirect_error(use_awaitable, error));
-            if (!error) {
-                start(serve(std::move(socket)));
-            } else if (acceptor_.is_open()) {
-                // Out of descriptors, say: other connections must end first.
-                logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
-                co_await sleep_for(std::chrono::milliseconds{100});
-            }
-        }
-    }
-
-    Async<> serve(Socket socket) {
+    Async<> serve(Socket socket) override {
         Connection connection{std::move(socket)};
         connections_.insert(&connection);
         struct Leave {
@@ -285,21 +208,24 @@ private:
         }
     }
 
+    // Lets nginx close what is idle.
+    void tell_idle_peers() override {
+        for (auto* const connection : connections_)
+            if (connection->is_idle())
+                send(connection->socket().native_handle(), stop_record.data(), stop_record.size(),
+                     MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+
     // Afterwards the connection is closed.
     Async<> write_stream(Connection& connection, const Response& response) {
         const auto stream =
             std::make_shared<FastCgiStream>(loop_, connection.socket(), connection.request_id());
         stream->watch_peer();
-        streams_.insert(stream.get());
         struct Leave {
-            FastCgiServer& server;
-            FastCgiStream* stream;
-            ~Leave() {
-                server.streams_.erase(stream);
-                stream->forget_socket();
-            }
-        } const leave_at_end{*this, stream.get()};
-        if (is_stopping_) stream->end();
+            FastCgiStream& stream;
+            ~Leave() { stream.forget_socket(); }
+        } const leave_at_end{*stream};
+        const OpenStream open{*this, *stream};
         co_await stream->write(cgi_head(response));
         co_await response.stream()(*stream);
         ResponseRecords end{connection.request_id(), {}, {}};
@@ -312,7 +238,7 @@ private:
         std::optional<Timer> timer;
         for (;;) {
             // Each time: the stop may come while the peer reads.
-            if (is_stopping_) records.add_stop_record();
+            if (is_stopping()) records.add_stop_record();
             if (records.write_some(connection.socket().native_handle())) break;
             if (!timer) close_later(connection.socket(), timer.emplace(loop_, longest_write));
             co_await connection.socket().async_wait(Socket::wait_write, use_awaitable);
@@ -329,46 +255,10 @@ private:
         });
     }
 
-    // Stops accepting, lets nginx close what is idle, and waits for the last connection.
-    void stop() {
-        is_stopping_ = true;
-        acceptor_.close();
-        for (auto* const connection : connections_)
-            if (connection->is_idle())
-                send(connection->socket().native_handle(), stop_record.data(), stop_record.size(),
-                     MSG_DONTWAIT | MSG_NOSIGNAL);
-        for (auto* const stream : streams_) stream->end();
-        abort_timer_.expires_after(longest_farewell);
-        abort_timer_.async_wait([this](error_code error) {
-            if (!error)
-                for (auto* const stream : streams_) stream->abort();
-        });
-        stop_timer_.expires_after(longest_stop);
-        stop_timer_.async_wait([](error_code error) {
-            if (error) return;
-            logging::warning("stopped with requests under way");
-            // Not loop_.stop(): suspended coroutines would outlive the server they refer to.
-            std::_Exit(EXIT_SUCCESS);
-        });
-    }
-
-    void finish() {
-        stop_timer_.cancel();
-        abort_timer_.cancel();
-        context_.db.close();
-    }
-
     Loop& loop_;
     const Endpoint& served_;
     Context& context_;
-    Acceptor acceptor_;
-    Descriptor signals_;
-    Timer stop_timer_;
-    Timer abort_timer_;
     std::unordered_set<Connection*> connections_;
-    std::unordered_set<Stream*> streams_;
-    int running_ = 0;  // coroutines that start() began
-    bool is_stopping_ = false;
 };
 
 }  // namespace

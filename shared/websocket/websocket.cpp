@@ -1,11 +1,6 @@
 #include "shared/websocket/websocket.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <boost/asio/basic_signal_set.hpp>
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
@@ -15,15 +10,13 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 #include <boost/beast/websocket/stream.hpp>
-#include <csignal>
-#include <cstdlib>
 #include <memory>
-#include <unordered_set>
 
 #include "shared/json/writer.hpp"
 #include "shared/log.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
+#include "shared/server/server.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -33,9 +26,6 @@ namespace http = beast::http;
 namespace websocket = beast::websocket;
 using boost::asio::redirect_error;
 using boost::system::error_code;
-using Protocol = boost::asio::generic::stream_protocol;
-using Socket = boost::asio::basic_stream_socket<Protocol, Loop::executor_type>;
-using Acceptor = boost::asio::basic_socket_acceptor<Protocol, Loop::executor_type>;
 using Head = http::request<http::empty_body>;
 using websocket::close_code;
 
@@ -197,74 +187,23 @@ bool is_welcome(const Head& head, const Config& config) {
     return std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
 }
 
-class WebSocketServer {
+class WebSocketServer final : public Server {
 public:
     WebSocketServer(int listener, Loop& loop, const Endpoint& served, Handler open,
                     Context& context, const WebSocketLimits& limits)
-        : loop_(loop),
+        : Server{listener, loop, context},
+          loop_(loop),
           served_(served),
           opening_(served),
           unwelcome_(served),
           context_(context),
-          limits_(limits),
-          acceptor_(loop, Protocol{family_of(listener), 0}, listener),
-          signals_(loop, SIGTERM, SIGINT),
-          stop_timer_(loop),
-          abort_timer_(loop) {
+          limits_(limits) {
         for (auto& operation : opening_.operations) operation.handler = open;
         for (auto& operation : unwelcome_.operations) operation.handler = forbid;
-        [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
-    }
-
-    void run() {
-        start(accept_connections());
-        signals_.async_wait([this](error_code error, int) {
-            if (!error) stop();
-        });
-        loop_.run();
     }
 
 private:
-    static int family_of(int fd) {
-        sockaddr_storage address{};
-        socklen_t size = sizeof address;
-        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-        return address.ss_family;
-    }
-
-    static void report(const std::exception_ptr& failure) {
-        if (!failure) return;
-        try {
-            std::rethrow_exception(failure);
-        } catch (const std::exception& error) {
-            logging::debug("connection ended", {{"reason", std::string_view{error.what()}}});
-        }
-    }
-
-    // Runs a coroutine that the server lives for: with the last of them it ends.
-    void start(Async<> coroutine) {
-        ++running_;
-        spawn(loop_, std::move(coroutine), [this](const std::exception_ptr& failure) {
-            report(failure);
-            if (--running_ == 0) finish();
-        });
-    }
-
-    Async<> accept_connections() {
-        while (acceptor_.is_open()) {
-            error_code error;
-            Socket socket = co_await acceptor_.async_accept(redirect_error(use_awaitable, error));
-            if (!error) {
-                start(serve(std::move(socket)));
-            } else if (acceptor_.is_open()) {
-                // Out of descriptors, say: other connections must end first.
-                logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
-                co_await sleep_for(std::chrono::milliseconds{100});
-            }
-        }
-    }
-
-    Async<> serve(Socket accepted) {
+    Async<> serve(Socket accepted) override {
         const auto socket = std::make_shared<Socket>(std::move(accepted));
         // To ask, and to take an answer if it is no WebSocket, which has timers of its own.
         Timer timer{loop_, limits_.handshake};
@@ -301,7 +240,7 @@ private:
         const auto refusal =
             response.status() >= 500 ? close_code::internal_error : close_code::policy_error;
         if (response.stream())
-            co_await run(stream, response.stream());
+            co_await send_all(stream, response.stream());
         else
             co_await stream->close(refusal);
     }
@@ -316,14 +255,8 @@ private:
 
     static Async<> read(std::shared_ptr<WebSocket> stream) { co_await stream->read(); }
 
-    Async<> run(std::shared_ptr<WebSocket> stream, const StreamBody& body) {
-        streams_.insert(stream.get());
-        struct Leave {
-            WebSocketServer& server;
-            WebSocket* stream;
-            ~Leave() { server.streams_.erase(stream); }
-        } const leave_at_end{*this, stream.get()};
-        if (is_stopping_) stream->end();
+    Async<> send_all(std::shared_ptr<WebSocket> stream, const StreamBody& body) {
+        const OpenStream open{*this, *stream};
         start(read(stream));
         bool has_failed = false;
         try {
@@ -333,37 +266,11 @@ private:
             if (has_failed)
                 logging::error("stream failed", {{"reason", std::string_view{error.what()}}});
         }
-        const auto code = has_failed     ? close_code::internal_error
-                          : is_stopping_ ? close_code::going_away
-                                         : close_code::policy_error;
+        const auto code = has_failed      ? close_code::internal_error
+                          : is_stopping() ? close_code::going_away
+                                          : close_code::policy_error;
         stream->end();
         co_await stream->close(code);
-    }
-
-    // Stops accepting, and waits for the last connection.
-    void stop() {
-        is_stopping_ = true;
-        acceptor_.close();
-        for (auto* const stream : streams_) stream->end();
-        // Of those that do not read; the others are closed by then.
-        abort_timer_.expires_after(longest_farewell);
-        abort_timer_.async_wait([this](error_code error) {
-            if (!error)
-                for (auto* const stream : streams_) stream->abort();
-        });
-        stop_timer_.expires_after(longest_stop);
-        stop_timer_.async_wait([](error_code error) {
-            if (error) return;
-            logging::warning("stopped with connections open");
-            // Not loop_.stop(): suspended coroutines would outlive the server they refer to.
-            std::_Exit(EXIT_SUCCESS);
-        });
-    }
-
-    void finish() {
-        stop_timer_.cancel();
-        abort_timer_.cancel();
-        context_.db.close();
     }
 
     Loop& loop_;
@@ -372,13 +279,6 @@ private:
     Endpoint unwelcome_;  // and for whoever asks from the page of another site
     Context& context_;
     WebSocketLimits limits_;
-    Acceptor acceptor_;
-    boost::asio::basic_signal_set<Loop::executor_type> signals_;
-    Timer stop_timer_;
-    Timer abort_timer_;
-    std::unordered_set<WebSocket*> streams_;
-    int running_ = 0;  // coroutines that start() began
-    bool is_stopping_ = false;
 };
 
 }  // namespace

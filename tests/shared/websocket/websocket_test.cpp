@@ -69,6 +69,7 @@ Async<> follow(std::string what, Open& open, Stream& stream) {
 
 Async<Response> answer(const Request& request, Context& context) {
     if (request.parameter("what") == "error") throw std::runtime_error{"a reason for the log"};
+    if (request.parameter("what") == "patience") co_await sleep_for(500ms);
     auto& open = context.kept.get<Open>();
     co_return Response::stream(
         "text/plain", [what = std::string{request.parameter("what")}, &open](Stream& stream) {
@@ -155,6 +156,12 @@ Test(websocket, drops_who_never_asks) {
     cr_expect_eq(recv(fd, &byte, 1, 0), 0);
     cr_expect_geq((Clock::now() - before) / 1ms, 300);
     close(fd);
+}
+
+// The limit is the peer's, who has asked in time.
+Test(websocket, opens_however_long_the_handler_takes) {
+    const auto server = start({.handshake = 300ms});
+    EXPECT_TEXT(WebSocketClient(server.port(), "/patience").next(), "0");
 }
 
 Test(websocket, drops_who_does_not_answer_a_close) {

@@ -1,0 +1,116 @@
+#include "shared/server/server.hpp"
+
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#include <boost/asio/redirect_error.hpp>
+#include <csignal>
+#include <cstdlib>
+
+#include "shared/log.hpp"
+#include "shared/server/serve.hpp"
+
+namespace {
+
+using boost::asio::redirect_error;
+using boost::system::error_code;
+
+int family_of(int fd) {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+    return address.ss_family;
+}
+
+// Becomes readable with the first SIGTERM or SIGINT. A handler would interrupt libfcgi in the
+// middle of a request, for read() is never restarted on a socket with SO_RCVTIMEO.
+int stop_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void report(const std::exception_ptr& failure) {
+    if (!failure) return;
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+        logging::debug("connection ended", {{"reason", std::string_view{error.what()}}});
+    }
+}
+
+}  // namespace
+
+Server::Server(int listener, Loop& loop, Context& context)
+    : loop_(loop),
+      context_(context),
+      acceptor_(loop, StreamProtocol{family_of(listener), 0}, listener),
+      signals_(loop, stop_signals()),
+      stop_timer_(loop),
+      abort_timer_(loop) {
+    [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
+}
+
+void Server::run() {
+    start(accept_connections());
+    signals_.async_wait(Descriptor::wait_read, [this](error_code error) {
+        if (!error) stop();
+    });
+    loop_.run();
+}
+
+void Server::start(Async<> coroutine) {
+    ++running_;
+    spawn(loop_, std::move(coroutine), [this](const std::exception_ptr& failure) {
+        report(failure);
+        if (--running_ == 0) finish();
+    });
+}
+
+Async<> Server::accept_connections() {
+    while (acceptor_.is_open()) {
+        error_code error;
+        Socket socket = co_await acceptor_.async_accept(redirect_error(use_awaitable, error));
+        if (!error) {
+            start(serve(std::move(socket)));
+        } else if (acceptor_.is_open()) {
+            // Out of descriptors, say: other connections must end first.
+            logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
+            co_await sleep_for(std::chrono::milliseconds{100});
+        }
+    }
+}
+
+void Server::stop() {
+    is_stopping_ = true;
+    acceptor_.close();
+    tell_idle_peers();
+    for (auto* const stream : streams_) stream->end();
+    // Of those that do not read; the others have ended by then.
+    abort_timer_.expires_after(longest_farewell);
+    abort_timer_.async_wait([this](error_code error) {
+        if (!error)
+            for (auto* const stream : streams_) stream->abort();
+    });
+    stop_timer_.expires_after(longest_stop);
+    stop_timer_.async_wait([](error_code error) {
+        if (error) return;
+        logging::warning("stopped with connections open");
+        // Not loop_.stop(): suspended coroutines would outlive the server they refer to.
+        std::_Exit(EXIT_SUCCESS);
+    });
+}
+
+void Server::finish() {
+    stop_timer_.cancel();
+    abort_timer_.cancel();
+    context_.db.close();
+}
+
+Server::OpenStream::OpenStream(Server& server, Stream& stream) : server_(server), stream_(stream) {
+    server_.streams_.insert(&stream_);
+    if (server_.is_stopping_) stream_.end();
+}
