@@ -2,11 +2,10 @@
 
 #include <openssl/crypto.h>
 
-#include <memory>
 #include <optional>
 #include <vector>
 
-#include "shared/auth/rate_limit.hpp"
+#include "shared/auth/configured_limit.hpp"
 #include "shared/digest.hpp"
 #include "shared/log.hpp"
 
@@ -30,20 +29,6 @@ const std::vector<Digest>& accepted_keys(Context& context) {
     return *digests;
 }
 
-struct RequestLimits {
-    Quota quota;
-    std::shared_ptr<RateLimiter> limiter;  // opened by the first request
-};
-
-RequestLimits& request_limits(Context& context) {
-    auto& limits = context.kept.get<RequestLimits>();
-    if (!limits.limiter) {
-        limits.quota = parse_quota(context.config.rate_limit).value();
-        limits.limiter = open_rate_limiter(context.config);
-    }
-    return limits;
-}
-
 }  // namespace
 
 std::string check_api_key(std::string_view key, std::string_view request_id, Context& context) {
@@ -63,7 +48,7 @@ std::string check_api_key(std::string_view key, std::string_view request_id, Con
 }
 
 Async<> count_request(const Request& request, Context& context) {
-    auto& [quota, limiter] = request_limits(context);
+    auto& [quota, limiter] = configured_limit<&Config::rate_limit>(context);
     const auto decision = co_await limiter->take("key:" + request.api_key(), quota);
     enforce(decision, quota, request);
 }

@@ -4,28 +4,10 @@
 
 #include <cstring>
 
-#include "shared/auth/rate_limit.hpp"
-
-namespace {
-
-struct AttemptLimits {
-    Quota quota;
-    std::shared_ptr<RateLimiter> limiter;  // opened by the first attempt
-};
-
-AttemptLimits& attempt_limits(Context& context) {
-    auto& limits = context.kept.get<AttemptLimits>();
-    if (!limits.limiter) {
-        limits.quota = parse_quota(context.config.login_rate_limit).value();
-        limits.limiter = open_rate_limiter(context.config);
-    }
-    return limits;
-}
-
-}  // namespace
+#include "shared/auth/configured_limit.hpp"
 
 Async<> count_attempt(const Request& request, Context& context, const std::string& email) {
-    auto& [quota, limiter] = attempt_limits(context);
+    auto& [quota, limiter] = configured_limit<&Config::login_rate_limit>(context);
     std::optional<Decision> of_address;
     if (const auto network = client_network(request.remote_address()); !network.empty()) {
         of_address = co_await limiter->take("address:" + network, quota);

@@ -63,7 +63,7 @@ private:
                                            .body = R"({"title":"x"})",
                                            .headers = {ann_}});
             cr_expect_eq(task.status, 201, "%s%s", task.body.c_str(), task.failure.c_str());
-            std::this_thread::sleep_for(2ms);
+            std::this_thread::sleep_for(10ms);
         }
     }
 

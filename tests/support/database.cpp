@@ -15,13 +15,13 @@
 
 #include "tests/support/expect.hpp"
 
-namespace {
-
-std::string variable(const char* name) {
+std::string test_variable(const char* name) {
     const char* value = std::getenv(name);
     cr_assert_not_null(value, "%s is not set: run the tests through tests/run", name);
     return value;
 }
+
+namespace {
 
 struct Executed {
     std::string cell;   // the first of the first row
@@ -106,7 +106,7 @@ constexpr const char* empty_tables =
 const char* running_with = nullptr;
 
 // RUN_DIR of the test: services of one test share it.
-std::string run_dir() { return variable("TEST_DIR") + "/run_" + std::to_string(getpid()); }
+std::string run_dir() { return test_variable("TEST_DIR") + "/run_" + std::to_string(getpid()); }
 
 }  // namespace
 
@@ -138,9 +138,9 @@ TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
         take_postgres();
         return;
     }
-    const auto path = variable("TEST_DIR") + "/test_" + std::to_string(getpid()) + "_" +
+    const auto path = test_variable("TEST_DIR") + "/test_" + std::to_string(getpid()) + "_" +
                       std::to_string(++count) + ".db";
-    std::filesystem::copy_file(variable("TEST_DIR") + "/template.db", path);
+    std::filesystem::copy_file(test_variable("TEST_DIR") + "/template.db", path);
     url_ = "sqlite:///" + path;
 }
 
@@ -149,14 +149,14 @@ TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
 void TestDatabase::take_postgres() {
     int slot = 0;
     do {
-        const auto path = variable("TEST_DIR") + "/slot_" + std::to_string(++slot);
+        const auto path = test_variable("TEST_DIR") + "/slot_" + std::to_string(++slot);
         if (lock_ >= 0) close(lock_);
         lock_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         cr_assert_geq(lock_, 0, "%s", path.c_str());
     } while (flock(lock_, LOCK_EX | LOCK_NB) != 0);
-    const auto server = variable("TEST_POSTGRES_URL");
+    const auto server = test_variable("TEST_POSTGRES_URL");
     const auto name = "slot_" + std::to_string(slot);
-    control_url_ = with_database(variable("TEST_CONTROL_URL"), name);
+    control_url_ = with_database(test_variable("TEST_CONTROL_URL"), name);
     const char* const pooler = std::getenv("TEST_POOLER_URL");
     url_ = with_database(pooler ? pooler : server, name);
 

@@ -20,6 +20,9 @@ struct PgFinish {
 };
 using PgConnection = std::unique_ptr<pg_conn, PgFinish>;
 
+// What tests/run says: TEST_DIR, TEST_POSTGRES_URL.
+std::string test_variable(const char* name);
+
 enum class Engine { sqlite, postgres };
 
 // Runs a test's body with each engine in turn, in the one process that the test has: most of what a

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/support/http_connection.hpp"
+
 class WebSocketClient {
 public:
     using milliseconds = std::chrono::milliseconds;
@@ -21,12 +23,8 @@ public:
     // Asks for the upgrade and reads the answer's head. Headers as "Name: value".
     WebSocketClient(int port, const std::string& target,
                     const std::vector<std::string>& headers = {});
-    ~WebSocketClient();
-    WebSocketClient(WebSocketClient&& moved) noexcept;
-    WebSocketClient(const WebSocketClient&) = delete;
-    WebSocketClient& operator=(const WebSocketClient&) = delete;
 
-    const std::string& head() const { return head_; }
+    const std::string& head() const { return connection_.head(); }
 
     // One frame, masked, with whatever opcode.
     void send(Opcode opcode, std::string_view data);
@@ -42,10 +40,5 @@ public:
     int close_code(milliseconds longest = milliseconds{10'000});
 
 private:
-    bool read_more(std::chrono::steady_clock::time_point until);
-
-    int fd_;
-    std::string received_;
-    std::string head_;
-    bool has_ended_ = false;
+    HttpConnection connection_;
 };

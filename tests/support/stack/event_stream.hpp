@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/http_connection.hpp"
+
 struct StreamEvent {
     std::string id;
     std::string type;
@@ -16,13 +18,9 @@ class EventStream {
 public:
     // Sends the request and reads the answer's head. Headers as "Name: value".
     EventStream(int port, const std::string& target, const std::vector<std::string>& headers = {});
-    ~EventStream();
-    EventStream(EventStream&& other) noexcept;
-    EventStream(const EventStream&) = delete;
-    EventStream& operator=(const EventStream&) = delete;
 
     // Status line and headers, and the first block: comments, retry and an id without an event.
-    const std::string& head() const { return head_; }
+    const std::string& head() const { return connection_.head(); }
     const std::string& opening() const { return opening_; }
 
     // The next event; nullopt when the stream has ended, or nothing came in time.
@@ -35,16 +33,12 @@ public:
     // What EventSource would send as Last-Event-ID.
     const std::string& last_id() const { return last_id_; }
 
-    bool has_ended() const { return has_ended_; }
+    bool has_ended() const { return connection_.has_ended(); }
 
 private:
-    bool read_more(std::chrono::steady_clock::time_point until);
     std::optional<std::string> take_block();
 
-    int fd_;
-    std::string received_;
-    std::string head_;
+    HttpConnection connection_;
     std::string opening_;
     std::string last_id_;
-    bool has_ended_ = false;
 };

@@ -423,12 +423,6 @@ Background::~Background() {
 
 std::string built(const std::string& name) { return test_variable("TEST_BUILD") + "/" + name; }
 
-std::string test_variable(const char* name) {
-    const char* value = std::getenv(name);
-    cr_assert_not_null(value, "%s is not set: run the tests through tests/run", name);
-    return value;
-}
-
 void replace_handler(const std::string& name, const std::string& script) {
     const fs::path original = test_variable("TEST_BUILD");
     const auto copy = fs::path{test_variable("TEST_DIR")} / ("build_" + std::to_string(getpid()));

@@ -158,9 +158,6 @@ void replace_handler(const std::string& name, const std::string& script);
 // The names of all handlers, by their sources.
 std::vector<std::string> all_handlers();
 
-// What tests/run says: TEST_DIR, TEST_POSTGRES_URL.
-std::string test_variable(const char* name);
-
 // What every process of the build needs: PATH, TEST_DIR and the options of the sanitizers.
 Variables base_variables();
 
