@@ -53,7 +53,9 @@ public:
     // True while nginx may close this connection, or send a request on it, at any moment.
     bool is_idle() const { return is_idle_; }
 
-    // Waits for the first byte of a request; false when the peer has closed.
+    // Waits for the first byte of a request; false when the peer has closed. Not by a receive with
+    // MSG_PEEK alone: what async_wait() spends on epoll_ctl() goes into a recv() in vain, and a
+    // late event would pass for the peer's end in FastCgiStream::watch_peer().
     Async<bool> wait_for_request() {
         error_code error;
         is_idle_ = true;
