@@ -155,6 +155,9 @@ std::string built(const std::string& name);
 // in a test.
 void replace_handler(const std::string& name, const std::string& script);
 
+// The hard limit of open files of whatever tests start.
+inline constexpr int most_files = 2048;
+
 // The names of all handlers, by their sources.
 std::vector<std::string> all_handlers();
 
