@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "shared/auth/configured_limit.hpp"
+#include "shared/auth/rate_limit.hpp"
 #include "shared/digest.hpp"
 #include "shared/log.hpp"
 

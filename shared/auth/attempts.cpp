@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 
 #include <cstring>
+#include <optional>
 
 #include "shared/auth/configured_limit.hpp"
+#include "shared/auth/rate_limit.hpp"
 
 Async<> count_attempt(const Request& request, Context& context, const std::string& email) {
     auto& [quota, limiter] = configured_limit<&Config::login_rate_limit>(context);

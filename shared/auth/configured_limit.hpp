@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "shared/auth/quota.hpp"
 #include "shared/auth/rate_limit.hpp"
 #include "shared/endpoint.hpp"
 

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/redirect_error.hpp>
+#include <cerrno>
 #include <unordered_set>
 
 #include "shared/server/raw_request.hpp"
@@ -53,9 +55,10 @@ public:
     // True while nginx may close this connection, or send a request on it, at any moment.
     bool is_idle() const { return is_idle_; }
 
-    // Waits for the first byte of a request; false when the peer has closed. Not by a receive with
-    // MSG_PEEK alone: what async_wait() spends on epoll_ctl() goes into a recv() in vain, and a
-    // late event would pass for the peer's end in FastCgiStream::watch_peer().
+    // Waits for the first byte of a request; false when the peer has closed. A receive with
+    // MSG_PEEK would block, for Asio tries at once; with MSG_DONTWAIT it costs a recv() in vain
+    // where async_wait() costs an epoll_ctl(), and leaves an event behind that would pass for the
+    // peer's end in FastCgiStream::watch_peer().
     Async<bool> wait_for_request() {
         error_code error;
         is_idle_ = true;
@@ -176,8 +179,9 @@ private:
 class FastCgiServer final : public Server {
 public:
     FastCgiServer(int listener, Loop& loop, const Endpoint& served, Context& context)
-        : Server{listener, loop, context}, loop_(loop), served_(served), context_(context) {
-        // After Server's constructor: it takes SIGTERM and SIGPIPE where nobody else has.
+        : Server{listener, loop, context}, served_(served) {
+        // Its handlers of SIGTERM, SIGUSR1 and SIGPIPE come to nothing but the second: SIGTERM is
+        // blocked by now, and run() ignores SIGPIPE.
         FCGX_Init();
     }
 
@@ -199,7 +203,7 @@ private:
             RawRequest raw = read_variables(connection.variables());
             raw.is_body_too_large = body.size() > max_body_bytes;
             if (!raw.is_body_too_large) raw.body = body;
-            const Response response = co_await answer(raw, served_, context_);
+            const Response response = co_await answer(raw, served_, context());
             if (response.stream()) {
                 connection.end_last_request();
                 co_await write_stream(connection, response);
@@ -221,7 +225,7 @@ private:
     // Afterwards the connection is closed.
     Async<> write_stream(Connection& connection, const Response& response) {
         const auto stream =
-            std::make_shared<FastCgiStream>(loop_, connection.socket(), connection.request_id());
+            std::make_shared<FastCgiStream>(loop(), connection.socket(), connection.request_id());
         stream->watch_peer();
         struct Leave {
             FastCgiStream& stream;
@@ -242,7 +246,7 @@ private:
             // Each time: the stop may come while the peer reads.
             if (is_stopping()) records.add_stop_record();
             if (records.write_some(connection.socket().native_handle())) break;
-            if (!timer) close_later(connection.socket(), timer.emplace(loop_, longest_write));
+            if (!timer) close_later(connection.socket(), timer.emplace(loop(), longest_write));
             co_await connection.socket().async_wait(Socket::wait_write, use_awaitable);
         }
     }
@@ -257,9 +261,7 @@ private:
         });
     }
 
-    Loop& loop_;
     const Endpoint& served_;
-    Context& context_;
     std::unordered_set<Connection*> connections_;
 };
 

@@ -1,14 +1,7 @@
 // The ways an executable answers: many requests over FastCGI, or one as CGI.
 #pragma once
 
-#include <chrono>
-
 #include "shared/endpoint.hpp"
-
-// How long a server that was told to stop waits for what runs, before it ends the process.
-inline constexpr auto longest_stop = std::chrono::seconds{8};
-// Of that, for a stream whose peer does not read.
-inline constexpr auto longest_farewell = std::chrono::seconds{3};
 
 // Turns a raw request into the response that is sent. Never throws: every failure becomes the error
 // body of the endpoint's family. The one place that calls, in this order, routing, method and media
@@ -16,7 +9,7 @@ inline constexpr auto longest_farewell = std::chrono::seconds{3};
 Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& context);
 
 // Serves FastCGI on the listening socket `listener` until SIGTERM or SIGINT, then finishes what
-// runs and returns; after `longest_stop` it ends the process instead.
+// runs and returns; after `longest_stop` (server.hpp) it ends the process instead.
 void serve_fastcgi(int listener, Loop& loop, const Endpoint& served, Context& context);
 
 // Answers the one request in the environment and on stdin (RFC 3875) on stdout, and closes the

@@ -8,7 +8,6 @@
 #include <cstdlib>
 
 #include "shared/log.hpp"
-#include "shared/server/serve.hpp"
 
 namespace {
 
@@ -50,11 +49,10 @@ Server::Server(int listener, Loop& loop, Context& context)
       acceptor_(loop, StreamProtocol{family_of(listener), 0}, listener),
       signals_(loop, stop_signals()),
       stop_timer_(loop),
-      abort_timer_(loop) {
-    [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
-}
+      abort_timer_(loop) {}
 
 void Server::run() {
+    [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
     start(accept_connections());
     signals_.async_wait(Descriptor::wait_read, [this](error_code error) {
         if (!error) stop();

@@ -6,6 +6,7 @@
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <chrono>
 #include <unordered_set>
 
 #include "shared/endpoint.hpp"
@@ -14,17 +15,23 @@
 using StreamProtocol = boost::asio::generic::stream_protocol;
 using Socket = boost::asio::basic_stream_socket<StreamProtocol, Loop::executor_type>;
 
+// How long a server that was told to stop waits for what runs, before it ends the process.
+inline constexpr auto longest_stop = std::chrono::seconds{8};
+// Of that, for a stream whose peer does not read.
+inline constexpr auto longest_farewell = std::chrono::seconds{3};
+
 class Server {
 public:
-    // Accepts on the listening socket `listener` and closes it at last. From here on the process
-    // ignores SIGPIPE, and SIGTERM and SIGINT are blocked for run().
+    // Takes the listening socket `listener`, which is closed by a stop. Make it before any other
+    // thread: from here on SIGTERM and SIGINT are blocked, in this one and those that it starts.
     Server(int listener, Loop& loop, Context& context);
     virtual ~Server() = default;
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Serves until the first SIGTERM or SIGINT, then ends what is open, closes the database and
-    // returns; after `longest_stop` it ends the process instead.
+    // Serves until the first SIGTERM or SIGINT, which stays pending. Then lets requests finish,
+    // ends streams, closes the database and returns; after `longest_stop` it ends the process
+    // instead. The process ignores SIGPIPE from here on.
     void run();
 
 protected:
@@ -37,9 +44,11 @@ protected:
     // Runs a coroutine that the server lives for: with the last of them it ends.
     void start(Async<> coroutine);
 
+    Loop& loop() const { return loop_; }
+    Context& context() const { return context_; }
     bool is_stopping() const { return is_stopping_; }
 
-    // While it lives, a stop ends the stream, and aborts it after `longest_farewell`. During a stop
+    // While it lives, a stop ends the stream, and `longest_farewell` later aborts it. During a stop
     // the stream is over at once.
     class OpenStream {
     public:

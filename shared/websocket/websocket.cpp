@@ -192,11 +192,9 @@ public:
     WebSocketServer(int listener, Loop& loop, const Endpoint& served, Handler open,
                     Context& context, const WebSocketLimits& limits)
         : Server{listener, loop, context},
-          loop_(loop),
           served_(served),
           opening_(served),
           unwelcome_(served),
-          context_(context),
           limits_(limits) {
         for (auto& operation : opening_.operations) operation.handler = open;
         for (auto& operation : unwelcome_.operations) operation.handler = forbid;
@@ -206,7 +204,7 @@ private:
     Async<> serve(Socket accepted) override {
         const auto socket = std::make_shared<Socket>(std::move(accepted));
         // To ask, and to take an answer if it is no WebSocket, which has timers of its own.
-        Timer timer{loop_, limits_.handshake};
+        Timer timer{loop(), limits_.handshake};
         timer.async_wait([weak = std::weak_ptr{socket}](error_code error) {
             const auto late = weak.lock();
             error_code ignored;
@@ -226,14 +224,14 @@ private:
         const RawRequest raw = raw_of(head);
         // No peer may send more before it is answered.
         if (!is_upgrade(head) || buffer.size() > 0) {
-            const Response response = co_await answer(raw, served_, context_);
+            const Response response = co_await answer(raw, served_, context());
             co_await respond(*socket, response);
             co_return;
         }
         timer.cancel();
-        const auto& asked = is_welcome(head, context_.config) ? opening_ : unwelcome_;
-        const Response response = co_await answer(raw, asked, context_);
-        const auto stream = std::make_shared<WebSocket>(loop_, std::move(*socket), limits_);
+        const auto& asked = is_welcome(head, context().config) ? opening_ : unwelcome_;
+        const Response response = co_await answer(raw, asked, context());
+        const auto stream = std::make_shared<WebSocket>(loop(), std::move(*socket), limits_);
         std::string request_id{response.header("X-Request-ID")};
         const bool is_accepted = co_await stream->accept(head, std::move(request_id));
         if (!is_accepted) co_return;
@@ -273,11 +271,9 @@ private:
         co_await stream->close(code);
     }
 
-    Loop& loop_;
     const Endpoint& served_;
     Endpoint opening_;    // the same for whoever asks for a WebSocket
     Endpoint unwelcome_;  // and for whoever asks from the page of another site
-    Context& context_;
     WebSocketLimits limits_;
 };
 

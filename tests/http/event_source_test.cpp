@@ -1,7 +1,7 @@
 // The feed as clients follow it over dropped connections: the npm package `eventsource`
 // (tests/event_source) and a browser's EventSource, which reconnect by themselves, and a browser's
-// WebSocket, which a page opens anew. Writers never pause, and every connection is dropped in turn,
-// by nginx's side or by the client's.
+// WebSocket, which a page opens anew. Writers go on all the time, and every connection is dropped
+// in turn, by nginx's side or by the client's.
 #include <rapidjson/document.h>
 #include <signal.h>
 
@@ -63,7 +63,7 @@ private:
                                            .body = R"({"title":"x"})",
                                            .headers = {ann_}});
             cr_expect_eq(task.status, 201, "%s%s", task.body.c_str(), task.failure.c_str());
-            std::this_thread::sleep_for(10ms);
+            std::this_thread::sleep_for(10ms);  // as fast as it can, it would take both CPUs
         }
     }
 

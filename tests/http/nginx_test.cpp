@@ -297,7 +297,7 @@ Test(nginx, streams_leave_room_for_all_others) {
         return std::atoi(text.substr(text.find(name) + name.size()).c_str());
     };
     const int connections = number_after("nginx.conf", "worker_connections ");
-    cr_expect_eq(connections, most_files, "of its soft limit?");
+    cr_expect_eq(connections, most_files, "the soft limit was not raised to the hard one");
     const int streams = number_after("streams.conf", "limit_conn streams ");
     // Each takes two.
     cr_expect_gt(streams, connections / 4, "%d of %d", streams, connections);

@@ -15,7 +15,7 @@ HttpConnection::HttpConnection(int port, const std::string& request_line,
     cr_assert_geq(fd_, 0);
     auto request = request_line + "\r\nHost: localhost\r\n";
     for (const auto& header : headers) request += header + "\r\n";
-    send(request + "\r\n");
+    cr_assert(send(request + "\r\n"), "the request cannot be sent");
     const auto until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
     auto end = received_.npos;
     while ((end = received_.find("\r\n\r\n")) == received_.npos)
@@ -47,10 +47,11 @@ bool HttpConnection::read_more(std::chrono::steady_clock::time_point until) {
     return !has_ended_;
 }
 
-void HttpConnection::send(std::string_view bytes) const {
+bool HttpConnection::send(std::string_view bytes) const {
     while (!bytes.empty()) {
         const auto count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (count <= 0) return;
+        if (count <= 0) return false;
         bytes.remove_prefix(static_cast<std::size_t>(count));
     }
+    return true;
 }

@@ -17,18 +17,18 @@ public:
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
 
-    // Empty when none came within 10 s.
+    // Empty when the peer closed before, or none came within 10 s.
     const std::string& head() const { return head_; }
 
-    // What came after it. Who has read some of it erases that.
+    // What came after it. The caller erases what it has used.
     std::string& received() { return received_; }
 
     // Waits for more. False when nothing came until then, or the connection has ended.
     bool read_more(std::chrono::steady_clock::time_point until);
     bool has_ended() const { return has_ended_; }
 
-    // All of it, unless the peer closes before.
-    void send(std::string_view bytes) const;
+    // False when the peer closed before it had all.
+    bool send(std::string_view bytes) const;
 
 private:
     int fd_;

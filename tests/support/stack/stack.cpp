@@ -52,9 +52,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
-// A service may open as many as its hard limit allows, and nginx sets up a connection for each: of
-// 20,000 those are half of its start.
-constexpr rlimit files{1024, most_files};
+// The soft limit is lower, so that a service has to raise it. nginx sets up a connection for each
+// file that it may open: of 20,000 those are half of its start.
+constexpr rlimit limit_of_files{1024, most_files};
 
 // Starts a command that ends with the thread that started it. Everything is allocated before
 // fork(): in a process with threads the child may do no more than these calls.
@@ -72,7 +72,7 @@ pid_t spawn(std::vector<std::string> words, const Variables& variables, int inpu
     dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
     close_range(3, ~0U, 0);  // Asio's sockets would be kept open by the child
-    setrlimit(RLIMIT_NOFILE, &files);
+    if (setrlimit(RLIMIT_NOFILE, &limit_of_files) != 0) _exit(127);
     execve(arguments[0], arguments.data(), names.data());
     _exit(127);
 }

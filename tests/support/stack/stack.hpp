@@ -155,7 +155,7 @@ std::string built(const std::string& name);
 // in a test.
 void replace_handler(const std::string& name, const std::string& script);
 
-// The hard limit of open files of whatever tests start.
+// The hard limit of open files of whatever tests start, which need as much themselves.
 inline constexpr int most_files = 2048;
 
 // The names of all handlers, by their sources.
