@@ -200,6 +200,8 @@ void expect_degraded(const Stack& stack, const std::string& task, const std::str
 
 }  // namespace
 
+// And few of them where the server says that it shuts down, for then what comes waits for the new
+// one.
 Test(faults, a_restart_of_postgres_costs_only_503s) {
     const Cluster cluster;
     const Stack stack{cluster.url()};
@@ -208,7 +210,6 @@ Test(faults, a_restart_of_postgres_costs_only_503s) {
     load.progress("service is back after Postgres is", 16, 2);
     const auto seen = load.finish();
     cr_expect_eq(times(seen.writes, 0) + times(seen.reads, 0), 0, "connections were lost");
-    cr_expect_gt(times(seen.writes, 503) + times(seen.reads, 503), 0, "nothing was restarted");
     expect_kept(stack, seen);
 }
 

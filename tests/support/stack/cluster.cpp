@@ -18,15 +18,24 @@ Cluster::~Cluster() {
     run("stop");
 }
 
-void Cluster::restart() const { run("restart"); }
+void Cluster::restart() const {
+    const pid_t before = postmaster();
+    run("restart");
+    cr_assert_neq(postmaster(), before, "nothing was restarted");
+}
 
 void Cluster::signal(int number) const {
-    const pid_t postmaster = std::atoi(read_text(folder_ + "/data/postmaster.pid").c_str());
-    cr_assert(postmaster > 0, "no postmaster in %s", folder_.c_str());
-    kill(postmaster, number);
-    const auto task = "/proc/" + std::to_string(postmaster) + "/task/";
-    std::ifstream children{task + std::to_string(postmaster) + "/children"};
+    const pid_t parent = postmaster();
+    kill(parent, number);
+    const auto task = "/proc/" + std::to_string(parent) + "/task/";
+    std::ifstream children{task + std::to_string(parent) + "/children"};
     for (pid_t child = 0; children >> child;) kill(child, number);
+}
+
+pid_t Cluster::postmaster() const {
+    const pid_t pid = std::atoi(read_text(folder_ + "/data/postmaster.pid").c_str());
+    cr_assert(pid > 0, "no postmaster in %s", folder_.c_str());
+    return pid;
 }
 
 std::string Cluster::run(const std::string& verb) const {

@@ -1,6 +1,8 @@
 // A PostgreSQL cluster of the test's own, to stop and restart.
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
 class Cluster {
@@ -21,6 +23,7 @@ public:
     void signal(int number) const;
 
 private:
+    pid_t postmaster() const;
     std::string run(const std::string& verb) const;
 
     std::string folder_;
