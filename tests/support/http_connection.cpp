@@ -47,11 +47,4 @@ bool HttpConnection::read_more(std::chrono::steady_clock::time_point until) {
     return !has_ended_;
 }
 
-bool HttpConnection::send(std::string_view bytes) const {
-    while (!bytes.empty()) {
-        const auto count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (count <= 0) return false;
-        bytes.remove_prefix(static_cast<std::size_t>(count));
-    }
-    return true;
-}
+bool HttpConnection::send(std::string_view bytes) const { return send_all(fd_, bytes); }

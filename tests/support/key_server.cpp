@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/ports.hpp"
+
 KeyServer::KeyServer() : listener_{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -64,11 +66,7 @@ void KeyServer::serve() {
             last_request_ = request;
             answer = answer_;
         }
-        for (std::size_t sent = 0; sent < answer.size();) {
-            const auto size = send(fd, answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
-            if (size <= 0) break;
-            sent += static_cast<std::size_t>(size);
-        }
+        send_all(fd, answer);
         // The client decides when it has heard enough.
         if (answer.empty())
             while (read(fd, bytes, sizeof bytes) > 0) continue;

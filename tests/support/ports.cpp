@@ -73,3 +73,12 @@ int connect_to_socket(const std::string& path) {
     close(fd);
     return -1;
 }
+
+bool send_all(int fd, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto count = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (count <= 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+}

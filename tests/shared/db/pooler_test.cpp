@@ -24,7 +24,7 @@ namespace {
 class Pooler {
 public:
     explicit Pooler(const std::string& database_url)
-        : folder_(std::string{std::getenv("TEST_DIR")} + "/pooler_" + std::to_string(getpid())),
+        : folder_(test_variable("TEST_DIR") + "/pooler_" + std::to_string(getpid())),
           port_(static_cast<unsigned short>(free_port())) {
         mkdir(folder_.c_str(), 0755);
         const auto name = database_url.substr(database_url.rfind('/') + 1);

@@ -23,6 +23,7 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/no_database.hpp"
+#include "tests/support/ports.hpp"
 
 namespace fastcgi_test {
 
@@ -179,14 +180,7 @@ public:
     Client& operator=(const Client&) = delete;
 
     // As much as the server takes; false when it has closed the connection.
-    bool send(std::string_view bytes) const {
-        while (!bytes.empty()) {
-            const auto count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-            if (count < 0) return false;
-            bytes.remove_prefix(static_cast<std::size_t>(count));
-        }
-        return true;
-    }
+    bool send(std::string_view bytes) const { return send_all(fd_, bytes); }
 
     void send_end() const { shutdown(fd_, SHUT_WR); }
 
@@ -294,8 +288,7 @@ int exit_status_of(pid_t pid) {
 class ServerProcess {
 public:
     explicit ServerProcess(rlim_t most_descriptors = 4096) : most_descriptors_(most_descriptors) {
-        const char* base = std::getenv("TEST_DIR");
-        folder_ = std::string{base ? base : "/tmp"} + "/fastcgi.XXXXXX";
+        folder_ = test_variable("TEST_DIR") + "/fastcgi.XXXXXX";
         cr_assert_not_null(mkdtemp(folder_.data()));
         listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         const auto address = socket_address();

@@ -342,12 +342,7 @@ std::string Stack::send_raw(const std::string& bytes) const {
     const timeval timeout{20, 0};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     // A server that refuses early resets the connection: what it said can be read all the same.
-    std::string_view rest = bytes;
-    while (!rest.empty()) {
-        const auto count = ::send(fd, rest.data(), rest.size(), MSG_NOSIGNAL);
-        if (count <= 0) break;
-        rest.remove_prefix(static_cast<std::size_t>(count));
-    }
+    send_all(fd, bytes);
     std::string answer;
     char buffer[16 * 1024];
     for (ssize_t count = 0; (count = recv(fd, buffer, sizeof buffer, 0)) > 0;)
