@@ -147,6 +147,7 @@ Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
         "INSERT INTO events (type, audience, subject, data, created_at) "
         "SELECT 't', 'public', 's', '{}', now() - interval '10 days' FROM generate_series(1, "
         "3000)");
+    database.wait_for_feed();
     const PgConnection other{PQconnectdb(database.url().c_str())};
     const std::unique_ptr<PGresult, decltype(&PQclear)> read{
         PQexec(other.get(),
