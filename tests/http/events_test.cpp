@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <optional>
 #include <random>
 #include <set>
 #include <thread>
@@ -116,10 +119,48 @@ void passes_on(Engine engine) {
     EXPECT_TEXT(next_subject(lost), third);
 }
 
+// Somebody's own nginx in front of the service, with its defaults.
+class Front {
+public:
+    explicit Front(const Stack& stack) : folder_(stack.run_dir() + "/front") {
+        std::filesystem::create_directories(folder_);
+        std::ofstream{folder_ + "/nginx.conf"}
+            << "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents "
+               "{}\nhttp {\n    access_log off;\n"
+            << "    client_body_temp_path body;\n    proxy_temp_path proxy;\n"
+            << "    fastcgi_temp_path fastcgi;\n    scgi_temp_path scgi;\n"
+            << "    uwsgi_temp_path uwsgi;\n    server {\n        listen 127.0.0.1:" << port_
+            << ";\n        location / { proxy_pass http://127.0.0.1:" << stack.port()
+            << "; }\n    }\n}\n";
+        nginx_.emplace(std::vector<std::string>{"/usr/sbin/nginx", "-e", "stderr", "-p",
+                                                folder_ + "/", "-c", "nginx.conf"},
+                       base_variables(), folder_ + "/log");
+        wait_until("the front answers", [&] {
+            return Client{port_, ""}.send({.path = "/livez"}).status == 200;
+        });
+    }
+
+    int port() const { return port_; }
+
+private:
+    std::string folder_;
+    int port_ = free_port();
+    std::optional<Background> nginx_;
+};
+
 }  // namespace
 
 Test(events, are_passed_on_at_once_on_sqlite, .timeout = 60) { passes_on(Engine::sqlite); }
 Test(events, are_passed_on_at_once_on_postgres, .timeout = 60) { passes_on(Engine::postgres); }
+
+Test(events, are_passed_on_at_once_by_a_proxy_with_its_defaults, .timeout = 60) {
+    const Stack stack{Engine::sqlite};
+    const Front front{stack};
+    EventStream stream{front.port(), "/events/tail"};
+    cr_assert(holds(stream.head(), " 200 OK"), "%s", stream.head().c_str());
+    cr_assert_eq(note(stack, "one").status, 200);
+    EXPECT_TEXT(next_subject(stream), "one");
+}
 
 Test(events, come_once_each_and_in_one_order_on_sqlite, .timeout = 100) {
     write_and_read(Engine::sqlite);
