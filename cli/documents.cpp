@@ -159,6 +159,8 @@ void print_error_location(std::ostream& out, Error error, ErrorShape shape,
         << "    internal;\n"
         << "    default_type " << media_type(shape) << ";\n"
         << "    include error_headers.conf;\n";
+    // One too many has no time to finish a body that nobody reads.
+    if (row.status == 429) out << "    lingering_time 1s;\n    lingering_timeout 1s;\n";
     if (row.status == 429 || row.status == 503)
         out << "    add_header Retry-After " << retry_after << " always;\n";
     out << "    return " << row.status << " " << body_literal(error, shape) << ";\n}\n";

@@ -103,6 +103,21 @@ void publish(const Config& config, const fs::path& folder) {
     fs::create_directory_symlink(folder / "docs", "public/docs");
 }
 
+// What one network may have at a time of nginx's connections
+// (docs/adr/0007-what-one-network-may-have.md).
+struct NetworkLimits {
+    rlim_t requests;  // under way, each of which takes two connections once its body is there
+    rlim_t bodies;    // of these, with a body
+    rlim_t streams;   // two connections each
+};
+
+// Of 24,576 connections ten networks cannot have all. Where there are few, one has no more than a
+// quarter for its requests.
+NetworkLimits network_limits(rlim_t connections) {
+    const auto requests = std::min<rlim_t>(640, connections / 8);
+    return {.requests = requests, .bodies = requests * 9 / 10, .streams = requests * 6 / 10};
+}
+
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
 Addresses resolve(const std::string& host, std::int64_t port) {
@@ -143,8 +158,11 @@ void render_nginx(const Config& config) {
     // Workers of a root nginx would become another user, who may not open the sockets.
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
     replace(text, "${API_PREFIX}", config.api_prefix);
+    const auto limits = network_limits(connections);
     const auto replace_limits = [&](std::string& part) {
-        replace(part, "${CONNECTIONS_PER_ADDRESS}", std::to_string(connections / 8));
+        replace(part, "${REQUESTS_PER_NETWORK}", std::to_string(limits.requests));
+        replace(part, "${BODIES_PER_NETWORK}", std::to_string(limits.bodies));
+        replace(part, "${STREAMS_PER_NETWORK}", std::to_string(limits.streams));
         replace(part, "${STREAMS}", std::to_string(connections * 7 / 16));
     };
     replace_limits(text);

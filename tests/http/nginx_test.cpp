@@ -1,4 +1,5 @@
 // What nginx answers itself, what it lets through to the handlers, and what it keeps to itself.
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -268,7 +269,7 @@ Test(nginx, livez_needs_nobody) {
 Test(nginx, too_many_connections_are_429) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
-    reconfigure(stack, "limit_conn connections ", "limit_conn connections 1; # ");
+    reconfigure(stack, "limit_conn requests ", "limit_conn requests 1; # ");
     signal_all(stack, "root", SIGSTOP);
     Reply first;
     std::thread client{[&] {
@@ -298,12 +299,14 @@ Test(nginx, streams_leave_room_for_all_others) {
     };
     const int connections = number_after("nginx.conf", "worker_connections ");
     cr_expect_eq(connections, most_files, "the soft limit was not raised to the hard one");
-    const int streams = number_after("streams.conf", "limit_conn streams ");
+    const int streams = number_after("streams.conf", "limit_conn all_streams ");
     // Each takes two.
     cr_expect_gt(streams, connections / 4, "%d of %d", streams, connections);
     cr_expect_leq(2 * streams, connections - connections / 8, "%d of %d", streams, connections);
+    cr_expect_lt(number_after("streams.conf", "limit_conn streams "), streams,
+                 "one network may have all");
 
-    reconfigure(stack, "limit_conn streams ", "limit_conn streams 2; # ", "streams.conf");
+    reconfigure(stack, "limit_conn all_streams ", "limit_conn all_streams 2; # ", "streams.conf");
     const EventStream first{stack.port(), "/events/tail"};
     {
         const WebSocketClient second{stack.port(), "/ws", {stack.authorization_of("ann")}};
@@ -320,10 +323,10 @@ Test(nginx, streams_leave_room_for_all_others) {
     });
 }
 
-// One client may have all addresses of a /64.
-Test(nginx, connections_of_a_network_count_together) {
+// One customer of a provider may have all addresses of a /48.
+Test(nginx, streams_of_a_network_count_together) {
     const Stack stack{Engine::sqlite, {{"TRUSTED_PROXIES", "127.0.0.1"}}};
-    reconfigure(stack, "limit_conn connections ", "limit_conn connections 1; # ", "streams.conf");
+    reconfigure(stack, "limit_conn streams ", "limit_conn streams 1; # ", "streams.conf");
     std::vector<EventStream> streams;
     const auto status_from = [&](const std::string& address) {
         streams.emplace_back(stack.port(), "/events/tail",
@@ -332,14 +335,112 @@ Test(nginx, connections_of_a_network_count_together) {
     };
     EXPECT_TEXT(status_from("2001:db8:1:2:3:4:5:6"), "200");
     EXPECT_TEXT(status_from("2001:db8:1:2:6:5:4:3"), "429");
-    EXPECT_TEXT(status_from("2001:db8:1:2::"), "429");
-    EXPECT_TEXT(status_from("2001:db8:1:3:3:4:5:6"), "200");
+    EXPECT_TEXT(status_from("2001:db8:1:3:3:4:5:6"), "429");
+    EXPECT_TEXT(status_from("2001:db8:1:ffff::"), "429");
+    EXPECT_TEXT(status_from("2001:db8:2:2:3:4:5:6"), "200");
     EXPECT_TEXT(status_from("10.0.0.1"), "200");
     EXPECT_TEXT(status_from("10.0.0.1"), "429");
+    EXPECT_TEXT(status_from("::ffff:10.0.0.1"), "429");
     EXPECT_TEXT(status_from("10.0.0.2"), "200");
     EXPECT_TEXT(status_from("::ffff:10.1.0.1"), "200");
     EXPECT_TEXT(status_from("::ffff:10.1.0.1"), "429");
+    EXPECT_TEXT(status_from("10.1.0.1"), "429");
     EXPECT_TEXT(status_from("::ffff:10.1.0.2"), "200");
+    // 10.1.10.10 ends with line feeds, at which a pattern could end.
+    EXPECT_TEXT(status_from("::ffff:10.1.10.10"), "200");
+    EXPECT_TEXT(status_from("10.1.10.10"), "429");
+    EXPECT_TEXT(status_from("2001:db8:a0a:2::a0a"), "200");
+    EXPECT_TEXT(status_from("2001:db8:a0a:3::"), "429");
+}
+
+// Connections whose request has come but for the last byte of its body.
+static std::vector<int> send_slow_bodies(const Stack& stack, const char* address, int count) {
+    const std::string bytes = request(
+        "POST /auth/login", "Content-Type: application/json\r\nContent-Length: 3\r\n", "{}");
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    cr_assert_eq(inet_pton(AF_INET, address, &from.sin_addr), 1);
+    sockaddr_in to = from;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(static_cast<std::uint16_t>(stack.port()));
+    std::vector<int> fds;
+    for (int i = 0; i < count; ++i) {
+        fds.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        const auto* const source = reinterpret_cast<const sockaddr*>(&from);
+        const auto* const target = reinterpret_cast<const sockaddr*>(&to);
+        cr_assert_eq(bind(fds.back(), source, sizeof from), 0);
+        cr_assert_eq(connect(fds.back(), target, sizeof to), 0);
+        cr_assert(send_all(fds.back(), bytes));
+    }
+    return fds;
+}
+
+static bool is_answered(int fd, int longest_ms) {
+    pollfd answer{fd, POLLIN, 0};
+    return poll(&answer, 1, longest_ms) == 1;
+}
+
+static int status_at(int fd) {
+    char answer[4096];
+    const auto size = is_answered(fd, 10'000) ? recv(fd, answer, sizeof answer, 0) : 0;
+    return size > 12 ? std::atoi(answer + 9) : 0;
+}
+
+// nginx waits five seconds for each next byte of a body.
+Test(nginx, slow_bodies_of_one_network_are_limited) {
+    const Stack stack{Engine::sqlite};
+    reconfigure(stack, "limit_conn bodies ", "limit_conn bodies 2; # ");
+    auto fds = send_slow_bodies(stack, "127.0.0.2", 2);
+    for (const int fd : fds) cr_expect(!is_answered(fd, 200), "%d", status_at(fd));
+    for (const int fd : send_slow_bodies(stack, "127.0.0.2", 1)) {
+        cr_expect_eq(status_at(fd), 429);
+        // What is refused holds no connection for as long as its body comes.
+        char byte = 0;
+        cr_assert(is_answered(fd, 4'000), "it is not closed");
+        cr_expect_leq(recv(fd, &byte, 1, 0), 0);
+        close(fd);
+    }
+    for (const int fd : send_slow_bodies(stack, "127.0.0.3", 1)) {
+        cr_expect(!is_answered(fd, 200), "another address suffers");
+        fds.push_back(fd);
+    }
+    for (const int fd : fds) {
+        cr_expect(send_all(fd, " "));
+        cr_expect_eq(status_at(fd), 422, "it would have been answered");
+        close(fd);
+    }
+}
+
+Test(nginx, one_network_has_room_for_its_other_requests) {
+    const Stack stack{Engine::sqlite};
+    reconfigure(stack, "limit_conn bodies ", "limit_conn bodies 1; # ");
+    const auto fds = send_slow_bodies(stack, "127.0.0.1", 1);
+    wait_until("the limit is met", [&] {
+        const Call login{.method = "POST", .path = "/auth/login", .body = "{}"};
+        return stack.send(login).status == 429;
+    });
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+    const Call chunked{.method = "POST",
+                       .path = "/auth/login",
+                       .body = "{}",
+                       .headers = {"Transfer-Encoding: chunked"}};
+    cr_expect_eq(stack.send(chunked).status, 429);
+    for (const int fd : fds) close(fd);
+}
+
+Test(nginx, where_few_files_may_be_opened_one_network_has_a_quarter) {
+    const Stack stack{Engine::sqlite};
+    const auto conf = read_text(stack.run_dir() + "/nginx.conf");
+    const auto streams = read_text(stack.run_dir() + "/streams.conf");
+    const auto number_after = [](const std::string& text, const std::string& name) {
+        return std::atoi(text.substr(text.find(name) + name.size()).c_str());
+    };
+    const int requests = number_after(conf, "limit_conn requests ");
+    const int bodies = number_after(conf, "limit_conn bodies ");
+    // A request takes two.
+    cr_expect_eq(2 * requests, most_files / 4);
+    cr_expect_lt(bodies, requests);
+    cr_expect_lt(number_after(streams, "limit_conn streams "), requests);
 }
 
 Test(nginx, head_is_get_without_a_body) {
