@@ -175,7 +175,7 @@ bool is_sent_once(const Route& route) {
 }
 
 void print_location(std::ostream& out, const Route& route, const std::string& path) {
-    out << "location " << location_of(path) << " {";
+    out << "location " << location_of(path) << " { set $endpoint " << route.name << ";";
     if (route.is_stream || route.is_websocket) out << " include streams.conf;";
     if (route.is_websocket) {
         // A ping comes each 20 seconds.

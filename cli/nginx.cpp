@@ -108,6 +108,7 @@ void publish(const Config& config, const fs::path& folder) {
 struct NetworkLimits {
     rlim_t requests;  // under way, each of which takes two connections once its body is there
     rlim_t bodies;    // of these, with a body
+    rlim_t endpoint;  // of these, to one endpoint
     rlim_t streams;   // two connections each
 };
 
@@ -115,7 +116,10 @@ struct NetworkLimits {
 // quarter for its requests.
 NetworkLimits network_limits(rlim_t connections) {
     const auto requests = std::min<rlim_t>(640, connections / 8);
-    return {.requests = requests, .bodies = requests * 9 / 10, .streams = requests * 6 / 10};
+    return {.requests = requests,
+            .bodies = requests * 9 / 10,
+            .endpoint = requests * 9 / 10,
+            .streams = requests * 6 / 10};
 }
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
@@ -162,6 +166,7 @@ void render_nginx(const Config& config) {
     const auto replace_limits = [&](std::string& part) {
         replace(part, "${REQUESTS_PER_NETWORK}", std::to_string(limits.requests));
         replace(part, "${BODIES_PER_NETWORK}", std::to_string(limits.bodies));
+        replace(part, "${ENDPOINT_PER_NETWORK}", std::to_string(limits.endpoint));
         replace(part, "${STREAMS_PER_NETWORK}", std::to_string(limits.streams));
         replace(part, "${STREAMS}", std::to_string(connections * 7 / 16));
     };

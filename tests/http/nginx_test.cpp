@@ -428,6 +428,30 @@ Test(nginx, one_network_has_room_for_its_other_requests) {
     for (const int fd : fds) close(fd);
 }
 
+Test(nginx, an_endpoint_that_hangs_leaves_room_for_the_others) {
+    const Stack stack{Engine::sqlite};
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
+    reconfigure(stack, "limit_conn endpoints ", "limit_conn endpoints 2; # ");
+    signal_all(stack, "root", SIGSTOP);
+    std::map<int, int> statuses;
+    std::vector<int> fds;
+    for (int i = 0; i < 3; ++i) {
+        fds.push_back(connect_to(stack.port()));
+        cr_assert(send_all(fds.back(), request("GET /")));
+    }
+    const auto is_refused = [&](int fd) { return is_answered(fd, 0); };
+    wait_until("one is refused",
+               [&] { return std::count_if(fds.begin(), fds.end(), is_refused) == 1; });
+    for (int i = 0; i < 3; ++i) cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+    signal_all(stack, "root", SIGCONT);
+    for (const int fd : fds) {
+        ++statuses[status_at(fd)];
+        close(fd);
+    }
+    cr_expect_eq(statuses[429], 1);
+    cr_expect_eq(statuses[200], 2);
+}
+
 Test(nginx, where_few_files_may_be_opened_one_network_has_a_quarter) {
     const Stack stack{Engine::sqlite};
     const auto conf = read_text(stack.run_dir() + "/nginx.conf");
@@ -440,6 +464,7 @@ Test(nginx, where_few_files_may_be_opened_one_network_has_a_quarter) {
     // A request takes two.
     cr_expect_eq(2 * requests, most_files / 4);
     cr_expect_lt(bodies, requests);
+    cr_expect_lt(number_after(conf, "limit_conn endpoints "), requests);
     cr_expect_lt(number_after(streams, "limit_conn streams "), requests);
 }
 
