@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ namespace fs = std::filesystem;
 
 constexpr milliseconds first_pause{50};
 constexpr milliseconds longest_pause{5000};
+constexpr milliseconds hopeless_pause{800};  // after five deaths in a row
 constexpr milliseconds stable_after{2000};  // a process that lived this long is not in a crash loop
 constexpr milliseconds nginx_patience{5000};
 constexpr milliseconds longest_stop{9000};
@@ -157,19 +159,48 @@ private:
         reap();
         if (is_stopping_) go_on_stopping();
         start_wanted(descriptors);
+        turn_away();
         start_due();
         if (is_stopping_) return;
         go_on_replacing();
         if (!is_ready_) announce_when_ready();
     }
 
-    // Of the endpoints that nobody has connected to yet. What nginx took on before a stop is
-    // answered, too; once nginx has ended, nobody waits for an answer.
+    // Of the endpoints that nobody has connected to yet, or that do not live. What nginx took on
+    // before a stop is answered, too; once nginx has ended, nobody waits for an answer.
     void watch_sockets(std::vector<pollfd>& descriptors) const {
         if (are_handlers_told_) return;
         for (const auto& process : processes_)
-            if (!process.is_wanted && process.socket != descriptors.back().fd)
+            if (!process.is_nginx() && process.socket != descriptors.back().fd &&
+                (!process.is_wanted || is_hopeless(process.socket)))
                 descriptors.push_back({process.socket, POLLIN, 0});
+    }
+
+    // An endpoint none of whose processes lives, for they died at once several times in a row.
+    bool is_hopeless(int socket) const {
+        if (replacement_ && replacement_->successor.pid != 0 &&
+            replacement_->successor.socket == socket)
+            return false;
+        return std::all_of(processes_.begin(), processes_.end(), [&](const auto& process) {
+            return process.socket != socket ||
+                   (process.pid == 0 && process.pause >= hopeless_pause);
+        });
+    }
+
+    // Whoever asks for an endpoint that is hopeless hears so at once: nginx answers 503. They would
+    // wait until nginx gives up, and have that much less to ask of the others.
+    void turn_away() const {
+        if (are_handlers_told_) return;
+        for (const auto& process : processes_)
+            if (!process.is_nginx() && is_hopeless(process.socket)) close_waiting(process.socket);
+    }
+
+    static void close_waiting(int socket) {
+        for (pollfd waiting{socket, POLLIN, 0}; poll(&waiting, 1, 0) > 0;) {
+            const int peer = accept4(socket, nullptr, nullptr, SOCK_CLOEXEC);
+            if (peer < 0) return;
+            close(peer);
+        }
     }
 
     void start_wanted(const std::vector<pollfd>& descriptors) {

@@ -3,7 +3,8 @@
 // It holds every listening socket, so that connections wait while a handler starts; it starts
 // nginx, and WORKERS_<ENDPOINT> processes of a handler with the first connection to it (all at
 // once with PRESTART=on), restarts handlers that die (at once, then with pauses of 50 ms to 5 s),
-// and ends when nginx does. Everything it writes lies in RUN_DIR.
+// closes the connections to an endpoint of which nothing lives after five deaths in a row, and ends
+// when nginx does. Everything it writes lies in RUN_DIR.
 //
 // SIGTERM, SIGINT: a clean stop within 9 s. SIGHUP: nginx reads its configuration again, unless it
 // came from a terminal that was closed: then a clean stop. SIGUSR1: see request_restart().

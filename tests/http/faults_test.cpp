@@ -605,6 +605,21 @@ Test(faults, a_crash_loop_does_not_spin) {
     close(waiting);
 }
 
+// Else each request would take as long as nginx waits, and hold a place of its client's meanwhile.
+Test(faults, an_endpoint_in_a_crash_loop_is_503_at_once_until_it_is_repaired) {
+    const auto repaired = test_variable("TEST_DIR") + "/repaired_" + std::to_string(getpid());
+    replace_handler("root", "[ -e " + repaired + " ] || exit 3\nexec " + built("handlers/root"));
+    const Stack stack{Engine::sqlite};
+    const auto start = Clock::now();
+    for (int i = 0; i < 20; ++i)
+        expect_error(stack.send({.path = "/"}), Error::service_unavailable);
+    // Pauses of 50, 100, 200 and 400 ms lie between the five deaths after which it is hopeless.
+    cr_expect_lt(seconds_since(start), 4);
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
+    std::ofstream{repaired}.close();
+    wait_until("it serves", [&] { return stack.send({.path = "/"}).status == 200; });
+}
+
 Test(faults, a_handler_that_is_killed_again_and_again_comes_back) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
