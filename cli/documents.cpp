@@ -174,6 +174,11 @@ bool is_sent_once(const Route& route) {
            (", " + route.methods).find(", DELETE,") != std::string::npos;
 }
 
+bool hashes_passwords(const Route& route) {
+    return std::find(std::begin(hashing_endpoints), std::end(hashing_endpoints), route.name) !=
+           std::end(hashing_endpoints);
+}
+
 void print_location(std::ostream& out, const Route& route, const std::string& path) {
     out << "location " << location_of(path) << " { set $endpoint " << route.name << ";";
     if (route.is_stream || route.is_websocket) out << " include streams.conf;";
@@ -185,6 +190,7 @@ void print_location(std::ostream& out, const Route& route, const std::string& pa
     if (is_sent_once(route))
         out << " if ($request_method ~ \"^(PUT|DELETE)\\z\") { fastcgi_pass " << route.name
             << "_once; }";
+    if (hashes_passwords(route)) out << " fastcgi_read_timeout ${HASHING_PATIENCE};";
     // A comment comes each 15 seconds.
     if (route.is_stream) out << " fastcgi_read_timeout 60s;";
     out << " fastcgi_pass " << route.name << "; }\n";

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -20,6 +21,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "shared/auth/password.hpp"
 #include "shared/server/raw_request.hpp"
 
 namespace {
@@ -122,6 +124,30 @@ NetworkLimits network_limits(rlim_t connections) {
             .streams = requests * 6 / 10};
 }
 
+using std::chrono::milliseconds;
+
+// What a handler may need beside its database: two seconds for a key set, a fifth of one for each
+// count in Redis, and the moments of a busy machine.
+constexpr milliseconds longest_rest{3'000};
+
+// How long a handler waits for one batch at most: the connection may have to be made first.
+milliseconds longest_batch(const Config& config) {
+    return milliseconds{config.db_deadline_ms + config.db_connect_timeout_ms};
+}
+
+// How long nginx waits for an answer, so that it gives up nothing that a handler still works on.
+milliseconds patience(const Config& config) { return longest_batch(config) + longest_rest; }
+
+// The same of an endpoint that hashes passwords. The longest way is that of log_in() where the cost
+// has changed: an account is read, its hash compared, a new one made and written. A hash of cost 12
+// takes a third of a second.
+milliseconds hashing_patience(const Config& config) {
+    const milliseconds hash{(500 << config.bcrypt_cost) >> 12};
+    return 2 * (longest_batch(config) + max_password_wait + hash) + longest_rest;
+}
+
+std::string in_nginx(milliseconds time) { return std::to_string(time.count()) + "ms"; }
+
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
 Addresses resolve(const std::string& host, std::int64_t port) {
@@ -163,20 +189,22 @@ void render_nginx(const Config& config) {
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
     replace(text, "${API_PREFIX}", config.api_prefix);
     const auto limits = network_limits(connections);
-    const auto replace_limits = [&](std::string& part) {
+    const auto replace_numbers = [&](std::string& part) {
+        replace(part, "${PATIENCE}", in_nginx(patience(config)));
+        replace(part, "${HASHING_PATIENCE}", in_nginx(hashing_patience(config)));
         replace(part, "${REQUESTS_PER_NETWORK}", std::to_string(limits.requests));
         replace(part, "${BODIES_PER_NETWORK}", std::to_string(limits.bodies));
         replace(part, "${ENDPOINT_PER_NETWORK}", std::to_string(limits.endpoint));
         replace(part, "${STREAMS_PER_NETWORK}", std::to_string(limits.streams));
         replace(part, "${STREAMS}", std::to_string(connections * 7 / 16));
     };
-    replace_limits(text);
+    replace_numbers(text);
     write_file("nginx.conf", text);
     for (const char* name : {"maps.conf", "routes.conf", "streams.conf", "common_headers.conf",
                              "error_headers.conf", "docs_headers.conf"}) {
         auto part = read(folder / name);
         replace(part, "${API_PREFIX}", config.api_prefix);
-        replace_limits(part);
+        replace_numbers(part);
         write_file(name, part);
     }
     publish(config, folder);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -248,12 +249,39 @@ Test(nginx, a_handler_that_is_away_is_503) {
     fs::rename(stack.run_dir() + "/sockets/away", stack.run_dir() + "/sockets/root.sock");
     cr_expect_eq(read_root().status, 200);
 
-    reconfigure(stack, "fastcgi_read_timeout 15s", "fastcgi_read_timeout 200ms");
+    reconfigure(stack, "fastcgi_read_timeout ", "fastcgi_read_timeout 200ms; # ");
     signal_all(stack, "root", SIGSTOP);
     expect_shaped(read_root(), Error::service_unavailable, ErrorShape::orchestrator);
     cr_expect_eq(stack.send({.path = "/healthz"}).status, 200, "others suffer");
     signal_all(stack, "root", SIGCONT);
     wait_until("it answers again", [&] { return read_root().status == 200; });
+}
+
+// Handlers give their database as long, and the rest of their work less than the three seconds.
+Test(nginx, waits_a_little_longer_than_handlers_do) {
+    const Stack stack{Engine::sqlite,
+                      {{"DB_DEADLINE_MS", "250"}, {"DB_CONNECT_TIMEOUT_MS", "250"}}};
+    for (int i = 0; i < 2; ++i)  // started; over a connection that is kept
+        cr_assert_eq(stack.send({.path = "/"}).status, 200);
+    signal_all(stack, "root", SIGSTOP);
+    const auto start = std::chrono::steady_clock::now();
+    expect_shaped(stack.send({.path = "/"}), Error::service_unavailable, ErrorShape::orchestrator);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    cr_expect_gt(took.count(), 0.5, "a handler could still have answered");
+    cr_expect_lt(took.count(), 6.5, "it was waited for twice");
+    signal_all(stack, "root", SIGCONT);
+}
+
+Test(nginx, waits_for_the_longest_deadline) {
+    const Stack stack{Engine::sqlite,
+                      {{"DB_DEADLINE_MS", "60000"}, {"DB_CONNECT_TIMEOUT_MS", "60000"}}};
+    const auto milliseconds_after = [&](const std::string& file, const std::string& start) {
+        const auto text = read_text(stack.run_dir() + "/" + file);
+        const std::string name = "fastcgi_read_timeout ";
+        return std::atoi(text.substr(text.find(name, text.find(start)) + name.size()).c_str());
+    };
+    cr_expect_gt(milliseconds_after("nginx.conf", "http {"), 120'000);
+    cr_expect_gt(milliseconds_after("routes.conf", "location = /auth/login "), 240'000);
 }
 
 Test(nginx, livez_needs_nobody) {
@@ -804,7 +832,7 @@ Test(nginx, says_nothing_of_single_requests) {
     expect_error(stack.send(call), Error::service_unavailable);
     fs::rename(stack.run_dir() + "/sockets/away", stack.run_dir() + "/sockets/root.sock");
     cr_assert_eq(stack.send({.path = "/"}).status, 200);
-    reconfigure(stack, "fastcgi_read_timeout 15s", "fastcgi_read_timeout 200ms");
+    reconfigure(stack, "fastcgi_read_timeout ", "fastcgi_read_timeout 200ms; # ");
     signal_all(stack, "root", SIGSTOP);
     expect_error(stack.send(call), Error::service_unavailable);
     signal_all(stack, "root", SIGKILL);
