@@ -113,7 +113,9 @@ std::string location_of(const std::string& path) {
 }
 
 // What nginx itself answers, and as what. A handler that is away or too slow is a dependency that
-// fails; an HTTP version or transfer coding that nginx does not know is a bad request.
+// fails, and a 500 of nginx itself (those of handlers are passed on as they are) means that it has
+// no connection left, which passes; an HTTP version or transfer coding that nginx does not know is
+// a bad request.
 struct NginxError {
     const char* statuses;
     Error error;
@@ -129,8 +131,7 @@ constexpr NginxError nginx_errors[] = {
     {"414", Error::uri_too_long},
     {"429", Error::rate_limited},
     {"494 =431", Error::headers_too_large},
-    {"500", Error::internal_error},
-    {"502 503 504 =503", Error::service_unavailable},
+    {"500 502 503 504 =503", Error::service_unavailable},
 };
 
 constexpr std::pair<ErrorShape, const char*> shapes[] = {
@@ -303,8 +304,9 @@ void print_maps(std::ostream& out) {
 void print_errors(std::ostream& out) {
     out << "# Errors\n\n"
         << "Generated from `shared/http/error.def` by `make generate`. Every error body names the "
-           "request; "
-           "the log has more under its id.\n\n"
+           "request; the log has more under its id. Of a 503 that nginx answers itself it has one "
+           "line, and the `upstream_status` there says why: `504`, the endpoint took too long; "
+           "`502`, it does not live; `-`, nginx had no connection left.\n\n"
         << "| status | code (`/api`) | type (elsewhere) | message | meaning "
            "|\n|---|---|---|---|---|\n";
     for (const auto& row : error_registry())

@@ -457,6 +457,46 @@ Test(nginx, one_network_has_room_for_its_other_requests) {
     for (const int fd : fds) close(fd);
 }
 
+// All that comes until the end of the connection.
+static std::string text_of(int fd) {
+    std::string text;
+    char part[4096];
+    for (ssize_t size = 0; (size = recv(fd, part, sizeof part, 0)) > 0;)
+        text.append(part, static_cast<std::size_t>(size));
+    return text;
+}
+
+Test(nginx, that_has_no_connection_left_is_503) {
+    const Stack stack{Engine::sqlite};
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
+    reconfigure(stack, "worker_connections ", "worker_connections 32; # ");
+    signal_all(stack, "root", SIGSTOP);
+    // Each request takes two. Whether it is the client's or the endpoint's that is one too many
+    // depends on how many nginx needs itself, and only the client of the latter gets an answer: if
+    // it has asked before the next one comes.
+    int refused = 0;
+    for (const int others : {0, 1}) {
+        auto fds = send_slow_bodies(stack, "127.0.0.1", others);
+        for (int i = 0; i < 20; ++i) {
+            fds.push_back(connect_to(stack.port()));
+            cr_assert(send_all(fds.back(), request("GET /")));
+            const auto text = is_answered(fds.back(), 50) ? text_of(fds.back()) : "";
+            if (text.empty()) continue;
+            expect_shaped(parse_reply(text), Error::service_unavailable, ErrorShape::orchestrator);
+            ++refused;
+        }
+        for (const int fd : fds) close(fd);
+    }
+    cr_expect_gt(refused, 0);
+    signal_all(stack, "root", SIGCONT);
+    wait_until("the log has the reason", [&] {
+        const auto log = stack.log();
+        const auto at = log.find(R"("status":503)");
+        return at != log.npos &&
+               log.substr(at, log.find('\n', at) - at).find(R"("upstream_status":"-")") != log.npos;
+    });
+}
+
 Test(nginx, an_endpoint_that_hangs_leaves_room_for_the_others) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
