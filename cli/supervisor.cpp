@@ -264,7 +264,8 @@ private:
         const pid_t group = std::exchange(process.pid, 0);
         // Workers of a master that was killed would keep the port.
         if (process.is_nginx()) kill(-group, SIGKILL);
-        if (is_stopping_ && (process.is_nginx() || process.is_told || are_handlers_told_)) return;
+        if (is_stopping_ && process.is_told) return forget(process);
+        if (is_stopping_ && (process.is_nginx() || are_handlers_told_)) return;
         logging::warning("process ended",
                          {{"name", std::string_view{process.name}},
                           {"exit_status", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
@@ -278,12 +279,18 @@ private:
         process.next_start = Clock::now() + (was_stable ? milliseconds{0} : process.pause);
     }
 
+    // It was told to end, and did. nginx may still pass a stream on that it took on before the
+    // stop: that starts it again, as it started it first.
+    static void forget(Process& process) {
+        process.is_told = false;
+        process.is_wanted = false;
+    }
+
     // Of a service that stops, too, as long as nginx may still ask.
     void start_due() {
         if (are_handlers_told_) return;
         for (auto& process : processes_)
-            if (process.is_wanted && !process.is_told && process.pid == 0 &&
-                process.next_start <= Clock::now())
+            if (process.is_wanted && process.pid == 0 && process.next_start <= Clock::now())
                 launch(process);
     }
 
@@ -358,7 +365,8 @@ private:
     }
 
     // nginx would wait for what never ends of itself, and then cut it off. But a process that has
-    // just been started may not hear the signal, only die of it: whoever waits gets in first.
+    // just been started may not hear the signal, only die of it: whoever waits gets in first. One
+    // that is started by what comes during the stop is told, too, as soon as it has that.
     void tell_endless() {
         for (auto& process : processes_) {
             if (process.pid == 0 || process.is_told || !is_endless(process.name)) continue;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <barrier>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -171,6 +172,33 @@ Test(on_demand, a_stop_waits_for_a_stream_that_is_being_started) {
     client.join();
     cr_expect(stream->head().starts_with("HTTP/1.1 200 "), "%s", stream->head().c_str());
     cr_expect(stream->ends());
+}
+
+// nginx has taken a stream on, and waits for the end of its head before it asks the endpoint, which
+// was told to end long ago.
+Test(on_demand, a_stop_answers_a_stream_that_nginx_passes_on_late) {
+    for (const char* path : {"/events/tail", "/ws"}) {
+        Stack stack{Engine::sqlite};
+        // Started, and nobody listens any more.
+        cr_assert_neq(stack.send({.path = path}).status, 0);
+        const std::string name = path == std::string{"/ws"} ? "ws" : "events_tail";
+        wait_until("it runs", [&] { return stack.processes(name).size() == 1; });
+        const int fd = connect_to(stack.port());
+        cr_assert_geq(fd, 0);
+        const timeval patience{20, 0};
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+        send_all(fd, std::string{"GET "} + path + " HTTP/1.1\r\nHost: localhost\r\n");
+        begin_to_stop(stack);
+        wait_until("the endpoint has ended", [&] { return stack.processes(name).empty(); });
+        const auto start = std::chrono::steady_clock::now();
+        send_all(fd, "\r\n");
+        const auto answer = received(fd, "");
+        cr_expect(answer.starts_with("HTTP/1.1 "), "%s: %s", path, answer.c_str());
+        close(fd);
+        cr_expect_eq(stack.wait_for_end(), 0);
+        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+        cr_expect_lt(took.count(), 3, "%s held the stop up", path);
+    }
 }
 
 // nginx has taken a request on, and waits for its body before it asks the endpoint.
