@@ -1,5 +1,6 @@
 #include "cli/process.hpp"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -9,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+
+#include "shared/server/ready.hpp"
 
 namespace {
 
@@ -40,8 +43,13 @@ std::vector<std::string> variables(Choice is_chosen) {
     sigprocmask(SIG_SETMASK, &signal_mask, nullptr);
     [[maybe_unused]] const auto ignored = std::signal(SIGPIPE, SIG_DFL);
     if (process.socket >= 0) dup2(process.socket, STDIN_FILENO);
+    auto environment = process.environment;
+    if (process.ready >= 0) {
+        fcntl(process.ready, F_SETFD, 0);
+        environment.push_back(std::string{ready_variable} + "=" + std::to_string(process.ready));
+    }
     const auto arguments = pointers_to(process.command);
-    execve(arguments[0], arguments.data(), pointers_to(process.environment).data());
+    execve(arguments[0], arguments.data(), pointers_to(environment).data());
     const std::string message = "cannot start " + process.name + ": " + std::strerror(errno) + "\n";
     [[maybe_unused]] const auto written = write(STDERR_FILENO, message.data(), message.size());
     _exit(exit_cannot_run);
@@ -76,5 +84,7 @@ std::vector<std::string> nginx_environment() {
 }
 
 std::vector<std::string> handler_environment() {
-    return variables([](std::string_view name) { return !name.starts_with("DEV_USER_"); });
+    return variables([](std::string_view name) {
+        return !name.starts_with("DEV_USER_") && name != ready_variable;
+    });
 }

@@ -17,6 +17,7 @@ struct Process {
     std::vector<std::string> command;      // the first word is a path
     std::vector<std::string> environment;  // NAME=value
     int socket = -1;                       // becomes standard input; -1 for nginx
+    int ready = -1;                        // shared/server/ready.hpp; -1: it is not asked
     bool is_wanted = true;                 // false: not to be started before somebody connects
     bool is_told = false;                  // to stop, ahead of the other processes
     pid_t pid = 0;                         // 0: not running, due at `next_start` if wanted
@@ -27,9 +28,9 @@ struct Process {
     bool is_nginx() const { return socket < 0; }
 };
 
-// Starts it as a child that gets `signal_mask` and SIGTERM when this process dies. Each child leads
-// a process group, so that Ctrl-C reaches only this process. False when the system has no process
-// left.
+// Starts it as a child that gets `signal_mask`, inherits `ready`, and gets SIGTERM when this
+// process dies. Each child leads a process group, so that Ctrl-C reaches only this process. False
+// when the system has no process left.
 bool start(Process& process, const sigset_t& signal_mask);
 
 // For this process and its children: no core dumps, no new privileges, and as many open files as

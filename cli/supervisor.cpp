@@ -37,8 +37,8 @@ constexpr milliseconds nginx_patience{5000};
 constexpr milliseconds longest_stop{9000};
 constexpr milliseconds longest_start{10'000};
 constexpr milliseconds longest_question{2'000};  // whether nginx answers: longer is a standstill
-constexpr milliseconds settled_after{300};     // a successor that lived this long has its settings
-constexpr milliseconds longest_drain{11'000};  // handlers give themselves 8 s
+constexpr milliseconds longest_birth{10'000};    // of a successor, until it says that it is ready
+constexpr milliseconds longest_drain{11'000};    // handlers give themselves 8 s
 constexpr milliseconds tick{10};
 
 // `steelthread restart X` leaves a file restart/X, sends SIGUSR1, and waits until the file has
@@ -59,7 +59,8 @@ bool is_endless(std::string_view name) { return name == "events_tail" || name ==
 struct Replacement {
     std::string name;
     std::size_t next = 0;  // where in the list of processes to go on
-    Process successor{};   // runs beside the process at `next` until it has settled
+    Process successor{};   // runs beside the process at `next` until it is ready
+    int ready_pipe = -1;   // a pipe on which the successor says so
     pid_t old = 0;         // has been told to stop
     Clock::time_point told{};
     std::string failure = {};
@@ -251,9 +252,10 @@ private:
             if (replacement_ && replacement_->old == pid) replacement_->old = 0;
             if (replacement_ && replacement_->successor.pid == pid) {
                 replacement_->successor.pid = 0;
-                replacement_->failure =
-                    "its new process ended at once: the old one serves on, and "
-                    "the log may say why";
+                if (replacement_->failure.empty())
+                    replacement_->failure =
+                        "its new process ended before it was ready: the old one serves on, and "
+                        "the log may say why";
             }
             for (auto& process : processes_)
                 if (process.pid == pid) ended(process, status);
@@ -309,7 +311,7 @@ private:
     }
 
     // The successor shares the socket, so that whatever the old process no longer accepts waits for
-    // it. The old one is told to stop only when the successor has proved able to live.
+    // it. The old one is told to stop only when the successor has said that it accepts.
     void go_on_replacing() {
         if (!replacement_) return;
         auto& current = *replacement_;
@@ -318,8 +320,10 @@ private:
             return;
         }
         if (current.successor.pid != 0) {
-            if (Clock::now() - current.successor.started >= settled_after)
+            if (says_ready(current))
                 hand_over(current, processes_[current.next++]);
+            else if (Clock::now() - current.successor.started > longest_birth)
+                give_up(current);
             return;
         }
         const bool is_first = current.next == 0;
@@ -331,10 +335,41 @@ private:
         const bool is_over =
             current.next == processes_.size() || !processes_[current.next].is_wanted;
         if (!current.failure.empty() || is_over) return end_replacing();
-        current.successor = processes_[current.next];
+        launch_successor(current, processes_[current.next]);
+    }
+
+    void launch_successor(Replacement& current, const Process& process) {
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+            current.failure = "the system has no pipe left";
+            return;
+        }
+        close_pipe(current);
+        current.ready_pipe = ends[0];
+        current.successor = process;
         current.successor.pid = 0;
+        current.successor.ready = ends[1];
         launch(current.successor);
+        close(std::exchange(current.successor.ready, -1));
         if (current.successor.pid == 0) current.failure = "the system has no process left";
+    }
+
+    static bool says_ready(const Replacement& current) {
+        char byte = 0;
+        return ::read(current.ready_pipe, &byte, 1) == 1;
+    }
+
+    static void close_pipe(Replacement& current) {
+        if (current.ready_pipe >= 0) close(std::exchange(current.ready_pipe, -1));
+    }
+
+    // With the whole group: what hangs may be a child of it.
+    static void give_up(Replacement& current) {
+        if (current.failure.empty())
+            current.failure =
+                "its new process was not ready within 10 seconds: it is killed, and the old one "
+                "serves on";
+        kill(-current.successor.pid, SIGKILL);
     }
 
     static void hand_over(Replacement& current, Process& process) {
@@ -346,6 +381,7 @@ private:
     }
 
     void end_replacing() {
+        close_pipe(*replacement_);
         const auto request = requests_folder / replacement_->name;
         if (!replacement_->failure.empty())
             std::ofstream{request.string() + failed}

@@ -19,6 +19,7 @@ int supervise(const Config& config, bool migrates);
 
 // Asks the supervisor in a RUN_DIR to replace the processes of one endpoint, one at a time and
 // without losing a request, and waits until it has; there is nothing to do for one that has not
-// started yet. Returns the exit status: 1 when the new process does not live, and then the old one
-// serves on. Throws std::runtime_error.
+// started yet. A process is replaced when the new one says that it is ready
+// (shared/server/ready.hpp). Returns the exit status: 1 when the new process ends before or is not
+// ready within 10 seconds, and then the old one serves on. Throws std::runtime_error.
 int request_restart(const std::string& run_dir, const std::string& endpoint);

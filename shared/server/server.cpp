@@ -2,12 +2,14 @@
 
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <boost/asio/redirect_error.hpp>
 #include <csignal>
 #include <cstdlib>
 
 #include "shared/log.hpp"
+#include "shared/server/ready.hpp"
 
 namespace {
 
@@ -32,6 +34,14 @@ int stop_signals() {
     return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+void say_ready() {
+    const char* const number = std::getenv(ready_variable);
+    if (!number) return;
+    const int fd = std::atoi(number);
+    [[maybe_unused]] const auto written = write(fd, "\n", 1);
+    close(fd);
+}
+
 void report(const std::exception_ptr& failure) {
     if (!failure) return;
     try {
@@ -53,6 +63,7 @@ Server::Server(int listener, Loop& loop, Context& context)
 
 void Server::run() {
     [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
+    say_ready();
     start(accept_connections());
     signals_.async_wait(Descriptor::wait_read, [this](error_code error) {
         if (!error) stop();

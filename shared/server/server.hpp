@@ -31,7 +31,8 @@ public:
 
     // Serves until the first SIGTERM or SIGINT, which stays pending. Then lets requests finish,
     // ends streams, closes the database and returns; after `longest_stop` it ends the process
-    // instead. The process ignores SIGPIPE from here on.
+    // instead. The process ignores SIGPIPE from here on. Says that it is ready where somebody asks
+    // (shared/server/ready.hpp).
     void run();
 
 protected:

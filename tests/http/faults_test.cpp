@@ -9,6 +9,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <set>
 #include <thread>
@@ -448,6 +449,57 @@ Test(faults, an_endpoint_has_as_many_processes_as_it_is_told) {
     cr_expect_eq(stack.processes("collab_tasks").size(), 1);
     cr_expect_eq(stack.command({"restart", "collab_task"}).status, 0);
     wait_until("three processes have followed", are_three);
+}
+
+// Of executables that never serve nobody notices anything but who has asked for them.
+Test(faults, a_restart_waits_until_the_successor_is_ready, .timeout = 100) {
+    const auto next = test_variable("TEST_DIR") + "/next_" + std::to_string(getpid());
+    replace_handler("root",
+                    "[ ! -e " + next + " ] || . " + next + "\nexec " + built("handlers/root"));
+    const Stack stack{Engine::sqlite};
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
+    const auto before = stack.processes("root");
+    const std::pair<const char*, const char*> cases[] = {
+        {"exit 3", "ended before it was ready"},
+        {"sleep 0.5; exit 3", "ended before it was ready"},
+        {"sleep 1000", "was not ready within 10 seconds"}};
+    for (const auto& [script, reason] : cases) {
+        std::ofstream{next} << script << "\n";
+        std::atomic<bool> is_over = false;
+        std::map<long, int> statuses;
+        std::thread client{[&] {
+            while (!is_over) ++statuses[stack.send({.path = "/"}).status];
+        }};
+        const auto finished = stack.command({"restart", "root"});
+        is_over = true;
+        client.join();
+        cr_expect_eq(finished.status, 1, "%s", script);
+        cr_expect_neq(finished.errors.find(reason), std::string::npos, "%s",
+                      finished.errors.c_str());
+        cr_expect_eq(statuses.size(), 1, "%s: %d of %zu", script, times(statuses, 200),
+                     statuses.size());
+        cr_expect(stack.processes("root") == before, "%s: the old one has gone", script);
+    }
+    fs::remove(next);
+    cr_expect_eq(stack.command({"restart", "root"}).status, 0);
+    cr_expect(stack.processes("root") != before);
+    cr_expect_eq(stack.send({.path = "/"}).status, 200);
+}
+
+// It has served, so the old one has gone.
+Test(faults, a_successor_that_dies_later_is_a_crash_loop_until_it_is_repaired) {
+    const auto next = test_variable("TEST_DIR") + "/next_" + std::to_string(getpid());
+    const auto root = built("handlers/root");
+    replace_handler("root", "[ ! -e " + next + " ] || . " + next + "\nexec " + root);
+    const Stack stack{Engine::sqlite};
+    cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
+    std::ofstream{next} << "(sleep 0.5; kill -9 $$) >/dev/null 2>&1 &\n";
+    cr_expect_eq(stack.command({"restart", "root"}).status, 0);
+    wait_until("it is in a crash loop", [&] {
+        return count(stack.log(), R"("name":"root","exit_status":-1,"signal":9)") >= 3;
+    });
+    fs::remove(next);
+    wait_until("it serves again", [&] { return stack.send({.path = "/"}).status == 200; });
 }
 
 Test(faults, only_known_endpoints_are_restarted) {
