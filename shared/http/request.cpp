@@ -1,6 +1,7 @@
 #include "shared/http/request.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 
 #include "shared/text.hpp"
@@ -45,6 +46,7 @@ std::int64_t Request::id(std::string_view name) const {
     faults.enter(std::string{name});
     json::Rules positive;
     positive.minimum = 1;
+    positive.maximum = std::numeric_limits<std::int64_t>::max();
     const auto id = json::Type<std::int64_t>::parse(parameter(name), positive, faults);
     faults.raise();
     return id;

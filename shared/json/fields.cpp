@@ -26,14 +26,15 @@ std::string enumerated(const std::vector<std::string_view>& choices) {
     return text;
 }
 
-// Whether canonical JSON keeps every integer as it is (RFC 8785, section 3.2.2.3).
+// Whether canonical JSON keeps every integer as it is.
 bool is_exact(const rapidjson::Value& value) {
-    constexpr std::int64_t largest = (std::int64_t{1} << 53) - 1;
     if (value.IsArray()) return std::all_of(value.Begin(), value.End(), is_exact);
     if (value.IsObject())
         return std::all_of(value.MemberBegin(), value.MemberEnd(),
                            [](const auto& member) { return is_exact(member.value); });
-    if (value.IsInt64()) return value.GetInt64() <= largest && value.GetInt64() >= -largest;
+    if (value.IsInt64())
+        return value.GetInt64() <= largest_exact_integer &&
+               value.GetInt64() >= -largest_exact_integer;
     return true;
 }
 

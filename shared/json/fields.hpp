@@ -46,8 +46,8 @@ struct Rules {
     bool is_trimmed = false;     // white space at both ends is dropped before the length counts
     std::size_t min_length = 0;  // code points
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
-    std::int64_t minimum = std::numeric_limits<std::int64_t>::min();
-    std::int64_t maximum = std::numeric_limits<std::int64_t>::max();
+    std::int64_t minimum = -largest_exact_integer;
+    std::int64_t maximum = largest_exact_integer;
     std::string_view choices;  // "a|b|c": the only texts allowed; empty for any
     void (*check)(std::string_view text, Faults& faults) = nullptr;  // of a text, for what is left
     std::string_view description;                                    // for the schema
@@ -162,7 +162,8 @@ struct Raw {
     std::string text = "null";
 };
 
-// Integers that no double holds are refused; `length` bounds the bytes of the canonical text.
+// Integers beyond largest_exact_integer are refused, however deep they are; `length` bounds the
+// bytes of the canonical text.
 template <>
 struct Type<Raw> {
     static Raw read(const rapidjson::Value& value, const Rules& rules, Faults& faults);

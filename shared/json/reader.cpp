@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <vector>
 
 #include "shared/http/error.hpp"
@@ -41,7 +42,12 @@ struct Builder : rapidjson::Document {
         const char* const end = text + length;
         std::int64_t integer = 0;
         const auto whole = std::from_chars(text, end, integer);
-        if (whole.ec == std::errc{} && whole.ptr == end) return Int64(integer);
+        if (whole.ptr == end) {
+            if (whole.ec == std::errc::result_out_of_range)
+                integer = *text == '-' ? std::numeric_limits<std::int64_t>::min()
+                                       : std::numeric_limits<std::int64_t>::max();
+            return Int64(integer);
+        }
         double number = 0;
         return std::from_chars(text, end, number).ec == std::errc{} && Double(number);
     }
@@ -132,6 +138,8 @@ void write_canonical(Writer& writer, const rapidjson::Value& value) {
         writer.end_array();
     } else if (value.IsString()) {
         writer.string(text_of(value));
+    } else if (value.IsInt64()) {
+        writer.integer(value.GetInt64());
     } else if (value.IsNumber()) {
         writer.number(value.GetDouble());
     } else if (value.IsBool()) {

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "tests/support/jobs.hpp"
+#include "tests/support/whole_numbers.hpp"
 
 namespace jobs {
 
@@ -98,6 +99,21 @@ ON_BOTH_ENGINES(jobs, keeps_what_was_sent) {
     EXPECT_TEXT(member(json_of(zoned), "run_at"), "2026-01-07T23:00:00.500000Z");
 }
 
+ON_BOTH_ENGINES(jobs, keeps_whole_numbers_or_refuses_them) {
+    const auto send = [&](const std::string& payload) {
+        return create(service, R"({"title":"x","payload":)" + payload + "}");
+    };
+    expect_refuses_inexact_integers("body.payload", send);
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM jobs"), "0");
+    for (const auto& [sent, kept] : kept_numbers) {
+        const auto created = send(sent);
+        cr_assert_eq(created.status(), 200, "%s: %s", sent, shown(created.body()).c_str());
+        cr_expect(
+            created.body().find(R"("payload":)" + std::string{kept} + ",") != created.body().npos,
+            "%s became %s", sent, shown(created.body()).c_str());
+    }
+}
+
 ON_BOTH_ENGINES(jobs, refuses_what_is_not_valid) {
     static constexpr struct {
         const char* body;
@@ -111,14 +127,15 @@ ON_BOTH_ENGINES(jobs, refuses_what_is_not_valid) {
         {R"({"title":"x","max_attempts":0})", "body.max_attempts", "greater_than_equal"},
         {R"({"title":"x","max_attempts":101})", "body.max_attempts", "less_than_equal"},
         {R"({"title":"x","max_attempts":1.5})", "body.max_attempts", "int_type"},
-        {R"({"title":"x","max_attempts":99999999999999999999})", "body.max_attempts", "int_type"},
+        {R"({"title":"x","max_attempts":99999999999999999999})", "body.max_attempts",
+         "less_than_equal"},
+        {R"({"title":"x","max_attempts":-99999999999999999999})", "body.max_attempts",
+         "greater_than_equal"},
         {R"({"title":"x","max_attempts":null})", "body.max_attempts", "int_type"},
         {R"({"title":"x","run_at":0})", "body.run_at", "datetime_parsing"},
         {R"({"title":"x","run_at":"tomorrow"})", "body.run_at", "datetime_parsing"},
         {R"({"title":"x","run_at":"2026-01-08T12:34:56"})", "body.run_at", "datetime_parsing"},
         {R"({"title":"x","run_at":"2026-02-29T12:34:56Z"})", "body.run_at", "datetime_parsing"},
-        {R"({"title":"x","payload":9007199254740993})", "body.payload", "value_error"},
-        {R"({"title":"x","payload":[{"a":-9007199254740993}]})", "body.payload", "value_error"},
     };
     for (const auto& [body, where, type] : cases) expect_detail(create(service, body), where, type);
     expect_detail(create(service, R"({"title":")" + std::string(256, 'x') + "\"}"), "body.title",

@@ -68,6 +68,13 @@ struct Everything {
     }
 };
 
+// A whole number without a declared range.
+struct Unbounded {
+    std::int64_t count{};
+
+    static consteval auto fields() { return std::tuple{field("count", &Unbounded::count)}; }
+};
+
 struct Outer {
     NewTask task;
     std::optional<Settings> settings;
@@ -316,9 +323,32 @@ Test(json_fields, takes_whole_numbers_in_range) {
                 "body/limit: Input should be less than or equal to 100 (less_than_equal)");
     EXPECT_TEXT(fault("9223372036854775807"),
                 "body/limit: Input should be less than or equal to 100 (less_than_equal)");
-    for (const char* value : {"9223372036854775808", "-9223372036854775809", "18446744073709551615",
-                              "1.5", "5e-1", "1e300", "\"5\"", "true", "null", "[]", "{}"})
+    for (const char* value :
+         {"9223372036854775808", "18446744073709551615", "100000000000000000000000000000"})
+        EXPECT_TEXT(fault(value),
+                    "body/limit: Input should be less than or equal to 100 (less_than_equal)");
+    EXPECT_TEXT(fault("-9223372036854775809"),
+                "body/limit: Input should be greater than or equal to 1 (greater_than_equal)");
+    for (const char* value : {"1.5", "5e-1", "1e300", "\"5\"", "true", "null", "[]", "{}"})
         EXPECT_TEXT(fault(value), "body/limit: Input should be a valid integer (int_type)");
+}
+
+Test(json_fields, takes_no_whole_number_that_json_may_change) {
+    const auto fault = [](const std::string& value) {
+        return refusal_of<Unbounded>("{\"count\":" + value + "}");
+    };
+    EXPECT_TEXT(fault("9007199254740991"), "");
+    EXPECT_TEXT(fault("-9007199254740991"), "");
+    for (const char* digits : {"9007199254740992", "9223372036854775807", "9223372036854775809",
+                               "100000000000000000000000000000"}) {
+        EXPECT_TEXT(fault(digits),
+                    "body/count: Input should be less than or equal to 9007199254740991 "
+                    "(less_than_equal)");
+        EXPECT_TEXT(fault(std::string{"-"} + digits),
+                    "body/count: Input should be greater than or equal to -9007199254740991 "
+                    "(greater_than_equal)");
+    }
+    EXPECT_TEXT(json::schema<Unbounded>().find("imum") == std::string::npos ? "" : "a range", "");
 }
 
 Test(json_fields, takes_canonical_uuids) {
