@@ -298,8 +298,7 @@ std::string parameters(const Value& endpoint, const Value& operation, const std:
     if (if_match == "required") all.push_back(ref("parameters", "If-Match-Required"));
     if (if_match == "optional") all.push_back(ref("parameters", "If-Match"));
     if (operation["idempotency_key"].IsTrue()) all.push_back(ref("parameters", "Idempotency-Key"));
-    if (text_at(operation, "method") == "GET" && operation["answer"]["etag"].IsTrue())
-        all.push_back(ref("parameters", "If-None-Match"));
+    if (if_match != "none") all.push_back(ref("parameters", "If-None-Match"));
     if (operation["answer"]["stream"].IsTrue()) all.push_back(ref("parameters", "Last-Event-ID"));
     all.push_back(ref("parameters", "X-Request-ID"));
     return array(all);
@@ -508,7 +507,7 @@ std::string shared_parameters() {
     const std::string text = R"({"type":"string"})";
     const auto id_pattern = "^[A-Za-z0-9" + std::string{request_id_punctuation} + "]{1," +
                             std::to_string(max_request_id_bytes) + "}$";
-    const std::string if_match = "The ETag of what is being changed, or *: any other is 412";
+    const std::string if_match = "ETags, or * for any: 412 unless the resource has one of them";
     return object(
         {{"Idempotency-Key",
           header_parameter(
@@ -519,7 +518,9 @@ std::string shared_parameters() {
          {"If-Match", header_parameter("If-Match", if_match, false, text)},
          {"If-Match-Required", header_parameter("If-Match", if_match, true, text)},
          {"If-None-Match",
-          header_parameter("If-None-Match", "ETags that are known: 304 for one that still holds",
+          header_parameter("If-None-Match",
+                           "ETags that are known, or * for any: where the resource has one of "
+                           "them, GET is 304 and a change 412",
                            false, text)},
          {"Last-Event-ID",
           header_parameter("Last-Event-ID", "As `after`, which it beats", false, text)},

@@ -1,5 +1,5 @@
 // /collab/state/tasks: the whole board.
-// GET → 200 board | 304
+// GET → 200 board | 304 | 412
 #include "shared/endpoint.hpp"
 #include "shared/models/collab_task.hpp"
 #include "shared/promise.hpp"

@@ -1,5 +1,5 @@
 // /collab/tasks/{id}: one task of the shared board.
-// GET    → 200 task | 304 | 404 | 422
+// GET    → 200 task | 304 | 404 | 412 | 422
 // PATCH  → 200 task | 401 | 404 | 412 | 413 | 415 | 422 | 428
 // DELETE → 204 | 401 | 404 | 412 | 422 | 428
 #include "shared/endpoint.hpp"
@@ -7,12 +7,6 @@
 #include "sql/collab_tasks.hpp"
 
 namespace collab_task {
-
-// What collab_task_exists returns.
-struct Existence {
-    bool exists = false;
-    static consteval auto fields() { return std::tuple{json::field("exists", &Existence::exists)}; }
-};
 
 Async<Response> get(const Request& request, Context& context) {
     const auto task =
@@ -29,26 +23,24 @@ Async<Response> patch(const Request& request, Context& context) {
             Error::validation_error,
             {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
 
-    db::Batch batch;
-    batch.add(sql::update_collab_task, id, static_cast<std::optional<std::string>>(change.title),
+    const auto condition = request.condition();
+    db::Batch write, exists;
+    write.add(sql::update_collab_task, id, static_cast<std::optional<std::string>>(change.title),
               change.description.has_value(), change.description.value_or(std::nullopt),
-              expected_tags(request.if_match()));
-    batch.add(sql::collab_task_exists, id);
-    const auto results = co_await context.db.run(std::move(batch));
-    const auto task = db::first<CollabTask>(*results[0]);
-    if (!task) refuse_write(request.if_match(), db::first<Existence>(*results[1])->exists);
-    co_return Response::ok(*task);
+              condition.tags, condition.is_among);
+    exists.add(sql::collab_task_exists, id);
+    const auto rows =
+        co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
+    co_return Response::ok(*db::first<CollabTask>(*rows));
 }
 
 Async<Response> remove(const Request& request, Context& context) {
     const auto id = request.uuid("id");
-    // Existence is asked for first: afterwards a deleted task is gone.
-    db::Batch batch;
-    batch.add(sql::collab_task_exists, id);
-    batch.add(sql::delete_collab_task, id, expected_tags(request.if_match()));
-    const auto results = co_await context.db.run(std::move(batch));
-    if (results[1]->empty())
-        refuse_write(request.if_match(), db::first<Existence>(*results[0])->exists);
+    const auto condition = request.condition();
+    db::Batch write, exists;
+    write.add(sql::delete_collab_task, id, condition.tags, condition.is_among);
+    exists.add(sql::collab_task_exists, id);
+    co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
     co_return Response::no_content();
 }
 

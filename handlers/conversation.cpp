@@ -1,6 +1,6 @@
 // /api/v1/{user_id}/conversations/{id}: one of the caller's own conversations.
-// GET    → 200 conversation | 304 | 401 | 403 | 404 | 422
-// DELETE → 204, with all its messages | 401 | 403 | 404 | 422
+// GET    → 200 conversation | 304 | 401 | 403 | 404 | 412 | 422
+// DELETE → 204, with all its messages | 401 | 403 | 404 | 412 | 422
 #include "shared/endpoint.hpp"
 #include "shared/models/conversation.hpp"
 #include "sql/conversations.hpp"
@@ -15,10 +15,12 @@ Async<Response> get(const Request& request, Context& context) {
 }
 
 Async<Response> remove(const Request& request, Context& context) {
-    db::Batch batch;
-    batch.add(sql::delete_conversation, request.user_id(), request.id("id"));
-    const auto results = co_await context.db.run(std::move(batch));
-    if (results[0]->empty()) throw ApiError{Error::not_found};
+    const auto id = request.id("id");
+    const auto condition = request.condition();
+    db::Batch write, exists;
+    write.add(sql::delete_conversation, request.user_id(), id, condition.tags, condition.is_among);
+    exists.add(sql::conversation_exists, request.user_id(), id);
+    co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
     co_return Response::no_content();
 }
 
@@ -35,7 +37,8 @@ Endpoint endpoint() {
                        {.method = Method::delete_,
                         .handler = remove,
                         .auth = Auth::owner,
-                        .summary = "Delete a conversation with all its messages",
+                        .summary = "Delete a conversation with all its messages; If-Match, when "
+                                   "sent, names the ETag that is deleted",
                         .answer = {204, nullptr},
                         .errors = {Error::not_found}}},
     };

@@ -1,5 +1,5 @@
 // /jobs/{id}: one job.
-// GET → 200 job | 304 | 401 | 404 | 422 | 429
+// GET → 200 job | 304 | 401 | 404 | 412 | 422 | 429
 #include "shared/endpoint.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"

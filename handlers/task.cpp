@@ -1,11 +1,10 @@
 // /api/v1/{user_id}/tasks/{id}: one of the caller's own tasks.
-// GET    → 200 task | 304 | 401 | 403 | 404 | 422
+// GET    → 200 task | 304 | 401 | 403 | 404 | 412 | 422
 // PUT    → 200 task | 401 | 403 | 404 | 412 | 413 | 415 | 422
 // PATCH  → 200 task | 401 | 403 | 404 | 412 | 413 | 415 | 422
 // DELETE → 204 | 401 | 403 | 404 | 412 | 422
-// Last write wins, unless If-Match says which state is being changed.
+// Last write wins, unless If-Match or If-None-Match says which state is being changed.
 #include "shared/endpoint.hpp"
-#include "shared/models/existence.hpp"
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
@@ -20,17 +19,14 @@ Async<Response> get(const Request& request, Context& context) {
 
 Async<Response> change(const Request& request, Context& context, TaskChange change) {
     const auto id = request.id("id");
-    const auto tags = expected_tags(request.if_match_or_any());
-    db::Batch batch;
-    batch.add(sql::update_task, request.user_id(), id, change.title, change.description,
-              change.completed, tags);
-    if (tags) batch.add(sql::task_exists, request.user_id(), id);
-    const auto results = co_await context.db.run(std::move(batch));
-    const auto task = db::first<Task>(*results[0]);
-    if (!task)
-        refuse_write(request.if_match_or_any(),
-                     tags && db::first<Existence>(*results.back())->exists);
-    co_return Response::ok(*task);
+    const auto condition = request.condition();
+    db::Batch write, exists;
+    write.add(sql::update_task, request.user_id(), id, change.title, change.description,
+              change.completed, condition.tags, condition.is_among);
+    exists.add(sql::task_exists, request.user_id(), id);
+    const auto rows =
+        co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
+    co_return Response::ok(*db::first<Task>(*rows));
 }
 
 Async<Response> put(const Request& request, Context& context) {
@@ -50,15 +46,11 @@ Async<Response> patch(const Request& request, Context& context) {
 
 Async<Response> remove(const Request& request, Context& context) {
     const auto id = request.id("id");
-    const auto tags = expected_tags(request.if_match_or_any());
-    // Existence is asked for first: afterwards a deleted task is gone.
-    db::Batch batch;
-    if (tags) batch.add(sql::task_exists, request.user_id(), id);
-    batch.add(sql::delete_task, request.user_id(), id, tags);
-    const auto results = co_await context.db.run(std::move(batch));
-    if (results.back()->empty())
-        refuse_write(request.if_match_or_any(),
-                     tags && db::first<Existence>(*results.front())->exists);
+    const auto condition = request.condition();
+    db::Batch write, exists;
+    write.add(sql::delete_task, request.user_id(), id, condition.tags, condition.is_among);
+    exists.add(sql::task_exists, request.user_id(), id);
+    co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
     co_return Response::no_content();
 }
 
@@ -81,7 +73,6 @@ Endpoint endpoint() {
               .request_schema = schema_of<TaskReplacement>,
               .answer = {200, schema_of<Task>, true},
               .message = "Task updated",
-              .takes_if_match = true,
               .errors = {Error::not_found}},
              {.method = Method::patch,
               .handler = patch,
@@ -90,14 +81,12 @@ Endpoint endpoint() {
               .request_schema = schema_of<TaskChange>,
               .answer = {200, schema_of<Task>, true},
               .message = "Task updated",
-              .takes_if_match = true,
               .errors = {Error::not_found}},
              {.method = Method::delete_,
               .handler = remove,
               .auth = Auth::owner,
               .summary = "Delete a task; If-Match, when sent, names the ETag that is deleted",
               .answer = {204, nullptr},
-              .takes_if_match = true,
               .errors = {Error::not_found}}},
     };
 }

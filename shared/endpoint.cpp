@@ -10,8 +10,19 @@ constexpr std::string_view family_names[] = {"probe", "orchestrator", "api"};
 constexpr std::string_view auth_names[] = {"none", "user", "owner", "key", "user_or_key", "reader"};
 constexpr std::string_view limit_names[] = {"none", "requests", "attempts"};
 
+// Whether If-Match and If-None-Match are evaluated (RFC 9110, section 13.2.1): by each operation on
+// a resource that has an ETag. A POST changes something else than what its path represents.
+bool takes_preconditions(const Endpoint& declared, const Operation& operation) {
+    if (operation.method == Method::post) return false;
+    return operation.answer.has_etag ||
+           std::any_of(declared.operations.begin(), declared.operations.end(),
+                       [](const auto& other) {
+                           return other.method == Method::get && other.answer.has_etag;
+                       });
+}
+
 // The declared errors and those that every operation of this kind can answer.
-std::vector<Error> errors_of(const Operation& operation) {
+std::vector<Error> errors_of(const Endpoint& declared, const Operation& operation) {
     auto errors = operation.errors;
     const auto auth = operation.auth;
     const bool takes_token = auth != Auth::none && auth != Auth::key;
@@ -26,8 +37,8 @@ std::vector<Error> errors_of(const Operation& operation) {
     if (operation.request_schema)
         errors.insert(errors.end(), {Error::payload_too_large, Error::unsupported_media_type,
                                      Error::validation_error});
-    if (operation.takes_if_match || operation.needs_if_match)
-        errors.push_back(Error::precondition_failed);
+    if (takes_preconditions(declared, operation))
+        errors.insert(errors.end(), {Error::precondition_failed, Error::weak_etag});
     if (operation.needs_if_match) errors.push_back(Error::precondition_required);
     errors.insert(errors.end(), {Error::internal_error, Error::service_unavailable});
     std::sort(errors.begin(), errors.end());
@@ -42,7 +53,7 @@ void write_schema(json::Writer& writer, Schema schema) {
         writer.null();
 }
 
-void write_operation(json::Writer& writer, const Operation& operation) {
+void write_operation(json::Writer& writer, const Endpoint& declared, const Operation& operation) {
     writer.begin_object();
     writer.key("answer");
     writer.begin_object();
@@ -63,14 +74,14 @@ void write_operation(json::Writer& writer, const Operation& operation) {
     writer.string(auth_names[static_cast<int>(operation.auth)]);
     writer.key("errors");
     writer.begin_array();
-    for (const auto error : errors_of(operation)) writer.string(entry(error).name);
+    for (const auto error : errors_of(declared, operation)) writer.string(entry(error).name);
     writer.end_array();
     writer.key("idempotency_key");
     writer.boolean(operation.takes_idempotency_key);
     writer.key("if_match");
-    writer.string(operation.needs_if_match   ? "required"
-                  : operation.takes_if_match ? "optional"
-                                             : "none");
+    writer.string(operation.needs_if_match                   ? "required"
+                  : takes_preconditions(declared, operation) ? "optional"
+                                                             : "none");
     writer.key("limit");
     writer.string(limit_names[static_cast<int>(limit_of(operation))]);
     writer.key("method");
@@ -113,7 +124,7 @@ std::string describe(const Endpoint& declared, std::string_view name) {
     writer.string(name);
     writer.key("operations");
     writer.begin_array();
-    for (const auto& operation : declared.operations) write_operation(writer, operation);
+    for (const auto& operation : declared.operations) write_operation(writer, declared, operation);
     writer.end_array();
     writer.key("parameters");
     writer.begin_object();

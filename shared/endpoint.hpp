@@ -17,6 +17,7 @@
 #include "shared/config.hpp"
 #include "shared/db/database.hpp"
 #include "shared/http/conditional.hpp"
+#include "shared/http/conditional_write.hpp"
 #include "shared/http/error.hpp"
 #include "shared/http/page.hpp"
 #include "shared/http/request.hpp"
@@ -88,7 +89,6 @@ struct Operation {
     bool is_body_optional = false;
     Answer answer;
     std::string_view message = {};  // of a success, on the surface /api
-    bool takes_if_match = false;
     bool needs_if_match = false;
     bool takes_idempotency_key = false;
     bool counts_attempts = false;    // by count_attempt(), which the handler calls

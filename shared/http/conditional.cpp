@@ -35,6 +35,24 @@ bool take_tag(std::string_view& text, EntityTags& tags) {
     return true;
 }
 
+// One after another, without those that are in `excluded`.
+std::string own_tags(const std::vector<std::string>& tags, std::string_view excluded = {}) {
+    std::string text;
+    for (const auto& tag : tags)
+        if (is_own(tag) && excluded.find(tag) == excluded.npos) text += tag;
+    return text;
+}
+
+// Why no tag matches.
+Error refusal_of(const std::optional<EntityTags>& if_match) {
+    const bool is_weak = if_match && !if_match->is_any && if_match->strong.empty();
+    return is_weak ? Error::weak_etag : Error::precondition_failed;
+}
+
+bool holds(const std::vector<std::string>& tags, std::string_view etag) {
+    return std::find(tags.begin(), tags.end(), etag) != tags.end();
+}
+
 }  // namespace
 
 std::string entity_tag(std::string_view canonical_json) {
@@ -62,30 +80,37 @@ std::optional<EntityTags> EntityTags::parse(std::string_view field_value) {
     return tags;
 }
 
+void check_if_match(std::string_view if_match, std::string_view etag) {
+    if (if_match.empty()) return;
+    const auto tags = EntityTags::parse(if_match);
+    if (!tags || !(tags->is_any || holds(tags->strong, etag))) throw ApiError{refusal_of(tags)};
+}
+
 bool is_not_modified(std::string_view if_none_match, std::string_view etag) {
     if (if_none_match.empty()) return false;
     const auto tags = EntityTags::parse(if_none_match);
-    if (!tags) return false;
-    const auto holds = [&](const auto& list) {
-        return std::find(list.begin(), list.end(), etag) != list.end();
-    };
-    return tags->is_any || holds(tags->strong) || holds(tags->weak);
+    return tags && (tags->is_any || holds(tags->strong, etag) || holds(tags->weak, etag));
 }
 
-std::optional<std::string> expected_tags(std::string_view if_match) {
-    const auto tags = EntityTags::parse(if_match);
-    if (tags && tags->is_any) return std::nullopt;
-    std::string list;
-    if (tags)
-        for (const auto& tag : tags->strong)
-            if (is_own(tag)) list += tag;
-    return list;
-}
-
-void refuse_write(std::string_view if_match, bool resource_exists) {
-    const auto tags = EntityTags::parse(if_match);
-    // Any tag would have done: it went between the two statements.
-    const bool is_gone = !resource_exists || (tags && tags->is_any);
-    if (is_gone) throw ApiError{Error::not_found};
-    throw ApiError{if_match.empty() ? Error::precondition_required : Error::precondition_failed};
+WriteCondition write_condition(std::string_view if_match, std::string_view if_none_match,
+                               bool needs_if_match) {
+    WriteCondition condition;
+    const bool is_missing = needs_if_match && if_match.empty();
+    const auto wanted = if_match.empty() ? EntityTags{.is_any = true} : EntityTags::parse(if_match);
+    condition.refusal = is_missing ? Error::precondition_required : refusal_of(wanted);
+    const auto unwanted = if_none_match.empty() ? EntityTags{} : EntityTags::parse(if_none_match);
+    if (is_missing || !unwanted || unwanted->is_any) {
+        condition.tags.emplace();
+        return condition;
+    }
+    const auto excluded = own_tags(unwanted->strong) + own_tags(unwanted->weak);
+    if (wanted && wanted->is_any) {
+        if (excluded.empty()) return condition;
+        condition.tags = excluded;
+        condition.is_among = false;
+        return condition;
+    }
+    condition.tags.emplace();
+    if (wanted) condition.tags = own_tags(wanted->strong, excluded);
+    return condition;
 }

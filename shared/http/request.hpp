@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "shared/http/conditional.hpp"
 #include "shared/http/method.hpp"
 #include "shared/http/target.hpp"
 #include "shared/json/fields.hpp"
@@ -47,21 +48,23 @@ using Headers = std::vector<std::pair<std::string_view, std::string>>;
 class Request {
 public:
     Request(const RawRequest& raw, Method method, PathParameters parameters, Identity identity,
-            Headers* answer_headers = nullptr)
+            Headers* answer_headers = nullptr, bool needs_if_match = false)
         : raw_(raw),
           method_(method),
           parameters_(std::move(parameters)),
           identity_(std::move(identity)),
-          answer_headers_(answer_headers) {}
+          answer_headers_(answer_headers),
+          needs_if_match_(needs_if_match) {}
 
     Method method() const { return method_; }
     std::string_view path() const { return path_of(raw_.target); }
     std::string_view request_id() const { return raw_.request_id; }
     std::string_view last_event_id() const { return raw_.last_event_id; }
     std::string_view remote_address() const { return raw_.remote_address; }
-    std::string_view if_match() const { return raw_.if_match; }
-    // Where a write may do without it.
-    std::string_view if_match_or_any() const { return if_match().empty() ? "*" : if_match(); }
+    // Of a write.
+    WriteCondition condition() const {
+        return write_condition(raw_.if_match, raw_.if_none_match, needs_if_match_);
+    }
 
     const Identity& identity() const { return identity_; }
     const std::string& user_id() const { return identity_.user_id; }
@@ -103,4 +106,5 @@ private:
     PathParameters parameters_;
     Identity identity_;
     Headers* answer_headers_;
+    bool needs_if_match_;
 };

@@ -151,8 +151,9 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
         identity = identify(raw, auth, context, &Tokens::verify);
     }
     if (auth == Auth::owner) check_owner(*parameters, *identity, context.config);
-    const Request request{raw, operation->method, std::move(*parameters), std::move(*identity),
-                          &headers};
+    const Request request{
+        raw,      operation->method,        std::move(*parameters), std::move(*identity),
+        &headers, operation->needs_if_match};
     if (counts_requests) {
         co_await count_request(request, context);
         check_body(raw, *operation);
@@ -160,6 +161,10 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     Response response = co_await run_handler(*operation, request, context);
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
     if (served.family == Family::api && !response.body().empty()) response.wrap(operation->message);
+    if (operation->method == Method::get && response.status() == 200 && !response.etag().empty()) {
+        check_if_match(raw.if_match, response.etag());
+        if (is_not_modified(raw.if_none_match, response.etag())) response.make_not_modified();
+    }
     const bool is_private = auth != Auth::none || response.etag().empty();
     response.set("Cache-Control", is_private ? "no-store" : "no-cache");
     co_return response;
@@ -247,10 +252,6 @@ Async<Response> answer(const RawRequest& received, const Endpoint& served, Conte
     if (failure) response = error_response(raw, served, disclose(failure, request_id));
     for (auto& [name, value] : headers) response.set(name, std::move(value));
 
-    if (response.status() == 200 && !response.etag().empty() &&
-        (raw.method == "GET" || raw.method == "HEAD") &&
-        is_not_modified(raw.if_none_match, response.etag()))
-        response.make_not_modified();
     if (!response.body().empty() && response.header("Content-Type").empty())
         response.set("Content-Type", "application/json");
     response.set("X-Request-ID", request_id);

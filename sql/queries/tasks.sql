@@ -14,14 +14,15 @@ SELECT count(*) > 0 AS "exists"
 FROM tasks
 WHERE user_id = $1 AND id = $2
 
--- Null leaves a column as it is. The tags in $6 that the client expects are null for any tag.
+-- Null leaves a column as it is. The last two parameters of a write are a WriteCondition: tags, which are null where
+-- any will do, and whether the row's tag is among them.
 -- name: update_task
 UPDATE tasks
 SET title = coalesce($3, title),
     description = coalesce($4, description),
     completed = coalesce($5, completed),
     updated_at = greatest(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND (CAST($6 AS text) IS NULL OR strpos($6, entity_tag(task_json(tasks))) > 0)
+WHERE user_id = $1 AND id = $2 AND (CAST($6 AS text) IS NULL OR (strpos($6, entity_tag(task_json(tasks))) > 0) = $7)
 RETURNING id, user_id, title, description, completed, created_at, updated_at
 
 -- name: update_task sqlite
@@ -30,34 +31,34 @@ SET title = coalesce($3, title),
     description = coalesce($4, description),
     completed = coalesce($5, completed),
     updated_at = max(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND ($6 IS NULL OR instr($6, (
-    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0)
+WHERE user_id = $1 AND id = $2 AND ($6 IS NULL OR (instr($6, (
+    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $7)
 RETURNING id, user_id, title, description, completed, created_at, updated_at
 
 -- name: toggle_task
 UPDATE tasks
 SET completed = NOT completed,
     updated_at = greatest(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR strpos($3, entity_tag(task_json(tasks))) > 0)
+WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR (strpos($3, entity_tag(task_json(tasks))) > 0) = $4)
 RETURNING id, user_id, title, description, completed, created_at, updated_at
 
 -- name: toggle_task sqlite
 UPDATE tasks
 SET completed = NOT completed,
     updated_at = max(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR instr($3, (
-    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0)
+WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (instr($3, (
+    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $4)
 RETURNING id, user_id, title, description, completed, created_at, updated_at
 
 -- name: delete_task
 DELETE FROM tasks
-WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR strpos($3, entity_tag(task_json(tasks))) > 0)
+WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR (strpos($3, entity_tag(task_json(tasks))) > 0) = $4)
 RETURNING id
 
 -- name: delete_task sqlite
 DELETE FROM tasks
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR instr($3, (
-    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0)
+WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (instr($3, (
+    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $4)
 RETURNING id
 
 -- name: count_tasks

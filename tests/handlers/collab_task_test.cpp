@@ -157,10 +157,10 @@ ON_BOTH_ENGINES(collab_task, patch_needs_a_current_etag) {
     const auto patch = service.with_token("PATCH", path, R"({"title":"x"})");
     expect_error(service.send(patch), Error::precondition_required);
     cr_assert_eq(service.send(with_match(patch, stale)).status(), 200);
-    for (const auto& header :
-         {stale, "W/" + etag_of(service), std::string{"nonsense"}, std::string{"\""},
-          std::string{"\"\""}, std::string{"1"}, etag_of(service) + "x"})
+    for (const auto& header : {stale, std::string{"nonsense"}, std::string{"\""},
+                               std::string{"\"\""}, std::string{"1"}, etag_of(service) + "x"})
         expect_error(service.send(with_match(patch, header)), Error::precondition_failed);
+    expect_error(service.send(with_match(patch, "W/" + etag_of(service))), Error::weak_etag);
     cr_assert_eq(json_of(service.send({.target = path}))["version"].GetInt64(), 2);
 }
 
@@ -214,6 +214,25 @@ ON_BOTH_ENGINES(collab_task, delete_needs_a_current_etag) {
     expect_error(service.send(with_match(remove, "*")), Error::not_found);
     EXPECT_TEXT(service.database().execute("SELECT type FROM events ORDER BY id DESC LIMIT 1"),
                 "task.deleted");
+}
+
+ON_BOTH_ENGINES(collab_task, writes_honour_if_none_match) {
+    add_task(service);
+    for (auto write : {service.with_token("PATCH", path, R"({"title":"x"})"),
+                       service.with_token("DELETE", path)}) {
+        const auto current = etag_of(service);
+        for (const auto& header : {std::string{"*"}, current, "W/" + current, std::string{"x"}}) {
+            write.if_none_match = header;
+            for (const auto& if_match : {std::string{"*"}, current})
+                expect_error(service.send(with_match(write, if_match)), Error::precondition_failed);
+            expect_error(service.send(write), Error::precondition_required);
+        }
+        EXPECT_TEXT(etag_of(service), current);
+        write.if_none_match = "\"x\"";
+        cr_expect_lt(service.send(with_match(write, current)).status(), 300, "%s",
+                     write.method.c_str());
+    }
+    expect_error(service.send({.target = path}), Error::not_found);
 }
 
 ON_BOTH_ENGINES(collab_task, of_two_racing_patches_one_wins) {

@@ -59,6 +59,64 @@ ON_BOTH_ENGINES(conversation, tells_of_each_message_that_goes_with_it) {
                     R"("created_at":"2026-01-08T12:34:56.123456Z","id":2,"role":"user"})");
 }
 
+ON_BOTH_ENGINES(conversation, is_deleted_in_the_state_that_is_asked_for) {
+    add_conversation(service, me, a_moment, a_moment + 1);
+    add_message(service, 1, "first");
+    const std::string stale{get(service).etag()};
+    service.database().execute("UPDATE conversations SET updated_at = created_at");
+    const std::string etag{get(service).etag()};
+    cr_assert_neq(etag, stale);
+    auto sent = service.with_token("DELETE", path);
+    for (const auto& if_match : {std::string{"\"0\""}, stale, std::string{"x"}}) {
+        sent.if_match = if_match;
+        expect_error(service.send(sent), Error::precondition_failed);
+    }
+    sent.if_match = "W/" + etag;
+    expect_error(service.send(sent), Error::weak_etag);
+    for (const auto& if_none_match : {std::string{"*"}, etag, "W/" + etag, std::string{"x"}}) {
+        for (const auto& if_match : {std::string{}, std::string{"*"}, etag}) {
+            sent.if_match = if_match;
+            sent.if_none_match = if_none_match;
+            expect_error(service.send(sent), Error::precondition_failed);
+        }
+        // Where nothing is, no condition is looked at.
+        auto elsewhere = sent;
+        elsewhere.target = my_conversations + "/2";
+        expect_error(service.send(elsewhere), Error::not_found);
+    }
+    cr_assert_eq(count(service, "messages"), 1);
+    sent.if_match = stale + ", " + etag;
+    sent.if_none_match = stale;
+    cr_expect_eq(service.send(sent).status(), 204);
+    cr_assert_eq(count(service, "conversations"), 0);
+}
+
+ON_BOTH_ENGINES(conversation, is_deleted_for_any_state_or_all_but_one) {
+    for (const char* if_match : {"", "*"})
+        for (const char* if_none_match : {"", "\"x\""}) {
+            const auto id = add_conversation(service);
+            auto sent = service.with_token("DELETE", my_conversations + "/" + std::to_string(id));
+            sent.if_match = if_match;
+            sent.if_none_match = if_none_match;
+            cr_expect_eq(service.send(sent).status(), 204, "%s %s", if_match, if_none_match);
+        }
+}
+
+// The tag is computed in C++ for an answer and in SQL for the write: for every id they must agree.
+ON_BOTH_ENGINES(conversation, computes_one_etag_for_every_user_id) {
+    for (const std::string user :
+         {R"("quoted" 'single' \back\slash /slash/)", "x\xe2\x80\xa8line\xe2\x80\xa9paragraph x",
+          "\xf0\x9f\x98\x80", "e\xcc\x81 \xc3\xa9", "<script>&amp;</script> \\u0041 %00"}) {
+        const auto id = add_conversation(service, user);
+        auto sent = service.with_token("GET", "/api/v1//conversations/" + std::to_string(id));
+        sent.authorization = service.bearer(user);
+        sent.if_match = service.send(sent).etag();
+        cr_assert_eq(sent.if_match.size(), 66u);
+        sent.method = "DELETE";
+        cr_expect_eq(service.send(sent).status(), 204, "%s", shown(user).c_str());
+    }
+}
+
 ON_BOTH_ENGINES(conversation, is_not_found_where_there_is_none) {
     add_conversation(service, other);
     for (const char* id : {"1", "2", "9223372036854775807"}) {

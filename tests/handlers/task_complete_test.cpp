@@ -101,11 +101,13 @@ ON_BOTH_ENGINES(task_complete, honours_if_match) {
     std::string etag{complete(service).etag()};
     for (const char* body : {"", R"({"completed":true})"}) {
         auto sent = service.with_token("PATCH", path, body);
-        for (const auto& header : {std::string{"\"stale\""}, "W/" + etag, etag + "x",
-                                   std::string{"x"}, std::string{"\""}, etag.substr(1, 64)}) {
+        for (const auto& header : {std::string{"\"stale\""}, etag + "x", std::string{"x"},
+                                   std::string{"\""}, etag.substr(1, 64)}) {
             sent.if_match = header;
             expect_error(service.send(sent), Error::precondition_failed);
         }
+        sent.if_match = "W/" + etag;
+        expect_error(service.send(sent), Error::weak_etag);
         sent.if_match = "\"x\", " + etag;
         const auto response = service.send(sent);
         cr_expect_eq(response.status(), 200, "%s", shown(response.body()).c_str());
@@ -116,6 +118,27 @@ ON_BOTH_ENGINES(task_complete, honours_if_match) {
     sent.if_match = "*";
     cr_expect_eq(service.send(sent).status(), 200);
     cr_assert_eq(count(service, "events WHERE type = 'task.updated'"), 4);
+}
+
+ON_BOTH_ENGINES(task_complete, honours_if_none_match) {
+    add_task(service);
+    std::string etag{complete(service).etag()};
+    for (const char* body : {"", R"({"completed":true})"}) {
+        auto sent = service.with_token("PATCH", path, body);
+        for (const auto& header :
+             {std::string{"*"}, etag, "W/" + etag, "\"x\", " + etag, std::string{"x"}}) {
+            sent.if_none_match = header;
+            for (const auto& if_match : {std::string{}, std::string{"*"}, etag}) {
+                sent.if_match = if_match;
+                expect_error(service.send(sent), Error::precondition_failed);
+            }
+        }
+        sent.if_none_match = "\"x\"";
+        const auto response = service.send(sent);
+        cr_expect_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+        etag = response.etag();
+    }
+    cr_assert_eq(count(service, "events WHERE type = 'task.updated'"), 3);
 }
 
 ON_BOTH_ENGINES(task_complete, is_not_found_where_there_is_no_task) {

@@ -329,20 +329,49 @@ ON_BOTH_ENGINES(task, writes_honour_if_match) {
             return text;
         }();
         for (const auto& header :
-             {stale, "W/" + etag, etag.substr(1), etag.substr(0, 65), etag + "x", upper,
-              etag.substr(1, 64), "\"" + etag + "\"", stale + ", W/" + etag, etag + " " + etag,
-              std::string{"\"\""}, std::string{"\""}, std::string{","}, std::string{" "},
-              std::string{"**"}, std::string{"*, "} + etag, std::string{"null"}, etag + ", x"}) {
+             {stale, etag.substr(1), etag.substr(0, 65), etag + "x", upper, etag.substr(1, 64),
+              "\"" + etag + "\"", stale + ", W/" + etag, etag + " " + etag, std::string{"\"\""},
+              std::string{"\""}, std::string{","}, std::string{" "}, std::string{"**"},
+              std::string{"*, "} + etag, std::string{"null"}, etag + ", x"}) {
             const auto response = service.send(with_match(write, header));
             cr_expect(response.status() == 412, "%s with %s: %d", write.method.c_str(),
                       shown(header).c_str(), response.status());
             expect_error(response, Error::precondition_failed);
         }
+        expect_error(service.send(with_match(write, "W/" + etag)), Error::weak_etag);
         EXPECT_TEXT(etag_of(service), etag);
         const auto done = service.send(with_match(write, stale + ",\t" + etag + " ,"));
         cr_expect(done.status() < 300, "%s: %d", write.method.c_str(), done.status());
     }
     cr_assert_eq(count(service, "tasks"), 0);
+}
+
+ON_BOTH_ENGINES(task, writes_honour_if_none_match) {
+    add_task(service);
+    const auto stale = etag_of(service);
+    service.database().execute("UPDATE tasks SET title = 'newer'");
+    for (auto write : writes(service)) {
+        const auto current = etag_of(service);
+        for (const auto& header :
+             {std::string{"*"}, current, "W/" + current, stale + ", " + current, std::string{"x"},
+              current + " " + current}) {
+            write.if_none_match = header;
+            for (const auto& if_match : {std::string{}, std::string{"*"}, current}) {
+                const auto response = service.send(with_match(write, if_match));
+                cr_expect(response.status() == 412, "%s with %s: %d", write.method.c_str(),
+                          header.c_str(), response.status());
+                expect_error(response, Error::precondition_failed);
+            }
+        }
+        EXPECT_TEXT(etag_of(service), current);
+        write.if_none_match = "\"x\", W/" + stale;
+        const auto done = service.send(write);
+        cr_expect(done.status() < 300, "%s: %d", write.method.c_str(), done.status());
+    }
+    for (auto write : writes(service)) {
+        write.if_none_match = "*";
+        expect_error(service.send(write), Error::not_found);
+    }
 }
 
 ON_BOTH_ENGINES(task, any_state_will_do_for_a_star) {

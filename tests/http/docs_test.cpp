@@ -5,6 +5,7 @@
 
 #include "shared/json/reader.hpp"
 #include "tests/support/stack/browser.hpp"
+#include "tests/support/stack/examples.hpp"
 #include "tests/support/stack/openapi.hpp"
 #include "tests/support/stack/stack.hpp"
 
@@ -16,76 +17,26 @@ constexpr const char* policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
     "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-// Every operation of the document, called with the document's own examples.
-class Caller {
-public:
-    explicit Caller(const Stack& stack) : client_(stack.port()), token_(stack.authorization()) {
-        const auto location = create("/api/tasks");
-        user_ = location.substr(8, location.find("/tasks") - 8);  // behind "/api/v1/"
-    }
-
-    // Calls them all; how many.
-    int call_all() {
-        int count = 0;
-        for (const auto& [path, item] : contract_.document()["paths"].GetObject())
-            for (const auto& [method, operation] : item.GetObject()) {
-                if (operation["responses"].HasMember("101")) continue;  // a WebSocket
-                call(std::string{json::text_of(path)}, std::string{json::text_of(method)});
-                ++count;
-            }
-        return count;
-    }
-
-private:
-    static void fill_in(std::string& path, const std::string& name, const std::string& value) {
-        const auto at = path.find(name);
-        if (at != path.npos) path.replace(at, name.size(), value);
-    }
-
-    Reply send(std::string method, const std::string& path) {
-        std::transform(method.begin(), method.end(), method.begin(), ::toupper);
-        const auto* const operation = contract_.operation(method, path);
-        cr_assert_not_null(operation, "%s %s", method.c_str(), path.c_str());
-        Call call{.method = method, .path = path, .body = {}, .headers = {}};
-        if (operation->HasMember("requestBody"))
-            call.body = json::canonical(
-                (*operation)["requestBody"]["content"]["application/json"]["example"]);
-        const auto& security = (*operation)["security"];
-        if (!security.Empty())
-            call.headers.push_back(
-                security[0].HasMember("apiKey") ? std::string{"X-API-Key: "} + api_key : token_);
-        if (method != "GET" && method != "POST") call.headers.emplace_back("If-Match: *");
-        return client_.send(call);
-    }
-
-    // Where something new lies.
-    std::string create(const std::string& path) { return send("POST", path).header("location"); }
-
-    void call(std::string path, const std::string& method) {
-        fill_in(path, "{user_id}", user_);
-        fill_in(path, "{file}", "swagger-ui.css");
-        const auto id = path.find("/{id}");
-        if (id != path.npos) {
-            const auto location = create(path.substr(0, id));
-            fill_in(path, "{id}", location.substr(location.rfind('/') + 1));
-        }
-        const auto reply = send(method, path);
-        // An example may name what is there already.
-        cr_expect(reply.status / 100 == 2 || reply.status == 409, "%s %s: %ld %s", method.c_str(),
-                  path.c_str(), reply.status, reply.body.c_str());
-    }
-
-    const Contract& contract_ = Contract::of("/api/v1");
-    Client client_;
-    std::string token_;
-    std::string user_;
-};
-
 }  // namespace
 
 Test(docs, every_operation_takes_its_examples) {
     const Stack stack{Engine::sqlite};
-    cr_expect_gt(Caller{stack}.call_all(), 30);
+    Examples examples{stack};
+    int count = 0;
+    for (const auto& [path, item] : examples.document()["paths"].GetObject())
+        for (const auto& [method, operation] : item.GetObject()) {
+            if (operation["responses"].HasMember("101")) continue;  // a WebSocket
+            auto call = examples.call(std::string{json::text_of(method)},
+                                      examples.filled(std::string{json::text_of(path)}));
+            if (call.method != "GET" && call.method != "POST")
+                call.headers.emplace_back("If-Match: *");
+            const auto reply = examples.send(call);
+            // An example may name what is there already.
+            cr_expect(reply.status / 100 == 2 || reply.status == 409, "%s %s: %ld %s",
+                      call.method.c_str(), call.path.c_str(), reply.status, reply.body.c_str());
+            ++count;
+        }
+    cr_expect_gt(count, 30);
 }
 
 Test(docs, the_document_is_served) {

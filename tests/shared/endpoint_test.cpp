@@ -54,13 +54,14 @@ Test(endpoint, describes_itself) {
             R"("family":"orchestrator","name":"notes","operations":[{)" +
             R"("answer":{"etag":true,"location":false,"page":false,"schema":)" + note_schema +
             R"(,"status":200,"stream":false},)" +
-            R"("auth":"none","errors":["not_found","validation_error","internal_error",)" +
-            R"("service_unavailable"],"idempotency_key":false,"if_match":"none","limit":"none","method":"GET","query":)" +
+            R"("auth":"none","errors":["not_found","precondition_failed","weak_etag",)" +
+            R"("validation_error","internal_error",)" +
+            R"("service_unavailable"],"idempotency_key":false,"if_match":"optional","limit":"none","method":"GET","query":)" +
             note_schema +
             R"(,"request":null,"request_optional":false,"summary":"One \"note\""},{)" +
             R"("answer":{"etag":false,"location":false,"page":false,"schema":null,"status":204,"stream":false},)" +
             R"("auth":"user",)" +
-            R"("errors":["auth_required","invalid_token","precondition_failed",)" +
+            R"("errors":["auth_required","invalid_token","precondition_failed","weak_etag",)" +
             R"("payload_too_large","unsupported_media_type","validation_error",)" +
             R"("precondition_required","internal_error","service_unavailable"],)" +
             R"("idempotency_key":false,"if_match":"required","limit":"none","method":"PATCH","query":null,"request":)" +
@@ -148,28 +149,52 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
     EXPECT_TEXT(errors_of(with_body),
                 R"(["payload_too_large","unsupported_media_type","validation_error",)"
                 R"("internal_error","service_unavailable"])");
-
-    auto with_condition = plain;
-    with_condition.needs_if_match = true;
-    EXPECT_TEXT(
-        errors_of(with_condition),
-        R"(["precondition_failed","precondition_required","internal_error","service_unavailable"])");
-
-    auto with_choice = plain;
-    with_choice.takes_if_match = true;
-    EXPECT_TEXT(errors_of(with_choice),
-                R"(["precondition_failed","internal_error","service_unavailable"])");
 }
 
-Test(endpoint, says_what_becomes_of_if_match_and_of_pages) {
+// The ETag of a resource is what its GET declares, or the operation itself where there is no GET.
+Test(endpoint, says_where_preconditions_are_evaluated) {
+    const auto described = [](std::vector<Operation> operations) {
+        const auto text = describe(
+            {.path = "/", .family = Family::api, .operations = std::move(operations)}, "x");
+        const auto document = json::parse(text);
+        std::string all;
+        for (const auto& operation : document["operations"].GetArray()) {
+            all.append(json::text_of(operation["method"])).append(" ");
+            all.append(json::text_of(operation["if_match"]));
+            for (const auto& error : operation["errors"].GetArray())
+                if (json::text_of(error).starts_with("precondition") ||
+                    json::text_of(error) == "weak_etag")
+                    all.append(" ").append(json::text_of(error));
+            all += "; ";
+        }
+        return all;
+    };
+    const auto operation = [](Method method, bool has_etag, bool needs_if_match = false) {
+        return Operation{.method = method,
+                         .handler = answer,
+                         .summary = "",
+                         .answer = {200, nullptr, has_etag},
+                         .needs_if_match = needs_if_match};
+    };
+    EXPECT_TEXT(described({operation(Method::get, true), operation(Method::post, true),
+                           operation(Method::put, false), operation(Method::delete_, false, true)}),
+                "GET optional precondition_failed weak_etag; POST none; PUT optional "
+                "precondition_failed weak_etag; "
+                "DELETE required precondition_failed weak_etag precondition_required; ");
+    EXPECT_TEXT(described({operation(Method::patch, true)}),
+                "PATCH optional precondition_failed weak_etag; ");
+    EXPECT_TEXT(described({operation(Method::get, false), operation(Method::post, true),
+                           operation(Method::delete_, false)}),
+                "GET none; POST none; DELETE none; ");
+}
+
+Test(endpoint, says_what_is_a_page) {
     const Operation operation{.method = Method::get,
                               .handler = answer,
                               .summary = "",
-                              .answer = {200, nullptr, false, true},
-                              .takes_if_match = true};
+                              .answer = {200, nullptr, false, true}};
     const auto document =
         json::parse(describe({.path = "/", .family = Family::api, .operations = {operation}}, "x"));
-    EXPECT_TEXT(json::text_of(document["operations"][0]["if_match"]), "optional");
     cr_expect(document["operations"][0]["answer"]["page"].IsTrue());
 }
 

@@ -114,49 +114,107 @@ Test(conditional, answers_304_by_weak_comparison) {
 }
 
 // RFC 9110, section 13.1.1.
-Test(conditional, expects_strong_tags_only) {
-    cr_expect_not(expected_tags("*").has_value());
-    cr_expect_not(expected_tags(" * ").has_value());
-    const auto one = entity_tag("1"), other = entity_tag("2");
-    const std::vector<std::pair<std::string, std::string>> cases = {
-        {"", ""},
-        {one, one},
-        {one + ", " + other, one + other},
-        {"W/" + one, ""},
-        {"W/" + one + ", " + other + ", W/" + one, other},
-        {one + " " + other, ""},
-        {"a", ""},
-        {"*, " + one, ""},
-        {one + ", *", ""},
-        // Tags that this service never gave.
-        {R"("a")", ""},
-        {"\"\xff\", " + other, other},
-        {'"' + std::string(64, 'g') + '"', ""},
-        {'"' + std::string(63, 'a') + '"', ""},
+Test(conditional, reads_by_strong_comparison) {
+    const auto etag = entity_tag("{}");
+    const auto verdict = [&](std::string_view if_match) {
+        return refusal([&] { check_if_match(if_match, etag); });
     };
-    for (const auto& [field_value, expected] : cases)
-        EXPECT_TEXT(expected_tags(field_value).value_or("any"), expected);
+    for (const auto& field_value :
+         {std::string{}, std::string{"*"}, etag, "\"x\", " + etag, "W/\"x\"," + etag})
+        EXPECT_TEXT(verdict(field_value), "");
+    for (const auto& field_value :
+         {std::string{"\"x\""}, "\"x\", W/" + etag, entity_tag("[]"), etag + "x",
+          // A malformed list is never ignored here.
+          std::string{" "}, etag + " \"x\"", "x, " + etag, "*, " + etag})
+        EXPECT_TEXT(verdict(field_value), "precondition_failed");
+    for (const auto& field_value : {"W/" + etag, "W/\"x\", W/" + etag, std::string{"W/\"x\""}})
+        EXPECT_TEXT(verdict(field_value), "weak_etag");
+}
+
+Test(conditional, writes_where_both_fields_hold) {
+    const auto one = entity_tag("1"), two = entity_tag("2");
+    const struct {
+        std::string if_match;
+        std::string if_none_match;
+        std::string expected;
+    } cases[] = {
+        // Any state will do.
+        {"", "", "any"},
+        {"*", "", "any"},
+        {" * ", "", "any"},
+        // Strong comparison (RFC 9110, section 13.1.1).
+        {one, "", "among " + one},
+        {one + ", " + two, "", "among " + one + two},
+        {"W/" + one, "", "among "},
+        {"W/" + one + ", " + two + ", W/" + one, "", "among " + two},
+        // Malformed, it matches nothing.
+        {one + " " + two, "", "among "},
+        {"a", "", "among "},
+        {" ", "", "among "},
+        {"*, " + one, "", "among "},
+        {one + ", *", "", "among "},
+        // Tags that this service never gave.
+        {R"("a")", "", "among "},
+        {"\"\xff\", " + two, "", "among " + two},
+        {'"' + std::string(64, 'g') + '"', "", "among "},
+        {'"' + std::string(63, 'a') + '"', "", "among "},
+        // Weak comparison (RFC 9110, section 13.1.2).
+        {"", one, "not among " + one},
+        {"*", "W/" + one + ", " + two, "not among " + two + one},
+        {"", R"("a", W/"b")", "any"},
+        {"", R"("a", )" + one, "not among " + one},
+        {"", "*", "among "},
+        {"*", "*", "among "},
+        {one, "*", "among "},
+        // Malformed, it lets nothing through either.
+        {"", one + " " + two, "among "},
+        {"", "a", "among "},
+        {"*", "*, " + one, "among "},
+        // Both.
+        {one + "," + two, one, "among " + two},
+        {one, "W/" + one, "among "},
+        {one, two, "among " + one},
+    };
+    for (const auto& [if_match, if_none_match, expected] : cases) {
+        const auto condition = write_condition(if_match, if_none_match, false);
+        const std::string how = condition.is_among ? "among " : "not among ";
+        EXPECT_TEXT(condition.tags ? how + *condition.tags : "any", expected);
+        // A write that needs If-Match differs only where there is none.
+        if (if_match.empty()) continue;
+        const auto needing = write_condition(if_match, if_none_match, true);
+        cr_expect(needing.tags == condition.tags && needing.is_among == condition.is_among);
+        cr_expect(needing.refusal == condition.refusal);
+    }
 }
 
 // The statement looks the row's tag up in this text: what is between two tags must not look like
 // one.
-Test(conditional, expected_tags_run_together_make_no_other_tag) {
+Test(conditional, tags_that_run_together_make_no_other_tag) {
     const auto one = entity_tag("1"), other = entity_tag("2");
-    const auto list = expected_tags(one + "," + other).value_or("any");
+    const auto list = write_condition(one + "," + other, "", false).tags.value_or("any");
     cr_expect(list.find(one) != list.npos && list.find(other) != list.npos);
     cr_expect(list.find(entity_tag("3")) == list.npos);
     EXPECT_TEXT(list, one + other);
 }
 
-Test(conditional, says_why_a_write_changed_nothing) {
-    EXPECT_TEXT(refusal([] { refuse_write("", false); }), "not_found");
-    EXPECT_TEXT(refusal([] { refuse_write("\"a\"", false); }), "not_found");
-    EXPECT_TEXT(refusal([] { refuse_write("*", false); }), "not_found");
-    EXPECT_TEXT(refusal([] { refuse_write("", true); }), "precondition_required");
-    EXPECT_TEXT(refusal([] { refuse_write("\"a\"", true); }), "precondition_failed");
-    // Any tag would have done, so the resource went while it was being looked for.
-    EXPECT_TEXT(refusal([] { refuse_write("*", true); }), "not_found");
-    EXPECT_TEXT(refusal([] { refuse_write("malformed", true); }), "precondition_failed");
+Test(conditional, says_why_a_write_is_refused) {
+    const auto refused = [](std::string_view if_match, std::string_view if_none_match,
+                            bool needs_if_match) {
+        return entry(write_condition(if_match, if_none_match, needs_if_match).refusal).name;
+    };
+    EXPECT_TEXT(refused("\"a\"", "", true), "precondition_failed");
+    EXPECT_TEXT(refused("malformed", "", true), "precondition_failed");
+    EXPECT_TEXT(refused("*", "*", true), "precondition_failed");
+    EXPECT_TEXT(refused("", "*", false), "precondition_failed");
+    EXPECT_TEXT(refused("", "W/\"a\"", false), "precondition_failed");
+    for (const bool needs_if_match : {true, false}) {
+        EXPECT_TEXT(refused("W/\"a\"", "", needs_if_match), "weak_etag");
+        EXPECT_TEXT(refused("W/\"a\", W/\"b\"", "*", needs_if_match), "weak_etag");
+        EXPECT_TEXT(refused("W/\"a\", \"b\"", "", needs_if_match), "precondition_failed");
+    }
+    EXPECT_TEXT(refused("", "", true), "precondition_required");
+    EXPECT_TEXT(refused("", "\"a\"", true), "precondition_required");
+    EXPECT_TEXT(write_condition("", "", true).tags.value_or("any"), "");
 }
 
 }  // namespace conditional_test

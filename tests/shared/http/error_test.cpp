@@ -21,6 +21,7 @@ Test(error, keeps_the_codes_that_clients_know) {
         {Error::method_not_allowed, "METHOD_NOT_ALLOWED", "method_not_allowed", 405},
         {Error::conflict, "CONFLICT", "conflict", 409},
         {Error::precondition_failed, "PRECONDITION_FAILED", "precondition_failed", 412},
+        {Error::weak_etag, "WEAK_ETAG", "precondition_failed", 412},
         {Error::payload_too_large, "PAYLOAD_TOO_LARGE", "payload_too_large", 413},
         {Error::unsupported_media_type, "UNSUPPORTED_MEDIA_TYPE", "unsupported_media_type", 415},
         {Error::validation_error, "VALIDATION_ERROR", "unprocessable_entity", 422},

@@ -25,14 +25,27 @@ Request request_with(const RawRequest& raw, PathParameters parameters = {}) {
 Test(request, shows_what_came_in) {
     RawRequest raw;
     raw.target = "/collab/tasks/1?x=%2F";
-    raw.if_match = "\"a\"";
+    raw.if_match = "*";
     raw.if_none_match = "\"b\"";
     const Request request{raw, Method::patch, {}, {.user_id = "ann", .email = "ann@example.org"}};
     cr_expect(request.method() == Method::patch);
     EXPECT_TEXT(request.path(), "/collab/tasks/1");
-    EXPECT_TEXT(request.if_match(), "\"a\"");
+    cr_expect_not(request.condition().tags.has_value());
     EXPECT_TEXT(request.identity().user_id, "ann");
     EXPECT_TEXT(request.identity().email, "ann@example.org");
+}
+
+Test(request, knows_whether_a_write_needs_if_match) {
+    RawRequest raw;
+    const auto needing = [&] {
+        return Request{raw, Method::patch, {}, {}, nullptr, true}.condition();
+    };
+    cr_expect(needing().refusal == Error::precondition_required && needing().tags == "");
+    cr_expect_not(request_with(raw).condition().tags.has_value());
+    raw.if_none_match = "*";
+    cr_expect(request_with(raw).condition().tags == "");
+    raw.if_match = "*";
+    cr_expect(needing().refusal == Error::precondition_failed);
 }
 
 Test(request, collects_headers_for_the_answer) {

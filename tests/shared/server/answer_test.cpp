@@ -786,6 +786,41 @@ Test(answer, tells_a_client_that_it_has_the_newest) {
     }
 }
 
+// RFC 9110, sections 13.1.1 and 13.2.2.
+Test(answer, reads_under_if_match) {
+    Service service;
+    const auto etag = entity_tag(note_json);
+    const auto status = [&](std::string_view method, const std::string& if_match,
+                            const std::string& if_none_match = "") {
+        auto raw = get();
+        raw.method = method;
+        raw.if_match = if_match;
+        raw.if_none_match = if_none_match;
+        const auto response = service.send(notes(), raw);
+        if (response.status() == 412) EXPECT_TEXT(response.etag(), "");
+        return response.status();
+    };
+    for (const char* method : {"GET", "HEAD"}) {
+        for (const auto& field : {std::string{"*"}, etag, "\"x\", " + etag})
+            cr_expect_eq(status(method, field), 200, "%s", field.c_str());
+        for (const auto& field : {std::string{"\"x\""}, "W/" + etag, std::string{"x"}})
+            cr_expect_eq(status(method, field), 412, "%s", field.c_str());
+        // If-Match comes first.
+        cr_expect_eq(status(method, etag, etag), 304);
+        cr_expect_eq(status(method, "\"x\"", etag), 412);
+    }
+    // A resource without an ETag has no state to ask for, and an error comes before.
+    auto raw = get();
+    raw.if_match = "\"x\"";
+    cr_expect_eq(service.send(endpoint_of(operation(Method::get, note)), raw).status(), 200);
+    raw.target = "/elsewhere";
+    cr_expect_eq(service.send(notes(), raw).status(), 404);
+    // Nor does a POST look at what its path represents.
+    raw = post();
+    raw.if_match = "\"x\"";
+    cr_expect_eq(service.send(notes(), raw).status(), 201);
+}
+
 Test(answer, says_not_modified_to_a_successful_get_only) {
     Service service;
     auto raw = post();

@@ -1,0 +1,49 @@
+#include "tests/support/stack/examples.hpp"
+
+#include <algorithm>
+
+#include "shared/json/reader.hpp"
+
+namespace {
+
+void fill_in(std::string& path, const std::string& name, const std::string& value) {
+    const auto at = path.find(name);
+    if (at != path.npos) path.replace(at, name.size(), value);
+}
+
+}  // namespace
+
+Examples::Examples(const Stack& stack) : client_(stack.port()), token_(stack.authorization()) {
+    const auto location = create("/api/tasks");
+    user_ = location.substr(8, location.find("/tasks") - 8);  // behind "/api/v1/"
+}
+
+std::string Examples::filled(std::string path) {
+    fill_in(path, "{user_id}", user_);
+    fill_in(path, "{file}", "swagger-ui.css");
+    const auto id = path.find("/{id}");
+    if (id != path.npos) {
+        const auto location = create(path.substr(0, id));
+        fill_in(path, "{id}", location.substr(location.rfind('/') + 1));
+    }
+    return path;
+}
+
+Call Examples::call(std::string method, const std::string& filled_path) const {
+    std::transform(method.begin(), method.end(), method.begin(), ::toupper);
+    const auto* const operation = contract_.operation(method, filled_path);
+    cr_assert_not_null(operation, "%s %s", method.c_str(), filled_path.c_str());
+    Call call{.method = method, .path = filled_path, .body = {}, .headers = {}};
+    if (operation->HasMember("requestBody"))
+        call.body =
+            json::canonical((*operation)["requestBody"]["content"]["application/json"]["example"]);
+    const auto& security = (*operation)["security"];
+    if (!security.Empty())
+        call.headers.push_back(
+            security[0].HasMember("apiKey") ? std::string{"X-API-Key: "} + api_key : token_);
+    return call;
+}
+
+std::string Examples::create(const std::string& path) {
+    return send(call("POST", path)).header("location");
+}
