@@ -165,8 +165,11 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
         check_if_match(raw.if_match, response.etag());
         if (is_not_modified(raw.if_none_match, response.etag())) response.make_not_modified();
     }
-    const bool is_private = auth != Auth::none || response.etag().empty();
-    response.set("Cache-Control", is_private ? "no-store" : "no-cache");
+    const bool has_etag = !response.etag().empty();
+    std::string cache_control = auth != Auth::none || !has_etag ? "no-store" : "no-cache";
+    // A proxy that compresses makes the ETag a weak one, which no If-Match matches.
+    if (has_etag) cache_control += ", no-transform";
+    response.set("Cache-Control", std::move(cache_control));
     co_return response;
 }
 

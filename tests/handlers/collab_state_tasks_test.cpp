@@ -114,7 +114,7 @@ ON_BOTH_ENGINES(collab_state_tasks, is_empty_at_first) {
     cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
     EXPECT_TEXT(std::string{response.body()}, R"({"items":[],"kind":"tasks"})");
     EXPECT_TEXT(std::string{response.etag()}, entity_tag(response.body()));
-    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-cache");
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-cache, no-transform");
 }
 
 ON_BOTH_ENGINES(collab_state_tasks, lists_tasks_in_the_order_of_creation) {

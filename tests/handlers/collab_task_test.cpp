@@ -38,7 +38,7 @@ ON_BOTH_ENGINES(collab_task, is_public_and_tagged) {
                 R"("id":"0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee","title":"Buy milk",)"
                 R"("updated_at":"2026-01-08T12:34:56.123456Z","version":1})");
     EXPECT_TEXT(std::string{response.etag()}, entity_tag(response.body()));
-    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-cache");
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-cache, no-transform");
 }
 
 ON_BOTH_ENGINES(collab_task, is_not_modified_while_the_etag_matches) {

@@ -29,7 +29,7 @@ ON_BOTH_ENGINES(collab_tasks, creates_a_task) {
     cr_assert_eq(member(body, "created_at").size(), 27);
     EXPECT_TEXT(std::string{response.header("Location")}, (path + "/" + member(body, "id")));
     EXPECT_TEXT(std::string{response.etag()}, entity_tag(response.body()));
-    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store, no-transform");
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM collab_tasks"), "1");
 }
 

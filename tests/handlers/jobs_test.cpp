@@ -70,7 +70,7 @@ ON_BOTH_ENGINES(jobs, creates_a_job) {
     cr_expect_eq(job.MemberCount(), 12);
     EXPECT_TEXT(created.header("Location"), "/jobs/" + member(job, "id"));
     EXPECT_TEXT(created.etag(), entity_tag(created.body()));
-    EXPECT_TEXT(created.header("Cache-Control"), "no-store");
+    EXPECT_TEXT(created.header("Cache-Control"), "no-store, no-transform");
     EXPECT_TEXT(json::canonical(job), std::string{created.body()});
     expect_job_event(service, "job.created", created);
 }

@@ -74,7 +74,7 @@ ON_BOTH_ENGINES(task, is_shown_to_its_owner) {
                 R"("description":"two litres","id":1,"title":"Buy milk",)"
                 R"("updated_at":"2026-01-08T12:34:56.123456Z","user_id":")" +
                     me + R"("})");
-    EXPECT_TEXT(response.header("Cache-Control"), "no-store");
+    EXPECT_TEXT(response.header("Cache-Control"), "no-store, no-transform");
     cr_expect_eq(response.etag().size(), 66u);
 }
 

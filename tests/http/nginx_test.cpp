@@ -1000,7 +1000,9 @@ Test(nginx, every_answer_has_the_security_headers_once) {
         if (call.method == "OPTIONS") continue;  // nothing may keep that anyway
         const bool may_be_kept =
             reply.status < 400 && call.method == "GET" && call.path.starts_with("/collab/");
-        EXPECT_TEXT(reply.header("cache-control"), may_be_kept ? "no-cache" : "no-store");
+        EXPECT_TEXT(reply.header("cache-control"),
+                    may_be_kept ? "no-cache, no-transform" : "no-store");
+        cr_expect_eq(may_be_kept, !reply.header("etag").empty());
     }
 }
 

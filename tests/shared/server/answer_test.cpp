@@ -460,7 +460,7 @@ Test(answer, wraps_what_the_api_surface_answers) {
     EXPECT_TEXT(response.body(), std::string{R"({"data":)"} + note_json +
                                      R"(,"message":"Note created","success":true})");
     EXPECT_TEXT(response.etag(), entity_tag(note_json));
-    EXPECT_TEXT(response.header("Cache-Control"), "no-store");
+    EXPECT_TEXT(response.header("Cache-Control"), "no-store, no-transform");
     raw.method = "DELETE";
     const auto removed = service.send(own_notes(), raw);
     cr_expect_eq(removed.status(), 204);
@@ -733,9 +733,9 @@ Test(answer, says_what_may_be_stored) {
         raw.authorization = bearer;
         return std::string{service.send(single, raw).header("Cache-Control")};
     };
-    EXPECT_TEXT(cache_control(note_with_etag, Auth::none), "no-cache");
+    EXPECT_TEXT(cache_control(note_with_etag, Auth::none), "no-cache, no-transform");
     EXPECT_TEXT(cache_control(note, Auth::none), "no-store");
-    EXPECT_TEXT(cache_control(note_with_etag, Auth::user), "no-store");
+    EXPECT_TEXT(cache_control(note_with_etag, Auth::user), "no-store, no-transform");
     EXPECT_TEXT(cache_control(note, Auth::user), "no-store");
     EXPECT_TEXT(service.send(notes(), request("GET", "/x")).header("Cache-Control"), "no-store");
 }
@@ -772,7 +772,7 @@ Test(answer, tells_a_client_that_it_has_the_newest) {
             EXPECT_TEXT(response.body(), "");
             EXPECT_TEXT(response.etag(), etag);
             cr_expect_eq(lines(response, "ETag: " + etag + "\r"), 1);
-            EXPECT_TEXT(response.header("Cache-Control"), "no-cache");
+            EXPECT_TEXT(response.header("Cache-Control"), "no-cache, no-transform");
             EXPECT_TEXT(response.header("Vary"), "Origin");
             cr_expect_eq(lines(response, "Content-Type:"), 0);
             cr_expect_eq(lines(response, "Content-Length:"), 0);
