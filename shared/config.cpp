@@ -33,7 +33,8 @@ constexpr std::array table = {
                            "any nobody may use them",
             .is_secret = true},
     Setting{"API_PREFIX", &Config::api_prefix, "/api/v1", "Where nginx offers the personal API"},
-    Setting{"BCRYPT_COST", &Config::bcrypt_cost, "12", "Work factor of new password hashes", 4, 15},
+    Setting{"BCRYPT_COST", &Config::bcrypt_cost, "12",
+            "Work factor of new password hashes, at least 10 in production", 4, 15},
     Setting{.name = "BETTER_AUTH_SECRET",
             .member = &Config::better_auth_secret,
             .default_value = "",
@@ -68,7 +69,8 @@ constexpr std::array table = {
         .member = &Config::demo_mode,
         .default_value = "off",
         .description =
-            "`on`: a request without a token acts as `demo-user`, also on the board and the feed",
+            "`on`: a request without a token acts as `demo-user`, also on the board and the feed; "
+            "refused in production",
         .choices = "on|off"},
     Setting{"DEV_USER_EMAIL", &Config::dev_user_email, "",
             "E-mail of an account made by `migrate up`; refused in production"},
@@ -171,6 +173,7 @@ constexpr std::size_t min_api_key_bytes = 16;
 std::string read_file(std::string_view setting, const std::string& path) {
     std::ifstream file{path, std::ios::binary};
     if (!file || std::filesystem::is_directory(path))
+constexpr std::int64_t min_production_cost = 10;  // OWASP, Password Storage Cheat Sheet
         throw ConfigError(std::string{setting} + " cannot be read from " + path);
     std::string text{std::istreambuf_iterator<char>{file}, {}};
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
@@ -408,6 +411,17 @@ struct Url {
     std::string origin() const { return scheme + "://" + host + (port.empty() ? "" : ":" + port); }
 
     bool is_loopback() const {
+// What is for trying things out, and what makes hashes that are guessed quickly.
+void check_production(const Config& config, std::vector<std::string>& faults) {
+    if (!config.is_production()) return;
+    if (config.is_demo())
+        faults.emplace_back(
+            "DEMO_MODE must be off in production: it lets whoever comes without a token write");
+    if (!is_faulty("BCRYPT_COST", faults) && config.bcrypt_cost < min_production_cost)
+        faults.push_back("BCRYPT_COST must be at least " + std::to_string(min_production_cost) +
+                         " in production");
+}
+
         return host == "localhost" || host.ends_with(".localhost") || host == "[::1]" ||
                (host.starts_with("127.") && is_address(host));
     }
@@ -536,6 +550,7 @@ Config load_config(const Environment& environment) {
     std::string all;
     for (const auto& fault : faults) all += (all.empty() ? "" : "\n") + fault;
     throw ConfigError(all);
+    check_production(config, faults);
 }
 
 Config load_config() {

@@ -233,6 +233,7 @@ Test(commands, production_knows_neither_tokens_nor_seeds) {
     const TestDatabase database{Engine::sqlite};
     auto variables = variables_for(database.url());
     variables["ENVIRONMENT"] = "production";
+    variables["BCRYPT_COST"] = "10";
     variables["DEV_USER_EMAIL"] = "";
     for (const std::vector<std::string>& words :
          {std::vector<std::string>{"token", "--user", "x"}, std::vector<std::string>{"seed"}}) {

@@ -242,13 +242,18 @@ Test(shell, production_refuses_what_is_for_development) {
     auto variables = variables_for(database);
     variables["ENVIRONMENT"] = "production";
     variables["JWT_SECRET"] = "short";
+    variables["DEMO_MODE"] = "on";
     auto finished = steelthread({"migrate", "up"}, variables);
     cr_expect_eq(finished.status, exit_config);
     EXPECT_TEXT(finished.errors,
                 "JWT_SECRET must have at least 32 bytes in production\n"
+                "DEMO_MODE must be off in production: it lets whoever comes without a token write\n"
+                "BCRYPT_COST must be at least 10 in production\n"
                 "DEV_USER_EMAIL is refused in production\n");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM users"), "0");
     variables["JWT_SECRET"] = "";
+    variables["DEMO_MODE"] = "off";
+    variables["BCRYPT_COST"] = "10";
     variables["DEV_USER_EMAIL"] = "";
     finished = steelthread({"run"}, variables);
     cr_expect_eq(finished.status, exit_config);
@@ -261,6 +266,7 @@ Test(shell, production_refuses_root) {
     auto variables = variables_for(TestDatabase{Engine::sqlite});
     variables["ENVIRONMENT"] = "production";
     variables["JWT_SECRET"] = std::string(32, 'x');
+    variables["BCRYPT_COST"] = "10";
     variables["DEV_USER_EMAIL"] = "";
     const auto finished = steelthread({"run"}, variables);
     cr_expect_eq(finished.status, exit_config);

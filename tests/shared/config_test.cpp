@@ -273,10 +273,20 @@ Test(config, insists_on_strong_secrets_in_production) {
                             {"JWT_SECRET", "x"},
                             {"DEV_USER_EMAIL", "a@b"},
                             {"DEV_USER_PASSWORD", "12345678"}}),
+    EXPECT_TEXT(faults(production({{"DEMO_MODE", "on"}})),
+                "DEMO_MODE must be off in production: it lets whoever comes without a token write");
+    EXPECT_TEXT(faults(production({{"BCRYPT_COST", "9"}})),
+                "BCRYPT_COST must be at least 10 in production");
+    EXPECT_TEXT(faults(production({{"BCRYPT_COST", "10"}, {"DEMO_MODE", "off"}})), "");
+    EXPECT_TEXT(faults(production({{"BCRYPT_COST", "3"}, {"DEMO_MODE", "maybe"}})),
+                "BCRYPT_COST must be a whole number from 4 to 15\n"
+                "DEMO_MODE must be one of on|off");
                     "");
 }
 
 Test(config, insists_on_strong_secrets_where_others_can_connect) {
+                            {"BCRYPT_COST", "4"},
+                            {"DEMO_MODE", "on"},
     const std::string where = " where HOST is not a loopback address";
     const Folder folder;
     for (const char* host : {"0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1"}) {
