@@ -7,6 +7,7 @@
 
 #include "shared/config.hpp"
 #include "shared/db/engines.hpp"
+#include "shared/db/sqlite_file.hpp"
 #include "shared/http/conditional.hpp"
 
 namespace {
@@ -217,6 +218,7 @@ private:
     }
 
     void open() {
+        if (auto fault = fault_of_sqlite_file(path_); !fault.empty()) throw DbError{"08001", fault};
         sqlite3* raw = nullptr;
         const int code = sqlite3_open_v2(
             path_.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,

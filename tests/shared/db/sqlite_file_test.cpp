@@ -1,0 +1,109 @@
+#include "shared/db/sqlite_file.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "sql/health.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
+
+namespace sqlite_file_test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uid_t somebody = 65'534;
+
+class File {
+public:
+    File() : path_(database_.url().substr(std::string{"sqlite:///"}.size())) {}
+
+    const std::string& path() const { return path_; }
+
+    // What a handler gets from it. An answer, when nothing is wrong with it.
+    std::string sqlstate() const {
+        OpenDatabase open{database_.url()};
+        db::Batch batch;
+        batch.add(sql::ping);
+        return open.sqlstate_of(open.db().run(std::move(batch)));
+    }
+
+    // It is believed neither by what looks at it, nor by a handler.
+    void expect_refused(const std::string& fault) const {
+        EXPECT_TEXT(fault_of_sqlite_file(path_), fault);
+        EXPECT_TEXT(sqlstate(), "08001");
+    }
+
+    void expect_fine() const {
+        EXPECT_TEXT(fault_of_sqlite_file(path_), "");
+        EXPECT_TEXT(sqlstate(), "");
+    }
+
+private:
+    TestDatabase database_{Engine::sqlite};
+    std::string path_;
+};
+
+std::string of_somebody(const std::string& path) {
+    return path +
+           " belongs to user 65534: give it to the user of this process, or name another "
+           "file";
+}
+
+}  // namespace
+
+Test(sqlite_file, is_not_for_everybody_to_write) {
+    const File file;
+    const std::string why =
+        " may be written to by everybody: `chmod o-w` it if all of it is to be believed";
+    for (const mode_t mode : {0600, 0660, 0664, 0644}) {
+        cr_assert_eq(chmod(file.path().c_str(), mode), 0);
+        file.expect_fine();
+    }
+    cr_assert_eq(chmod(file.path().c_str(), 0666), 0);
+    file.expect_refused(file.path() + why);
+    cr_assert_eq(chmod(file.path().c_str(), 0600), 0);
+    for (const char* suffix : {"-wal", "-shm", "-journal"}) {
+        const auto beside = file.path() + suffix;
+        std::ofstream{beside} << "";
+        cr_assert_eq(chmod(beside.c_str(), 0666), 0);
+        file.expect_refused(beside + why);
+        fs::remove(beside);
+        file.expect_fine();
+    }
+}
+
+Test(sqlite_file, is_a_file) {
+    const File file;
+    const auto moved = file.path() + ".moved";
+    fs::rename(file.path(), moved);
+    EXPECT_TEXT(fault_of_sqlite_file(file.path()), "");  // nothing there is no fault
+    fs::create_directory(file.path());
+    file.expect_refused(file.path() + " is no file");
+    fs::remove(file.path());
+    // The administrator's own link.
+    fs::create_symlink(moved, file.path());
+    file.expect_fine();
+    EXPECT_TEXT(fault_of_sqlite_file(":memory:"), "");
+}
+
+Test(sqlite_file, is_of_this_user_or_of_root) {
+    if (geteuid() != 0) cr_skip_test("only root can give a file away");
+    const File file;
+    cr_assert_eq(chown(file.path().c_str(), somebody, somebody), 0);
+    file.expect_refused(of_somebody(file.path()));
+    cr_assert_eq(chown(file.path().c_str(), 0, 0), 0);
+    file.expect_fine();
+
+    const auto moved = file.path() + ".moved";
+    fs::rename(file.path(), moved);
+    fs::create_symlink(moved, file.path());
+    cr_assert_eq(lchown(file.path().c_str(), somebody, somebody), 0);
+    file.expect_refused(of_somebody(file.path()));
+}
+
+}  // namespace sqlite_file_test
