@@ -88,12 +88,16 @@ Async<> seed_all(const Config& config, Database& database, std::string asked_for
 
 void print_token(const Config& config, const std::string& user_id, std::ostream& out) {
     refuse_production(config, "token");
+    if (config.jwt_secret.empty())
+        throw std::runtime_error(
+            "no service runs here with whose secret it could be signed: set "
+            "JWT_SECRET, or RUN_DIR to the folder of that service");
     out << Tokens{config}.issue({user_id, {}}) << '\n';
 }
 
 void seed(const Config& config, const std::string& user_id, std::ostream& out) {
     refuse_production(config, "seed");
-    if (!pending_migrations(config).empty())
+    if (!look_at_schema(config).pending.empty())
         throw std::runtime_error("the schema is not up to date: run `steelthread migrate up`");
     with_database(config,
                   [&](Database& database) { return seed_all(config, database, user_id, out); });

@@ -1,20 +1,15 @@
 #include "cli/doctor.hpp"
 
-#include <unistd.h>
-
 #include <chrono>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "cli/checks.hpp"
 #include "cli/database.hpp"
-#include "cli/documents.hpp"
 #include "cli/migrate.hpp"
-#include "cli/nginx.hpp"
-#include "cli/run_dir.hpp"
 #include "shared/async.hpp"
 #include "shared/auth/fetch.hpp"
 #include "shared/auth/key_set.hpp"
@@ -25,38 +20,9 @@
 
 namespace {
 
-namespace fs = std::filesystem;
-
 // A check returns what it found, and throws what is wrong.
 std::string plural(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
-
-std::string check_programs() {
-    return nginx_command().front() + " and " + plural(handler_executables().size(), "handler");
-}
-
-std::string check_run_dir(const Config& config) {
-    auto folder = fs::absolute(config.run_dir).lexically_normal();
-    std::string state = " is there";
-    while (!fs::exists(folder) && folder.has_relative_path()) {
-        folder = folder.parent_path();
-        state = " can be made";
-    }
-    if (access(folder.c_str(), W_OK | X_OK) != 0)
-        throw std::runtime_error(folder.string() + " is not writable: choose another RUN_DIR");
-    return fs::absolute(config.run_dir).lexically_normal().string() + state;
-}
-
-std::string check_listening(const Config& config) {
-    if (const auto pid = supervisor_of(config.run_dir); pid != 0) {
-        if (!nginx_answers(config))
-            throw std::runtime_error("steelthread runs (pid " + std::to_string(pid) +
-                                     "), but nothing answers at " + base_url(config));
-        return base_url(config) + " is served (pid " + std::to_string(pid) + ")";
-    }
-    check_port(config);
-    return base_url(config) + " is free";
 }
 
 Async<> ping(Database& database) {
@@ -73,9 +39,6 @@ Async<> ping_twice(Database& database, std::chrono::microseconds& round_trip) {
 }
 
 std::string check_database(const Config& config) {
-    const auto path = config.sqlite_path();
-    if (path && *path != ":memory:" && !fs::exists(*path))
-        throw std::runtime_error(*path + " is not there: run `steelthread migrate up`");
     std::chrono::microseconds round_trip{};
     try {
         with_database(config, [&](Database& database) { return ping_twice(database, round_trip); });
@@ -110,14 +73,6 @@ std::string check_limits(const Config& config) {
         throw std::runtime_error(place + ": " + error.what() + ": check REDIS_URL");
     }
     return place + " answers in " + std::to_string(round_trip.count()) + " µs";
-}
-
-std::string check_migrations(const Config& config) {
-    const auto pending = pending_migrations(config);
-    if (pending.empty()) return "all applied";
-    std::string names;
-    for (const auto& name : pending) names += (names.empty() ? "" : ", ") + name;
-    throw std::runtime_error("pending: " + names + ": run `steelthread migrate up`");
 }
 
 std::string check_key_set(const Config& config) {
@@ -158,11 +113,9 @@ bool examine(std::ostream& out) {
         return config.environment;
     });
     if (!is_configured) return false;
-    report("programs", [] { return check_programs(); });
-    report("RUN_DIR", [&] { return check_run_dir(config); });
-    report("port", [&] { return check_listening(config); });
+    for (const auto& check : start_checks()) report(check.name, [&] { return check.look(config); });
     if (report("database", [&] { return check_database(config); }))
-        report("migrations", [&] { return check_migrations(config); });
+        report("migrations", [&] { return check_schema(config); });
     report("limits", [&] { return check_limits(config); });
     report("key set", [&] { return check_key_set(config); });
     return is_sound;

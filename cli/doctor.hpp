@@ -3,7 +3,7 @@
 
 #include <iosfwd>
 
-// Looks at the settings, the programs, RUN_DIR, the port, the limits, the database and its
-// migrations, and the key set, a line each: "ok" or "FAULT" with what is wrong. True without a
+// Looks at the settings, at all that `run` insists on (checks.hpp), the database, the limits and
+// the key set, a line each: "ok" or "FAULT" with what is wrong. Writes nothing. True without a
 // fault.
 bool examine(std::ostream& out);

@@ -1,21 +1,29 @@
 #include "cli/migrate.hpp"
 
 #include <libpq-fe.h>
+#include <poll.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <memory>
 #include <ostream>
 #include <thread>
 
 #include "shared/auth/password.hpp"
+#include "shared/db/sqlite_file.hpp"
+#include "shared/run_dir.hpp"
 #include "shared/text.hpp"
 #include "shared/timestamp.hpp"
 #include "shared/uuid.hpp"
 
 namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 struct MigrationFile {
     std::string_view engine;
@@ -46,23 +54,27 @@ public:
     virtual std::vector<Row> query(const char* sql, const Row& parameters = {}) = 0;
 };
 
+// Whoever only looks waits no longer for the database than a handler does.
+enum class Purpose { look, change };
+
 class PostgresConnection final : public Connection {
 public:
-    explicit PostgresConnection(const Config& config) {
+    PostgresConnection(const Config& config, Purpose purpose)
+        : longest_answer_{purpose == Purpose::look ? config.db_deadline_ms : forever_ms} {
         // Parameters in the URL win over those before it.
         const auto timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000);
         const char* names[] = {"connect_timeout", "application_name", "dbname", nullptr};
         const char* values[] = {timeout.c_str(), "steelthread", config.database_url.c_str(),
                                 nullptr};
-        const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds{5};
+        const auto give_up = Clock::now() + 5s;
         bool was_up = false;
         for (;;) {
             connection_.reset(PQconnectdbParams(names, values, 1));
             if (PQstatus(connection_.get()) == CONNECTION_OK) break;
+            if (purpose == Purpose::look) fail();
             // Waiting helps against a server that is away, not against a wrong password.
             const auto ping = PQpingParams(names, values, 1);
-            if (was_up || ping == PQPING_NO_ATTEMPT || std::chrono::steady_clock::now() > give_up)
-                fail();
+            if (was_up || ping == PQPING_NO_ATTEMPT || Clock::now() > give_up) fail();
             was_up = ping == PQPING_OK;
             std::this_thread::sleep_for(std::chrono::milliseconds{100});
         }
@@ -84,11 +96,31 @@ public:
     std::vector<Row> query(const char* sql, const Row& parameters) override {
         std::vector<const char*> values;
         for (const auto& parameter : parameters) values.push_back(parameter.c_str());
-        return take(PQexecParams(connection_.get(), sql, static_cast<int>(values.size()), nullptr,
-                                 values.data(), nullptr, nullptr, 0));
+        auto* const connection = connection_.get();
+        if (PQsendQueryParams(connection, sql, static_cast<int>(values.size()), nullptr,
+                              values.data(), nullptr, nullptr, 0) == 0)
+            fail();
+        await_answer();
+        auto rows = take(PQgetResult(connection));
+        PQclear(PQgetResult(connection));  // none: the connection is free for the next one
+        return rows;
     }
 
 private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::int64_t forever_ms = std::numeric_limits<int>::max();
+
+    void await_answer() {
+        const auto give_up = Clock::now() + longest_answer_;
+        while (PQisBusy(connection_.get()) != 0) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up - Clock::now());
+            pollfd answer{PQsocket(connection_.get()), POLLIN, 0};
+            if (left.count() <= 0 || poll(&answer, 1, static_cast<int>(left.count())) == 0)
+                throw std::runtime_error("PostgreSQL: no answer in time");
+            if (PQconsumeInput(connection_.get()) == 0) fail();
+        }
+    }
+
     std::vector<Row> take(PGresult* raw) {
         const std::unique_ptr<PGresult, decltype(&PQclear)> result{raw, &PQclear};
         const auto status = PQresultStatus(raw);
@@ -105,20 +137,23 @@ private:
         throw std::runtime_error("PostgreSQL: " + std::string{trimmed(message)});
     }
 
+    std::chrono::milliseconds longest_answer_;
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, &PQfinish};
 };
 
 class SqliteConnection final : public Connection {
 public:
-    explicit SqliteConnection(const std::string& path) {
-        if (const auto folder = std::filesystem::path{path}.parent_path(); !folder.empty())
-            std::filesystem::create_directories(folder);
+    SqliteConnection(const std::string& path, Purpose purpose) {
+        if (const auto fault = fault_of_sqlite_file(path); !fault.empty()) throw ConfigError(fault);
+        const bool is_look = purpose == Purpose::look;
         sqlite3* raw = nullptr;
-        const int code = sqlite3_open(path.c_str(), &raw);
+        const int code =
+            sqlite3_open_v2(path.c_str(), &raw,
+                            SQLITE_OPEN_READWRITE | (is_look ? 0 : SQLITE_OPEN_CREATE), nullptr);
         connection_.reset(raw);
         if (code != SQLITE_OK) throw std::runtime_error("cannot open " + path);
         sqlite3_busy_timeout(raw, 5000);
-        execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON");
+        if (!is_look) execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON");
     }
 
     std::string_view engine() const override { return "sqlite"; }
@@ -159,9 +194,31 @@ private:
     std::unique_ptr<sqlite3, decltype(&sqlite3_close)> connection_{nullptr, &sqlite3_close};
 };
 
-std::unique_ptr<Connection> connect(const Config& config) {
-    if (const auto path = config.sqlite_path()) return std::make_unique<SqliteConnection>(*path);
-    return std::make_unique<PostgresConnection>(config);
+bool is_missing_file(const Config& config) {
+    const auto path = config.sqlite_path();
+    return path && *path != ":memory:" && !fs::exists(*path);
+}
+
+std::unique_ptr<Connection> connect(const Config& config, Purpose purpose) {
+    if (const auto path = config.sqlite_path())
+        return std::make_unique<SqliteConnection>(*path, purpose);
+    return std::make_unique<PostgresConnection>(config, purpose);
+}
+
+// Where a SQLite file is to lie. In RUN_DIR, that has to be this service's.
+void make_place(const Config& config) {
+    const auto path = config.sqlite_path();
+    if (!path || !is_missing_file(config)) return;
+    const auto folder = fs::weakly_canonical(fs::absolute(*path).parent_path());
+    const auto run_dir = fs::weakly_canonical(fs::absolute(config.run_dir));
+    if (std::mismatch(run_dir.begin(), run_dir.end(), folder.begin(), folder.end()).first ==
+        run_dir.end())
+        claim_run_dir(config.run_dir);
+    fs::create_directories(folder);
+}
+
+std::string_view engine_of(const Config& config) {
+    return config.sqlite_path() ? "sqlite" : "postgres";
 }
 
 // The files of one engine and direction ("up"), by the migration's name.
@@ -174,7 +231,17 @@ std::map<std::string, const char*> migrations(std::string_view engine, std::stri
     return found;
 }
 
+bool has_table(Connection& connection) {
+    return !connection
+                .query(connection.engine() == "sqlite"
+                           ? "SELECT name FROM sqlite_master WHERE name = 'schema_migrations'"
+                           : "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL")
+                .empty();
+}
+
+// Only whoever has something to apply needs the right to make tables.
 void ensure_table(Connection& connection) {
+    if (has_table(connection)) return;
     connection.begin();
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations "
@@ -184,6 +251,15 @@ void ensure_table(Connection& connection) {
 
 bool is_applied(Connection& connection, const std::string& name) {
     return !connection.query("SELECT name FROM schema_migrations WHERE name = $1", {name}).empty();
+}
+
+// The names of all that are applied, with the moments.
+std::map<std::string, std::string> applied_migrations(Connection& connection) {
+    std::map<std::string, std::string> found;
+    if (!has_table(connection)) return found;
+    for (const auto& row : connection.query("SELECT name, applied_at FROM schema_migrations"))
+        found[row[0]] = row[1];
+    return found;
 }
 
 // Transaction numbers are a cluster's own: after a restore from another one, events may have some
@@ -230,9 +306,11 @@ void seed_developer(const Config& config, Connection& connection, std::ostream& 
 }  // namespace
 
 void migrate_up(const Config& config, std::ostream& out) {
-    const auto connection = connect(config);
+    make_place(config);
+    const auto connection = connect(config, Purpose::change);
     ensure_table(*connection);
     for (const auto& [name, sql] : migrations(connection->engine(), "up")) {
+        if (is_applied(*connection, name)) continue;
         connection->begin();
         const bool is_pending = !is_applied(*connection, name);
         if (is_pending) {
@@ -248,11 +326,16 @@ void migrate_up(const Config& config, std::ostream& out) {
 }
 
 void migrate_down(const Config& config, std::ostream& out) {
-    const auto connection = connect(config);
-    ensure_table(*connection);
+    if (is_missing_file(config)) {
+        out << "nothing to undo\n";
+        return;
+    }
+    const auto connection = connect(config, Purpose::change);
     connection->begin();
     const auto newest =
-        connection->query("SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1");
+        has_table(*connection)
+            ? connection->query("SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1")
+            : std::vector<Row>{};
     if (newest.empty()) {
         out << "nothing to undo\n";
         return;
@@ -269,30 +352,27 @@ void migrate_down(const Config& config, std::ostream& out) {
 }
 
 void migrate_status(const Config& config, std::ostream& out) {
-    const auto connection = connect(config);
-    ensure_table(*connection);
-    auto all = migrations(connection->engine(), "up");
     std::map<std::string, std::string> lines;
-    for (const auto& [name, sql] : all) lines[name] = "pending";
-    for (const auto& row : connection->query("SELECT name, applied_at FROM schema_migrations"))
-        lines[row[0]] = row[1];
+    for (const auto& [name, sql] : migrations(engine_of(config), "up")) lines[name] = "pending";
+    if (!is_missing_file(config))
+        for (const auto& [name, moment] : applied_migrations(*connect(config, Purpose::look)))
+            lines[name] = moment;
     for (const auto& [name, state] : lines) out << name << "  " << state << '\n';
 }
 
-std::vector<std::string> pending_migrations(const Config& config) {
-    const auto connection = connect(config);
-    const bool is_new =
-        connection
-            ->query(connection->engine() == "sqlite"
-                        ? "SELECT name FROM sqlite_master WHERE name = 'schema_migrations'"
-                        : "SELECT 1 WHERE to_regclass('schema_migrations') IS NOT NULL")
-            .empty();
-    std::vector<std::string> pending;
-    for (const auto& [name, sql] : migrations(connection->engine(), "up"))
-        if (is_new || !is_applied(*connection, name)) pending.push_back(name);
-    if (pending.empty() && has_foreign_events(*connection))
-        pending.emplace_back("the events of another cluster");
-    return pending;
+Schema look_at_schema(const Config& config) {
+    const auto connection = is_missing_file(config) ? nullptr : connect(config, Purpose::look);
+    const auto applied =
+        connection ? applied_migrations(*connection) : std::map<std::string, std::string>{};
+    const auto known = migrations(engine_of(config), "up");
+    Schema schema;
+    for (const auto& [name, sql] : known)
+        if (!applied.contains(name)) schema.pending.push_back(name);
+    for (const auto& [name, moment] : applied)
+        if (!known.contains(name)) schema.newer.push_back(name);
+    if (schema.pending.empty() && has_foreign_events(*connection))
+        schema.pending.emplace_back("the events of another cluster");
+    return schema;
 }
 
 std::string database_name(const Config& config) {

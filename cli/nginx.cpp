@@ -21,6 +21,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "cli/run_dir.hpp"
 #include "shared/auth/password.hpp"
 #include "shared/server/raw_request.hpp"
 
@@ -28,27 +29,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path template_folder() {
-    const auto beside = fs::read_symlink("/proc/self/exe").parent_path();
-    for (const auto& folder : {beside / "nginx", beside.parent_path() / "nginx",
-                               beside.parent_path().parent_path() / "nginx"})
-        if (fs::exists(folder / "nginx.conf.in")) return folder;
-    throw std::runtime_error("nginx.conf.in is not beside " + beside.string());
-}
-
 std::string read(const fs::path& path) {
     std::ifstream file{path};
     std::stringstream text;
     text << file.rdbuf();
     if (!file) throw std::runtime_error("cannot read " + path.string());
     return text.str();
-}
-
-void write_file(const fs::path& path, const std::string& text) {
-    std::ofstream file{path};
-    file << text;
-    file.flush();
-    if (!file) throw std::runtime_error("cannot write " + fs::absolute(path).string());
 }
 
 void replace(std::string& text, const std::string& word, const std::string& value) {
@@ -95,14 +81,12 @@ std::string openapi_text(const Config& config, const fs::path& folder) {
     return written.GetString();
 }
 
-// What nginx serves from files, in public/. The document changes in one step: it may be asked for
-// while it is rendered anew.
+// What nginx serves from files, in public/. It changes in one step: it may be asked for while it is
+// rendered anew.
 void publish(const Config& config, const fs::path& folder) {
-    fs::create_directories("public");
-    write_file("public/openapi.json.new", openapi_text(config, folder));
-    fs::rename("public/openapi.json.new", "public/openapi.json");
-    fs::remove("public/docs");
-    fs::create_directory_symlink(folder / "docs", "public/docs");
+    make_folder("public");
+    replace_file("public/openapi.json", openapi_text(config, folder));
+    replace_link(folder / "docs", "public/docs");
 }
 
 // What one network may have at a time of nginx's connections
@@ -167,8 +151,16 @@ std::string reachable_host(const Config& config) {
 
 }  // namespace
 
+std::string template_folder() {
+    const auto beside = fs::read_symlink("/proc/self/exe").parent_path();
+    for (const auto& folder : {beside / "nginx", beside.parent_path() / "nginx",
+                               beside.parent_path().parent_path() / "nginx"})
+        if (fs::exists(folder / "nginx.conf.in")) return folder.string();
+    throw std::runtime_error("nginx.conf.in is not beside " + beside.string());
+}
+
 void render_nginx(const Config& config) {
-    const auto folder = template_folder();
+    const fs::path folder = template_folder();
     auto text = read(folder / "nginx.conf.in");
     const bool is_ipv6 = config.host.find(':') != config.host.npos;
     replace(text, "${HOST}", is_ipv6 ? "[" + config.host + "]" : config.host);
@@ -199,13 +191,13 @@ void render_nginx(const Config& config) {
         replace(part, "${STREAMS}", std::to_string(connections * 7 / 16));
     };
     replace_numbers(text);
-    write_file("nginx.conf", text);
+    replace_file("nginx.conf", text);
     for (const char* name : {"maps.conf", "routes.conf", "streams.conf", "common_headers.conf",
                              "error_headers.conf", "docs_headers.conf"}) {
         auto part = read(folder / name);
         replace(part, "${API_PREFIX}", config.api_prefix);
         replace_numbers(part);
-        write_file(name, part);
+        replace_file(name, part);
     }
     publish(config, folder);
 }

@@ -6,6 +6,10 @@
 
 #include "shared/config.hpp"
 
+// Where the templates of nginx.conf and of the files it includes lie, and the documents that nginx
+// serves. Throws std::runtime_error where they are not beside this executable.
+std::string template_folder();
+
 // Writes nginx.conf and the files it includes into the current folder, from the templates beside
 // this executable. Throws std::runtime_error.
 void render_nginx(const Config& config);

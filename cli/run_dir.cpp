@@ -11,10 +11,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <stdexcept>
 #include <system_error>
 
 #include "shared/auth/rate_table.hpp"
+#include "shared/run_dir.hpp"
 
 namespace {
 
@@ -23,21 +24,35 @@ namespace fs = std::filesystem;
 constexpr const char* pid_file = "supervisor.pid";
 constexpr int backlog = 4096;
 
-[[noreturn]] void fail(const std::string& what) {
-    throw std::system_error(errno, std::generic_category(), what);
+[[noreturn]] void fail(const std::string& what, int reason = errno) {
+    throw std::runtime_error(what + ": " + std::strerror(reason));
+}
+
+[[noreturn]] void fail_in_place_of_file(const std::string& path) {
+    const int reason = errno;
+    const auto name = fs::absolute(path).string();
+    if (std::error_code error; fs::is_directory(fs::symlink_status(path, error)))
+        throw std::runtime_error(name + " is a folder, where a file belongs: remove it");
+    fail("cannot write " + name, reason);
+}
+
+void remove_file(const std::string& path) {
+    if (unlink(path.c_str()) != 0 && errno != ENOENT) fail_in_place_of_file(path);
+}
+
+void rename_over(const std::string& from, const std::string& to) {
+    if (rename(from.c_str(), to.c_str()) != 0) fail_in_place_of_file(to);
+}
+
+bool is_own_file(int fd) {
+    struct stat status {};
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid();
 }
 
 }  // namespace
 
 void enter_run_dir(Config& config) {
-    auto folder = fs::absolute(config.run_dir).lexically_normal();
-    if (!folder.has_filename()) folder = folder.parent_path();
-    fs::create_directories(folder);
-    // Nobody else's to enter, unless it is a shared folder such as /tmp.
-    struct stat status {};
-    if (stat(folder.c_str(), &status) == 0 && status.st_uid == geteuid() &&
-        !(status.st_mode & S_ISVTX))
-        fs::permissions(folder, fs::perms::owner_all);
+    const auto folder = claim_run_dir(config.run_dir);
     if (!config.jwks_file.empty()) setenv("JWKS_FILE", fs::absolute(config.jwks_file).c_str(), 1);
     fs::current_path(folder);
     config.run_dir = folder;
@@ -45,30 +60,42 @@ void enter_run_dir(Config& config) {
 
     // The descriptor stays open: the lock is the process's. The file stays too, because a lock on a
     // removed file keeps nobody out.
-    const int fd = open(pid_file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0) fail((folder / pid_file).string());
+    const int fd = open(pid_file, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+    if (fd < 0) fail_in_place_of_file(pid_file);
+    if (!is_own_file(fd))
+        throw std::runtime_error(fs::absolute(pid_file).string() +
+                                 " is no file of this user: remove it");
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        throw std::runtime_error("another steelthread runs in " + folder.string());
+        throw std::runtime_error("another steelthread runs in " + folder);
     const auto pid = std::to_string(getpid()) + "\n";
     if (ftruncate(fd, 0) != 0 || write(fd, pid.data(), pid.size()) < 0) fail(pid_file);
 
     // Nobody uses it, and it may be damaged or of another version.
-    fs::remove(rate_table_file);
-    for (const char* name : {"sockets", "restart", "temporary"}) {
-        fs::create_directories(name);
-        fs::permissions(name, fs::perms::owner_all);
-    }
+    remove_file(rate_table_file);
+    for (const char* name : {"sockets", "restart", "temporary"}) make_folder(name);
 }
 
 pid_t supervisor_of(const std::string& run_dir) {
     const auto path = fs::path{run_dir} / pid_file;
-    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return 0;
     const bool is_locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    char text[32] = {};
+    const bool is_read = is_locked && read(fd, text, sizeof text - 1) > 0;
+    struct stat file {};
+    struct stat process {};
+    const pid_t pid = is_read && fstat(fd, &file) == 0 ? std::atoi(text) : 0;
     close(fd);
-    pid_t pid = 0;
-    if (is_locked) std::ifstream{path} >> pid;
-    return pid;
+    // Whoever may write to the file must not name a process of somebody else.
+    const bool is_theirs = stat(("/proc/" + std::to_string(pid)).c_str(), &process) == 0 &&
+                           process.st_uid == file.st_uid;
+    return is_theirs ? pid : 0;
+}
+
+void refuse_second(const std::string& run_dir) {
+    if (supervisor_of(run_dir) != 0)
+        throw std::runtime_error("another steelthread runs in " +
+                                 fs::absolute(run_dir).lexically_normal().string());
 }
 
 int listen_on(const std::string& endpoint) {
@@ -78,9 +105,49 @@ int listen_on(const std::string& endpoint) {
     if (path.size() >= sizeof address.sun_path)
         throw std::runtime_error("the name of " + endpoint + " is too long for a socket");
     std::memcpy(address.sun_path, path.c_str(), path.size());
-    unlink(path.c_str());
+    remove_file(path);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail(path);
     if (chmod(path.c_str(), 0660) != 0 || listen(fd, backlog) != 0) fail(path);
     return fd;
+}
+
+void make_file(const std::string& path, const std::string& text) {
+    int fd = -1;
+    do {  // two who ask for the same restart make the same file
+        remove_file(path);
+        fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    } while (fd < 0 && errno == EEXIST);
+    if (fd < 0) fail_in_place_of_file(path);
+    std::size_t done = 0;
+    ssize_t count = 0;
+    while (done < text.size() && (count = write(fd, text.data() + done, text.size() - done)) > 0)
+        done += static_cast<std::size_t>(count);
+    const int reason = errno;
+    close(fd);
+    if (done < text.size()) fail("cannot write " + fs::absolute(path).string(), reason);
+}
+
+void replace_file(const std::string& path, const std::string& text) {
+    make_file(path + ".new", text);
+    rename_over(path + ".new", path);
+}
+
+void replace_link(const std::string& target, const std::string& path) {
+    const auto fresh = path + ".new";
+    remove_file(fresh);
+    if (symlink(target.c_str(), fresh.c_str()) != 0) fail_in_place_of_file(fresh);
+    rename_over(fresh, path);
+}
+
+void make_folder(const std::string& path) {
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("cannot make " + path);
+    struct stat status {};
+    const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    const bool is_own =
+        fd >= 0 && fstat(fd, &status) == 0 && status.st_uid == geteuid() && fchmod(fd, 0700) == 0;
+    if (fd >= 0) close(fd);
+    if (!is_own)
+        throw std::runtime_error(fs::absolute(path).string() +
+                                 " is no folder of this user: remove it");
 }

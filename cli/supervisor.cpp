@@ -17,6 +17,7 @@
 #include <system_error>
 #include <thread>
 
+#include "cli/checks.hpp"
 #include "cli/documents.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
@@ -74,10 +75,12 @@ public:
         open_standard_streams();
         // Whoever reads the log may go away.
         [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
+        check_start(config_, migrates);
         enter_run_dir(config_);
+        ensure_secret(config_);
         limit_resources();
         prepare();
-        if (migrates) migrate_up(config_, std::cout);
+        if (migrates) bring_schema_up(config_, std::cout);
         std::cout.flush();
         Streams streams;
         block_signals();
@@ -96,7 +99,7 @@ private:
         if (fd > STDERR_FILENO) close(fd);
     }
 
-    // What can be wrong is found before anything starts, but for handlers that do not run.
+    // Before anything starts; handlers that do not run are not found out.
     void prepare() {
         processes_.push_back(
             {.name = "nginx", .command = nginx_command(), .environment = nginx_environment()});
@@ -110,7 +113,6 @@ private:
             ++endpoint_count_;
         }
         render_nginx(config_);
-        check_port(config_);
         warn_of_unrouted();
         if (config_.is_demo())
             logging::warning("DEMO_MODE is on: whoever comes without a token may write");
@@ -383,9 +385,12 @@ private:
     void end_replacing() {
         close_pipe(*replacement_);
         const auto request = requests_folder / replacement_->name;
-        if (!replacement_->failure.empty())
-            std::ofstream{request.string() + failed}
-                << replacement_->name << " is not replaced: " << replacement_->failure << "\n";
+        if (!replacement_->failure.empty()) try {
+                make_file(request.string() + failed,
+                          replacement_->name + " is not replaced: " + replacement_->failure + "\n");
+            } catch (const std::exception& error) {
+                logging::error("a failed restart", {{"reason", std::string_view{error.what()}}});
+            }
         std::error_code ignored;
         fs::remove(request, ignored);
         replacement_.reset();
@@ -496,8 +501,6 @@ private:
 }  // namespace
 
 int supervise(const Config& config, bool migrates) {
-    if (config.is_production() && geteuid() == 0)
-        throw ConfigError("ENVIRONMENT=production is refused to root: give it a user of its own");
     logging::set_level(config.log_level);
     logging::set_endpoint("supervisor");
     return Supervisor{config}.run(migrates);
@@ -513,9 +516,8 @@ int request_restart(const std::string& run_dir, const std::string& endpoint) {
     const auto request = fs::path{run_dir} / requests_folder / endpoint;
     const auto failure = request.string() + failed;
     fs::remove(failure);
-    std::ofstream file{request};
-    file.close();
-    if (!file || kill(supervisor, SIGUSR1) != 0)
+    make_file(request, "");
+    if (kill(supervisor, SIGUSR1) != 0)
         throw std::runtime_error("cannot ask the supervisor in " + run_dir);
     while (fs::exists(request)) {
         if (supervisor_of(run_dir) != supervisor)

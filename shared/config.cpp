@@ -10,8 +10,10 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -20,6 +22,7 @@
 #include "shared/auth/password.hpp"
 #include "shared/auth/quota.hpp"
 #include "shared/redis/url.hpp"
+#include "shared/run_dir.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -148,7 +151,8 @@ constexpr std::array table = {
                 "`redis://[user:password@]host[:port][/database]`, by all that use it",
             .is_secret = true},
     Setting{"RUN_DIR", &Config::run_dir, "./run",
-            "Where sockets, rendered configuration, pids and the SQLite file lie"},
+            "Where sockets, rendered configuration, pids and the SQLite file lie: a folder of the "
+            "service alone, which is made"},
     Setting{.name = "SQLITE_SYNCHRONOUS",
             .member = &Config::sqlite_synchronous,
             .default_value = "FULL",
@@ -169,11 +173,11 @@ constexpr std::array table = {
 constexpr std::int64_t most_workers = 64;
 constexpr std::size_t min_secret_bytes = 32;
 constexpr std::size_t min_api_key_bytes = 16;
+constexpr std::int64_t min_production_cost = 10;  // OWASP, Password Storage Cheat Sheet
 
 std::string read_file(std::string_view setting, const std::string& path) {
     std::ifstream file{path, std::ios::binary};
     if (!file || std::filesystem::is_directory(path))
-constexpr std::int64_t min_production_cost = 10;  // OWASP, Password Storage Cheat Sheet
         throw ConfigError(std::string{setting} + " cannot be read from " + path);
     std::string text{std::istreambuf_iterator<char>{file}, {}};
     while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
@@ -223,12 +227,11 @@ void store(Config& config, const Setting& setting, const std::string& value) {
     config.*std::get<std::string Config::*>(setting.member) = value;
 }
 
+std::string secret_path(const std::string& run_dir) { return run_dir + "/jwt_secret"; }
+
 // Makes a secret and its file, which is complete before it appears under its name; the first
 // process to come wins.
-void make_secret(const std::string& run_dir, const std::string& path) {
-    std::error_code error;
-    std::filesystem::create_directories(run_dir, error);
-    if (error) throw ConfigError("RUN_DIR cannot be made: " + run_dir + ": " + error.message());
+void make_secret(const std::string& path) {
     std::string bytes(32, '\0');
     if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), 32) != 1)
         throw ConfigError("no random bytes for JWT_SECRET");
@@ -237,23 +240,29 @@ void make_secret(const std::string& run_dir, const std::string& path) {
     const std::string secret = hex(bytes);
     const bool is_written =
         fd >= 0 && write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size());
+    const std::string reason = is_written ? "" : std::strerror(errno);
     if (fd >= 0) close(fd);
-    if (!is_written) throw ConfigError("cannot write " + own);
+    if (!is_written) throw ConfigError("cannot write " + own + ": " + reason);
     [[maybe_unused]] const int lost_race = link(own.c_str(), path.c_str());
     unlink(own.c_str());
 }
 
-// One secret for all processes of a development run.
-std::string development_secret(const std::string& run_dir) {
-    const std::string path = run_dir + "/jwt_secret";
-    std::error_code error;
-    if (!std::filesystem::exists(path, error)) make_secret(run_dir, path);
-    // RUN_DIR may be a folder where others can leave something.
+// One secret for all processes of a development run; empty before it is made. Only what was opened
+// is judged: RUN_DIR may be a folder where others can leave something.
+std::string kept_secret(const std::string& run_dir) {
+    const auto path = secret_path(run_dir);
+    const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return {};
+    if (fd < 0 && errno != ELOOP) throw ConfigError(path + ": " + std::strerror(errno));
     struct stat status {};
-    if (lstat(path.c_str(), &status) == 0 &&
-        (!S_ISREG(status.st_mode) || status.st_uid != geteuid()))
-        throw ConfigError(path + " is no file of this user: remove it");
-    auto secret = read_file("JWT_SECRET", path);
+    const bool is_own =
+        fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid();
+    char buffer[4096];
+    const auto size = is_own ? read(fd, buffer, sizeof buffer) : 0;
+    if (fd >= 0) close(fd);
+    if (!is_own) throw ConfigError(path + " is no file of this user: remove it");
+    std::string secret{buffer, size > 0 ? static_cast<std::size_t>(size) : 0};
+    while (secret.ends_with('\n') || secret.ends_with('\r')) secret.pop_back();
     if (secret.empty()) throw ConfigError(path + " holds no secret: remove it");
     return secret;
 }
@@ -402,15 +411,6 @@ void check_secrets(const Config& config, std::vector<std::string>& faults) {
             faults.push_back(name + (" must have at least 32 bytes" + where));
 }
 
-// The parts of an http or https URL that is free of user names, spaces and fragments.
-struct Url {
-    std::string scheme;
-    std::string host;  // lower case, an IPv6 address in its brackets
-    std::string port;  // empty for the scheme's own
-
-    std::string origin() const { return scheme + "://" + host + (port.empty() ? "" : ":" + port); }
-
-    bool is_loopback() const {
 // What is for trying things out, and what makes hashes that are guessed quickly.
 void check_production(const Config& config, std::vector<std::string>& faults) {
     if (!config.is_production()) return;
@@ -422,6 +422,15 @@ void check_production(const Config& config, std::vector<std::string>& faults) {
                          " in production");
 }
 
+// The parts of an http or https URL that is free of user names, spaces and fragments.
+struct Url {
+    std::string scheme;
+    std::string host;  // lower case, an IPv6 address in its brackets
+    std::string port;  // empty for the scheme's own
+
+    std::string origin() const { return scheme + "://" + host + (port.empty() ? "" : ":" + port); }
+
+    bool is_loopback() const {
         return host == "localhost" || host.ends_with(".localhost") || host == "[::1]" ||
                (host.starts_with("127.") && is_address(host));
     }
@@ -541,16 +550,16 @@ Config load_config(const Environment& environment) {
     check_limits(config, faults);
     check_api_keys(config, faults);
     check_secrets(config, faults);
+    check_production(config, faults);
     check_issuers(config, faults);
     check_developer(config, faults);
     if (faults.empty()) {
-        if (config.jwt_secret.empty()) config.jwt_secret = development_secret(config.run_dir);
+        if (config.jwt_secret.empty()) config.jwt_secret = kept_secret(config.run_dir);
         return config;
     }
     std::string all;
     for (const auto& fault : faults) all += (all.empty() ? "" : "\n") + fault;
     throw ConfigError(all);
-    check_production(config, faults);
 }
 
 Config load_config() {
@@ -562,6 +571,15 @@ Config load_config() {
         if (name.size() < line.size()) environment.emplace(name, line.substr(name.size() + 1));
     }
     return load_config(environment);
+}
+
+void ensure_secret(Config& config) {
+    if (!config.jwt_secret.empty()) return;
+    const auto folder = claim_run_dir(config.run_dir);
+    config.jwt_secret = kept_secret(folder);
+    if (!config.jwt_secret.empty()) return;
+    make_secret(secret_path(folder));
+    config.jwt_secret = kept_secret(folder);
 }
 
 std::string dump_config(const Config& config) {

@@ -106,12 +106,17 @@ public:
 
 using Environment = std::map<std::string, std::string>;
 
-// Reads and checks all settings; throws ConfigError with all faults at once. A JWT_SECRET that is
-// missing, and may be, is made once and kept in RUN_DIR/jwt_secret (mode 0600).
+// Reads and checks all settings; throws ConfigError with all faults at once. Writes nothing. A
+// JWT_SECRET that is missing, and may be, is that of RUN_DIR/jwt_secret, and empty where
+// ensure_secret() has not made it yet.
 Config load_config(const Environment& environment);
 
 // The same from the process's own environment.
 Config load_config();
+
+// Without a secret in `config`: makes RUN_DIR/jwt_secret (mode 0600), and RUN_DIR if need be, or
+// takes what another process was faster to make. Throws ConfigError.
+void ensure_secret(Config& config);
 
 // "NAME=value" lines; secrets and passwords are masked.
 std::string dump_config(const Config& config);

@@ -16,6 +16,7 @@
 #include <stdexcept>
 
 #include "shared/digest.hpp"
+#include "shared/run_dir.hpp"
 
 namespace {
 
@@ -106,7 +107,7 @@ Step step(std::int64_t moment_ms, const Quota& quota, std::int64_t now_ms) {
 // Makes the file, which is complete before it appears under its name; the first process to come
 // wins. Its blocks are there from the start: a full disk could otherwise kill whoever writes later.
 void make(const std::string& path) {
-    std::filesystem::create_directories(std::filesystem::path{path}.parent_path());
+    claim_run_dir(std::filesystem::path{path}.parent_path());
     Header header{.version = version, .secret = {}, .padding = {}};
     if (RAND_bytes(header.secret.data(), static_cast<int>(header.secret.size())) != 1)
         fail(path, "no random bytes");

@@ -32,8 +32,9 @@ int usage(std::string_view name, const Endpoint& served) {
     return exit_usage;
 }
 
-int serve(std::string_view name, const Endpoint& served, const Config& config) {
+int serve(std::string_view name, const Endpoint& served, Config config) {
     umask(0077);  // what it writes is nobody else's to read
+    ensure_secret(config);
     // Fixed, or glibc would raise it with the first large board, and keep the memory of the others.
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     logging::set_level(config.log_level);

@@ -52,7 +52,13 @@ private:
 
 Config load(const Variables& variables) { return load_config(variables); }
 
-// With a secret, so that nothing is written to RUN_DIR.
+Config load_with_secret(const Variables& variables) {
+    auto config = load(variables);
+    ensure_secret(config);
+    return config;
+}
+
+// With a secret, so that none is looked for in RUN_DIR.
 Config load_quietly(Variables variables) {
     variables.try_emplace("JWT_SECRET", strong_secret);
     return load(variables);
@@ -267,12 +273,6 @@ Test(config, insists_on_strong_secrets_in_production) {
     EXPECT_TEXT(faults(production({{"JWT_SECRET_PREVIOUS", std::string(32, 'x')}})), "");
     EXPECT_TEXT(faults(production({{"DEV_USER_EMAIL", "dev@example.org"}})),
                 "DEV_USER_EMAIL is refused in production");
-    // Development and tests take what they get.
-    for (const char* environment : {"development", "test"})
-        EXPECT_TEXT(faults({{"ENVIRONMENT", environment},
-                            {"JWT_SECRET", "x"},
-                            {"DEV_USER_EMAIL", "a@b"},
-                            {"DEV_USER_PASSWORD", "12345678"}}),
     EXPECT_TEXT(faults(production({{"DEMO_MODE", "on"}})),
                 "DEMO_MODE must be off in production: it lets whoever comes without a token write");
     EXPECT_TEXT(faults(production({{"BCRYPT_COST", "9"}})),
@@ -281,12 +281,18 @@ Test(config, insists_on_strong_secrets_in_production) {
     EXPECT_TEXT(faults(production({{"BCRYPT_COST", "3"}, {"DEMO_MODE", "maybe"}})),
                 "BCRYPT_COST must be a whole number from 4 to 15\n"
                 "DEMO_MODE must be one of on|off");
+    // Development and tests take what they get.
+    for (const char* environment : {"development", "test"})
+        EXPECT_TEXT(faults({{"ENVIRONMENT", environment},
+                            {"JWT_SECRET", "x"},
+                            {"BCRYPT_COST", "4"},
+                            {"DEMO_MODE", "on"},
+                            {"DEV_USER_EMAIL", "a@b"},
+                            {"DEV_USER_PASSWORD", "12345678"}}),
                     "");
 }
 
 Test(config, insists_on_strong_secrets_where_others_can_connect) {
-                            {"BCRYPT_COST", "4"},
-                            {"DEMO_MODE", "on"},
     const std::string where = " where HOST is not a loopback address";
     const Folder folder;
     for (const char* host : {"0.0.0.0", "::", "192.0.2.1", "::ffff:127.0.0.1"}) {
@@ -298,8 +304,9 @@ Test(config, insists_on_strong_secrets_where_others_can_connect) {
     }
     // A missing one is made, and is strong.
     for (const char* host : {"127.0.0.1", "127.1.2.3", "::1", "0.0.0.0"})
-        cr_expect_eq(load({{"HOST", host}, {"RUN_DIR", folder.path("run")}}).jwt_secret.size(),
-                     64u);
+        cr_expect_eq(
+            load_with_secret({{"HOST", host}, {"RUN_DIR", folder.path("run")}}).jwt_secret.size(),
+            64u);
 }
 
 Test(config, takes_addresses_and_origins_for_what_they_are) {
@@ -401,27 +408,39 @@ Test(config, keeps_a_secret_for_development) {
     const Folder folder;
     const auto run_dir = folder.path("deep/run");
     const auto umask_before = umask(0);
-    const auto first = load({{"RUN_DIR", run_dir}});
+    EXPECT_TEXT(load({{"RUN_DIR", run_dir}}).jwt_secret, "");
+    cr_expect_not(fs::exists(folder.path("deep")), "a look has made RUN_DIR");
+    const auto first = load_with_secret({{"RUN_DIR", run_dir}});
     umask(umask_before);
     cr_expect_eq(first.jwt_secret.size(), 64u);
     cr_expect(is_lower_hex(first.jwt_secret), "%s", first.jwt_secret.c_str());
     EXPECT_TEXT(load({{"RUN_DIR", run_dir}}).jwt_secret, first.jwt_secret);
+    EXPECT_TEXT(load_with_secret({{"RUN_DIR", run_dir}}).jwt_secret, first.jwt_secret);
     EXPECT_TEXT(text_of(run_dir + "/jwt_secret"), first.jwt_secret);
 
     struct stat status {};
     cr_assert_eq(stat((run_dir + "/jwt_secret").c_str(), &status), 0);
     cr_expect_eq(status.st_mode & 07777, 0600u);
-    cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 1);
+    cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 2);  // and the mark
 
-    cr_expect(load({{"RUN_DIR", folder.path("other")}}).jwt_secret != first.jwt_secret);
+    cr_expect(load_with_secret({{"RUN_DIR", folder.path("other")}}).jwt_secret != first.jwt_secret);
 }
 
 Test(config, makes_no_secret_when_one_is_given_or_something_is_wrong) {
     const Folder folder;
     const auto run_dir = folder.path("run");
-    load({{"RUN_DIR", run_dir}, {"JWT_SECRET", "given"}});
-    cr_expect(throws<ConfigError>([&] { load({{"RUN_DIR", run_dir}, {"PORT", "x"}}); }));
+    load_with_secret({{"RUN_DIR", run_dir}, {"JWT_SECRET", "given"}});
+    cr_expect(throws<ConfigError>([&] {
+        load_with_secret({{"RUN_DIR", run_dir}, {"PORT", "x"}});
+    }));
     cr_expect_not(fs::exists(run_dir));
+}
+
+Test(config, makes_no_secret_in_a_folder_of_others) {
+    const Folder folder;
+    folder.file("index.html", "of somebody else");
+    cr_expect(throws<ConfigError>([&] { load_with_secret({{"RUN_DIR", folder.path()}}); }));
+    cr_expect_eq(std::distance(fs::directory_iterator{folder.path()}, {}), 1);
 }
 
 // An empty file would sign every token with the empty key.
@@ -440,8 +459,8 @@ Test(config, refuses_a_spoiled_development_secret) {
 Test(config, reports_a_run_dir_that_cannot_be_made) {
     const Folder folder;
     const auto file = folder.file("file", "");
-    cr_expect(throws<ConfigError>([&] { load({{"RUN_DIR", file + "/run"}}); }));
-    cr_expect(throws<ConfigError>([&] { load({{"RUN_DIR", "/proc/run"}}); }));
+    cr_expect(throws<ConfigError>([&] { load_with_secret({{"RUN_DIR", file + "/run"}}); }));
+    cr_expect(throws<ConfigError>([&] { load_with_secret({{"RUN_DIR", "/proc/run"}}); }));
 }
 
 // All handlers of a first run start at once, and each must sign with the key that the others verify
@@ -462,7 +481,7 @@ Test(config, racing_processes_share_one_development_secret) {
             std::string secret(64, '-');
             // Returns when the parent closes its end, for all at once.
             if (read(start[0], &byte, 1) == 0) try {
-                    secret = load({{"RUN_DIR", run_dir}}).jwt_secret;
+                    secret = load_with_secret({{"RUN_DIR", run_dir}}).jwt_secret;
                 } catch (const std::exception&) {
                 }
             _exit(write(answers[1], secret.data(), secret.size()) == 64 ? 0 : 1);
@@ -481,7 +500,7 @@ Test(config, racing_processes_share_one_development_secret) {
         const auto kept = text_of(run_dir + "/jwt_secret");
         cr_expect(kept.size() == 64 && is_lower_hex(kept), "%s", kept.c_str());
         for (std::size_t i = 0; i < processes; ++i) EXPECT_TEXT(all.substr(i * 64, 64), kept);
-        cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 1);
+        cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 2);  // and the mark
     }
 }
 

@@ -271,7 +271,8 @@ Test(rate_table, makes_its_folder_and_a_file_for_its_user_alone) {
     cr_expect_eq(status.st_mode & 07777, 0600u);
     // All of its blocks are there, or a full disk could kill whoever counts.
     cr_expect_geq(status.st_blocks * 512, status.st_size);
-    cr_expect_eq(std::distance(fs::directory_iterator{fs::path{path}.parent_path()}, {}), 1);
+    // And the mark of the folder.
+    cr_expect_eq(std::distance(fs::directory_iterator{fs::path{path}.parent_path()}, {}), 2);
 }
 
 Test(rate_table, refuses_what_is_no_table) {

@@ -294,15 +294,14 @@ void Stack::prepare(const Variables& variables) {
     variables_["PORT"] = std::to_string(port_);
     for (const auto& [name, value] : variables) variables_[name] = value;
     run_dir_ = variables_["RUN_DIR"];
-    fs::create_directories(run_dir_);
     start();
 }
 
 void Stack::start() {
     const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
     const int log_file =
-        open((run_dir_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    cr_assert(nothing >= 0 && log_file >= 0, "no log in %s", run_dir_.c_str());
+        open((run_dir_ + ".log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    cr_assert(nothing >= 0 && log_file >= 0, "no log beside %s", run_dir_.c_str());
     const int output = output_ < 0 ? log_file : output_;
     supervisor_ =
         spawn({built("steelthread"), "run", "--migrate"}, variables_, nothing, output, output);
@@ -394,7 +393,7 @@ std::vector<pid_t> Stack::descendants() const {
     return found;
 }
 
-std::string Stack::log() const { return read_text(run_dir_ + "/log"); }
+std::string Stack::log() const { return read_text(run_dir_ + ".log"); }
 
 Finished Stack::command(std::vector<std::string> words) const {
     words.insert(words.begin(), built("steelthread"));

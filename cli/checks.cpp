@@ -1,0 +1,106 @@
+#include "cli/checks.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+#include "cli/documents.hpp"
+#include "cli/migrate.hpp"
+#include "cli/nginx.hpp"
+#include "cli/run_dir.hpp"
+#include "shared/db/sqlite_file.hpp"
+#include "shared/log.hpp"
+#include "shared/run_dir.hpp"
+
+namespace {
+
+std::string check_user(const Config& config) {
+    if (config.is_production() && geteuid() == 0)
+        throw ConfigError("ENVIRONMENT=production is refused to root: give it a user of its own");
+    return std::to_string(geteuid());
+}
+
+std::string check_programs(const Config&) {
+    const auto count = handler_executables().size();
+    return nginx_command().front() + ", " + std::to_string(count) +
+           (count == 1 ? " handler" : " handlers") + " and the templates in " + template_folder();
+}
+
+std::string check_run_dir(const Config& config) { return look_at_run_dir(config.run_dir); }
+
+std::string check_sqlite_file(const Config& config) {
+    const auto path = config.sqlite_path();
+    if (!path) return "none";
+    if (const auto fault = fault_of_sqlite_file(*path); !fault.empty()) throw ConfigError(fault);
+    return *path;
+}
+
+std::string check_listening(const Config& config) {
+    if (const auto pid = supervisor_of(config.run_dir); pid != 0) {
+        if (!nginx_answers(config))
+            throw std::runtime_error("steelthread runs (pid " + std::to_string(pid) +
+                                     "), but nothing answers at " + base_url(config));
+        return base_url(config) + " is served (pid " + std::to_string(pid) + ")";
+    }
+    check_port(config);
+    return base_url(config) + " is free";
+}
+
+constexpr Check of_start[] = {{"user", check_user},
+                              {"programs", check_programs},
+                              {"RUN_DIR", check_run_dir},
+                              {"SQLite file", check_sqlite_file},
+                              {"port", check_listening}};
+
+std::string listed(const std::vector<std::string>& names) {
+    std::string list;
+    for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
+    return list;
+}
+
+// Empty when nothing is pending.
+std::string fault_of(const Schema& schema) {
+    if (schema.pending.empty()) return {};
+    return "pending: " + listed(schema.pending) + ": run `steelthread migrate up`";
+}
+
+void warn_of_newer(const Schema& schema) {
+    if (!schema.newer.empty())
+        logging::warning("the schema is newer than this release",
+                         {{"migrations", std::string_view{listed(schema.newer)}}});
+}
+
+}  // namespace
+
+std::span<const Check> start_checks() { return of_start; }
+
+std::string check_schema(const Config& config) {
+    const auto schema = look_at_schema(config);
+    if (const auto fault = fault_of(schema); !fault.empty()) throw ConfigError(fault);
+    if (schema.newer.empty()) return "all applied";
+    return "all applied, and " + listed(schema.newer) + ", newer than this release";
+}
+
+void check_start(const Config& config, bool migrates) {
+    refuse_second(config.run_dir);
+    for (const auto& check : of_start) check.look(config);
+    if (migrates) return;
+    Schema schema;
+    try {
+        schema = look_at_schema(config);
+    } catch (const std::exception& error) {
+        logging::warning("the schema is not known: the database does not answer",
+                         {{"reason", std::string_view{error.what()}}});
+    }
+    if (const auto fault = fault_of(schema); !fault.empty())
+        throw ConfigError("the database does not have the schema of this release: " + fault +
+                          " or `steelthread run --migrate`");
+    warn_of_newer(schema);
+}
+
+void bring_schema_up(const Config& config, std::ostream& out) {
+    migrate_up(config, out);
+    warn_of_newer(look_at_schema(config));
+}

@@ -1,0 +1,183 @@
+#include "shared/run_dir.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <string_view>
+
+#include "shared/config.hpp"
+
+namespace {
+
+using std::filesystem::path;
+
+constexpr std::string_view run_dir_mark = ".steelthread";
+constexpr std::string_view mark_text = "This folder is the RUN_DIR of a steelthread.\n";
+
+// Files that releases without a mark left.
+constexpr std::string_view older_marks[] = {"supervisor.pid", "jwt_secret", "steelthread.db"};
+
+[[noreturn]] void refuse_run_dir(const path& folder, const std::string& why) {
+    throw ConfigError("RUN_DIR " + folder.string() + " " + why);
+}
+
+[[noreturn]] void refuse_with_errno(const path& folder, const std::string& what) {
+    refuse_run_dir(folder, what + ": " + std::strerror(errno));
+}
+
+// What lies there, links not followed; nullopt for nothing.
+std::optional<struct stat> status_of(const path& place) {
+    struct stat status {};
+    if (lstat(place.c_str(), &status) == 0) return status;
+    if (errno == ENOENT) return std::nullopt;
+    throw ConfigError("RUN_DIR: " + place.string() + ": " + std::strerror(errno));
+}
+
+path resolved(const std::string& run_dir) {
+    std::error_code error;
+    auto folder = std::filesystem::weakly_canonical(std::filesystem::absolute(run_dir), error);
+    if (error) throw ConfigError("RUN_DIR: " + run_dir + ": " + error.message());
+    return folder.has_filename() ? folder : folder.parent_path();
+}
+
+// Root, this user, and whoever owns this executable or a folder above it.
+std::set<uid_t> trusted_owners() {
+    std::set<uid_t> owners{0, geteuid()};
+    std::error_code error;
+    auto place = std::filesystem::read_symlink("/proc/self/exe", error);
+    for (; place.has_relative_path(); place = place.parent_path()) {
+        struct stat status {};
+        if (lstat(place.c_str(), &status) == 0) owners.insert(status.st_uid);
+    }
+    return owners;
+}
+
+bool is_root_of_volume(const path& folder, const struct stat& status) {
+    const auto above = status_of(folder.parent_path());
+    return !folder.has_relative_path() || (above && above->st_dev != status.st_dev);
+}
+
+void check_folders_above(const path& folder) {
+    const auto trusted = trusted_owners();
+    for (auto above = folder; above.has_relative_path();) {
+        above = above.parent_path();
+        const auto status = status_of(above);
+        if (!status) continue;
+        if (!S_ISDIR(status->st_mode))
+            refuse_run_dir(folder, "cannot be made: " + above.string() + " is no folder");
+        if (!trusted.contains(status->st_uid))
+            refuse_run_dir(folder, "could be replaced by user " + std::to_string(status->st_uid) +
+                                       ", who owns " + above.string() +
+                                       ": choose another place for it");
+        const bool is_open = status->st_mode & S_IWOTH && !(status->st_mode & S_ISVTX);
+        if (is_open && !is_root_of_volume(above, *status))
+            refuse_run_dir(folder, "could be replaced by anybody, who may write to " +
+                                       above.string() +
+                                       ": `chmod o-w` that, or choose another "
+                                       "place");
+    }
+}
+
+void check_can_be_made(const path& folder) {
+    auto above = folder.parent_path();
+    while (!status_of(above)) above = above.parent_path();
+    if (access(above.c_str(), W_OK | X_OK) != 0)
+        refuse_run_dir(folder, "cannot be made: " + above.string() + " is not writable");
+}
+
+bool is_empty_folder(const path& folder) {
+    std::error_code error;
+    const bool is_empty = std::filesystem::is_empty(folder, error);
+    if (error) refuse_run_dir(folder, "cannot be read: " + error.message());
+    return is_empty;
+}
+
+bool is_marked(const path& folder) {
+    const auto is_own_file = [&](std::string_view name) {
+        const auto status = status_of(folder / name);
+        return status && S_ISREG(status->st_mode) && status->st_uid == geteuid();
+    };
+    return is_own_file(run_dir_mark) ||
+           std::any_of(std::begin(older_marks), std::end(older_marks), is_own_file);
+}
+
+[[noreturn]] void refuse_foreign(const path& folder, uid_t owner, const std::string& inside) {
+    const auto belongs = "belongs to user " + std::to_string(owner) + ": ";
+    if (owner != 0) refuse_run_dir(folder, belongs + "choose another place for it");
+    if (access(folder.c_str(), W_OK | X_OK) == 0) refuse_run_dir(folder, belongs + inside);
+    refuse_run_dir(folder, belongs + "give it to user " + std::to_string(geteuid()) +
+                               ", or choose another place for it");
+}
+
+// True when it is there.
+bool check_run_dir(const path& folder) {
+    check_folders_above(folder);
+    const auto status = status_of(folder);
+    if (!status) {
+        check_can_be_made(folder);
+        return false;
+    }
+    const std::string inside = "set RUN_DIR to a folder inside it, which is then made: " +
+                               (folder / "steelthread").string();
+    if (S_ISLNK(status->st_mode)) refuse_run_dir(folder, "is a link that leads nowhere: remove it");
+    if (!S_ISDIR(status->st_mode)) refuse_run_dir(folder, "is no folder");
+    if (status->st_uid != geteuid()) refuse_foreign(folder, status->st_uid, inside);
+    if (status->st_mode & S_ISVTX) refuse_run_dir(folder, "is shared with others: " + inside);
+    if (access(folder.c_str(), W_OK | X_OK) != 0) refuse_run_dir(folder, "is not writable");
+    // In this order: the first thing that a process leaves in an empty one is the mark.
+    if (is_empty_folder(folder)) return true;
+    if (!is_marked(folder))
+        refuse_run_dir(folder,
+                       "is not empty, and no steelthread has left its mark there: " + inside);
+    if (status->st_mode & (S_IWGRP | S_IWOTH))
+        refuse_run_dir(folder,
+                       "may be written to by others: `chmod 700` it if all that lies there "
+                       "is of this service");
+    return true;
+}
+
+void make_folders(const path& folder) {
+    if (status_of(folder)) return;
+    make_folders(folder.parent_path());
+    if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+        refuse_with_errno(folder, "cannot be made");
+}
+
+void leave_mark(const path& folder) {
+    const auto mark = folder / run_dir_mark;
+    const int fd = open(mark.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 && errno == EEXIST) return;
+    const bool is_written = fd >= 0 && write(fd, mark_text.data(), mark_text.size()) ==
+                                           static_cast<ssize_t>(mark_text.size());
+    const int reason = errno;
+    if (fd >= 0) close(fd);
+    errno = reason;
+    if (!is_written) refuse_with_errno(folder, "cannot be written to");
+}
+
+}  // namespace
+
+std::string claim_run_dir(const std::string& run_dir) {
+    const auto folder = resolved(run_dir);
+    if (!check_run_dir(folder)) {
+        make_folders(folder);
+        check_run_dir(folder);  // somebody else may have been faster
+    }
+    if (is_empty_folder(folder)) {
+        if (chmod(folder.c_str(), 0700) != 0) refuse_with_errno(folder, "cannot be made private");
+        check_run_dir(folder);  // what others have left until then
+    }
+    leave_mark(folder);
+    return folder.string();
+}
+
+std::string look_at_run_dir(const std::string& run_dir) {
+    const auto folder = resolved(run_dir);
+    return folder.string() + (check_run_dir(folder) ? " is there" : " can be made");
+}

@@ -1,0 +1,300 @@
+// What `steelthread run` insists on before it writes anything, what `doctor` says of the same, and
+// which commands write nothing at all.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "shared/exit_status.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace start_test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string test_folder() {
+    return test_variable("TEST_DIR") + "/start_" + std::to_string(getpid());
+}
+
+Variables variables_for(const std::string& url) {
+    auto variables = service_variables(url, test_folder());
+    variables["DEV_USER_EMAIL"] = "";
+    variables["PORT"] = std::to_string(free_port());
+    return variables;
+}
+
+Finished steelthread(std::vector<std::string> words, const Variables& variables) {
+    words.insert(words.begin(), built("steelthread"));
+    return run_command(words, variables);
+}
+
+// `run` ends with this status and says this; `doctor` names the same, and neither has written
+// anything.
+void expect_refused(const Variables& variables, const std::string& check, int status,
+                    const std::string& fault) {
+    const bool was_there = fs::exists(variables.at("RUN_DIR"));
+    const auto run = steelthread({"run"}, variables);
+    cr_expect_eq(run.status, status, "%s: %s", check.c_str(), run.errors.c_str());
+    cr_expect_neq(run.errors.find(fault), std::string::npos, "%s in %s", fault.c_str(),
+                  run.errors.c_str());
+    const auto doctor = steelthread({"doctor"}, variables);
+    cr_expect_eq(doctor.status, 1);
+    cr_expect_neq(doctor.output.find("FAULT  " + check + ": " + fault), std::string::npos,
+                  "%s: %s in %s", check.c_str(), fault.c_str(), doctor.output.c_str());
+    cr_expect_eq(fs::exists(variables.at("RUN_DIR")), was_there, "%s: written to", check.c_str());
+}
+
+std::string sqlite_url(const std::string& path) { return "sqlite:///" + path; }
+
+}  // namespace
+
+Test(start, overwrites_nothing_of_others) {
+    const TestDatabase database{Engine::sqlite};
+    auto variables = variables_for(database.url());
+    const auto folder = test_folder();
+    fs::create_directories(folder + "/public/docs");
+    std::ofstream{folder + "/nginx.conf"} << "my site";
+    fs::permissions(folder, fs::perms{0755});
+    expect_refused(variables, "RUN_DIR", exit_config,
+                   "RUN_DIR " + folder + " is not empty, and no steelthread has left its mark");
+    EXPECT_TEXT(read_text(folder + "/nginx.conf"), "my site");
+    cr_expect(fs::status(folder).permissions() == fs::perms{0755});
+    cr_expect_eq(std::distance(fs::directory_iterator{folder}, {}), 2);
+    // A database made there would leave a mark.
+    variables["DATABASE_URL"] = "sqlite:///./steelthread.db";
+    const auto migrated = steelthread({"migrate", "up"}, variables);
+    cr_expect_eq(migrated.status, exit_config, "%s", migrated.errors.c_str());
+    cr_expect_eq(std::distance(fs::directory_iterator{folder}, {}), 2);
+}
+
+Test(start, looks_before_it_writes) {
+    const TestDatabase database{Engine::sqlite};
+    auto variables = variables_for(database.url());
+    const auto path = database.url().substr(sqlite_url("").size());
+
+    const int taken = listen_on_port(std::stoi(variables["PORT"]));
+    expect_refused(variables, "port", 1, "cannot listen on 127.0.0.1:" + variables["PORT"]);
+    close(taken);
+
+    fs::permissions(path, fs::perms{0666});
+    expect_refused(variables, "SQLite file", exit_config,
+                   path + " may be written to by everybody: `chmod o-w` it");
+    const auto migrated = steelthread({"migrate", "up"}, variables);
+    cr_expect_eq(migrated.status, exit_config, "%s", migrated.errors.c_str());
+    fs::permissions(path, fs::perms{0600});
+
+    if (geteuid() == 0) {
+        auto production = variables;
+        production["ENVIRONMENT"] = "production";
+        production["BCRYPT_COST"] = "10";
+        expect_refused(production, "user", exit_config,
+                       "ENVIRONMENT=production is refused to root");
+    }
+    const auto copy = test_folder() + "_copy";
+    fs::create_directories(copy);
+    fs::copy_file(built("steelthread"), copy + "/steelthread");
+    fs::create_symlink(built("handlers"), copy + "/handlers");
+    setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
+    expect_refused(variables, "programs", 1, "nginx.conf.in is not beside " + copy);
+}
+
+static void insist_on_schema(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database.url());
+    const std::string advice = ": run `steelthread migrate up`";
+    database.execute("DELETE FROM schema_migrations WHERE name LIKE '0002%'");
+    expect_refused(variables, "migrations", exit_config, "pending: 0002_events" + advice);
+    database.execute("DROP TABLE schema_migrations");
+    expect_refused(variables, "migrations", exit_config, "pending: 0001_users, 0002_events, ");
+    const auto run = steelthread({"run"}, variables);
+    cr_expect(run.errors.find(advice + " or `steelthread run --migrate`") != std::string::npos,
+              "%s", run.errors.c_str());
+}
+
+Test(start, needs_the_schema_on_sqlite) { insist_on_schema(Engine::sqlite); }
+Test(start, needs_the_schema_on_postgres) { insist_on_schema(Engine::postgres); }
+
+Test(start, needs_a_database_that_was_made) {
+    const auto variables = variables_for("sqlite:///./steelthread.db");
+    const auto run = steelthread({"run"}, variables);
+    cr_expect_eq(run.status, exit_config, "%s", run.errors.c_str());
+    cr_expect(run.errors.find("pending: 0001_users") != std::string::npos, "%s",
+              run.errors.c_str());
+    cr_expect_not(fs::exists(test_folder()));
+}
+
+// Starts without --migrate and returns what it has logged once it serves.
+static std::string log_of_start(const Variables& variables, long health) {
+    const auto log = test_folder() + ".log";
+    const Background service{{built("steelthread"), "run"}, variables, log};
+    Client client{std::stoi(variables.at("PORT"))};
+    wait_until("the service answers",
+               [&] { return client.send({.path = "/healthz"}).status == health; });
+    return read_text(log);
+}
+
+Test(start, warns_of_a_newer_schema) {
+    const TestDatabase database{Engine::sqlite};
+    const auto variables = variables_for(database.url());
+    database.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'now')");
+    const auto log = log_of_start(variables, 200);
+    cr_expect(log.find(R"("message":"the schema is newer than this release")") != log.npos &&
+                  log.find(R"("migrations":"9999_future")") != log.npos,
+              "%s", log.c_str());
+    const auto doctor = steelthread({"doctor"}, variables);
+    cr_expect(doctor.output.find("ok     migrations: all applied, and 9999_future, newer than "
+                                 "this release\n") != std::string::npos,
+              "%s", doctor.output.c_str());
+}
+
+Test(start, needs_no_living_database) {
+    const auto refused = log_of_start(variables_for("postgresql://x@127.0.0.1:1/x"), 503);
+    cr_expect(
+        refused.find("the schema is not known: the database does not answer") != std::string::npos,
+        "%s", refused.c_str());
+}
+
+Test(start, waits_for_no_database_that_is_silent) {
+    const int port = free_port();
+    const int silent = listen_on_port(port);
+    auto variables = variables_for("postgresql://x@127.0.0.1:" + std::to_string(port) + "/x");
+    variables["DB_CONNECT_TIMEOUT_MS"] = "100";
+    const auto log = log_of_start(variables, 503);
+    cr_expect(log.find("the schema is not known") != log.npos, "%s", log.c_str());
+    close(silent);
+}
+
+namespace {
+
+// A role that may do what the service does, and nothing to the schema.
+class Worker {
+public:
+    explicit Worker(const TestDatabase& database)
+        : database_(database), name_("worker_" + std::to_string(getpid())) {
+        database_.execute("CREATE ROLE " + name_ + " LOGIN; GRANT USAGE ON SCHEMA public TO " +
+                          name_ +
+                          "; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public "
+                          "TO " +
+                          name_ + "; GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO " + name_);
+    }
+    ~Worker() { database_.execute("DROP OWNED BY " + name_ + "; DROP ROLE " + name_); }
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    std::string url() const {
+        auto url = database_.url();
+        const auto begin = url.find("://") + 3;
+        return url.replace(begin, url.find('@') - begin, name_);
+    }
+
+private:
+    const TestDatabase& database_;
+    std::string name_;
+};
+
+}  // namespace
+
+Test(start, needs_no_right_to_change_a_schema_that_is_up_to_date) {
+    if (std::getenv("TEST_POOLER_URL")) cr_skip_test("the pooler knows no roles");
+    const TestDatabase database{Engine::postgres};
+    const Worker worker{database};
+    auto variables = variables_for(worker.url());
+    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+             {"migrate", "status"}, {"migrate", "up"}, {"doctor"}}) {
+        const auto finished = steelthread(words, variables);
+        cr_expect_eq(finished.status, 0, "%s: %s%s", words.back().c_str(), finished.output.c_str(),
+                     finished.errors.c_str());
+    }
+    variables["DEV_USER_EMAIL"] = Stack::email;
+    variables.erase("PORT");
+    Stack stack{worker.url(), variables};  // run --migrate
+    stack.create_task("done by the worker");
+    stack.stop();
+    // With something to apply, the reason is told.
+    database.execute("DELETE FROM schema_migrations WHERE name LIKE '0003%'");
+    const auto up = steelthread({"migrate", "up"}, variables);
+    cr_expect_eq(up.status, 1);
+    cr_expect(up.errors.find("permission denied") != std::string::npos ||
+                  up.errors.find("must be owner") != std::string::npos,
+              "%s", up.errors.c_str());
+}
+
+// With every default, in a folder without anything.
+Test(start, looking_writes_nothing) {
+    const auto folder = test_folder();
+    auto variables = base_variables();
+    variables["RUN_DIR"] = folder;
+    variables["PORT"] = std::to_string(free_port());
+    const auto pending = steelthread({"migrate", "status"}, variables);
+    cr_expect_eq(pending.status, 0, "%s", pending.errors.c_str());
+    cr_expect(pending.output.starts_with("0001_users  pending\n"), "%s", pending.output.c_str());
+    cr_expect_eq(steelthread({"config"}, variables).status, 0);
+    cr_expect_eq(steelthread({"doctor"}, variables).status, 1);
+    cr_expect_eq(run_command({built("handlers/healthz"), "--dump-config"}, variables).status, 0);
+    EXPECT_TEXT(steelthread({"migrate", "down"}, variables).output, "nothing to undo\n");
+    EXPECT_TEXT(steelthread({"token", "--user", "ada"}, variables).errors,
+                "steelthread: no service runs here with whose secret it could be signed: set "
+                "JWT_SECRET, or RUN_DIR to the folder of that service\n");
+    EXPECT_TEXT(
+        steelthread({"prune", "--events-older-than", "7d"}, variables).errors,
+        "steelthread: " + folder + "/steelthread.db is not there: run `steelthread migrate up`\n");
+    cr_expect_not(fs::exists(folder));
+
+    // Nor do they change what is there.
+    cr_assert_eq(steelthread({"migrate", "up"}, variables).status, 0);
+    const auto listed = [&] {
+        std::string all;
+        for (const auto& entry : fs::directory_iterator{folder})
+            all += entry.path().filename().string() + " " +
+                   std::to_string(entry.last_write_time().time_since_epoch().count()) + "\n";
+        return all;
+    };
+    const auto before = listed();
+    cr_expect_eq(steelthread({"migrate", "status"}, variables).status, 0);
+    cr_expect_eq(steelthread({"config"}, variables).status, 0);
+    const auto sound = steelthread({"doctor"}, variables);
+    cr_expect_eq(sound.status, 0, "%s", sound.output.c_str());
+    EXPECT_TEXT(listed(), before);
+}
+
+// Whoever could write to the folder of an earlier release may have left something there.
+Test(start, follows_no_link_in_its_folder) {
+    const TestDatabase database{Engine::sqlite};
+    auto variables = variables_for(database.url());
+    const auto folder = test_folder();
+    const auto other = folder + "_other";
+    fs::create_directories(folder + "/public");
+    fs::create_directories(other);
+    std::ofstream{folder + "/.steelthread"} << "";
+    std::ofstream{other + "/file"} << "kept";
+    const char* links[] = {"nginx.conf",     "routes.conf",
+                           "nginx.conf.new", "public/openapi.json",
+                           "public/docs",    "public/openapi.json.new",
+                           "sockets"};
+    for (const char* name : links)
+        fs::create_symlink(std::string_view{name} == "sockets" ? other : other + "/file",
+                           folder + "/" + name);
+    auto refused = steelthread({"run"}, variables);
+    cr_expect_eq(refused.status, 1);
+    EXPECT_TEXT(refused.errors,
+                "steelthread: " + folder + "/sockets is no folder of this user: remove it\n");
+    fs::remove(folder + "/sockets");
+    fs::create_directory(folder + "/maps.conf");
+    refused = steelthread({"run"}, variables);
+    EXPECT_TEXT(refused.errors, "steelthread: " + folder +
+                                    "/maps.conf is a folder, where a file belongs: remove it\n");
+    fs::remove(folder + "/maps.conf");
+    {
+        variables.erase("PORT");
+        const Stack stack{database.url(), variables};
+        cr_expect_eq(stack.send({.path = "/openapi.json"}).status, 200);
+        cr_expect_eq(stack.send({.path = "/docs"}).status, 200);
+    }
+    EXPECT_TEXT(read_text(other + "/file"), "kept");
+    cr_expect_eq(std::distance(fs::directory_iterator{other}, {}), 1);
+}
+
+}  // namespace start_test
