@@ -19,6 +19,7 @@
 #include "cli/supervisor.hpp"
 #include "shared/config.hpp"
 #include "shared/exit_status.hpp"
+#include "shared/signals.hpp"
 #include "shared/version.hpp"
 
 namespace {
@@ -114,6 +115,7 @@ int run(const Words& words) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    end_with_signals();
     umask(0077);  // the database and everything else in RUN_DIR is nobody else's to read
     try {
         return run({argv + 1, argv + argc});

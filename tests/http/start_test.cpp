@@ -1,8 +1,13 @@
 // What `steelthread run` insists on before it writes anything, what `doctor` says of the same, and
 // which commands write nothing at all.
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -295,6 +300,110 @@ Test(start, follows_no_link_in_its_folder) {
     }
     EXPECT_TEXT(read_text(other + "/file"), "kept");
     cr_expect_eq(std::distance(fs::directory_iterator{other}, {}), 1);
+}
+
+namespace {
+
+// A command as PID 1 of a container, which is deaf to signals that it does not handle.
+class Init {
+public:
+    // Skips the test where that is not allowed.
+    Init(std::vector<std::string> words, const Variables& variables) {
+        int pipe_fds[2];
+        cr_assert_eq(pipe(pipe_fds), 0);
+        std::vector<std::string> lines;
+        for (const auto& [name, value] : variables) lines.push_back(name + "=" + value);
+        const auto pointers = [](std::vector<std::string>& texts) {
+            std::vector<char*> all;
+            for (auto& text : texts) all.push_back(text.data());
+            all.push_back(nullptr);
+            return all;
+        };
+        const auto arguments = pointers(words);
+        const auto environment = pointers(lines);
+        outside_ = fork();
+        if (outside_ == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            pid_t inside = unshare(CLONE_NEWPID) == 0 ? fork() : -1;
+            if (inside == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                execve(arguments[0], arguments.data(), environment.data());
+                _exit(127);
+            }
+            int status = 0;
+            if (write(pipe_fds[1], &inside, sizeof inside) != sizeof inside || inside < 0)
+                _exit(127);
+            waitpid(inside, &status, 0);
+            _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
+        }
+        const bool is_told = read(pipe_fds[0], &inside_, sizeof inside_) == sizeof inside_;
+        close(pipe_fds[0]);
+        close(pipe_fds[1]);
+        cr_assert(is_told);
+        if (inside_ > 0) return;
+        waitpid(outside_, nullptr, 0);
+        cr_skip_test("namespaces of processes are not allowed here");
+    }
+    ~Init() {
+        if (outside_ == 0) return;
+        kill(inside_, SIGKILL);
+        waitpid(outside_, nullptr, 0);
+    }
+    Init(const Init&) = delete;
+    Init& operator=(const Init&) = delete;
+
+    // Its exit status after a signal, 99 when that killed it.
+    int status_after(int signal) {
+        kill(inside_, signal);
+        int status = 0;
+        wait_until("PID 1 has ended",
+                   [&] { return waitpid(outside_, &status, WNOHANG) == outside_; });
+        outside_ = 0;
+        return WEXITSTATUS(status);
+    }
+
+private:
+    pid_t outside_ = 0;  // its parent, which waits for it
+    pid_t inside_ = 0;
+};
+
+}  // namespace
+
+// Each waits for a database that accepts connections and says nothing.
+Test(start, pid_1_ends_with_a_signal) {
+    const int port = free_port();
+    const int silent = listen_on_port(port);
+    auto variables = variables_for("postgresql://x@127.0.0.1:" + std::to_string(port) + "/x");
+    variables["DB_CONNECT_TIMEOUT_MS"] = variables["DB_DEADLINE_MS"] = "60000";
+    variables["REQUEST_METHOD"] = "GET";
+    variables["REQUEST_URI"] = "/healthz";
+    const auto program = built("steelthread");
+    for (const std::vector<std::string>& words :
+         std::vector<std::vector<std::string>>{{program, "run", "--migrate"},
+                                               {program, "run"},
+                                               {program, "migrate", "up"},
+                                               {program, "migrate", "status"},
+                                               {program, "prune", "--events-older-than", "7d"},
+                                               {program, "doctor"},
+                                               {built("handlers/healthz")}})
+        for (const int signal : {SIGTERM, SIGINT}) {
+            Init init{words, variables};
+            const int connection = accept(silent, nullptr, nullptr);
+            cr_expect_geq(connection, 0);
+            cr_expect_eq(init.status_after(signal), 128 + signal, "%s", words.back().c_str());
+            close(connection);
+        }
+    close(silent);
+}
+
+Test(start, pid_1_stops_cleanly_once_it_serves) {
+    const TestDatabase database{Engine::sqlite};
+    const auto variables = variables_for(database.url());
+    Init init{{built("steelthread"), "run", "--migrate"}, variables};
+    Client client{std::stoi(variables.at("PORT"))};
+    wait_until("the service answers",
+               [&] { return client.send({.path = "/healthz"}).status == 200; });
+    cr_expect_eq(init.status_after(SIGTERM), 0);
 }
 
 }  // namespace start_test
