@@ -143,13 +143,24 @@ PublicKey make_key(const char* type, OSSL_PARAM* parameters) {
     return {made, EVP_PKEY_free};
 }
 
+void check_public_key(const PublicKey& key, const char* fault) {
+    const KeyContext context{EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr)};
+    if (context && EVP_PKEY_public_check(context.get()) == 1) return;
+    ERR_clear_error();
+    throw KeyError{fault};
+}
+
+// The modulus is checked to be no prime, no power of one, and without factors below 752: whoever
+// can factor it has the private key.
 PublicKey make_rsa_key(const BIGNUM* modulus, const BIGNUM* exponent) {
     const Builder builder{OSSL_PARAM_BLD_new()};
     if (!builder || OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus) != 1 ||
         OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent) != 1)
         throw std::bad_alloc{};
     const Parameters parameters{OSSL_PARAM_BLD_to_param(builder.get())};
-    return make_key("RSA", parameters.get());
+    auto key = make_key("RSA", parameters.get());
+    check_public_key(key, "RSA with a modulus that is easy to factor");
+    return key;
 }
 
 // `curve` in OpenSSL's words. The point is checked to lie on it.
@@ -159,12 +170,30 @@ PublicKey make_elliptic_key(std::string curve, std::string point) {
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
         OSSL_PARAM_construct_end()};
     auto key = make_key("EC", parameters);
-    const KeyContext context{EVP_PKEY_CTX_new_from_pkey(nullptr, key.get(), nullptr)};
-    if (!context || EVP_PKEY_public_check(context.get()) != 1) {
-        ERR_clear_error();
-        throw KeyError{"no point of the curve"};
-    }
+    check_public_key(key, "no point of the curve");
     return key;
+}
+
+// The y coordinates of the eight points of Ed25519 whose order is 1, 2, 4 or 8, in hexadecimal and
+// little-endian as RFC 8032 writes them (section 5.1.2), without the bit that is the sign of x. For
+// such a key anybody can sign: a signature of zeros fits at least one text in eight.
+constexpr std::string_view small_orders[] = {
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"};
+
+// OpenSSL checks neither. `point` is 32 bytes.
+void check_edwards_point(std::string_view point) {
+    std::string y{point};
+    y.back() = static_cast<char>(y.back() & 0x7f);
+    // 2^255 - 19 and all above it, which stand for a y that has a smaller form.
+    const bool is_canonical = y.back() != '\x7f' || static_cast<unsigned char>(y.front()) < 0xed ||
+                              y.find_first_not_of('\xff', 1) != y.size() - 1;
+    if (!is_canonical) throw KeyError{"an Ed25519 key that is not in canonical form"};
+    if (std::count(std::begin(small_orders), std::end(small_orders), hex(y)) > 0)
+        throw KeyError{"an Ed25519 key of small order"};
 }
 
 // r and s one after the other (RFC 7518, section 3.4) as OpenSSL takes them; empty when one is 0.
@@ -307,6 +336,7 @@ Key Key::elliptic(const rapidjson::Value& jwk) {
 Key Key::edwards(const rapidjson::Value& jwk) {
     if (text_member(jwk, "crv") != "Ed25519") throw KeyError{"crv is not Ed25519"};
     const auto point = binary_member(jwk, "x", 32);
+    check_edwards_point(point);
     Key key{eddsa};
     key.signature_bytes_ = eddsa.signature_bytes;
     key.verifier_ = {

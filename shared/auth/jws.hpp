@@ -66,7 +66,8 @@ public:
     //   PS256  the same with alg PS256
     // Throws KeyError for every other kind, a secret (oct) in particular; for an `alg` that does
     // not go with the rest, a `use` other than sig and `key_ops` without verify; for a point that
-    // is not on its curve; and for a key that is published with its private half.
+    // is not on its curve; for an Ed25519 key of small order or not in canonical form, and an RSA
+    // modulus that is easy to factor; and for a key that is published with its private half.
     static Key from_jwk(const rapidjson::Value& jwk);
 
     // Whether keys of a set can have the algorithm of a header.

@@ -1,8 +1,10 @@
 #include "shared/auth/jws.hpp"
 
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -424,7 +426,6 @@ Test(jws, refuses_weak_and_false_rsa_keys) {
                            base64url(exponent) + R"("})");
     };
     const std::string odd = "\xc1" + std::string(255, '\x55');
-    EXPECT_TEXT(rsa(odd, "\x03"), "RS256");
     EXPECT_TEXT(rsa(odd, "\x01"), "no RSA key");
     EXPECT_TEXT(rsa(odd, "\x02"), "no RSA key");
     EXPECT_TEXT(rsa(odd, "\0"s), "no RSA key");
@@ -437,6 +438,110 @@ Test(jws, refuses_weak_and_false_rsa_keys) {
     EXPECT_TEXT(rsa("\xc1" + std::string(1024, '\x55'), "\x03"), "RSA of more than 8192 bits");
     EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":"AQAB=","e":"AQAB"})"), "n is not base64url");
     EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":5,"e":"AQAB"})"), "n is no text");
+}
+
+namespace {
+
+// A modulus that everybody can factor is one of a prime, of a power of one, or of a small factor.
+using BigNumber = std::unique_ptr<BIGNUM, decltype(&BN_free)>;
+
+BigNumber prime_of(int bits) {
+    BigNumber prime{BN_new(), &BN_free};
+    cr_assert(prime && BN_generate_prime_ex(prime.get(), bits, 0, nullptr, nullptr, nullptr) == 1);
+    return prime;
+}
+
+BigNumber product(const BigNumber& one, const BigNumber& other) {
+    const std::unique_ptr<BN_CTX, decltype(&BN_CTX_free)> context{BN_CTX_new(), &BN_CTX_free};
+    BigNumber made{BN_new(), &BN_free};
+    cr_assert(BN_mul(made.get(), one.get(), other.get(), context.get()) == 1);
+    return made;
+}
+
+std::string rsa_verdict(const BigNumber& modulus, const std::string& more = "") {
+    std::string bytes(static_cast<std::size_t>(BN_num_bytes(modulus.get())), '\0');
+    BN_bn2bin(modulus.get(), reinterpret_cast<unsigned char*>(bytes.data()));
+    return key_verdict(R"({"kty":"RSA","n":")" + base64url(bytes) + R"(","e":"AQAB")" + more + "}");
+}
+
+}  // namespace
+
+Test(jws, refuses_rsa_keys_that_are_easy_to_factor) {
+    const auto large = prime_of(1032);
+    EXPECT_TEXT(rsa_verdict(product(large, prime_of(1032))), "RS256");
+    const std::string easy = "RSA with a modulus that is easy to factor";
+    EXPECT_TEXT(rsa_verdict(prime_of(2048)), easy);
+    EXPECT_TEXT(rsa_verdict(prime_of(2048), R"(,"alg":"PS256")"), easy);
+    EXPECT_TEXT(rsa_verdict(product(large, large)), easy);
+    EXPECT_TEXT(rsa_verdict(product(product(large, prime_of(1032)), prime_of(9))), easy);
+}
+
+namespace {
+
+// What OpenSSL alone says of a signature by an Ed25519 key.
+bool openssl_accepts(const std::string& key, const std::string& signature,
+                     const std::string& text) {
+    const auto bytes = [](const std::string& from) {
+        return reinterpret_cast<const unsigned char*>(from.data());
+    };
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> made{
+        EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes(key), key.size()),
+        &EVP_PKEY_free};
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
+                                                                          &EVP_MD_CTX_free};
+    cr_assert(made && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, made.get()));
+    return EVP_DigestVerify(context.get(), bytes(signature), signature.size(), bytes(text),
+                            text.size()) == 1;
+}
+
+std::string ed25519_jwk(const std::string& point) {
+    return R"({"kty":"OKP","crv":"Ed25519","x":")" + base64url(point) + R"("})";
+}
+
+}  // namespace
+
+// The eight points whose order divides 8 are all that there are: y is 1, -1, 0 or one of two that
+// double to 0, the last three with x of either sign. Nobody needs a private key for them, and
+// OpenSSL takes each, also with y + p in the place of y and with a sign of the x that is 0.
+Test(jws, refuses_ed25519_keys_of_small_order) {
+    const std::string eighth =
+        "\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0"
+        "\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05"s;
+    const std::string minus_eighth =
+        "\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f"
+        "\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a"s;
+    const std::string ones(30, '\xff');
+    const std::string small = "an Ed25519 key of small order";
+    const std::string other_form = "an Ed25519 key that is not in canonical form";
+    const struct {
+        std::string y;
+        const std::string& reason;
+    } cases[] = {
+        {"\x01" + std::string(31, '\0'), small},
+        {"\xec" + ones + "\x7f", small},
+        {std::string(32, '\0'), small},
+        {eighth, small},
+        {minus_eighth, small},
+        {"\xed" + ones + "\x7f", other_form},
+        {"\xee" + ones + "\x7f", other_form},
+    };
+    const auto forged = "\x01" + std::string(63, '\0');
+    for (const auto& [y, reason] : cases)
+        for (const char sign : {'\0', '\x80'}) {
+            auto point = y;
+            point.back() = static_cast<char>(point.back() | sign);
+            EXPECT_TEXT(key_verdict(ed25519_jwk(point)), reason);
+            int accepted = 0;
+            for (int i = 0; i < 200; ++i)
+                accepted += openssl_accepts(point, forged, std::to_string(i)) ? 1 : 0;
+            cr_expect_gt(accepted, 0, "%s is no weak key", shown(point).c_str());
+        }
+    // Beside them.
+    for (const char last : {'\xee', '\xff'})
+        EXPECT_TEXT(key_verdict(ed25519_jwk(last + ones + "\x7f")), other_form);
+    EXPECT_TEXT(key_verdict(ed25519_jwk("\xeb" + ones + "\x7f")), "EdDSA");
+    EXPECT_TEXT(key_verdict(ed25519_jwk("\xed" + ones + "\x7e")), "EdDSA");
+    EXPECT_TEXT(key_verdict(ed25519_jwk("\x02" + std::string(31, '\0'))), "EdDSA");
 }
 
 Test(jws, refuses_points_that_are_not_on_the_curve) {

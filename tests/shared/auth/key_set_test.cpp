@@ -172,6 +172,31 @@ Test(key_set, takes_what_it_can_use_and_skips_the_rest) {
     EXPECT_TEXT(parsed.skipped.at(1), "a secret in a set of public keys");
 }
 
+// Without a private key: the points of order 1 and 4 fit such a signature to any text, or to one in
+// four.
+Test(key_set, nobody_signs_for_a_key_of_small_order) {
+    const std::string neutral = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const std::string fourth = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    for (const auto& x : {neutral, fourth}) {
+        Issuer issuer;
+        issuer.answer(set_of(
+            {first().jwk(), R"({"kty":"OKP","crv":"Ed25519","kid":"small","x":")" + x + R"("})"}));
+        const auto log = written_by([&] {
+            for (int i = 0; i < 16; ++i) {
+                const auto payload = R"({"sub":"ann","iss":"https://issuer.test","aud":"us",)"
+                                     R"("exp":1800000600,"n":)" +
+                                     std::to_string(i) + "}";
+                const auto token = base64url(R"({"alg":"EdDSA","kid":"small"})") + "." +
+                                   base64url(payload) + "." +
+                                   base64url("\x01" + std::string(63, '\0'));
+                EXPECT_TEXT(issuer.verdict(token), no_key);
+            }
+        });
+        cr_expect_neq(log.find("an Ed25519 key of small order"), log.npos, "%s", log.c_str());
+        EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    }
+}
+
 Test(key_set, bounds_the_number_of_keys) {
     std::string all;
     for (int i = 0; i < 70; ++i) all += (i ? "," : "") + first().jwk();
