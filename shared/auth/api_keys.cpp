@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -13,7 +14,6 @@
 namespace {
 
 constexpr std::size_t name_bytes = 16;
-constexpr std::size_t logged_digits = 8;
 
 std::string name_of(const Digest& digest) { return hex(bytes_of(digest).substr(0, name_bytes)); }
 
@@ -42,10 +42,16 @@ std::string check_api_key(std::string_view key, std::string_view request_id, Con
         logging::debug("API key refused", {{"request_id", request_id}});
         throw ApiError{Error::invalid_api_key};
     }
-    logging::debug(
-        "API key accepted",
-        {{"request_id", request_id}, {"key_id", std::string_view{name}.substr(0, logged_digits)}});
+    logging::debug("API key accepted",
+                   {{"request_id", request_id},
+                    {"key_id", std::string_view{name}.substr(0, shown_key_digits)}});
     return name;
+}
+
+bool accepts_key_named(std::string_view digits, Context& context) {
+    const auto& accepted = accepted_keys(context);
+    return std::any_of(accepted.begin(), accepted.end(),
+                       [&](const auto& digest) { return name_of(digest).starts_with(digits); });
 }
 
 Async<> count_request(const Request& request, Context& context) {

@@ -90,7 +90,7 @@ std::string email_of(const rapidjson::Value& claims) {
 }
 
 void check_times(const TokenClaims& claims, std::int64_t now) {
-    if (claims.expires_at <= now - leeway_seconds) refuse_token("exp", "past");
+    if (claims.user.expires_at <= now) refuse_token("exp", "past");
     if (claims.issued_at > now + leeway_seconds) refuse_token("iat", "in the future");
     if (claims.valid_from > now + leeway_seconds) refuse_token("nbf", "in the future");
 }
@@ -162,7 +162,8 @@ std::string Tokens::issue_ticket(const Identity& bearer) const {
     const auto jwt = new_jwt();
     add_claim(jwt.get(), "aud", this_feed);
     if (!bearer.user_id.empty()) add_claim(jwt.get(), "sub", bearer.user_id);
-    if (!bearer.api_key.empty()) require(jwt_add_grant_bool(jwt.get(), "jobs", 1));
+    if (!bearer.api_key.empty())
+        add_claim(jwt.get(), "key", bearer.api_key.substr(0, shown_key_digits));
     require(jwt_add_grant_int(jwt.get(), "until", bearer.expires_at));
     require(jwt_add_grant_int(jwt.get(), "exp", time_() + ticket_seconds));
     return sign(*jwt);
@@ -179,11 +180,12 @@ Identity Tokens::verify_ticket(std::string_view ticket) const {
     if (!names(json::find(claims, "aud"), this_feed)) refuse_token("aud", "another audience");
     if (integer_claim(claims, "exp").value_or(0) <= time_()) refuse_token("exp", "past");
     const auto* const subject = json::find(claims, "sub");
-    const auto* const has_key = json::find(claims, "jobs");
+    const auto* const key = json::find(claims, "key");
     Identity bearer;
     if (subject && subject->IsString()) bearer.user_id = json::text_of(*subject);
-    if (has_key && has_key->IsTrue()) bearer.api_key = "ticket";
+    if (key && key->IsString()) bearer.api_key = json::text_of(*key);
     bearer.expires_at = integer_claim(claims, "until").value_or(0);
+    if (bearer.expires_at != 0 && bearer.expires_at <= time_()) refuse_token("until", "past");
     return bearer;
 }
 
@@ -277,9 +279,8 @@ TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& sou
     auto user_id = user_id_of(document);
     if (needs_uuid_ && !Uuid::parse(user_id)) refuse_token("sub", "no UUID");
     Identity user{std::move(user_id), email_of(document)};
-    user.expires_at = *expires_at;
+    user.expires_at = *expires_at + leeway_seconds;
     return {.user = std::move(user),
-            .expires_at = *expires_at,
             .issued_at = integer_claim(document, "iat").value_or(0),
             .valid_from = integer_claim(document, "nbf").value_or(0)};
 }

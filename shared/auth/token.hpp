@@ -22,6 +22,9 @@ struct jwt;
 // Seconds for which a ticket is good.
 inline constexpr std::int64_t ticket_seconds = 60;
 
+// So many digits of what names an API key stand in logs and tickets.
+inline constexpr std::size_t shown_key_digits = 8;
+
 // Where a token comes from: whoever has one of the keys. Each key belongs to one source only, and
 // so decides what the claims have to be.
 struct TokenSource {
@@ -32,7 +35,6 @@ struct TokenSource {
 // The claims of a token that are used. Without `iat` or `nbf` its moment is 1970.
 struct TokenClaims {
     Identity user;
-    std::int64_t expires_at = 0;
     std::int64_t issued_at = 0;
     std::int64_t valid_from = 0;
 };
@@ -55,11 +57,13 @@ public:
     std::string issue(const Identity& user) const;
 
     // A ticket that stands for who proved a token or an API key, for those that can send neither: a
-    // browser's EventSource and WebSocket. Good for a minute, for the feed of events alone; what it
-    // opens ends with the token.
+    // browser's EventSource and WebSocket. Good for a minute, for the feed of events alone, and no
+    // longer than the token; what it opens ends with the token. It holds the first digits of what
+    // names the key, as the log does.
     std::string issue_ticket(const Identity& bearer) const;
 
-    // Whom a ticket stands for. Throws TokenError for everything else, a token in particular.
+    // Whom a ticket stands for; whether its key is still accepted is for the caller to ask. Throws
+    // TokenError for everything else, a token in particular.
     Identity verify_ticket(std::string_view ticket) const;
 
     std::int64_t lifetime_seconds() const { return lifetime_seconds_; }

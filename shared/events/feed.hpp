@@ -22,7 +22,7 @@ using EventFormat = std::string (*)(const Event& event);
 // Canonical JSON but for line breaks in its data, which are white space there.
 std::string in_one_line(const Event& event);
 
-// When what a reader has proved is good no longer.
+// When what a reader has proved would be refused.
 Clock::time_point end_of(const Identity& reader);
 
 // A stream that gets every event of its audiences behind its cursor: once, and in the order of

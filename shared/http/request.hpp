@@ -38,9 +38,10 @@ struct RawRequest {
 // Who sent a request, as proved by a token, an API key or a ticket; empty where nothing was proved.
 struct Identity {
     std::string user_id;
-    std::string email;            // may be empty
-    std::string api_key = {};     // what names the key in limits and logs, never the key
-    std::int64_t expires_at = 0;  // seconds since 1970; 0: never
+    std::string email;         // may be empty
+    std::string api_key = {};  // what names the key in limits and logs, never the key
+    // Seconds since 1970, from which on the same proof is refused, leeway included; 0: never.
+    std::int64_t expires_at = 0;
 };
 
 using Headers = std::vector<std::pair<std::string_view, std::string>>;

@@ -64,14 +64,17 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
 }
 
 // The ticket of a request; nullopt when there is none.
-std::optional<Identity> read_ticket(const RawRequest& raw, const Context& context) {
+std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
     json::Faults faults{"query"};
     faults.enter("ticket");
     const auto ticket = QueryParameters{raw.target}.take("ticket", faults);
     faults.raise();
     if (!ticket) return std::nullopt;
     try {
-        return context.tokens.verify_ticket(*ticket);
+        auto bearer = context.tokens.verify_ticket(*ticket);
+        if (!bearer.api_key.empty() && !accepts_key_named(bearer.api_key, context))
+            refuse_token("key", "accepted no longer");
+        return bearer;
     } catch (const TokenError& error) {
         logging::debug("ticket refused", {{"request_id", raw.request_id},
                                           {"reason", std::string_view{error.what()}}});

@@ -1,3 +1,6 @@
+#include <ctime>
+
+#include "shared/auth/api_keys.hpp"
 #include "tests/support/service.hpp"
 #include "tests/support/whole_numbers.hpp"
 
@@ -111,7 +114,7 @@ ON_BOTH_ENGINES(events, are_for_their_audience_alone) {
     EXPECT_TEXT(list(service, "?after=" + bobs.next_cursor, with_user(service, ann)).types, "");
 
     Identity both{ann, ""};
-    both.api_key = "digest";
+    both.api_key = check_api_key(api_key, "", service.context());
     const auto ticket = service.context().tokens.issue_ticket(both);
     EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "public anns jobs");
     // The ticket counts, and not what comes with it.
@@ -124,6 +127,24 @@ ON_BOTH_ENGINES(events, refuse_what_proves_nothing) {
     expect_error(service.send({.target = path, .api_key = "x"}), Error::invalid_api_key);
     for (const auto& ticket : {std::string{"x"}, std::string{}, service.bearer(ann).substr(7)})
         expect_error(service.send({.target = path + "?ticket=" + ticket}), Error::invalid_token);
+}
+
+ON_BOTH_ENGINES(events, refuse_a_ticket_that_has_outlived_its_proof) {
+    Identity bearer{ann, ""};
+    bearer.expires_at = std::time(nullptr) + 60;
+    const auto& tokens = service.context().tokens;
+    EXPECT_TEXT(list(service, "?ticket=" + tokens.issue_ticket(bearer)).types, "");
+    bearer.expires_at = std::time(nullptr);
+    expect_error(service.send({.target = path + "?ticket=" + tokens.issue_ticket(bearer)}),
+                 Error::invalid_token);
+    // Of a key that has been taken from API_KEYS since.
+    Identity worker;
+    worker.api_key = check_api_key(other_api_key, "", service.context());
+    const auto ticket = tokens.issue_ticket(worker);
+    EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "");
+    Service restarted{endpoint(), service.config().database_url};
+    restarted.config().api_keys = api_key;
+    expect_error(restarted.send({.target = path + "?ticket=" + ticket}), Error::invalid_token);
 }
 
 ON_BOTH_ENGINES(events, refuse_a_cursor_that_is_none) {

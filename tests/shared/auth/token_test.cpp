@@ -652,6 +652,59 @@ Test(token, of_the_shared_secret_may_be_of_any_issuer) {
                 "header: alg is not HS256");
 }
 
+// --- tickets
+
+namespace {
+
+std::string ticket_verdict(const Tokens& tokens, std::string_view ticket) {
+    try {
+        tokens.verify_ticket(ticket);
+    } catch (const TokenError& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+}  // namespace
+
+Test(token, a_ticket_is_refused_as_soon_as_its_token) {
+    const auto token = token_of(header, claims({{"exp", std::to_string(now)}}));
+    // Inside the leeway a token is still good for a ticket.
+    const auto bearer = tokens_at(now + 22).verify(token);
+    cr_expect_eq(bearer.expires_at, now + 30);
+    const auto ticket = tokens_at(now + 22).issue_ticket(bearer);
+    for (const auto& [moment, wanted] : {std::pair{22, std::pair{"accepted", "accepted"}},
+                                         {29, {"accepted", "accepted"}},
+                                         {30, {"exp: past", "until: past"}},
+                                         {31, {"exp: past", "until: past"}},
+                                         {81, {"exp: past", "until: past"}},
+                                         {82, {"exp: past", "exp: past"}}}) {
+        EXPECT_TEXT(verdict(tokens_at(now + moment), token), wanted.first);
+        EXPECT_TEXT(ticket_verdict(tokens_at(now + moment), ticket), wanted.second);
+    }
+    EXPECT_TEXT(std::to_string(tokens_at(now + 22).verify_ticket(ticket).expires_at),
+                std::to_string(now + 30));
+}
+
+Test(token, a_ticket_is_good_for_a_minute) {
+    Identity bearer;
+    bearer.api_key = "0123456789abcdef0123456789abcdef";
+    const auto ticket = tokens_at(now).issue_ticket(bearer);
+    EXPECT_TEXT(ticket_verdict(tokens_at(now + 59), ticket), "accepted");
+    EXPECT_TEXT(ticket_verdict(tokens_at(now + 60), ticket), "exp: past");
+}
+
+Test(token, a_ticket_says_whom_it_stands_for) {
+    Identity bearer{"ann", "ann@example.com"};
+    bearer.api_key = "0123456789abcdef0123456789abcdef";
+    bearer.expires_at = now + 600;
+    const auto stands_for = tokens_at(now).verify_ticket(tokens_at(now).issue_ticket(bearer));
+    EXPECT_TEXT(stands_for.user_id, "ann");
+    EXPECT_TEXT(stands_for.email, "");
+    EXPECT_TEXT(stands_for.api_key, "01234567");
+    cr_expect_eq(stands_for.expires_at, now + 600);
+}
+
 Test(token, issues_with_its_own_secret_only) {
     const Tokens tokens{with_shared_secret(), nullptr, [] { return now; }};
     const auto token = tokens.issue({"ann", ""});
