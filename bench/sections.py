@@ -23,8 +23,9 @@ def healthz_call(bench):
 
 def create_call(bench):
     return Call("/collab/tasks", "POST", {"Authorization": f"Bearer {bench.token}", **JSON}, TASK,
-                statements=("insert_collab_task",),
-                parameters={"insert_collab_task": ("(gen_random_uuid())", "Buy milk and bread",
+                statements=("require_account", "insert_collab_task"),
+                parameters={"require_account": (bench.postgres.sql("SELECT min(id) FROM users"),),
+                            "insert_collab_task": ("(gen_random_uuid())", "Buy milk and bread",
                                                    "From the corner shop, before it closes.")})
 
 
@@ -44,10 +45,12 @@ def board_call(bench, is_known):
     return call
 
 
-def own(user, path, **rest):
-    """A request to somebody's own things."""
+def own(user, path, statements, parameters, **rest):
+    """A request to somebody's own things. The user's row is there."""
     headers = {"Authorization": f"Bearer {token_of(user)}", **rest.pop("headers", {})}
-    return Call(f"/api/v1/{user}/{path}", headers=headers, **rest)
+    return Call(f"/api/v1/{user}/{path}", headers=headers,
+                statements=("require_account", *statements),
+                parameters={"require_account": (user,), **parameters}, **rest)
 
 
 def tasks_call(bench, user="user-1"):

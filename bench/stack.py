@@ -51,7 +51,7 @@ def ask(port, path, method="GET", headers=None, body=None):
 
 
 def token_of(user):
-    """A token of the service for any user."""
+    """A token of the service for a user who has a row."""
     def part(content):
         return base64.urlsafe_b64encode(content).rstrip(b"=")
 

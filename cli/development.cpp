@@ -32,6 +32,17 @@ void refuse_production(const Config& config, const char* command) {
                                  " is for development: ENVIRONMENT is production");
 }
 
+void require_schema(const Config& config) {
+    if (!look_at_schema(config).pending.empty())
+        throw std::runtime_error("the schema is not up to date: run `steelthread migrate up`");
+}
+
+Async<> make_user(Database& database, std::string user_id) {
+    db::Batch batch;
+    batch.add(sql::ensure_user, user_id, std::optional<std::string>{});
+    co_await database.run(std::move(batch));
+}
+
 Async<std::string> user_to_seed(const Config& config, Database& database, std::string user_id) {
     if (!user_id.empty()) co_return user_id;
     if (config.dev_user_email.empty()) co_return demo_user;
@@ -92,13 +103,15 @@ void print_token(const Config& config, const std::string& user_id, std::ostream&
         throw std::runtime_error(
             "no service runs here with whose secret it could be signed: set "
             "JWT_SECRET, or RUN_DIR to the folder of that service");
-    out << Tokens{config}.issue({user_id, {}}) << '\n';
+    const auto token = Tokens{config}.issue({user_id, {}});
+    require_schema(config);
+    with_database(config, [&](Database& database) { return make_user(database, user_id); });
+    out << token << '\n';
 }
 
 void seed(const Config& config, const std::string& user_id, std::ostream& out) {
     refuse_production(config, "seed");
-    if (!look_at_schema(config).pending.empty())
-        throw std::runtime_error("the schema is not up to date: run `steelthread migrate up`");
+    require_schema(config);
     with_database(config,
                   [&](Database& database) { return seed_all(config, database, user_id, out); });
 }

@@ -41,7 +41,7 @@ private:
 // What a handler may use besides its request.
 struct Context {
     const Config& config;
-    Database& db;  // of Auth::user and Auth::owner: with a row for the user
+    Database& db;  // of a user: with their row (shared/auth/users.hpp)
     const Tokens& tokens;
     Passwords& passwords;
     Kept& kept;

@@ -162,6 +162,7 @@ std::string Tokens::issue_ticket(const Identity& bearer) const {
     const auto jwt = new_jwt();
     add_claim(jwt.get(), "aud", this_feed);
     if (!bearer.user_id.empty()) add_claim(jwt.get(), "sub", bearer.user_id);
+    if (bearer.needs_account) require(jwt_add_grant_bool(jwt.get(), "account", 1));
     if (!bearer.api_key.empty())
         add_claim(jwt.get(), "key", bearer.api_key.substr(0, shown_key_digits));
     require(jwt_add_grant_int(jwt.get(), "until", bearer.expires_at));
@@ -181,9 +182,11 @@ Identity Tokens::verify_ticket(std::string_view ticket) const {
     if (integer_claim(claims, "exp").value_or(0) <= time_()) refuse_token("exp", "past");
     const auto* const subject = json::find(claims, "sub");
     const auto* const key = json::find(claims, "key");
+    const auto* const needs_account = json::find(claims, "account");
     Identity bearer;
     if (subject && subject->IsString()) bearer.user_id = json::text_of(*subject);
     if (key && key->IsString()) bearer.api_key = json::text_of(*key);
+    bearer.needs_account = needs_account && needs_account->IsTrue();
     bearer.expires_at = integer_claim(claims, "until").value_or(0);
     if (bearer.expires_at != 0 && bearer.expires_at <= time_()) refuse_token("until", "past");
     return bearer;
@@ -279,6 +282,7 @@ TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& sou
     auto user_id = user_id_of(document);
     if (needs_uuid_ && !Uuid::parse(user_id)) refuse_token("sub", "no UUID");
     Identity user{std::move(user_id), email_of(document)};
+    user.needs_account = &source == &own_;
     user.expires_at = *expires_at + leeway_seconds;
     return {.user = std::move(user),
             .issued_at = integer_claim(document, "iat").value_or(0),

@@ -1,5 +1,7 @@
 #include "shared/auth/users.hpp"
 
+#include "shared/db/sqlstate.hpp"
+#include "shared/http/error.hpp"
 #include "shared/text.hpp"
 #include "sql/users.hpp"
 
@@ -10,8 +12,31 @@ void KnownUsers::add(const std::string& user_id) {
 }
 
 Async<db::Results> UserDatabase::run(db::Batch batch) {
+    if (user_.needs_account) return run_with_account(std::move(batch));
     return known_.contains(user_.user_id) ? database_.run(std::move(batch))
                                           : run_with_row(std::move(batch));
+}
+
+Async<> UserDatabase::require_account() {
+    if (!user_.needs_account || has_asked_) co_return;
+    db::Batch nothing_else;
+    co_await run_with_account(std::move(nothing_else));
+}
+
+Async<db::Results> UserDatabase::run_with_account(db::Batch batch) {
+    db::Batch longer;
+    longer.add(sql::require_account, user_.user_id);
+    longer.append(std::move(batch));
+    db::Results results;
+    try {
+        results = co_await database_.run(std::move(longer));
+    } catch (const DbError& error) {
+        if (error.sqlstate() == account_missing) throw ApiError{Error::invalid_token};
+        throw;
+    }
+    has_asked_ = true;
+    results.erase(results.begin());
+    co_return results;
 }
 
 Async<db::Results> UserDatabase::run_with_row(db::Batch batch) {

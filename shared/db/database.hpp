@@ -223,6 +223,9 @@ public:
     // Closes every connection and ends what still waits; the loop runs out of work afterwards.
     virtual void close() = 0;
 
+    // The database for what outlives the request that this one belongs to.
+    virtual Database& lasting() { return *this; }
+
     template <class T, class... Parameters>
     Async<std::optional<T>> maybe(const Query& query, Parameters... parameters) {
         db::Batch batch;

@@ -8,6 +8,7 @@
 #include "shared/config.hpp"
 #include "shared/db/engines.hpp"
 #include "shared/db/sqlite_file.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/http/conditional.hpp"
 
 namespace {
@@ -28,6 +29,7 @@ std::string_view sqlstate_of(int extended_code) {
         case SQLITE_CONSTRAINT_FOREIGNKEY: return "23503";
         case SQLITE_CONSTRAINT_NOTNULL: return "23502";
         case SQLITE_CONSTRAINT_CHECK: return "23514";
+        case SQLITE_CONSTRAINT_FUNCTION: return account_missing;
         default: break;
     }
     switch (extended_code & 0xff) {
@@ -143,7 +145,8 @@ struct Bind {
 };
 
 // The functions that queries use and SQLite lacks: now(), which stands still for a whole
-// transaction as it does in PostgreSQL, and entity_tag(json).
+// transaction as it does in PostgreSQL, entity_tag(json), and require_account(count), which fails
+// for 0.
 void add_functions(sqlite3* connection, Timestamp* transaction_time) {
     const auto add = [&](const char* name, int arguments, auto* function) {
         if (sqlite3_create_function(connection, name, arguments, SQLITE_UTF8, transaction_time,
@@ -161,6 +164,12 @@ void add_functions(sqlite3* connection, Timestamp* transaction_time) {
             const auto size = static_cast<std::size_t>(sqlite3_value_bytes(arguments[0]));
             const auto tag = entity_tag({text ? static_cast<const char*>(text) : "", size});
             sqlite3_result_text64(context, tag.data(), tag.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+        });
+    add(
+        "require_account", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
+            if (sqlite3_value_int64(arguments[0]) > 0) return;
+            sqlite3_result_error(context, "no account", -1);
+            sqlite3_result_error_code(context, SQLITE_CONSTRAINT_FUNCTION);
         });
 }
 

@@ -11,6 +11,10 @@ Error error_for_sqlstate(std::string_view sqlstate);
 // A row that another one refers to is not there.
 inline constexpr std::string_view foreign_key_violation = "23503";
 
+// Of require_account (sql/queries/users.sql) without an account: invalid_argument_for_logarithm.
+// No other statement takes a logarithm.
+inline constexpr std::string_view account_missing = "2201E";
+
 // 40001 and 40P01: rolled back for sure, worth one repetition.
 bool is_serialization_failure(std::string_view sqlstate);
 

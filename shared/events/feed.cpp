@@ -239,6 +239,6 @@ Async<FeedStart> start_reading(Context& context, const std::optional<std::string
     const auto cursor = after ? bounds.resume(*after) : bounds.end();
     auto& feed = context.kept.get<Shared>().feed;
     const auto executor = co_await boost::asio::this_coro::executor;
-    if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db, format);
+    if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db.lasting(), format);
     co_return FeedStart{feed, cursor.value_or(bounds.end()), !cursor};
 }

@@ -42,6 +42,8 @@ struct Identity {
     std::string api_key = {};  // what names the key in limits and logs, never the key
     // Seconds since 1970, from which on the same proof is refused, leeway included; 0: never.
     std::int64_t expires_at = 0;
+    // Proved by a token of this service: it is good only while its account exists.
+    bool needs_account = false;
 };
 
 using Headers = std::vector<std::pair<std::string_view, std::string>>;

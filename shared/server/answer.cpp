@@ -112,11 +112,12 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
     }
 }
 
-// A user whose row has gone since it was last seen, or whose address another user took at the same
-// time, is refused by the foreign keys; the second attempt makes the row.
+// No answer is given to the token of an account that is gone. A user of another issuer whose row
+// has gone since it was last seen, or whose address another user took at the same time, is refused
+// by the foreign keys; the second attempt makes the row.
 Async<Response> run_handler(const Operation& operation, const Request& request, Context& context) {
     const bool makes_user = operation.auth == Auth::user || operation.auth == Auth::owner;
-    if (!makes_user) {
+    if (!makes_user && !request.identity().needs_account) {
         auto response = co_await operation.handler(request, context);
         co_return response;
     }
@@ -126,6 +127,7 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
     bool is_user_missing = false;
     try {
         auto response = co_await operation.handler(request, own);
+        co_await db.require_account();
         co_return response;
     } catch (const DbError& error) {
         is_user_missing = error.sqlstate() == foreign_key_violation;
@@ -133,6 +135,7 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
     }
     known.forget(request.user_id());
     auto response = co_await operation.handler(request, own);
+    co_await db.require_account();
     co_return response;
 }
 

@@ -14,6 +14,14 @@ RETURNING id, email, created_at
 -- name: renew_password_hash
 UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2
 
+-- Fails where the account does not exist, and so undoes the whole batch: the logarithm of 0 is an
+-- error, as which nothing else can be mistaken (account_missing in shared/db/sqlstate.hpp).
+-- name: require_account
+SELECT ln(count(*)) FROM users WHERE id = $1
+
+-- name: require_account sqlite
+SELECT require_account(count(*)) FROM users WHERE id = $1
+
 -- Nothing where the row is there already. An address that somebody else has is left out; where two
 -- take it at the same time, the second gets no row.
 -- name: ensure_user

@@ -103,6 +103,21 @@ ON_BOTH_ENGINES(events_tail, refuses_what_proves_nothing) {
                   "value_error");
 }
 
+// The feed lives on when the request that made it is over.
+ON_BOTH_ENGINES(events_tail, refuses_the_token_of_an_account_that_is_gone) {
+    write_event(service, "user:ann", "anns");
+    const Sent sent{.target = path + "?after=0", .authorization = service.bearer("ann")};
+    const auto first = service.send(sent);
+    cr_expect(holds(read(service, first, "event: anns"), "event: anns"));
+    const auto second = service.send(sent);
+    cr_expect(holds(read(service, second, "event: anns"), "event: anns"));
+    service.database().execute("DELETE FROM users");
+    expect_error(service.send(sent), Error::invalid_token);
+    auto head = sent;
+    head.method = "HEAD";
+    cr_expect_eq(service.send(head).status(), 401);
+}
+
 Test(events_tail, is_unavailable_without_a_database) {
     Service service{endpoint(), "postgresql://nobody@127.0.0.1:1/nothing"};
     expect_error(service.send({.target = path}), Error::service_unavailable);

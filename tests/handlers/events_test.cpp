@@ -147,6 +147,28 @@ ON_BOTH_ENGINES(events, refuse_a_ticket_that_has_outlived_its_proof) {
     expect_error(restarted.send({.target = path + "?ticket=" + ticket}), Error::invalid_token);
 }
 
+ON_BOTH_ENGINES(events, refuse_the_token_of_an_account_that_is_gone) {
+    const auto with_token = with_user(service, ann);
+    auto bearer = service.context().tokens.verify(with_token.authorization.substr(7));
+    const auto ticket = "?ticket=" + service.context().tokens.issue_ticket(bearer);
+    write(service, "user:ann", "anns");
+    auto note = service.with_token("POST", path, R"({"event":"x","target":"/x"})");
+    for (const auto* query : {"", "?limit=1"})
+        EXPECT_TEXT(list(service, query, with_token).types, "anns");
+    EXPECT_TEXT(list(service, ticket).types, "anns");
+    service.database().execute("DELETE FROM users");
+    auto listing = with_token;
+    listing.target = path;
+    expect_error(service.send(listing), Error::invalid_token);
+    expect_error(service.send({.target = path + ticket}), Error::invalid_token);
+    expect_error(service.send(note), Error::invalid_token);
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "0");
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM events"), "1");
+    // Another issuer answers for its users itself, and reading makes no row.
+    EXPECT_TEXT(list(service, "", {.authorization = service.foreign_bearer(ann)}).types, "anns");
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "0");
+}
+
 ON_BOTH_ENGINES(events, refuse_a_cursor_that_is_none) {
     write(service, "public", "one");
     for (const char* cursor : {"x", "-1", "99999999999-1", "1", "%00"})

@@ -20,7 +20,24 @@ ON_BOTH_ENGINES(events_ticket, stands_for_the_bearer_of_a_token) {
     EXPECT_TEXT(bearer.user_id, "11111111-2222-4333-8444-555555555555");
     EXPECT_TEXT(bearer.api_key, "");
     cr_expect_gt(bearer.expires_at, 0);
-    // No row of a user is needed.
+    cr_expect(bearer.needs_account);
+}
+
+ON_BOTH_ENGINES(events_ticket, refuses_the_token_of_an_account_that_is_gone) {
+    const auto sent = service.with_token("POST", path);
+    cr_assert_eq(service.send(sent).status(), 200);
+    service.database().execute("DELETE FROM users");
+    expect_error(service.send(sent), Error::invalid_token);
+}
+
+// Nor does one make it.
+ON_BOTH_ENGINES(events_ticket, needs_no_row_of_a_user_of_another_issuer) {
+    const auto response = service.send(
+        {.method = "POST", .target = path, .authorization = service.foreign_bearer("ann")});
+    cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
+    const auto bearer = service.context().tokens.verify_ticket(member(json_of(response), "ticket"));
+    EXPECT_TEXT(bearer.user_id, "ann");
+    cr_expect_not(bearer.needs_account);
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "0");
 }
 

@@ -445,7 +445,8 @@ Test(tasks, are_their_owners_alone) {
         cr_expect_eq(service.send(sent).status(), 403);
     }
     auto sent = service.with_token("GET", my_tasks);
-    sent.authorization = service.bearer(other);
+    service.database().execute("DELETE FROM users");
+    sent.authorization = service.foreign_bearer(other);
     expect_error(service.send(sent), Error::forbidden);
     cr_assert_eq(count(service, "tasks"), 0);
     cr_assert_eq(count(service, "users"), 0, "a refused request made a user");
@@ -478,58 +479,94 @@ Test(tasks, lists_its_methods) {
 
 // --- rows of users
 
+namespace {
+
+// A request with the token of another issuer, for me unless it says for whom.
+Sent foreign(Service& service, const std::string& method, const std::string& body = "",
+             const std::string& query = "", const std::string& user = me) {
+    auto sent = service.with_token(method, "/api/v1/" + user + "/tasks" + query, body);
+    service.database().execute("DELETE FROM users");
+    sent.authorization =
+        service.foreign_bearer(user, R"(,"email":"Somebody@example.org","email_verified":true)");
+    return sent;
+}
+
+}  // namespace
+
 ON_BOTH_ENGINES(tasks, make_a_row_of_a_new_user) {
-    create(service, R"({"title":"x"})");
+    const auto sent = foreign(service, "POST", R"({"title":"x"})");
+    cr_assert_eq(service.send(sent).status(), 201);
     EXPECT_TEXT(service.database().execute("SELECT id || ' ' || email FROM users"),
                 me + " somebody@example.org");
     service.database().execute("UPDATE users SET email = NULL");
-    create(service, R"({"title":"x"})");
+    cr_assert_eq(service.send(sent).status(), 201);
     cr_assert_eq(count(service, "users WHERE email IS NULL"), 1, "it was written again");
 }
 
 ON_BOTH_ENGINES(tasks, make_a_row_of_a_user_who_only_looks) {
-    list(service);
+    cr_assert_eq(service.send(foreign(service, "GET")).status(), 200);
     cr_assert_eq(count(service, "users"), 1);
 }
 
 ON_BOTH_ENGINES(tasks, make_no_row_for_what_is_refused_before) {
-    create(service, "{");
-    list(service, "?limit=0");
+    expect_error(service.send(foreign(service, "POST", "{")), Error::validation_error);
+    expect_error(service.send(foreign(service, "GET", "", "?limit=0")), Error::validation_error);
     cr_assert_eq(count(service, "users"), 0);
 }
 
 ON_BOTH_ENGINES(tasks, bring_back_a_user_whose_row_is_gone) {
-    create(service, R"({"title":"before"})");
+    const auto before = foreign(service, "POST", R"({"title":"before"})");
+    cr_assert_eq(service.send(before).status(), 201);
     service.database().execute("DELETE FROM tasks");
-    service.database().execute("DELETE FROM users");
-    EXPECT_TEXT(data_of(list(service)), "[]");
-    const auto response = create(service, R"({"title":"after"})");
+    EXPECT_TEXT(data_of(service.send(foreign(service, "GET"))), "[]");
+    const auto response = service.send(foreign(service, "POST", R"({"title":"after"})"));
     cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
     cr_assert_eq(count(service, "users WHERE id = '" + me + "'"), 1);
     cr_assert_eq(count(service, "tasks"), 1);
 }
 
 ON_BOTH_ENGINES(tasks, racing_first_requests_make_one_row) {
-    const auto sent = service.with_token("POST", my_tasks, R"({"title":"x"})");
+    const auto sent = foreign(service, "POST", R"({"title":"x"})");
     for (const auto& response : service.send_all(std::vector<Sent>(6, sent)))
         cr_expect_eq(response.status(), 201, "%s", shown(response.body()).c_str());
     cr_expect_eq(count(service, "users"), 1);
     cr_expect_eq(count(service, "tasks"), 6);
 }
 
-// All tokens of these tests name one address.
 ON_BOTH_ENGINES(tasks, racing_users_of_one_address_all_get_a_row) {
     std::vector<Sent> sent;
-    for (int i = 0; i < 6; ++i) {
-        const auto user = "user" + std::to_string(i);
+    for (int i = 0; i < 6; ++i)
         sent.push_back(
-            service.with_token("POST", "/api/v1/" + user + "/tasks", R"({"title":"x"})"));
-        sent.back().authorization = service.bearer(user);
-    }
+            foreign(service, "POST", R"({"title":"x"})", "", "user" + std::to_string(i)));
     for (const auto& response : service.send_all(sent))
         cr_expect_eq(response.status(), 201, "%s", shown(response.body()).c_str());
     cr_expect_eq(count(service, "users"), 6);
     cr_expect_eq(count(service, "users WHERE email IS NOT NULL"), 1);
+}
+
+// A process that has served the account before asks again.
+ON_BOTH_ENGINES(tasks, refuse_the_token_of_an_account_that_is_gone) {
+    const auto looking = service.with_token("GET", my_tasks);
+    const auto writing = service.with_token("POST", my_tasks, R"({"title":"x"})");
+    cr_expect_eq(service.send(looking).status(), 200);
+    cr_expect_eq(service.send(writing).status(), 201);
+    service.database().execute("DELETE FROM tasks");
+    service.database().execute("DELETE FROM users");
+    for (const auto& sent : {looking, writing}) {
+        const auto response = service.send(sent);
+        expect_error(response, Error::invalid_token);
+        EXPECT_TEXT(response.header("WWW-Authenticate"), R"(Bearer error="invalid_token")");
+    }
+    cr_expect_eq(count(service, "tasks"), 0);
+    cr_expect_eq(count(service, "users"), 0);
+    // Whoever is there is served meanwhile, in the same batch of requests.
+    auto another = looking;
+    another.target = "/api/v1/" + other + "/tasks";
+    another.authorization = service.bearer(other);
+    const auto responses = service.send_all({writing, another, looking, another});
+    for (const std::size_t i : {0u, 2u}) expect_error(responses[i], Error::invalid_token);
+    for (const std::size_t i : {1u, 3u}) cr_expect_eq(responses[i].status(), 200);
+    cr_expect_eq(count(service, "users"), 1);
 }
 
 // --- GET

@@ -135,8 +135,17 @@ ON_BOTH_ENGINES(ws, closes_with_1008_without_a_proof) {
     cr_expect_eq(refusal_of(server, path + "?after=0&after=1", {authorization(service)}), 1008);
 }
 
+ON_BOTH_ENGINES(ws, closes_with_1008_without_the_account) {
+    const auto headers = std::vector{authorization(service)};
+    const auto server = serve(service);
+    auto socket = connected(server, path, headers);
+    service.database().execute("DELETE FROM users");
+    cr_expect_eq(refusal_of(server, path, headers), 1008);
+}
+
 // As late as the token itself would be refused.
 ON_BOTH_ENGINES(ws, closes_with_1008_when_the_proof_ends) {
+    service.database().add_user("ann");
     const auto expires_at = std::time(nullptr) - 28;
     const auto token = hmac_token(R"({"alg":"HS256"})",
                                   R"({"iss":"steelthread","aud":"steelthread","sub":"ann","exp":)" +

@@ -195,10 +195,14 @@ Test(commands, seed_needs_the_schema) {
     const auto folder = test_variable("TEST_DIR") + "/no_schema";
     std::filesystem::create_directory(folder);
     const auto variables = variables_for("sqlite:///" + folder + "/empty.db");
-    const auto finished = steelthread({"seed"}, variables);
-    cr_expect_eq(finished.status, 1);
-    EXPECT_TEXT(finished.errors,
-                "steelthread: the schema is not up to date: run `steelthread migrate up`\n");
+    for (const auto& words :
+         {std::vector<std::string>{"seed"}, std::vector<std::string>{"token", "--user", "x"}}) {
+        const auto finished = steelthread(words, variables);
+        cr_expect_eq(finished.status, 1);
+        EXPECT_TEXT(finished.output, "");
+        EXPECT_TEXT(finished.errors,
+                    "steelthread: the schema is not up to date: run `steelthread migrate up`\n");
+    }
 }
 
 Test(commands, seed_takes_the_account_of_developers) {
@@ -214,8 +218,8 @@ Test(commands, seed_takes_the_account_of_developers) {
                 "5");
 }
 
-Test(commands, a_token_is_one_of_the_service) {
-    const TestDatabase database{Engine::sqlite};
+static void make_a_token(Engine engine) {
+    const TestDatabase database{engine};
     auto variables = variables_for(database.url());
     const auto made = steelthread({"token", "--user", "somebody"}, variables);
     cr_assert_eq(made.status, 0, "%s", made.errors.c_str());
@@ -227,7 +231,14 @@ Test(commands, a_token_is_one_of_the_service) {
     const auto refused = steelthread({"token", "--user", ""}, variables);
     cr_expect_eq(refused.status, 1);
     EXPECT_TEXT(refused.output, "");
+    // The second one is for the same user.
+    cr_expect_eq(steelthread({"token", "--user", "somebody"}, variables).status, 0);
+    EXPECT_TEXT(database.execute("SELECT id FROM users"), "somebody");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM users"), "1");
 }
+
+Test(commands, a_token_is_one_of_the_service) { make_a_token(Engine::sqlite); }
+Test(commands, a_token_is_one_of_the_service_on_postgres) { make_a_token(Engine::postgres); }
 
 Test(commands, production_knows_neither_tokens_nor_seeds) {
     const TestDatabase database{Engine::sqlite};

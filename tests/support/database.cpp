@@ -14,6 +14,7 @@
 #include <memory>
 
 #include "tests/support/expect.hpp"
+#include "tests/support/literals.hpp"
 
 std::string test_variable(const char* name) {
     const char* value = std::getenv(name);
@@ -202,6 +203,10 @@ std::string TestDatabase::execute(const std::string& sql) const {
     return execute_postgres(connection_.get(), sql);
 }
 
+void TestDatabase::add_user(const std::string& id) const {
+    execute("INSERT INTO users (id) VALUES (" + quoted(id) + ") ON CONFLICT DO NOTHING");
+}
+
 void TestDatabase::wait_for_feed() const {
     if (engine_ == Engine::sqlite) return;
     wait_until("every event may be read", [&] {
@@ -213,6 +218,7 @@ void TestDatabase::wait_for_feed() const {
 
 Config test_config(const std::string& database_url) {
     return load_config({{"API_KEYS", std::string{api_key} + "," + other_api_key},
+                        {"BETTER_AUTH_SECRET", issuer_secret},
                         {"DATABASE_URL", database_url},
                         {"BCRYPT_COST", "4"},
                         {"LOGIN_RATE_LIMIT", unlimited},

@@ -49,7 +49,10 @@ inline constexpr const char* unlimited = "1000000/day";
 inline constexpr const char* api_key = "key-of-the-tests-1";
 inline constexpr const char* other_api_key = "key-of-the-tests-2";
 
-// The configuration of tests: every default, cheap hashes, no limits, a fixed secret, and a RUN_DIR
+// BETTER_AUTH_SECRET of tests.
+inline constexpr const char* issuer_secret = "a secret of another issuer, long enough for HS256";
+
+// The configuration of tests: every default, cheap hashes, no limits, fixed secrets, and a RUN_DIR
 // of the test's own.
 Config test_config(const std::string& database_url);
 
@@ -69,6 +72,9 @@ public:
     // Runs SQL on a connection that no service has, kept for the next time, and returns the first
     // cell of the last statement's first row, as text.
     std::string execute(const std::string& sql) const;
+
+    // Makes an account, without a password, where there is none of this id.
+    void add_user(const std::string& id) const;
 
     // Waits until every event may be read: an open transaction holds the feeds of all databases of
     // the cluster up, and other tests have some.

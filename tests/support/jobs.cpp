@@ -126,7 +126,7 @@ void expect_needs_key(Service& service, const Sent& sent) {
     elsewhere.target += std::string{"?X-API-Key="} + api_key + "&api_key=" + api_key;
     elsewhere.authorization = std::string{"Bearer "} + api_key;
     expect_is_refused(service, elsewhere, wanted);
-    elsewhere.authorization = service.bearer();
+    elsewhere.authorization = service.foreign_bearer("somebody");
     expect_is_refused(service, elsewhere, wanted);
     // A demonstration is for people.
     service.config().demo_mode = "on";

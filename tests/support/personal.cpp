@@ -2,17 +2,8 @@
 
 #include "tests/support/literals.hpp"
 
-namespace {
-
-void add_user(Service& service, const std::string& id) {
-    service.database().execute("INSERT INTO users (id) VALUES (" + quoted(id) +
-                               ") ON CONFLICT DO NOTHING");
-}
-
-}  // namespace
-
 std::int64_t add_task(Service& service, const TaskRow& row) {
-    add_user(service, row.user_id);
+    service.database().add_user(row.user_id);
     return std::stoll(service.database().execute(
         "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) "
         "VALUES (" +
@@ -23,7 +14,7 @@ std::int64_t add_task(Service& service, const TaskRow& row) {
 
 std::int64_t add_conversation(Service& service, const std::string& user_id, std::int64_t created_at,
                               std::int64_t updated_at) {
-    add_user(service, user_id);
+    service.database().add_user(user_id);
     return std::stoll(service.database().execute(
         "INSERT INTO conversations (user_id, created_at, updated_at) VALUES (" + quoted(user_id) +
         ", " + literal(service, {created_at}) + ", " + literal(service, {updated_at}) +

@@ -2,6 +2,7 @@
 
 #include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
+#include "tests/support/signer.hpp"
 
 namespace {
 
@@ -79,7 +80,12 @@ std::vector<Response> Service::send_all(const std::vector<Sent>& sent) {
 }
 
 std::string Service::bearer(const std::string& user_id) const {
+    if (own_) own_->add_user(user_id);
     return "Bearer " + tokens_->issue({user_id, "somebody@example.org"});
+}
+
+std::string Service::foreign_bearer(const std::string& user_id, const std::string& more) const {
+    return "Bearer " + foreign_token(user_id, more);
 }
 
 Sent Service::with_token(std::string method, std::string target, std::string body) const {

@@ -49,8 +49,12 @@ public:
     // Sends them all at once and waits for all answers, in the order of the requests.
     std::vector<Response> send_all(const std::vector<Sent>& sent);
 
-    // "Bearer …" for a user.
+    // "Bearer …" of an account, which it makes where there is none. On a database of the caller's,
+    // that is the caller's to do.
     std::string bearer(const std::string& user_id = "11111111-2222-4333-8444-555555555555") const;
+
+    // The same of another issuer, which makes nothing.
+    std::string foreign_bearer(const std::string& user_id, const std::string& more = "") const;
 
     // A POST, PATCH … with a JSON body and a token.
     Sent with_token(std::string method, std::string target, std::string body = {}) const;

@@ -15,8 +15,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <vector>
+
+#include "shared/json/fields.hpp"
+#include "tests/support/database.hpp"
 
 namespace {
 
@@ -128,6 +132,12 @@ std::string mac_of(std::string_view secret, std::string_view text) {
 std::string hmac_token(std::string_view header, std::string_view payload, std::string_view secret) {
     const auto text = base64url(header) + "." + base64url(payload);
     return text + "." + base64url(mac_of(secret, text));
+}
+
+std::string foreign_token(const std::string& user_id, const std::string& more) {
+    const auto payload = R"({"iss":"https://issuer.test","sub":)" + json::write(user_id) +
+                         R"(,"exp":)" + std::to_string(std::time(nullptr) + 3600) + more + "}";
+    return hmac_token(R"({"alg":"HS256"})", payload, issuer_secret);
 }
 
 Signer::Signer(std::string algorithm, std::string key_id, unsigned bits)

@@ -16,6 +16,10 @@ std::string mac_of(std::string_view secret, std::string_view text);
 // A compact JWS signed with HMAC-SHA-256, whatever its header says.
 std::string hmac_token(std::string_view header, std::string_view payload, std::string_view secret);
 
+// A token of the issuer that shares issuer_secret (tests/support/database.hpp), good for an hour.
+// `more` are further claims: ",\"email\":…".
+std::string foreign_token(const std::string& user_id, const std::string& more = "");
+
 class Signer {
 public:
     // A new key. The algorithm is EdDSA, ES256, ES384, ES512, RS256 or PS256; `bits` is for RSA.

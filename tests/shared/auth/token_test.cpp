@@ -652,6 +652,12 @@ Test(token, of_the_shared_secret_may_be_of_any_issuer) {
                 "header: alg is not HS256");
 }
 
+Test(token, of_this_service_alone_needs_an_account) {
+    const Tokens tokens{with_shared_secret(), nullptr, [] { return now; }};
+    cr_expect(tokens.verify(tokens.issue({"ann", ""})).needs_account);
+    cr_expect_not(tokens.verify(token_of(header, claims(), shared_secret)).needs_account);
+}
+
 // --- tickets
 
 namespace {
@@ -698,11 +704,15 @@ Test(token, a_ticket_says_whom_it_stands_for) {
     Identity bearer{"ann", "ann@example.com"};
     bearer.api_key = "0123456789abcdef0123456789abcdef";
     bearer.expires_at = now + 600;
-    const auto stands_for = tokens_at(now).verify_ticket(tokens_at(now).issue_ticket(bearer));
-    EXPECT_TEXT(stands_for.user_id, "ann");
-    EXPECT_TEXT(stands_for.email, "");
-    EXPECT_TEXT(stands_for.api_key, "01234567");
-    cr_expect_eq(stands_for.expires_at, now + 600);
+    for (const bool needs_account : {true, false}) {
+        bearer.needs_account = needs_account;
+        const auto stands_for = tokens_at(now).verify_ticket(tokens_at(now).issue_ticket(bearer));
+        EXPECT_TEXT(stands_for.user_id, "ann");
+        EXPECT_TEXT(stands_for.email, "");
+        EXPECT_TEXT(stands_for.api_key, "01234567");
+        cr_expect_eq(stands_for.expires_at, now + 600);
+        cr_expect_eq(stands_for.needs_account, needs_account);
+    }
 }
 
 Test(token, issues_with_its_own_secret_only) {

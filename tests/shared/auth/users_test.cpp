@@ -120,6 +120,68 @@ ON_BOTH(users, get_one_row_from_racing_requests, Fixture, users) {
     EXPECT_TEXT(users.emails(), "x@example.org - 1");
 }
 
+namespace {
+
+Identity account(const std::string& id) {
+    Identity user{id, ""};
+    user.needs_account = true;
+    return user;
+}
+
+// "done" or the error that a request of this user ends with.
+std::string outcome(Fixture& users, const Identity& user, const Query& query) {
+    UserDatabase db{users.counting, users.known, user};
+    try {
+        EXPECT_TEXT(users.open.sqlstate_of(db.run(one(query))), "");
+    } catch (const ApiError& error) {
+        return std::string{entry(error.error()).name};
+    }
+    return "done";
+}
+
+constexpr Query add_user{"add_user", "INSERT INTO users (id) VALUES ('new')",
+                         "INSERT INTO users (id) VALUES ('new')", false};
+
+}  // namespace
+
+ON_BOTH(users, with_an_account_are_asked_for_each_time, Fixture, users) {
+    users.database.add_user("a");
+    for (int i = 0; i < 2; ++i) EXPECT_TEXT(outcome(users, account("a"), sql::ping), "done");
+    users.database.execute("DELETE FROM users");
+    // Also one who is known as a user of another issuer.
+    users.known.add("a");
+    EXPECT_TEXT(outcome(users, account("a"), sql::ping), "invalid_token");
+    cr_assert(users.counting.counts == (std::vector<std::size_t>{2, 2, 2}));
+    EXPECT_TEXT(users.emails(), "- - 0");
+}
+
+ON_BOTH(users, whose_account_is_gone_write_nothing, Fixture, users) {
+    EXPECT_TEXT(outcome(users, account("a"), add_user), "invalid_token");
+    EXPECT_TEXT(users.emails(), "- - 0");
+    users.database.add_user("a");
+    EXPECT_TEXT(outcome(users, account("a"), add_user), "done");
+    EXPECT_TEXT(users.emails(), "- - 2");
+}
+
+// The database is asked once in any case.
+ON_BOTH(users, with_an_account_are_asked_for_where_nothing_else_is, Fixture, users) {
+    users.database.add_user("a");
+    const auto user = account("a");
+    UserDatabase asking{users.counting, users.known, user};
+    const auto require = [&](UserDatabase& db) -> Async<db::Results> {
+        co_await db.require_account();
+        co_return db::Results{};
+    };
+    EXPECT_TEXT(users.open.sqlstate_of(require(asking)), "");
+    EXPECT_TEXT(users.open.sqlstate_of(require(asking)), "");
+    EXPECT_TEXT(users.open.sqlstate_of(asking.run(one(sql::ping))), "");
+    cr_assert(users.counting.counts == (std::vector<std::size_t>{1, 2}));
+    const Identity foreign{"b", ""};
+    UserDatabase other{users.counting, users.known, foreign};
+    EXPECT_TEXT(users.open.sqlstate_of(require(other)), "");
+    cr_assert_eq(users.counting.counts.size(), 2u);
+}
+
 Test(users, are_forgotten_all_at_once_when_there_are_too_many) {
     KnownUsers known;
     for (int i = 0; i < 10'000; ++i) known.add(std::to_string(i));

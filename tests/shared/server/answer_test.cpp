@@ -164,7 +164,8 @@ public:
         return std::move(*response);
     }
 
-    std::string bearer() const { return "Bearer " + tokens_->issue({"user-1", ""}); }
+    // Of another issuer: for an account, the database would be asked.
+    std::string bearer() const { return "Bearer " + foreign_token("user-1"); }
 
     // The answer to a GET whose handler throws.
     Response send_throwing(const std::function<void()>& call, Family family = Family::orchestrator,

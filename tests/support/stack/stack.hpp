@@ -85,7 +85,7 @@ public:
     // Logs in and returns "Authorization: Bearer …".
     std::string authorization() const;
 
-    // "Authorization: Bearer …" for anybody, without a log-in.
+    // "Authorization: Bearer …" for anybody, of another issuer, which has verified the address.
     std::string authorization_of(const std::string& user_id, const std::string& address = "") const;
 
     // A new task's path, with the ETag in `etag` if wanted.

@@ -1,0 +1,104 @@
+// Accounts, and who keeps whom from having one.
+#include "tests/support/signer.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace accounts_test {
+
+namespace {
+
+const std::string credentials = R"({"email":"ada@example.org","password":"correct horse battery"})";
+
+struct Fixture {
+    explicit Fixture(Engine engine) : database(engine), stack(database.url()) {}
+
+    Reply sign_up() const {
+        return stack.send({.method = "POST", .path = "/api/auth/signup", .body = credentials});
+    }
+
+    // The user's id and "Authorization: Bearer …".
+    std::pair<std::string, std::string> sign_in() const {
+        const auto reply =
+            stack.send({.method = "POST", .path = "/api/auth/signin", .body = credentials});
+        cr_assert_eq(reply.status, 200, "%s", reply.body.c_str());
+        return {json_member(reply.body, "data.user.id"),
+                "Authorization: Bearer " + json_member(reply.body, "data.token")};
+    }
+
+    std::string count(const std::string& what) const {
+        return database.execute("SELECT count(*) FROM " + what);
+    }
+
+    TestDatabase database;
+    Stack stack;
+};
+
+// Everything that takes a token, with `{}` for the user's id.
+constexpr struct {
+    const char* method;
+    const char* path;
+    const char* body;
+} operations[] = {
+    {"GET", "/api/v1/{}/tasks", ""},
+    {"POST", "/api/v1/{}/tasks", R"({"title":"x"})"},
+    {"GET", "/api/{}/tasks", ""},
+    {"GET", "/api/tasks", ""},
+    {"POST", "/api/tasks", R"({"title":"x"})"},
+    {"GET", "/api/v1/{}/tasks/1", ""},
+    {"PUT", "/api/v1/{}/tasks/1", R"({"title":"y","description":"","completed":false})"},
+    {"PATCH", "/api/v1/{}/tasks/1", R"({"title":"x"})"},
+    {"DELETE", "/api/v1/{}/tasks/1", ""},
+    {"PATCH", "/api/v1/{}/tasks/1/complete", ""},
+    {"GET", "/api/v1/{}/conversations", ""},
+    {"POST", "/api/v1/{}/conversations", ""},
+    {"GET", "/api/v1/{}/conversations/1", ""},
+    {"DELETE", "/api/v1/{}/conversations/1", ""},
+    {"GET", "/api/v1/{}/conversations/1/messages", ""},
+    {"POST", "/api/v1/{}/conversations/1/messages", R"({"role":"user","content":"x"})"},
+    {"POST", "/collab/tasks", R"({"title":"x"})"},
+    {"PATCH", "/collab/tasks/11111111-2222-4333-8444-555555555555", R"({"title":"x"})"},
+    {"DELETE", "/collab/tasks/11111111-2222-4333-8444-555555555555", ""},
+    {"POST", "/events", R"({"event":"x","target":"/x"})"},
+    {"GET", "/events", ""},
+    {"GET", "/events/tail", ""},
+    {"POST", "/events/ticket", ""},
+};
+
+}  // namespace
+
+ON_BOTH(accounts, stay_gone_when_they_are_deleted, Fixture, accounts) {
+    cr_assert_eq(accounts.sign_up().status, 201);
+    const auto [user_id, authorization] = accounts.sign_in();
+    const auto call_all = [&, &id = user_id, &token = authorization](auto check) {
+        for (const auto& [method, path, body] : operations) {
+            std::string target = path;
+            if (const auto at = target.find("{}"); at != target.npos) target.replace(at, 2, id);
+            check(accounts.stack.send({.method = method,
+                                       .path = target,
+                                       .body = body,
+                                       .headers = {token, "If-Match: *"}}));
+        }
+    };
+    // Every process has seen the account.
+    call_all([](const Reply& reply) {
+        cr_expect(reply.status < 500 && reply.status != 401, "%ld %s", reply.status,
+                  reply.body.c_str());
+    });
+    for (const auto* table : {"tasks", "conversations", "collab_tasks", "events"})
+        accounts.database.execute(std::string{"DELETE FROM "} + table);
+    accounts.database.execute("DELETE FROM users WHERE email = 'ada@example.org'");
+    call_all([](const Reply& reply) { expect_error(reply, Error::invalid_token); });
+    EXPECT_TEXT(accounts.count("users WHERE id = '" + user_id + "'"), "0");
+    for (const auto* table : {"tasks", "conversations", "collab_tasks"})
+        EXPECT_TEXT(accounts.count(table), "0");
+    EXPECT_TEXT(accounts.count("events WHERE type LIKE 'note.%'"), "0");
+
+    cr_expect_eq(accounts.sign_up().status, 201);
+    const auto [new_id, new_authorization] = accounts.sign_in();
+    cr_expect(new_id != user_id);
+    cr_expect_eq(accounts.stack.send({.path = "/api/tasks", .headers = {new_authorization}}).status,
+                 200);
+    expect_error(accounts.stack.send({.path = "/api/tasks", .headers = {authorization}}),
+                 Error::invalid_token);
+}
+
+}  // namespace accounts_test
