@@ -124,7 +124,9 @@ private:
     std::vector<Row> take(PGresult* raw) {
         const std::unique_ptr<PGresult, decltype(&PQclear)> result{raw, &PQclear};
         const auto status = PQresultStatus(raw);
-        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) fail();
+        // A migration that has nothing to do is a comment.
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
+            fail();
         std::vector<Row> rows(static_cast<std::size_t>(PQntuples(raw)));
         for (int row = 0; row < PQntuples(raw); ++row)
             for (int column = 0; column < PQnfields(raw); ++column)

@@ -89,6 +89,13 @@ std::string email_of(const rapidjson::Value& claims) {
     return std::string{json::text_of(*value)};
 }
 
+// Whether the issuer has seen that the address is the user's. Anybody can name any other.
+bool has_verified_email(const rapidjson::Value& claims) {
+    for (const std::string_view name : {"email_verified", "emailVerified"})
+        if (const auto* value = json::find(claims, name); value && value->IsTrue()) return true;
+    return false;
+}
+
 void check_times(const TokenClaims& claims, std::int64_t now) {
     if (claims.user.expires_at <= now) refuse_token("exp", "past");
     if (claims.issued_at > now + leeway_seconds) refuse_token("iat", "in the future");
@@ -283,6 +290,7 @@ TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& sou
     if (needs_uuid_ && !Uuid::parse(user_id)) refuse_token("sub", "no UUID");
     Identity user{std::move(user_id), email_of(document)};
     user.needs_account = &source == &own_;
+    if (!user.needs_account && !has_verified_email(document)) user.email.clear();
     user.expires_at = *expires_at + leeway_seconds;
     return {.user = std::move(user),
             .issued_at = integer_claim(document, "iat").value_or(0),

@@ -73,7 +73,9 @@ public:
     //   BETTER_AUTH_SECRET               any `iss` and `aud`
     //   JWKS_URL, JWKS_FILE              JWKS_ISSUER and JWKS_AUDIENCE, where they are set
     // The user id is the first non-empty string among `sub`, `userId` and `id`, 1 to 255 bytes
-    // without control characters, and a UUID where USER_ID_FORMAT says so; there may be an `email`.
+    // without control characters, and a UUID where USER_ID_FORMAT says so; there may be an `email`,
+    // which is left out of a token of another issuer unless that says it is verified
+    // (`email_verified`, OpenID Connect Core, section 5.1, or `emailVerified`).
     // `exp` must be an integer that is not past, `nbf` and `iat` integers that are not in the
     // future; clocks may differ by 30 seconds.
     //

@@ -503,6 +503,14 @@ ON_BOTH_ENGINES(tasks, make_a_row_of_a_new_user) {
     cr_assert_eq(count(service, "users WHERE email IS NULL"), 1, "it was written again");
 }
 
+ON_BOTH_ENGINES(tasks, make_a_row_without_an_address_that_nobody_verified) {
+    auto sent = foreign(service, "POST", R"({"title":"x"})");
+    sent.authorization = service.foreign_bearer(
+        me, R"(,"email":"somebody@example.org","email_verified":false,"emailVerified":null)");
+    cr_assert_eq(service.send(sent).status(), 201);
+    cr_assert_eq(count(service, "users WHERE email IS NULL"), 1);
+}
+
 ON_BOTH_ENGINES(tasks, make_a_row_of_a_user_who_only_looks) {
     cr_assert_eq(service.send(foreign(service, "GET")).status(), 200);
     cr_assert_eq(count(service, "users"), 1);

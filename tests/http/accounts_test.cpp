@@ -101,4 +101,35 @@ ON_BOTH(accounts, stay_gone_when_they_are_deleted, Fixture, accounts) {
                  Error::invalid_token);
 }
 
+ON_BOTH(accounts, are_not_kept_from_the_owner_of_an_address, Fixture, accounts) {
+    const auto look = [&](const std::string& user, const std::string& is_verified) {
+        const auto token =
+            foreign_token(user, R"(,"email":"Ada@Example.org","emailVerified":)" + is_verified);
+        return accounts.stack.send(
+            {.path = "/api/tasks", .headers = {"Authorization: Bearer " + token}});
+    };
+    cr_expect_eq(look("eve", "false").status, 200);
+    EXPECT_TEXT(accounts.count("users WHERE id = 'eve' AND email IS NULL"), "1");
+    cr_expect_eq(accounts.sign_up().status, 201);
+
+    accounts.database.execute("DELETE FROM users WHERE email = 'ada@example.org'");
+    cr_expect_eq(look("ada", "true").status, 200);
+    EXPECT_TEXT(accounts.count("users WHERE id = 'ada' AND email = 'ada@example.org'"), "1");
+    expect_error(accounts.sign_up(), Error::conflict);
+}
+
+// Nobody knows of those that are there whether they were verified.
+ON_BOTH(accounts, get_back_the_addresses_that_others_named, Fixture, accounts) {
+    cr_assert_eq(accounts.stack.stop(), 0);
+    const auto undone = accounts.stack.command({"migrate", "down"});
+    EXPECT_TEXT(undone.output, "undone 0009_verified_emails\n");
+    accounts.database.execute(
+        "INSERT INTO users (id, email, password_hash) VALUES ('eve', 'ada@example.org', NULL), "
+        "('bob', 'bob@example.org', 'hash'), ('nobody', NULL, NULL)");
+    accounts.stack.start();
+    EXPECT_TEXT(accounts.count("users WHERE id = 'eve' AND email IS NULL"), "1");
+    EXPECT_TEXT(accounts.count("users WHERE id = 'bob' AND email = 'bob@example.org'"), "1");
+    cr_expect_eq(accounts.sign_up().status, 201);
+}
+
 }  // namespace accounts_test

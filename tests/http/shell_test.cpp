@@ -305,10 +305,14 @@ static void migrate_there_and_back(Engine engine) {
         return finished.output;
     };
     cr_expect_eq(pending(run("status")), 0);
-    const int all = lines_with(run("status"), "000");
+    std::vector<std::string> names;
+    std::istringstream lines{run("status")};
+    for (std::string line; std::getline(lines, line);)
+        names.push_back(line.substr(0, line.find(' ')));
+    const int all = static_cast<int>(names.size());
     cr_expect_gt(all, 2);
     for (int left = all - 1; left >= 0; --left) {
-        EXPECT_TEXT(run("down").substr(0, 11), "undone 000" + std::to_string(left + 1));
+        EXPECT_TEXT(run("down"), "undone " + names[static_cast<std::size_t>(left)] + "\n");
         cr_expect_eq(pending(run("status")), all - left);
     }
     EXPECT_TEXT(run("down"), "nothing to undo\n");
@@ -361,13 +365,18 @@ Test(shell, runners_of_migrations_do_not_race_on_postgres) { migrate_at_once(Eng
 Test(shell, a_failed_migration_changes_nothing) {
     const TestDatabase database{Engine::sqlite};
     const auto variables = variables_for(database);
-    cr_assert_eq(steelthread({"migrate", "down"}, variables).status, 0);
-    database.execute("CREATE TABLE events_pruned (id text)");  // the newest one's, behind its index
+    const std::string migration = "undone 0007_event_feed\n";
+    for (std::string undone; undone != migration;) {
+        undone = steelthread({"migrate", "down"}, variables).output;
+        cr_assert(undone.starts_with("undone "), "%s", undone.c_str());
+    }
+    const int undone = pending(steelthread({"migrate", "status"}, variables).output);
+    database.execute("CREATE TABLE events_pruned (id text)");  // its own, behind its index
     const auto finished = steelthread({"migrate", "up"}, variables);
     cr_expect_eq(finished.status, 1);
     cr_expect(finished.errors.find("events_pruned") != std::string::npos, "%s",
               finished.errors.c_str());
-    cr_expect_eq(pending(steelthread({"migrate", "status"}, variables).output), 1);
+    cr_expect_eq(pending(steelthread({"migrate", "status"}, variables).output), undone);
     EXPECT_TEXT(
         database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'events_of_audience'"),
         "0");

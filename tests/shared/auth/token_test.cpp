@@ -652,6 +652,23 @@ Test(token, of_the_shared_secret_may_be_of_any_issuer) {
                 "header: alg is not HS256");
 }
 
+// Else anybody could take another's address, and keep its owner from signing up.
+Test(token, of_another_issuer_has_an_address_only_when_it_is_verified) {
+    const Tokens tokens{with_shared_secret(), nullptr, [] { return now; }};
+    const auto email_with = [&](const std::vector<std::pair<std::string, std::string>>& changes) {
+        return tokens.verify(token_of(header, claims(changes), shared_secret)).email;
+    };
+    EXPECT_TEXT(email_with({}), "");
+    for (const auto* name : {"email_verified", "emailVerified"}) {
+        EXPECT_TEXT(email_with({{name, "true"}}), "ann@example.com");
+        for (const auto* value : {"false", "null", "1", R"("true")", "[true]", R"({"true":true})"})
+            EXPECT_TEXT(email_with({{name, value}}), "");
+    }
+    EXPECT_TEXT(email_with({{"email_verified", "false"}, {"emailVerified", "true"}}),
+                "ann@example.com");
+    EXPECT_TEXT(email_with({{"email", ""}, {"email_verified", "true"}}), "");
+}
+
 Test(token, of_this_service_alone_needs_an_account) {
     const Tokens tokens{with_shared_secret(), nullptr, [] { return now; }};
     cr_expect(tokens.verify(tokens.issue({"ann", ""})).needs_account);

@@ -1,0 +1,1 @@
+-- Nothing to undo: the addresses are gone, and rows without one were always allowed.
