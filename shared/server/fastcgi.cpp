@@ -4,6 +4,7 @@
 
 #include <fcgiapp.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -85,6 +86,13 @@ public:
         }
         // FCGX_Accept_r is 0 for parameters that were cut off, too.
         return FCGX_GetError(request_.in) == 0;
+    }
+
+    // Whether the peer has closed the connection, so that nobody waits for the answer. A peer that
+    // has only finished sending still does.
+    bool is_abandoned() {
+        pollfd closed{socket_.native_handle(), 0, 0};
+        return poll(&closed, 1, 0) == 1;
     }
 
     const char* const* variables() const { return request_.envp; }
@@ -201,6 +209,9 @@ private:
             if (!has_request || !connection.read_request(body)) break;
             is_kept = connection.is_kept();
             RawRequest raw = read_variables(connection.variables());
+            // nginx gives up on a request that has waited too long and answers 503 itself.
+            const bool may_write = raw.method != "GET" && raw.method != "HEAD";
+            if (may_write && connection.is_abandoned()) break;
             raw.is_body_too_large = body.size() > max_body_bytes;
             if (!raw.is_body_too_large) raw.body = body;
             const Response response = co_await answer(raw, served_, context());

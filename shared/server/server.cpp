@@ -80,12 +80,22 @@ void Server::start(Async<> coroutine) {
 }
 
 Async<> Server::accept_connections() {
+    acceptor_.non_blocking(true);
     while (acceptor_.is_open()) {
         error_code error;
-        Socket socket = co_await acceptor_.async_accept(redirect_error(use_awaitable, error));
-        if (!error) {
-            start(serve(std::move(socket)));
-        } else if (acceptor_.is_open()) {
+        co_await acceptor_.async_wait(Acceptor::wait_read, redirect_error(use_awaitable, error));
+        // One turn of the loop may serve a request on every open connection, on SQLite with a
+        // commit each; if it accepted only one connection, the k-th of a burst would wait for k
+        // turns. Accepting as many as are open lets a burst in within a few turns, and leaves some
+        // to the endpoint's other processes.
+        for (int most = running_; !error && most > 0; --most) {
+            Socket socket{loop_};
+            acceptor_.accept(socket, error);
+            if (!error) start(serve(std::move(socket)));
+        }
+        const bool is_failure = error && error != boost::asio::error::would_block &&
+                                error != boost::asio::error::try_again;
+        if (is_failure && acceptor_.is_open()) {
             // Out of descriptors, say: other connections must end first.
             logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
             co_await sleep_for(std::chrono::milliseconds{100});

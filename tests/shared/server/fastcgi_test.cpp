@@ -647,6 +647,25 @@ Test(fastcgi, answers_a_peer_that_sends_no_more) {
     EXPECT_TEXT(client.read(1), "");
 }
 
+// They waited until their client was told that they failed.
+Test(fastcgi, never_runs_a_write_whose_peer_has_hung_up) {
+    ServerProcess server;
+    const auto watcher = server.connect();
+    expect_served(watcher);
+    server.freeze();
+    for (int i = 0; i < 3; ++i) {
+        const auto client = server.connect();
+        cr_assert(client.send(post_request(body_of(20))));
+    }
+    const auto patient = server.connect();
+    cr_assert(patient.send(post_request(body_of(20))));
+    patient.send_end();
+    server.signal(SIGCONT);
+    EXPECT_TEXT(read_answer(patient).body(), "bbbbbbbbb");
+    EXPECT_TEXT(ask(watcher, get_request("/calls")).body(), "2");
+    expect_served(watcher);
+}
+
 Test(fastcgi, survives_garbage) {
     static constexpr std::string_view garbage[] = {
         "\0"sv,
