@@ -1,8 +1,11 @@
-// SQLite, inline on the loop: a statement takes microseconds. While another process writes, a batch
-// tries again and again until its deadline, and the loop serves others in between.
+// SQLite, inline on the loop: a statement takes microseconds. While another process writes, the
+// first of the waiting writers tries again and again, the others queue behind it, and the loop
+// serves reads in between.
 
 #include <sqlite3.h>
 
+#include <boost/asio/this_coro.hpp>
+#include <list>
 #include <unordered_map>
 
 #include "shared/config.hpp"
@@ -17,8 +20,8 @@ using std::chrono::milliseconds;
 using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 
-constexpr milliseconds shortest_pause{1};
-constexpr milliseconds longest_pause{20};
+// Between two attempts of the first of the waiting writers to have the lock.
+constexpr milliseconds retry_pause{1};
 
 constexpr std::string_view lock_not_available = "55P03";
 
@@ -34,7 +37,8 @@ std::string_view sqlstate_of(int extended_code) {
     }
     switch (extended_code & 0xff) {
         case SQLITE_BUSY:
-        case SQLITE_LOCKED: return lock_not_available;
+        case SQLITE_LOCKED:
+        case SQLITE_PROTOCOL: return lock_not_available;
         case SQLITE_CANTOPEN:
         case SQLITE_NOTADB: return "08001";
         case SQLITE_FULL: return "53100";
@@ -173,6 +177,40 @@ void add_functions(sqlite3* connection, Timestamp* transaction_time) {
         });
 }
 
+// A place among the writers of a process, which have the lock in the order in which they came. Its
+// end is the next one's turn.
+class WriterPlace {
+public:
+    using Queue = std::list<WriterPlace*>;
+
+    explicit WriterPlace(Queue& queue)
+        : queue_(queue), position_(queue.insert(queue.end(), this)) {}
+    ~WriterPlace() {
+        queue_.erase(position_);
+        if (!queue_.empty()) queue_.front()->wake();
+    }
+    WriterPlace(const WriterPlace&) = delete;
+    WriterPlace& operator=(const WriterPlace&) = delete;
+
+    bool is_first() const { return queue_.front() == this; }
+
+    // Returns at its turn, at `latest`, or when it is woken.
+    Async<> wait(Clock::time_point latest) {
+        const auto executor = co_await boost::asio::this_coro::executor;
+        timer_.emplace(executor, latest);
+        co_await expired(*timer_);
+    }
+
+    void wake() {
+        if (timer_) timer_->cancel();
+    }
+
+private:
+    Queue& queue_;
+    Queue::iterator position_;
+    std::optional<Timer> timer_;
+};
+
 class SqliteDatabase final : public Database {
 public:
     explicit SqliteDatabase(const Config& config)
@@ -182,23 +220,30 @@ public:
 
     Async<db::Results> run(db::Batch batch) override {
         const auto latest = Clock::now() + deadline_;
-        for (auto pause = shortest_pause;; pause = std::min(pause * 2, longest_pause)) {
-            if (auto results = attempt(batch, Clock::now() >= latest))
-                co_return std::move(*results);
-            co_await sleep_for(pause);
+        std::optional<WriterPlace> place;
+        if (!batch.reads_only()) {
+            place.emplace(writers_);
+            while (!place->is_first() && !is_closing_ && Clock::now() < latest)
+                co_await place->wait(latest);
+        }
+        for (;;) {
+            if (auto results = attempt(batch, latest)) co_return std::move(*results);
+            co_await sleep_for(retry_pause);
         }
     }
 
     void close() override {
         is_closing_ = true;
+        for (auto* const writer : writers_) writer->wake();
         statements_.clear();
         connection_.reset();
     }
 
 private:
-    // Nullopt when another process holds the lock and this is not the last attempt. Nothing was
-    // done then.
-    std::optional<db::Results> attempt(const db::Batch& batch, bool is_last) {
+    // Nullopt when another process holds the lock and it is not `latest` yet. Nothing was done
+    // then.
+    std::optional<db::Results> attempt(const db::Batch& batch, Clock::time_point latest) {
+        const bool is_last = Clock::now() >= latest;
         try {
             return transact(batch);
         } catch (const DbError& error) {
@@ -211,20 +256,41 @@ private:
         if (is_closing_) throw DbError{"57P01", "the service is stopping"};
         if (!connection_) open();
         transaction_time_ = Timestamp::now();
-        const bool is_one_read = batch.reads_only() && batch.statements().size() == 1;
-        if (is_one_read) return execute_all(batch);
-        execute_text(batch.reads_only() ? "BEGIN" : "BEGIN IMMEDIATE");
-        try {
-            auto results = execute_all(batch);
-            execute_text("COMMIT");
-            return results;
-        } catch (...) {
-            // Some errors (a full disk) have rolled back already.
-            if (sqlite3_get_autocommit(connection_.get()) == 0)
-                sqlite3_exec(connection_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-            throw;
-        }
+        return batch.reads_only() ? read(batch) : write(batch);
     }
+
+    db::Results read(const db::Batch& batch) {
+        if (batch.statements().size() == 1) return execute_all(batch);
+        const Transaction transaction{*this, "BEGIN"};
+        auto results = execute_all(batch);
+        execute_text("COMMIT");
+        return results;
+    }
+
+    db::Results write(const db::Batch& batch) {
+        const Transaction transaction{*this, "BEGIN IMMEDIATE"};
+        auto results = execute_all(batch);
+        execute_text("COMMIT");
+        return results;
+    }
+
+    // Rolled back at its end unless it was committed, or an error (a full disk) has done so.
+    class Transaction {
+    public:
+        Transaction(SqliteDatabase& database, const char* begin) : database_(database) {
+            database.execute_text(begin);
+        }
+        ~Transaction() {
+            sqlite3* const connection = database_.connection_.get();
+            if (sqlite3_get_autocommit(connection) == 0)
+                sqlite3_exec(connection, "ROLLBACK", nullptr, nullptr, nullptr);
+        }
+        Transaction(const Transaction&) = delete;
+        Transaction& operator=(const Transaction&) = delete;
+
+    private:
+        SqliteDatabase& database_;
+    };
 
     void open() {
         if (auto fault = fault_of_sqlite_file(path_); !fault.empty()) throw DbError{"08001", fault};
@@ -296,6 +362,7 @@ private:
     std::string synchronous_;
     milliseconds deadline_;
     bool is_closing_ = false;
+    WriterPlace::Queue writers_;
     Timestamp transaction_time_;
     Connection connection_{nullptr, &sqlite3_close};
     std::unordered_map<const Query*, Prepared> statements_;

@@ -517,6 +517,92 @@ Test(sqlite, says_so_when_the_disk_is_full_and_keeps_what_it_acknowledged) {
     EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), std::to_string(acknowledged));
 }
 
+namespace {
+
+constexpr Query begin_writing{"begin_writing", "SELECT 1", "BEGIN IMMEDIATE", true};
+constexpr Query end_writing{"end_writing", "SELECT 1", "COMMIT", true};
+constexpr Query append_thing{"append_thing", "SELECT 1",
+                             "INSERT INTO things (id, name) "
+                             "SELECT coalesce(max(id), 0) + 1, $1 FROM things",
+                             false};
+db::Batch appending(const std::string& name) {
+    db::Batch batch;
+    batch.add(append_thing, name);
+    return batch;
+}
+
+Async<db::Results> append_after(OpenDatabase& open, int milliseconds) {
+    co_await sleep_for(std::chrono::milliseconds{milliseconds});
+    auto results = co_await open.db().run(appending(std::to_string(milliseconds)));
+    co_return results;
+}
+
+Async<db::Results> release_after(OpenDatabase& open, OpenDatabase& holder, int milliseconds) {
+    Timer timer{open.loop(), std::chrono::milliseconds{milliseconds}};
+    co_await expired(timer);
+    co_return holder.wait(holder.db().run(batch_of(end_writing)));
+}
+
+std::string append(OpenDatabase& open) { return open.sqlstate_of(open.db().run(appending("x"))); }
+
+}  // namespace
+
+Test(sqlite, writers_have_the_lock_in_the_order_in_which_they_came) {
+    TestDatabase database{Engine::sqlite};
+    OpenDatabase open{database.url()};
+    open.wait(open.db().run(batch_of(make_table)));
+    OpenDatabase other{database.url()};
+    other.wait(other.db().run(batch_of(begin_writing)));
+    std::vector<Async<db::Results>> batches;
+    std::string in_order;
+    for (int i = 0; i < 20; ++i) {
+        batches.push_back(append_after(open, i));
+        in_order += (i == 0 ? "" : " ") + std::to_string(i);
+    }
+    batches.push_back(release_after(open, other, 30));
+    for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
+    EXPECT_TEXT(database.execute("SELECT group_concat(name, ' ') FROM "
+                                 "(SELECT name FROM things ORDER BY id)"),
+                in_order);
+}
+
+Test(sqlite, writers_that_wait_keep_their_deadlines_and_hold_up_no_reads) {
+    TestDatabase database{Engine::sqlite};
+    auto config = test_config(database.url());
+    config.db_deadline_ms = 200;
+    OpenDatabase open{config};
+    open.wait(open.db().run(batch_of(make_table)));
+    OpenDatabase other{config};
+    other.wait(other.db().run(batch_of(begin_writing)));
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 20; ++i) {
+        batches.push_back(open.db().run(appending("late")));
+        batches.push_back(open.db().run(batch_of(count_things)));
+    }
+    const auto states = open.wait_for_all(std::move(batches));
+    for (std::size_t i = 0; i < states.size(); i += 2) {
+        EXPECT_TEXT(states[i], "55P03");
+        EXPECT_TEXT(states[i + 1], "");
+    }
+    other.wait(other.db().run(batch_of(end_writing)));
+    EXPECT_TEXT(append(open), "");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "1");
+}
+
+Test(sqlite, a_close_ends_all_writers_that_wait) {
+    TestDatabase database{Engine::sqlite};
+    OpenDatabase open{database.url()};
+    open.wait(open.db().run(batch_of(make_table)));
+    OpenDatabase other{database.url()};
+    other.wait(other.db().run(batch_of(begin_writing)));
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 5; ++i) batches.push_back(open.db().run(appending("late")));
+    boost::asio::post(open.loop(), [&] { open.db().close(); });
+    for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "57P01");
+    other.wait(other.db().run(batch_of(end_writing)));
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "0");
+}
+
 Test(sqlite, says_unavailable_when_the_file_cannot_be_opened) {
     OpenDatabase open{std::string{"sqlite:////nonexistent/folder/x.db"}};
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sql::ping))), "08001");
