@@ -1,6 +1,6 @@
-// SQLite, inline on the loop: a statement takes microseconds. While another process writes, the
-// first of the waiting writers tries again and again, the others queue behind it, and the loop
-// serves reads in between.
+// SQLite, inline on the loop: a statement takes microseconds. One that takes long holds up the loop
+// until the deadline of its batch. While another process writes, the first of the waiting writers
+// tries again and again, the others queue behind it, and the loop serves reads in between.
 
 #include <sqlite3.h>
 
@@ -23,6 +23,9 @@ using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 // Between two attempts of the first of the waiting writers to have the lock.
 constexpr milliseconds retry_pause{1};
 
+// Steps of SQLite's virtual machine between two looks at the clock: some 0.1 ms.
+constexpr int steps_between_looks = 4000;
+
 constexpr std::string_view lock_not_available = "55P03";
 
 std::string_view sqlstate_of(int extended_code) {
@@ -39,6 +42,7 @@ std::string_view sqlstate_of(int extended_code) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
         case SQLITE_PROTOCOL: return lock_not_available;
+        case SQLITE_INTERRUPT: return "57014";
         case SQLITE_CANTOPEN:
         case SQLITE_NOTADB: return "08001";
         case SQLITE_FULL: return "53100";
@@ -245,16 +249,17 @@ private:
     std::optional<db::Results> attempt(const db::Batch& batch, Clock::time_point latest) {
         const bool is_last = Clock::now() >= latest;
         try {
-            return transact(batch);
+            return transact(batch, latest);
         } catch (const DbError& error) {
             if (error.sqlstate() != lock_not_available || is_last) throw;
             return std::nullopt;
         }
     }
 
-    db::Results transact(const db::Batch& batch) {
+    db::Results transact(const db::Batch& batch, Clock::time_point latest) {
         if (is_closing_) throw DbError{"57P01", "the service is stopping"};
         if (!connection_) open();
+        latest_ = latest;
         transaction_time_ = Timestamp::now();
         return batch.reads_only() ? read(batch) : write(batch);
     }
@@ -270,6 +275,7 @@ private:
     db::Results write(const db::Batch& batch) {
         const Transaction transaction{*this, "BEGIN IMMEDIATE"};
         auto results = execute_all(batch);
+        latest_ = Clock::time_point::max();  // what has begun to commit is never interrupted
         execute_text("COMMIT");
         return results;
     }
@@ -281,6 +287,7 @@ private:
             database.execute_text(begin);
         }
         ~Transaction() {
+            database_.latest_ = Clock::time_point::max();
             sqlite3* const connection = database_.connection_.get();
             if (sqlite3_get_autocommit(connection) == 0)
                 sqlite3_exec(connection, "ROLLBACK", nullptr, nullptr, nullptr);
@@ -306,7 +313,12 @@ private:
             synchronous_;
         if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
         add_functions(raw, &transaction_time_);
+        sqlite3_progress_handler(raw, steps_between_looks, &is_too_late, this);
         connection_ = std::move(opened);
+    }
+
+    static int is_too_late(void* self) {
+        return Clock::now() >= static_cast<SqliteDatabase*>(self)->latest_ ? 1 : 0;
     }
 
     void execute_text(const char* sql) {
@@ -364,6 +376,7 @@ private:
     bool is_closing_ = false;
     WriterPlace::Queue writers_;
     Timestamp transaction_time_;
+    Clock::time_point latest_;  // of the batch that runs
     Connection connection_{nullptr, &sqlite3_close};
     std::unordered_map<const Query*, Prepared> statements_;
 };

@@ -525,6 +525,11 @@ constexpr Query append_thing{"append_thing", "SELECT 1",
                              "INSERT INTO things (id, name) "
                              "SELECT coalesce(max(id), 0) + 1, $1 FROM things",
                              false};
+constexpr Query never_ends{"never_ends", "SELECT 1",
+                           "WITH RECURSIVE counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM "
+                           "counter) SELECT count(*) AS number FROM counter",
+                           true};
+
 db::Batch appending(const std::string& name) {
     db::Batch batch;
     batch.add(append_thing, name);
@@ -601,6 +606,23 @@ Test(sqlite, a_close_ends_all_writers_that_wait) {
     for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "57P01");
     other.wait(other.db().run(batch_of(end_writing)));
     EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "0");
+}
+
+Test(sqlite, a_statement_is_ended_at_the_deadline) {
+    TestDatabase database{Engine::sqlite};
+    auto config = test_config(database.url());
+    config.db_deadline_ms = 200;
+    OpenDatabase open{config};
+    open.wait(open.db().run(batch_of(make_table)));
+    const auto started = Clock::now();
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(never_ends))), "57014");
+    cr_expect_geq((Clock::now() - started) / std::chrono::milliseconds{1}, 200);
+    cr_expect_eq(error_for_sqlstate("57014"), Error::service_unavailable);
+    auto write = appending("late");
+    write.add(never_ends);
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(write))), "57014");
+    EXPECT_TEXT(append(open), "");
+    cr_expect_eq(open.wait(open.db().one<Number>(count_things)).number, 1);
 }
 
 Test(sqlite, says_unavailable_when_the_file_cannot_be_opened) {
