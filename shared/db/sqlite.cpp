@@ -55,9 +55,20 @@ std::string_view sqlstate_of(int extended_code) {
     }
 }
 
+// The texts are SQLite's own: it has no codes for these.
+std::string_view sqlstate_of_message(std::string_view message) {
+    if (message.starts_with("no such table")) return "42P01";
+    if (message.starts_with("no such column") ||
+        message.find(" has no column named ") != message.npos)
+        return "42703";
+    return message.starts_with("no such function") ? "42883" : "XX000";
+}
+
 [[noreturn]] void fail(sqlite3* connection) {
-    throw DbError{std::string{sqlstate_of(sqlite3_extended_errcode(connection))},
-                  sqlite3_errmsg(connection)};
+    const int code = sqlite3_extended_errcode(connection);
+    const std::string message = sqlite3_errmsg(connection);
+    const auto sqlstate = code == SQLITE_ERROR ? sqlstate_of_message(message) : sqlstate_of(code);
+    throw DbError{std::string{sqlstate}, message};
 }
 
 // A copy of what a statement returned: it is reset before the next one runs.

@@ -26,7 +26,14 @@ constexpr std::array mappings = {
     Mapping{"53", Error::service_unavailable},     // out of connections, memory or disk
     Mapping{"55P03", Error::service_unavailable},  // lock_not_available
     Mapping{"25006",
-            Error::service_unavailable},  // read_only_sql_transaction: a fail-over under way
+            Error::service_unavailable},        // read_only_sql_transaction: a fail-over under way
+    Mapping{"58", Error::service_unavailable},  // system_error, io_error
+    Mapping{"XX001", Error::service_unavailable},  // data_corrupted
+    Mapping{"XX002", Error::service_unavailable},  // index_corrupted
+    Mapping{"42P01", Error::service_unavailable},  // undefined_table, as the next two: migrate up
+    Mapping{"42703", Error::service_unavailable},  // undefined_column
+    Mapping{"42883", Error::service_unavailable},  // undefined_function
+    Mapping{"42501", Error::service_unavailable},  // insufficient_privilege: a grant is missing
 };
 
 }  // namespace
@@ -36,6 +43,14 @@ Error error_for_sqlstate(std::string_view sqlstate) {
         return sqlstate.starts_with(mapping.prefix);
     });
     return found == mappings.end() ? Error::internal_error : found->error;
+}
+
+std::string_view remedy_for_sqlstate(std::string_view sqlstate) {
+    const bool is_schema_missing =
+        sqlstate == "42P01" || sqlstate == "42703" || sqlstate == "42883";
+    return is_schema_missing
+               ? ": the schema is not the one of this release, run `steelthread migrate up`"
+               : "";
 }
 
 bool is_serialization_failure(std::string_view sqlstate) {

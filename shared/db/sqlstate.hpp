@@ -8,6 +8,9 @@
 // The error a client sees for a failed statement; internal_error for any state not in the table.
 Error error_for_sqlstate(std::string_view sqlstate);
 
+// What the log adds to the reason of a failed statement: what to do about it, or nothing.
+std::string_view remedy_for_sqlstate(std::string_view sqlstate);
+
 // A row that another one refers to is not there.
 inline constexpr std::string_view foreign_key_violation = "23503";
 

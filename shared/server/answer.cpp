@@ -203,10 +203,11 @@ ApiError disclose(const std::exception_ptr& failure, std::string_view request_id
         return error;
     } catch (const DbError& error) {
         ApiError disclosed{error_for_sqlstate(error.sqlstate())};
+        const auto reason = error.what() + std::string{remedy_for_sqlstate(error.sqlstate())};
         if (entry(disclosed.error()).status >= 500)
             logging::error("database failure", {{"request_id", request_id},
                                                 {"sqlstate", std::string_view{error.sqlstate()}},
-                                                {"reason", std::string_view{error.what()}}});
+                                                {"reason", std::string_view{reason}}});
         return disclosed;
     } catch (const std::exception& error) {
         logging::error("internal error",

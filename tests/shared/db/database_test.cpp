@@ -625,6 +625,20 @@ Test(sqlite, a_statement_is_ended_at_the_deadline) {
     cr_expect_eq(open.wait(open.db().one<Number>(count_things)).number, 1);
 }
 
+// By the same states on both engines.
+ON_BOTH(database, says_that_the_schema_lacks_something, OpenDatabase, open) {
+    constexpr Query no_table{"no_table", "SELECT 1 FROM nowhere", "SELECT 1 FROM nowhere", true};
+    constexpr Query no_column{"no_column", "SELECT nothing FROM tasks", "SELECT nothing FROM tasks",
+                              true};
+    constexpr Query no_target{"no_target", "INSERT INTO tasks (nothing) VALUES (1)",
+                              "INSERT INTO tasks (nothing) VALUES (1)", false};
+    constexpr Query no_function{"no_function", "SELECT nothing(1)", "SELECT nothing(1)", true};
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_table))), "42P01");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_column))), "42703");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_target))), "42703");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_function))), "42883");
+}
+
 Test(sqlite, says_unavailable_when_the_file_cannot_be_opened) {
     OpenDatabase open{std::string{"sqlite:////nonexistent/folder/x.db"}};
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sql::ping))), "08001");

@@ -32,6 +32,14 @@ Test(sqlstate, maps_what_a_client_can_act_on) {
         {"53300", Error::service_unavailable},
         {"55P03", Error::service_unavailable},
         {"25006", Error::service_unavailable},
+        {"58000", Error::service_unavailable},
+        {"58030", Error::service_unavailable},
+        {"XX001", Error::service_unavailable},
+        {"XX002", Error::service_unavailable},
+        {"42P01", Error::service_unavailable},
+        {"42703", Error::service_unavailable},
+        {"42883", Error::service_unavailable},
+        {"42501", Error::service_unavailable},
     };
     for (const auto& [sqlstate, error] : cases)
         EXPECT_TEXT(entry(error_for_sqlstate(sqlstate)).name, entry(error).name);
@@ -42,9 +50,17 @@ Test(sqlstate, leaves_everything_else_internal) {
     for (const std::string_view sqlstate :
          {"",      "0",     "2",     "23",    "2350",        "00000", "02000", "22000",
           "22P02", "22012", "23000", "23502", "23514",       "25P02", "26000", "28P01",
-          "40000", "40002", "42601", "42703", "42P01",       "42P05", "54000", "55000",
+          "40000", "40002", "42601", "42702", "42P02",       "42P05", "54000", "55000",
           "57000", "57P",   "XX000", "P0001", "no sqlstate", "123505"})
         EXPECT_TEXT(entry(error_for_sqlstate(sqlstate)).name, "internal_error");
+}
+
+Test(sqlstate, names_the_remedy_for_a_schema_that_lacks_something) {
+    for (const std::string_view sqlstate : {"42P01", "42703", "42883"})
+        cr_expect(remedy_for_sqlstate(sqlstate).find("steelthread migrate up") !=
+                  std::string_view::npos);
+    for (const std::string_view sqlstate : {"", "42", "42P02", "58030", "25006"})
+        EXPECT_TEXT(remedy_for_sqlstate(sqlstate), "");
 }
 
 Test(sqlstate, repeats_only_what_was_rolled_back_for_sure) {
