@@ -5,10 +5,12 @@
 #include <sqlite3.h>
 
 #include <boost/asio/this_coro.hpp>
+#include <filesystem>
 #include <list>
 #include <unordered_map>
 
 #include "shared/config.hpp"
+#include "shared/db/database_files.hpp"
 #include "shared/db/engines.hpp"
 #include "shared/db/sqlite_file.hpp"
 #include "shared/db/sqlstate.hpp"
@@ -25,6 +27,9 @@ constexpr milliseconds retry_pause{1};
 
 // Steps of SQLite's virtual machine between two looks at the clock: some 0.1 ms.
 constexpr int steps_between_looks = 4000;
+
+// How long a read may not notice that the file was moved.
+constexpr std::chrono::seconds longest_without_check{1};
 
 constexpr std::string_view lock_not_available = "55P03";
 
@@ -251,7 +256,7 @@ public:
         is_closing_ = true;
         for (auto* const writer : writers_) writer->wake();
         statements_.clear();
-        connection_.reset();
+        if (connection_) close_connection();
     }
 
 private:
@@ -276,6 +281,10 @@ private:
     }
 
     db::Results read(const db::Batch& batch) {
+        if (const auto now = Clock::now(); now - checked_at_ >= longest_without_check) {
+            files_.check();
+            checked_at_ = now;
+        }
         if (batch.statements().size() == 1) return execute_all(batch);
         const Transaction transaction{*this, "BEGIN"};
         auto results = execute_all(batch);
@@ -286,8 +295,10 @@ private:
     db::Results write(const db::Batch& batch) {
         const Transaction transaction{*this, "BEGIN IMMEDIATE"};
         auto results = execute_all(batch);
+        files_.check();
         latest_ = Clock::time_point::max();  // what has begun to commit is never interrupted
         execute_text("COMMIT");
+        if (!files_.has_database()) files_.check();  // moved during the commit
         return results;
     }
 
@@ -313,23 +324,46 @@ private:
     void open() {
         if (auto fault = fault_of_sqlite_file(path_); !fault.empty()) throw DbError{"08001", fault};
         sqlite3* raw = nullptr;
-        const int code = sqlite3_open_v2(
-            path_.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-            nullptr);
+        // Without SQLITE_OPEN_CREATE: only migrations make a database.
+        const int code = sqlite3_open_v2(path_.c_str(), &raw,
+                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
         Connection opened{raw, &sqlite3_close};
+        std::error_code ignored;
+        if (code != SQLITE_OK && !std::filesystem::exists(path_, ignored))
+            throw DbError{"08001", path_ + " does not exist: run `steelthread migrate up`"};
         if (code != SQLITE_OK) throw DbError{"08001", "cannot open " + path_};
+        // Until it is known that -wal and -shm are its own.
+        sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
         const std::string pragmas =
             "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; "
             "PRAGMA synchronous = " +
             synchronous_;
         if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
+        files_ = is_in_memory(raw) ? DatabaseFiles{} : DatabaseFiles{raw, path_};
         add_functions(raw, &transaction_time_);
         sqlite3_progress_handler(raw, steps_between_looks, &is_too_late, this);
         connection_ = std::move(opened);
     }
 
+    static bool is_in_memory(sqlite3* connection) {
+        return *sqlite3_db_filename(connection, "main") == '\0';
+    }
+
     static int is_too_late(void* self) {
         return Clock::now() >= static_cast<SqliteDatabase*>(self)->latest_ ? 1 : 0;
+    }
+
+    // The last process to close a database writes the -wal into it and removes it. If the database
+    // was moved, SQLite leaves the -wal, which the next database at that path would be given: it is
+    // emptied into the database that it belongs to.
+    void close_connection() {
+        if (files_.has_own_wal()) {
+            sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+            if (!files_.has_database())
+                sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE,
+                                          nullptr, nullptr);
+        }
+        connection_.reset();
     }
 
     void execute_text(const char* sql) {
@@ -388,6 +422,8 @@ private:
     WriterPlace::Queue writers_;
     Timestamp transaction_time_;
     Clock::time_point latest_;  // of the batch that runs
+    DatabaseFiles files_;
+    Clock::time_point checked_at_;  // files_, by a read
     Connection connection_{nullptr, &sqlite3_close};
     std::unordered_map<const Query*, Prepared> statements_;
 };

@@ -2,7 +2,11 @@
 
 #include <libpq-fe.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
 #include <chrono>
+#include <csignal>
+#include <filesystem>
 
 #include "shared/db/sqlstate.hpp"
 #include "sql/all.hpp"
@@ -548,6 +552,17 @@ Async<db::Results> release_after(OpenDatabase& open, OpenDatabase& holder, int m
     co_return holder.wait(holder.db().run(batch_of(end_writing)));
 }
 
+std::string path_of(const TestDatabase& database) {
+    return database.url().substr(std::string_view{"sqlite:///"}.size());
+}
+
+// Another database with the same schema and no things in it.
+void put_backup_in_place(const TestDatabase& database) {
+    const auto path = path_of(database);
+    std::filesystem::copy_file(test_variable("TEST_DIR") + "/template.db", path + ".backup");
+    std::filesystem::rename(path + ".backup", path);
+}
+
 std::string append(OpenDatabase& open) { return open.sqlstate_of(open.db().run(appending("x"))); }
 
 }  // namespace
@@ -621,6 +636,87 @@ Test(sqlite, a_statement_is_ended_at_the_deadline) {
     auto write = appending("late");
     write.add(never_ends);
     EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(write))), "57014");
+    EXPECT_TEXT(append(open), "");
+    cr_expect_eq(open.wait(open.db().one<Number>(count_things)).number, 1);
+}
+
+Test(sqlite, refuses_writes_while_the_file_is_away_and_goes_on_when_it_is_back) {
+    TestDatabase database{Engine::sqlite};
+    const auto path = path_of(database);
+    OpenDatabase open{database.url()};
+    open.wait(open.db().run(batch_of(make_table)));
+    // Each of the files, for what is written to one of them alone is lost as well.
+    for (const char* suffix : {"", "-wal", "-shm"}) {
+        std::filesystem::rename(path + suffix, path + ".away");
+        EXPECT_TEXT(append(open), "08006");
+        std::filesystem::rename(path + ".away", path + suffix);
+        EXPECT_TEXT(append(open), "");
+    }
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "3");
+}
+
+Test(sqlite, a_read_notices_within_a_second_that_the_file_was_removed) {
+    TestDatabase database{Engine::sqlite};
+    OpenDatabase open{database.url()};
+    open.wait(open.db().run(batch_of(sql::ping)));
+    std::filesystem::remove(path_of(database));
+    wait_until("a read is refused",
+               [&] { return open.sqlstate_of(open.db().run(batch_of(sql::ping))) == "08006"; });
+    cr_expect_not(std::filesystem::exists(path_of(database)));
+}
+
+Test(sqlite, what_was_not_checkpointed_never_reaches_a_file_that_replaced_it) {
+    TestDatabase database{Engine::sqlite};
+    {
+        OpenDatabase open{database.url()};
+        open.wait(open.db().run(batch_of(make_table)));
+        EXPECT_TEXT(append(open), "");
+        put_backup_in_place(database);
+        EXPECT_TEXT(append(open), "08006");
+    }
+    OpenDatabase open{database.url()};
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(count_things))), "42P01");
+    open.wait(open.db().run(batch_of(make_table)));
+    EXPECT_TEXT(append(open), "");
+    EXPECT_TEXT(database.execute("PRAGMA integrity_check"), "ok");
+}
+
+Test(sqlite, refuses_a_file_that_replaced_one_which_another_process_uses) {
+    TestDatabase database{Engine::sqlite};
+    int ready[2];
+    cr_assert_eq(pipe(ready), 0);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        OpenDatabase open{database.url()};
+        open.wait(open.db().run(batch_of(make_table)));
+        [[maybe_unused]] const auto written = write(ready[1], "r", 1);
+        for (;;) pause();
+    }
+    char byte = 0;
+    cr_assert_eq(read(ready[0], &byte, 1), 1);
+    {
+        OpenDatabase beside{database.url()};
+        EXPECT_TEXT(beside.sqlstate_of(beside.db().run(batch_of(count_things))), "");
+    }
+    put_backup_in_place(database);
+    OpenDatabase open{database.url()};
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sql::ping))), "08006");
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+}
+
+Test(sqlite, never_makes_the_file) {
+    TestDatabase database{Engine::sqlite};
+    std::filesystem::remove(path_of(database));
+    OpenDatabase open{database.url()};
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sql::ping))), "08001");
+    EXPECT_TEXT(append(open), "08001");
+    cr_expect_not(std::filesystem::exists(path_of(database)));
+}
+
+Test(sqlite, works_in_memory) {
+    OpenDatabase open{std::string{"sqlite:///:memory:"}};
+    open.wait(open.db().run(batch_of(make_table)));
     EXPECT_TEXT(append(open), "");
     cr_expect_eq(open.wait(open.db().one<Number>(count_things)).number, 1);
 }

@@ -1,0 +1,81 @@
+#include "shared/db/database_files.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+
+#include "shared/db/database.hpp"
+
+namespace {
+
+constexpr const char* how_to_restore =
+    ": stop the service, remove the files that end in -wal and -shm beside it, put the right "
+    "database in place and start the service again";
+
+bool is_same_file(const struct stat& left, const struct stat& right) {
+    return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
+}
+
+// The descriptor by which SQLite has the file open; -1 when there is none. It is not opened anew:
+// to close any descriptor of a file gives up all locks that the process has on it.
+int descriptor_of(const struct stat& file) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd", ignored}) {
+        const auto name = entry.path().filename().string();
+        int fd = -1;
+        std::from_chars(name.data(), name.data() + name.size(), fd);
+        struct stat status {};
+        if (fstat(fd, &status) == 0 && is_same_file(status, file)) return fd;
+    }
+    return -1;
+}
+
+// Each process that uses a database holds locks on it and on its -shm.
+bool is_locked_by_others(const struct stat& file) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    return fcntl(descriptor_of(file), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+}  // namespace
+
+DatabaseFiles::DatabaseFiles(sqlite3* connection, const std::string& path) {
+    files_.push_back({path, {}});
+    const bool is_there = stat(path.c_str(), &files_.front().status) == 0;
+    int has_moved = 0;
+    sqlite3_file_control(connection, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+    if (!is_there || has_moved != 0)
+        throw DbError{"08006", path + " was moved while it was opened"};
+    // Beside the file that a link leads to. A file system may do without them.
+    const std::string resolved = sqlite3_db_filename(connection, "main");
+    for (const char* suffix : {"-wal", "-shm"}) {
+        File file{resolved + suffix, {}};
+        if (stat(file.path.c_str(), &file.status) == 0) files_.push_back(std::move(file));
+    }
+    if (is_locked_by_others(files_.back().status) && !is_locked_by_others(files_.front().status))
+        throw DbError{"08006",
+                      path + " has replaced a database that is still in use" + how_to_restore};
+}
+
+bool DatabaseFiles::File::is_in_place() const {
+    struct stat now {};
+    return stat(path.c_str(), &now) == 0 && is_same_file(now, status);
+}
+
+void DatabaseFiles::check() const {
+    for (const auto& file : files_)
+        if (!file.is_in_place())
+            throw DbError{"08006", file.path + " was moved, removed or replaced while in use" +
+                                       how_to_restore};
+}
+
+bool DatabaseFiles::has_database() const { return files_.empty() || files_.front().is_in_place(); }
+
+bool DatabaseFiles::has_own_wal() const {
+    return std::all_of(files_.begin() + (files_.empty() ? 0 : 1), files_.end(),
+                       [](const auto& file) { return file.is_in_place(); });
+}
