@@ -1,27 +1,27 @@
 // /health: the state of the service for people and dashboards. It is never an error.
 // GET → 200 healthy | 200 degraded
+#include "shared/db/readiness.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/log.hpp"
 #include "shared/models/service.hpp"
-#include "sql/health.hpp"
 
 namespace health {
 
-Async<bool> is_database_there(const Request& request, Context& context) {
+Async<bool> is_database_ready(const Request& request, Context& context) {
     try {
-        db::Batch batch;
-        batch.add(sql::ping);
-        co_await context.db.run(std::move(batch));
+        co_await check_readiness(context.db);
         co_return true;
     } catch (const DbError& error) {
+        const auto reason = error.what() + std::string{remedy_for_sqlstate(error.sqlstate())};
         logging::warning("degraded", {{"request_id", request.request_id()},
-                                      {"reason", std::string_view{error.what()}}});
+                                      {"reason", std::string_view{reason}}});
         co_return false;
     }
 }
 
 Async<Response> get(const Request& request, Context& context) {
-    const bool is_connected = co_await is_database_there(request, context);
+    const bool is_connected = co_await is_database_ready(request, context);
     co_return Response::ok(is_connected ? Health{"healthy", "connected"}
                                         : Health{"degraded", "disconnected"});
 }

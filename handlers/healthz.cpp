@@ -1,15 +1,13 @@
-// /healthz: readiness. The database has to answer.
+// /healthz: readiness. A write has to be possible.
 // GET → 200 | 503
+#include "shared/db/readiness.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/models/service.hpp"
-#include "sql/health.hpp"
 
 namespace healthz {
 
 Async<Response> get(const Request&, Context& context) {
-    db::Batch batch;
-    batch.add(sql::ping);
-    co_await context.db.run(std::move(batch));
+    co_await check_readiness(context.db);
     co_return Response::ok(Readiness{});
 }
 

@@ -3,6 +3,7 @@
 // tries again and again, the others queue behind it, and the loop serves reads in between.
 
 #include <sqlite3.h>
+#include <sys/statvfs.h>
 
 #include <boost/asio/this_coro.hpp>
 #include <filesystem>
@@ -24,6 +25,9 @@ using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 
 // Between two attempts of the first of the waiting writers to have the lock.
 constexpr milliseconds retry_pause{1};
+
+// With less than this much room on the disk the next write may find none.
+constexpr std::uintmax_t least_room_bytes = 1024 * 1024;
 
 // Steps of SQLite's virtual machine between two looks at the clock: some 0.1 ms.
 constexpr int steps_between_looks = 4000;
@@ -341,8 +345,22 @@ private:
         if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
         files_ = is_in_memory(raw) ? DatabaseFiles{} : DatabaseFiles{raw, path_};
         add_functions(raw, &transaction_time_);
+        if (sqlite3_create_function(raw, "can_write", 0, SQLITE_UTF8, nullptr, &can_write, nullptr,
+                                    nullptr) != SQLITE_OK)
+            fail(raw);
         sqlite3_progress_handler(raw, steps_between_looks, &is_too_late, this);
         connection_ = std::move(opened);
+    }
+
+    // For queries: whether a write could succeed. It does not ask for the lock, for a probe would
+    // have to wait then whenever much is written.
+    static void can_write(sqlite3_context* context, int, sqlite3_value**) {
+        sqlite3* const connection = sqlite3_context_db_handle(context);
+        struct statvfs disk {};
+        const bool is_measured =
+            statvfs(sqlite3_db_filename(connection, "main"), &disk) == 0 && disk.f_blocks > 0;
+        const bool has_room = !is_measured || disk.f_bavail * disk.f_frsize >= least_room_bytes;
+        sqlite3_result_int(context, sqlite3_db_readonly(connection, "main") == 0 && has_room);
     }
 
     static bool is_in_memory(sqlite3* connection) {

@@ -12,6 +12,12 @@ ON_BOTH_ENGINES(health, is_healthy_when_the_database_answers) {
                 R"("version":"2.0.0"})");
 }
 
+ON_BOTH_ENGINES(health, is_degraded_while_a_migration_is_pending) {
+    service.database().execute(
+        "DELETE FROM schema_migrations WHERE name = (SELECT max(name) FROM schema_migrations)");
+    EXPECT_TEXT(member(json_of(service.send({.target = "/health"})), "status"), "degraded");
+}
+
 static void expect_degraded(const std::string& database_url) {
     Service service{endpoint(), database_url};
     const auto response = service.send({.target = "/health"});

@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "tests/support/service.hpp"
 
 namespace healthz {
@@ -9,6 +11,39 @@ ON_BOTH_ENGINES(healthz, is_ok_when_the_database_answers) {
     cr_assert_eq(response.status(), 200);
     EXPECT_TEXT(std::string{response.body()}, R"({"status":"ok"})");
     EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
+}
+
+ON_BOTH_ENGINES(healthz, is_unavailable_while_a_migration_is_pending) {
+    service.database().execute(
+        "DELETE FROM schema_migrations WHERE name = (SELECT max(name) FROM schema_migrations)");
+    expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
+    // A later release's is as good.
+    service.database().execute(
+        "INSERT INTO schema_migrations (name, applied_at) VALUES ('9999_later', '')");
+    cr_expect_eq(service.send({.target = "/healthz"}).status(), 200);
+}
+
+ON_BOTH_ENGINES(healthz, is_unavailable_without_a_schema) {
+    service.database().execute("ALTER TABLE schema_migrations RENAME TO gone");
+    expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
+    service.database().execute("ALTER TABLE gone RENAME TO schema_migrations");
+    cr_expect_eq(service.send({.target = "/healthz"}).status(), 200);
+}
+
+Test(healthz, is_unavailable_where_postgres_is_read_only) {
+    Service service{endpoint(), Engine::postgres};
+    service.database().execute(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', "
+        "current_database()); END $$");
+    expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
+}
+
+Test(healthz, is_unavailable_and_makes_no_file_where_sqlite_has_none) {
+    Service service{endpoint(), Engine::sqlite};
+    const auto path = *service.config().sqlite_path();
+    std::filesystem::remove(path);
+    expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
+    cr_expect_not(std::filesystem::exists(path));
 }
 
 static void expect_unavailable(const std::string& database_url,
