@@ -85,6 +85,7 @@ std::string check_schema(const Config& config) {
 
 void check_start(const Config& config, bool migrates) {
     refuse_second(config.run_dir);
+    wait_for_orphaned_nginx(config.run_dir);
     for (const auto& check : of_start) check.look(config);
     if (migrates) return;
     Schema schema;

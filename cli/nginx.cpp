@@ -20,9 +20,11 @@
 #include <set>
 #include <sstream>
 #include <stdexcept>
+#include <thread>
 
 #include "cli/run_dir.hpp"
 #include "shared/auth/password.hpp"
+#include "shared/log.hpp"
 #include "shared/server/raw_request.hpp"
 
 namespace {
@@ -234,6 +236,21 @@ void check_port(const Config& config) {
     if (!reason.empty())
         throw std::runtime_error("cannot listen on " + config.host + ":" +
                                  std::to_string(config.port) + ": " + reason);
+}
+
+void wait_for_orphaned_nginx(const std::string& run_dir) {
+    constexpr auto longest = std::chrono::seconds{5};  // its worker_shutdown_timeout
+    const auto is_orphan = [&] {
+        pid_t pid = 0;
+        std::ifstream{run_dir + "/nginx.pid"} >> pid;
+        std::error_code error;
+        return pid > 0 && fs::equivalent("/proc/" + std::to_string(pid) + "/cwd", run_dir, error);
+    };
+    if (!is_orphan()) return;
+    logging::warning("waiting for the nginx of a service that was killed");
+    const auto latest = std::chrono::steady_clock::now() + longest;
+    while (is_orphan() && std::chrono::steady_clock::now() < latest)
+        std::this_thread::sleep_for(milliseconds{10});
 }
 
 bool nginx_answers(const Config& config) {

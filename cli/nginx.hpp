@@ -27,5 +27,9 @@ std::string base_url(const Config& config);
 // Throws std::runtime_error when nothing can listen on HOST:PORT, and says why.
 void check_port(const Config& config);
 
+// Waits up to five seconds for the nginx of a supervisor that was killed: it ends a moment later
+// and keeps the port until then. No supervisor may run in `run_dir`.
+void wait_for_orphaned_nginx(const std::string& run_dir);
+
 // True once nginx answers /livez.
 bool nginx_answers(const Config& config);

@@ -702,6 +702,22 @@ Test(faults, nothing_outlives_a_killed_supervisor) {
     cr_expect_eq(stack.send({.path = task}).status, 200);
 }
 
+// It ends a moment after its supervisor, and keeps the port until then.
+Test(faults, a_start_waits_for_the_nginx_of_a_killed_supervisor) {
+    Stack stack{Engine::sqlite};
+    const pid_t nginx = stack.processes("nginx").at(0);
+    kill(nginx, SIGSTOP);
+    kill(stack.supervisor(), SIGKILL);
+    cr_expect_eq(stack.wait_for_end(), 128 + SIGKILL);
+    std::thread goes_on{[&] {
+        wait_until("the new one waits", [&] { return count(stack.log(), "waiting for the nginx"); });
+        kill(nginx, SIGCONT);
+    }};
+    stack.start();
+    goes_on.join();
+    cr_expect_eq(stack.send({.path = "/"}).status, 200);
+}
+
 Test(faults, nothing_outlives_nginx) {
     Stack stack{Engine::sqlite, {{"PRESTART", "on"}}};
     const auto started = stack.descendants();
