@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -80,15 +81,17 @@ pid_t supervisor_of(const std::string& run_dir) {
     const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) return 0;
     const bool is_locked = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    char text[32] = {};
-    const bool is_read = is_locked && read(fd, text, sizeof text - 1) > 0;
+    char text[32];
+    const auto size = is_locked ? read(fd, text, sizeof text) : 0;
+    pid_t pid = 0;
+    if (size > 0) std::from_chars(text, text + size, pid);
+    // Whoever may write to the file must not name a process of somebody else.
     struct stat file {};
     struct stat process {};
-    const pid_t pid = is_read && fstat(fd, &file) == 0 ? std::atoi(text) : 0;
-    close(fd);
-    // Whoever may write to the file must not name a process of somebody else.
-    const bool is_theirs = stat(("/proc/" + std::to_string(pid)).c_str(), &process) == 0 &&
+    const bool is_theirs = fstat(fd, &file) == 0 &&
+                           stat(("/proc/" + std::to_string(pid)).c_str(), &process) == 0 &&
                            process.st_uid == file.st_uid;
+    close(fd);
     return is_theirs ? pid : 0;
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <initializer_list>
 
 void end_with_signals() {
     if (getpid() != 1) return;

@@ -37,7 +37,7 @@ int stop_signals() {
 void say_ready() {
     const char* const number = std::getenv(ready_variable);
     if (!number) return;
-    const int fd = std::atoi(number);
+    const int fd = static_cast<int>(std::strtol(number, nullptr, 10));
     [[maybe_unused]] const auto written = write(fd, "\n", 1);
     close(fd);
 }

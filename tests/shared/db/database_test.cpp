@@ -724,11 +724,11 @@ Test(sqlite, works_in_memory) {
 // By the same states on both engines.
 ON_BOTH(database, says_that_the_schema_lacks_something, OpenDatabase, open) {
     constexpr Query no_table{"no_table", "SELECT 1 FROM nowhere", "SELECT 1 FROM nowhere", true};
-    constexpr Query no_column{"no_column", "SELECT nothing FROM tasks", "SELECT nothing FROM tasks",
+    constexpr Query no_column{"no_column", "SELECT absent FROM tasks", "SELECT absent FROM tasks",
                               true};
-    constexpr Query no_target{"no_target", "INSERT INTO tasks (nothing) VALUES (1)",
-                              "INSERT INTO tasks (nothing) VALUES (1)", false};
-    constexpr Query no_function{"no_function", "SELECT nothing(1)", "SELECT nothing(1)", true};
+    constexpr Query no_target{"no_target", "INSERT INTO tasks (absent) VALUES (1)",
+                              "INSERT INTO tasks (absent) VALUES (1)", false};
+    constexpr Query no_function{"no_function", "SELECT absent(1)", "SELECT absent(1)", true};
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_table))), "42P01");
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_column))), "42703");
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_target))), "42703");
