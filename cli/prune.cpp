@@ -43,28 +43,31 @@ std::optional<seconds> parse_age(std::string_view text) {
     return std::nullopt;
 }
 
-struct Deleted {
-    std::int64_t id{};
+struct LastOfBatch {
+    std::optional<std::int64_t> id;  // none behind the last event
 
-    static consteval auto fields() { return std::tuple{json::field("id", &Deleted::id)}; }
+    static consteval auto fields() { return std::tuple{json::field("id", &LastOfBatch::id)}; }
 };
 
 Timestamp moment_before(seconds age) {
     return {Timestamp::now().microseconds - std::chrono::microseconds{age}.count()};
 }
 
+// Up to the end, also past batches of which nothing is deleted: a clock that was ahead for a while
+// leaves events of the future before old ones.
 Async<std::int64_t> prune_events(Database& database, seconds age) {
     const auto limit = moment_before(age);
     std::int64_t count = 0;
     for (std::int64_t last_id = 0;;) {
         const auto before = Clock::now();
         db::Batch batch;
-        batch.add(sql::prune_events, limit, last_id, batch_rows);
+        batch.add(sql::prunable_events, last_id, batch_rows);
+        batch.add(sql::prune_events, last_id, batch_rows, limit);
         const auto results = co_await database.run(std::move(batch));
-        const auto deleted = db::all<Deleted>(*results.front());
-        if (deleted.empty()) co_return count;
-        count += static_cast<std::int64_t>(deleted.size());
-        for (const auto& row : deleted) last_id = std::max(last_id, row.id);
+        const auto last = db::first<LastOfBatch>(*results[0])->id;
+        if (!last) co_return count;
+        count += static_cast<std::int64_t>(results[1]->size());
+        last_id = *last;
         co_await sleep_for(Clock::now() - before);
     }
 }

@@ -89,6 +89,44 @@ void prune_all_old(Engine engine) {
 
 }  // namespace
 
+namespace {
+
+// Of a clock that was a year ahead for a while.
+void prune_behind_the_future(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database.url());
+    const bool is_sqlite = engine == Engine::sqlite;
+    const auto add = [&](int count, int days) {
+        const auto last = std::to_string(count);
+        const auto age = std::to_string(days);
+        database.execute(
+            "INSERT INTO events (type, audience, subject, data, created_at) SELECT 't', 'public', "
+            "'s', '{}', " +
+            (is_sqlite
+                 ? "(unixepoch() - " + age +
+                       " * 86400) * 1000000 FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+                       "SELECT i + 1 FROM n WHERE i < " +
+                       last + ") SELECT i FROM n)"
+                 : "now() - " + age + " * interval '1 day' FROM generate_series(1, " + last + ")"));
+    };
+    add(500, 30);
+    add(2200, -365);
+    add(5000, 29);
+    database.wait_for_feed();
+    EXPECT_TEXT(steelthread({"prune", "--events-older-than", "7d"}, variables).output,
+                "pruned 5500 events\n");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM events"), "2200");
+}
+
+}  // namespace
+
+Test(commands, prune_goes_on_behind_events_of_the_future_on_sqlite) {
+    prune_behind_the_future(Engine::sqlite);
+}
+Test(commands, prune_goes_on_behind_events_of_the_future_on_postgres) {
+    prune_behind_the_future(Engine::postgres);
+}
+
 Test(commands, prune_deletes_old_events_on_sqlite) { prune_all_old(Engine::sqlite); }
 Test(commands, prune_deletes_old_events_on_postgres) { prune_all_old(Engine::postgres); }
 
