@@ -42,24 +42,33 @@ WHERE id > $2
 ORDER BY events.id
 LIMIT $3
 
--- Of three audiences, of which some may be null.
+-- Of three audiences, of which some may be null. Both bounds of each begin with the audience, and so does the
+-- order: only the index by audience serves that. With `audience = $1` the planner may read everybody's events in
+-- their order, and filter. The bounds include their ends, which the other conditions take away: of a row it estimates
+-- the first column alone, and behind the last audience it would expect nothing.
 -- name: list_events_of
 SELECT audience, created_at, data::text AS data, transaction_id::text || '-' || id AS id, subject, type
 FROM (
     (SELECT * FROM events
-     WHERE audience = $1 AND (transaction_id, id) > ($4::text::xid8, $5)
+     WHERE (audience, transaction_id, id) >= ($1, $4::text::xid8, $5)
+         AND (transaction_id, id) <> ($4::text::xid8, $5)
+         AND (audience, transaction_id) <= ($1, pg_snapshot_xmin(pg_current_snapshot()))
          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY transaction_id, id LIMIT $6)
+     ORDER BY audience, transaction_id, id LIMIT $6)
     UNION ALL
     (SELECT * FROM events
-     WHERE audience = $2 AND (transaction_id, id) > ($4::text::xid8, $5)
+     WHERE (audience, transaction_id, id) >= ($2, $4::text::xid8, $5)
+         AND (transaction_id, id) <> ($4::text::xid8, $5)
+         AND (audience, transaction_id) <= ($2, pg_snapshot_xmin(pg_current_snapshot()))
          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY transaction_id, id LIMIT $6)
+     ORDER BY audience, transaction_id, id LIMIT $6)
     UNION ALL
     (SELECT * FROM events
-     WHERE audience = $3 AND (transaction_id, id) > ($4::text::xid8, $5)
+     WHERE (audience, transaction_id, id) >= ($3, $4::text::xid8, $5)
+         AND (transaction_id, id) <> ($4::text::xid8, $5)
+         AND (audience, transaction_id) <= ($3, pg_snapshot_xmin(pg_current_snapshot()))
          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY transaction_id, id LIMIT $6)
+     ORDER BY audience, transaction_id, id LIMIT $6)
 ) AS mine
 ORDER BY mine.transaction_id, mine.id
 LIMIT $6
@@ -67,11 +76,17 @@ LIMIT $6
 -- name: list_events_of sqlite
 SELECT audience, created_at, data, '0-' || id AS id, subject, type
 FROM (
-    SELECT * FROM (SELECT * FROM events WHERE audience = $1 AND id > $5 ORDER BY id LIMIT $6)
+    SELECT * FROM (
+        SELECT * FROM events INDEXED BY events_of_audience
+        WHERE audience = $1 AND id > $5 ORDER BY id LIMIT $6)
     UNION ALL
-    SELECT * FROM (SELECT * FROM events WHERE audience = $2 AND id > $5 ORDER BY id LIMIT $6)
+    SELECT * FROM (
+        SELECT * FROM events INDEXED BY events_of_audience
+        WHERE audience = $2 AND id > $5 ORDER BY id LIMIT $6)
     UNION ALL
-    SELECT * FROM (SELECT * FROM events WHERE audience = $3 AND id > $5 ORDER BY id LIMIT $6)
+    SELECT * FROM (
+        SELECT * FROM events INDEXED BY events_of_audience
+        WHERE audience = $3 AND id > $5 ORDER BY id LIMIT $6)
 ) AS mine
 ORDER BY mine.id
 LIMIT $6

@@ -45,16 +45,18 @@ WHERE (created_at, id) < ($1, $2)
 ORDER BY created_at DESC, id DESC
 LIMIT $3
 
+-- Bounds and order begin with the status, as those of list_events_of with the audience.
 -- name: list_jobs_of_status
 SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
     created_at, updated_at
 FROM jobs
-WHERE status = $4 AND (created_at, id) < ($1, $2)
-ORDER BY created_at DESC, id DESC
+WHERE (status, created_at, id) <= ($4, $1, $2) AND id <> $2 AND status >= $4
+ORDER BY status DESC, created_at DESC, id DESC
 LIMIT $3
 
 -- A lease is three statements, which commit as one. Jobs that nobody will do any more come first, at most
--- 100 of them. SQLite would take the index by status, and sort, if it were not told another one.
+-- 100 of them. SQLite would take the index by status, and sort, if it were not told another one; PostgreSQL would read
+-- all jobs to join them with many that are due, so it gets an array.
 -- name: fail_expired_jobs
 WITH expired AS (
     SELECT id FROM jobs
@@ -70,8 +72,7 @@ SET status = 'failed',
     lease_expires_at = NULL,
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-FROM expired
-WHERE jobs.id = expired.id
+WHERE id = ANY (ARRAY(SELECT id FROM expired))
 
 -- name: fail_expired_jobs sqlite
 UPDATE jobs
@@ -103,8 +104,7 @@ SET status = 'pending',
     lease_expires_at = NULL,
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-FROM expired
-WHERE jobs.id = expired.id
+WHERE id = ANY (ARRAY(SELECT id FROM expired))
 
 -- name: release_expired_jobs sqlite
 UPDATE jobs
@@ -138,10 +138,9 @@ SET status = 'running',
     lease_expires_at = now() + $4 * interval '1 second',
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-FROM due
-WHERE jobs.id = due.id
-RETURNING jobs.id, jobs.title, jobs.payload, jobs.status, jobs.attempts, jobs.max_attempts, jobs.run_at, jobs.result, jobs.error, jobs.version,
-    jobs.created_at, jobs.updated_at, lease_id, lease_expires_at
+WHERE id = ANY (ARRAY(SELECT id FROM due))
+RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at, lease_id, lease_expires_at
 
 -- name: lease_jobs sqlite
 UPDATE jobs

@@ -24,9 +24,18 @@ SELECT count(*) AS total
 FROM messages
 WHERE user_id = $1 AND conversation_id = $2
 
+-- Both bounds and the order begin with the conversation, as those of list_events_of with the audience. In SQLite an id
+-- is no column of an index, so it is told which one to take.
 -- name: list_messages
 SELECT id, conversation_id, role, content, created_at
 FROM messages
+WHERE (conversation_id, user_id, id) >= ($2, $1, $3) AND id <> $3 AND (conversation_id, user_id) <= ($2, $1)
+ORDER BY conversation_id, user_id, id
+LIMIT $4 OFFSET $5
+
+-- name: list_messages sqlite
+SELECT id, conversation_id, role, content, created_at
+FROM messages INDEXED BY messages_in_order
 WHERE user_id = $1 AND conversation_id = $2 AND id > $3
 ORDER BY id
 LIMIT $4 OFFSET $5
@@ -37,7 +46,7 @@ SELECT id, conversation_id, role, content, created_at
 FROM (
     SELECT id, conversation_id, role, content, created_at
     FROM messages
-    WHERE user_id = $1 AND conversation_id = $2
-    ORDER BY id DESC
+    WHERE (conversation_id, user_id) >= ($2, $1) AND (conversation_id, user_id) <= ($2, $1)
+    ORDER BY conversation_id DESC, user_id DESC, id DESC
     LIMIT $3) AS newest
 ORDER BY id

@@ -1,0 +1,449 @@
+// What the planners make of the queries where tables are full, and full of something else: a page
+// must cost a page, whoever asks for it and wherever it begins.
+#include <libpq-fe.h>
+#include <sqlite3.h>
+
+#include <charconv>
+#include <filesystem>
+#include <memory>
+
+#include "sql/conversations.hpp"
+#include "sql/events.hpp"
+#include "sql/jobs.hpp"
+#include "sql/messages.hpp"
+#include "sql/prune.hpp"
+#include "sql/tasks.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
+
+namespace plans_test {
+
+namespace {
+
+// The board's events come first, then a user's and most of a million of jobs, among which one
+// audience has a few; most jobs have ended. A third of all tasks, conversations and messages belong
+// to one user. `series` stands for a table of the whole numbers i from 1; to_timestamp() counts
+// seconds, also on SQLite.
+constexpr const char* rows[] = {
+    "INSERT INTO events (transaction_id, type, audience, subject, data, created_at) "
+    "SELECT '1', 't', CASE WHEN i <= 300000 THEN 'public' "
+    "WHEN i <= 400000 THEN 'user:many' WHEN i % 100000 = 0 THEN 'user:few' "
+    "ELSE 'jobs' END, '/s', '{}', to_timestamp(i) FROM series(1200000)",
+    "INSERT INTO jobs (id, title, payload, status, max_attempts, run_at, created_at, updated_at, "
+    "worker, lease_id, lease_expires_at) SELECT id, 't', 'null', status, 3, to_timestamp(i), "
+    "to_timestamp(i), to_timestamp(i), CASE WHEN status = 'running' THEN 'w' END, "
+    "CASE WHEN status = 'running' THEN id END, "
+    "CASE WHEN status = 'running' THEN to_timestamp(i + 4000000000) END "
+    "FROM (SELECT i, id, CASE WHEN i <= 600000 THEN 'completed' WHEN i <= 799000 THEN 'cancelled' "
+    "WHEN i <= 800000 THEN 'running' WHEN i % 100000 = 0 THEN 'failed' ELSE 'pending' END AS "
+    "status "
+    "FROM (SELECT i, uuid(i) AS id FROM series(1000000)) AS numbered) AS jobs",
+    "INSERT INTO users (id) SELECT 'user' || i FROM series(1000)",
+    "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) "
+    "SELECT 'user' || CASE WHEN i <= 50000 THEN 1 ELSE i % 1000 + 1 END, 't' || i, '', false, "
+    "to_timestamp(i), to_timestamp(i) FROM series(150000)",
+    "INSERT INTO conversations (user_id, created_at, updated_at) "
+    "SELECT 'user' || CASE WHEN i <= 15000 THEN 1 ELSE i % 1000 + 1 END, to_timestamp(i), "
+    "to_timestamp(i) FROM series(50000)",
+    "INSERT INTO messages (conversation_id, user_id, role, content, created_at) "
+    "SELECT CASE WHEN i <= 40000 THEN 1 WHEN i <= 50000 THEN 20000 ELSE i % 10000 + 2 END, "
+    "'user1', 'user', 'c', "
+    "to_timestamp(i) FROM series(150000)",
+    "INSERT INTO collab_tasks (id, title, created_at, updated_at) "
+    "SELECT uuid(i), 't', to_timestamp(i), to_timestamp(i) FROM series(10000)",
+};
+
+// With triggers off, and all indexes but the primary keys made afterwards: that takes half of the
+// time.
+constexpr const char* postgres_names[] = {
+    "SET session_replication_role = replica; SET synchronous_commit = off; "
+    "SET maintenance_work_mem = '256MB'",
+    "CREATE FUNCTION series(last bigint) RETURNS TABLE (i bigint) LANGUAGE sql "
+    "RETURN generate_series(1, last)",
+    "CREATE FUNCTION uuid(i bigint) RETURNS uuid LANGUAGE sql "
+    "RETURN ('00000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid",
+    "CREATE TABLE made_afterwards AS SELECT indexname, indexdef FROM pg_indexes "
+    "WHERE schemaname = 'public' AND NOT EXISTS "
+    "(SELECT 1 FROM pg_constraint WHERE conname = indexname)",
+    "DO $$ DECLARE name text; BEGIN FOR name IN SELECT indexname FROM made_afterwards LOOP "
+    "EXECUTE format('DROP INDEX %I', name); END LOOP; END $$",
+};
+constexpr const char* postgres_ends[] = {
+    "DO $$ DECLARE definition text; BEGIN FOR definition IN SELECT indexdef FROM made_afterwards "
+    "LOOP EXECUTE definition; END LOOP; END $$",
+    "RESET session_replication_role",
+    "ANALYZE",
+};
+
+void add_sqlite_names(sqlite3* connection) {
+    const auto add = [&](const char* name, int arguments, auto* function) {
+        sqlite3_create_function(connection, name, arguments, SQLITE_UTF8, nullptr, function,
+                                nullptr, nullptr);
+    };
+    add(
+        "to_timestamp", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
+            sqlite3_result_int64(context, sqlite3_value_int64(arguments[0]) * 1'000'000);
+        });
+    add(
+        "now", 0, +[](sqlite3_context* context, int, sqlite3_value**) {
+            sqlite3_result_int64(context, Timestamp::now().microseconds);
+        });
+}
+
+std::string replaced(std::string text, std::string_view what, std::string_view with) {
+    for (std::size_t at = 0; (at = text.find(what, at)) != text.npos; at += with.size())
+        text.replace(at, what.size(), with);
+    return text;
+}
+
+// The same rows in SQLite's words.
+std::string in_sqlite(const std::string& sql) {
+    auto text = replaced(sql, "uuid(i)", "printf('00000000-0000-4000-8000-%012x', i)");
+    text = replaced(text, "(transaction_id, type,", "(type,");
+    text = replaced(text, "SELECT '1', ", "SELECT ");
+    const auto series = text.find("series(");
+    if (series == text.npos) return text;
+    const auto end = text.find(')', series);
+    const auto last = text.substr(series + 7, end - series - 7);
+    text.replace(series, end + 1 - series,
+                 "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " +
+                     last + ") SELECT i FROM n) AS series");
+    return text;
+}
+
+// Parameters are SQL that both engines understand.
+struct Case {
+    const Query* query;
+    const char* parameters;
+    std::size_t page;  // rows that may be looked at
+    const char* index;
+    const char* sqlite_index = nullptr;  // where it is another one
+    bool is_sorted_besides = false;      // a page
+};
+
+std::size_t number_at(std::string_view text, std::size_t at) {
+    std::size_t number = 0;
+    std::from_chars(text.data() + at, text.data() + text.size(), number);
+    return number;
+}
+
+// The sum of the numbers behind a word.
+std::size_t sum_of(std::string_view text, std::string_view word) {
+    std::size_t sum = 0;
+    for (std::size_t at = 0; (at = text.find(word, at)) != text.npos;) {
+        at += word.size();
+        sum += number_at(text, at);
+    }
+    return sum;
+}
+
+void expect_none_of(const std::string& plan, std::initializer_list<const char*> bad,
+                    const char* name) {
+    for (const char* text : bad)
+        cr_expect(plan.find(text) == plan.npos, "%s: %s in\n%s", name, text, plan.c_str());
+}
+
+class Filled {
+public:
+    explicit Filled(Engine engine) : engine_(engine) {
+        if (engine == Engine::postgres)
+            fill_postgres();
+        else
+            fill_sqlite();
+    }
+
+    ~Filled() {
+        if (engine_ == Engine::sqlite) std::filesystem::remove(path());
+    }
+
+    void expect(const Case& wanted) {
+        if (engine_ == Engine::sqlite) return expect_sqlite(wanted);
+        for (const char* mode : {"force_custom_plan", "force_generic_plan", "auto"})
+            expect_postgres(wanted, mode);
+    }
+
+private:
+    static std::string path() { return test_variable("TEST_DIR") + "/filled.db"; }
+
+    void fill_postgres() {
+        const auto server = test_variable("TEST_POSTGRES_URL");
+        postgres_.reset(PQconnectdb(server.c_str()));
+        run("CREATE DATABASE filled TEMPLATE steelthread_template");
+        postgres_.reset(PQconnectdb((server.substr(0, server.rfind('/')) + "/filled").c_str()));
+        for (const char* sql : postgres_names) run(sql);
+        for (const char* sql : rows) run(sql);
+        for (const char* sql : postgres_ends) run(sql);
+    }
+
+    void fill_sqlite() {
+        std::filesystem::copy_file(test_variable("TEST_DIR") + "/template.db", path());
+        sqlite3* raw = nullptr;
+        cr_assert_eq(sqlite3_open(path().c_str(), &raw), SQLITE_OK);
+        sqlite_.reset(raw);
+        add_sqlite_names(raw);
+        for (const char* sql : {"PRAGMA journal_mode = OFF", "PRAGMA synchronous = OFF",
+                                "PRAGMA cache_size = -200000", "DROP TRIGGER collab_task_created",
+                                "DROP TRIGGER task_created", "DROP TRIGGER message_created",
+                                "DROP TRIGGER job_created"})
+            run(sql);
+        std::vector<std::string> indexes;
+        std::vector<std::string> drops;
+        {
+            const auto found = prepare(
+                "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL");
+            while (sqlite3_step(found.get()) == SQLITE_ROW) {
+                drops.push_back("DROP INDEX " + text_of(found.get(), 0));
+                indexes.push_back(text_of(found.get(), 1));
+            }
+        }
+        for (const auto& sql : drops) run(sql);
+        for (const char* sql : rows) run(in_sqlite(sql));
+        for (const auto& sql : indexes) run(sql);
+        run("ANALYZE");
+        run("PRAGMA journal_mode = MEMORY");
+    }
+
+    std::string run(const std::string& sql) {
+        if (engine_ == Engine::sqlite) {
+            char* error = nullptr;
+            sqlite3_exec(sqlite_.get(), sql.c_str(), nullptr, nullptr, &error);
+            cr_assert_null(error, "%s: %s", sql.c_str(), error);
+            return "";
+        }
+        const std::unique_ptr<PGresult, decltype(&PQclear)> result{
+            PQexec(postgres_.get(), sql.c_str()), &PQclear};
+        const auto status = PQresultStatus(result.get());
+        cr_assert(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql.c_str(),
+                  PQerrorMessage(postgres_.get()));
+        std::string lines;
+        for (int row = 0; row < PQntuples(result.get()); ++row)
+            lines.append(PQgetvalue(result.get(), row, 0)).append("\n");
+        return lines;
+    }
+
+    // In auto mode what a connection does after many batches counts, not the first ones.
+    void expect_postgres(const Case& wanted, const char* mode) {
+        const char* const name = wanted.query->name;
+        const bool has_parameters = *wanted.parameters != 0;
+        const auto call = std::string{"EXECUTE query"} + (has_parameters ? "(" : "") +
+                          wanted.parameters + (has_parameters ? ")" : "");
+        run("DEALLOCATE ALL");
+        run(std::string{"SET plan_cache_mode = "} + mode);
+        run(std::string{"PREPARE query AS "} + wanted.query->postgres);
+        run("BEGIN");
+        const int warm = std::string_view{mode} == "auto" && wanted.query->reads_only ? 6 : 0;
+        for (int i = 0; i < warm; ++i) run(call);
+        const auto plan =
+            run("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) " + call);
+        run("ROLLBACK");
+        cr_expect(plan.find(wanted.index) != plan.npos && plan.find("Index Cond") != plan.npos,
+                  "%s, %s: not %s in\n%s", name, mode, wanted.index, plan.c_str());
+        expect_none_of(plan, {"Seq Scan"}, name);
+        if (!wanted.is_sorted_besides) expect_none_of(plan, {"Sort"}, name);
+        const auto removed = sum_of(plan, "Removed by Filter: ");
+        cr_expect_leq(removed, wanted.page, "%s, %s: %zu rows are read in vain:\n%s", name, mode,
+                      removed, plan.c_str());
+        // The first line with buffers is that of the whole. A row costs one, or two with the index;
+        // one that is written some more, of each index.
+        const auto buffers_at = plan.find("Buffers: ");
+        cr_assert_neq(buffers_at, plan.npos, "%s", plan.c_str());
+        const auto buffers = plan.substr(buffers_at, plan.find('\n', buffers_at) - buffers_at);
+        const auto read = sum_of(buffers, "hit=") + sum_of(buffers, "read=");
+        const std::size_t per_row = wanted.query->reads_only ? 3 : 40;
+        cr_expect_leq(read, 100 + per_row * wanted.page, "%s, %s: %zu buffers:\n%s", name, mode,
+                      read, plan.c_str());
+    }
+
+    using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
+    Prepared prepare(const std::string& sql) {
+        sqlite3_stmt* raw = nullptr;
+        sqlite3_prepare_v2(sqlite_.get(), sql.c_str(), -1, &raw, nullptr);
+        cr_assert_not_null(raw, "%s: %s", sql.c_str(), sqlite3_errmsg(sqlite_.get()));
+        return {raw, &sqlite3_finalize};
+    }
+
+    static std::string text_of(sqlite3_stmt* statement, int column) {
+        return reinterpret_cast<const char*>(sqlite3_column_text(statement, column));
+    }
+
+    void expect_sqlite(const Case& wanted) {
+        const char* const name = wanted.query->name;
+        std::string plan;
+        const auto explained = prepare(std::string{"EXPLAIN QUERY PLAN "} + wanted.query->sqlite);
+        while (sqlite3_step(explained.get()) == SQLITE_ROW)
+            plan.append(text_of(explained.get(), 3)).append("\n");
+        const char* const index = wanted.sqlite_index ? wanted.sqlite_index : wanted.index;
+        cr_expect(plan.find(index) != plan.npos, "%s: not %s in\n%s", name, index, plan.c_str());
+        if (!wanted.is_sorted_besides) expect_none_of(plan, {"TEMP B-TREE"}, name);
+
+        run("BEGIN");
+        const auto query = prepare(wanted.query->sqlite);
+        if (*wanted.parameters) {
+            const auto values = prepare(std::string{"SELECT "} + wanted.parameters);
+            cr_assert_eq(sqlite3_step(values.get()), SQLITE_ROW);
+            for (int i = 0; i < sqlite3_column_count(values.get()); ++i) {
+                const auto parameter = "$" + std::to_string(i + 1);
+                const int at = sqlite3_bind_parameter_index(query.get(), parameter.c_str());
+                if (at > 0)
+                    sqlite3_bind_value(query.get(), at, sqlite3_column_value(values.get(), i));
+            }
+        }
+        int code = SQLITE_ROW;
+        while (code == SQLITE_ROW) code = sqlite3_step(query.get());
+        cr_expect_eq(code, SQLITE_DONE, "%s: %s", name, sqlite3_errmsg(sqlite_.get()));
+        // SQLite's own count of what it does: some twenty steps for a row, more with triggers.
+        const int steps = sqlite3_stmt_status(query.get(), SQLITE_STMTSTATUS_VM_STEP, 0);
+        const std::size_t per_row = wanted.query->reads_only ? 60 : 500;
+        cr_expect_leq(static_cast<std::size_t>(steps), 1000 + per_row * wanted.page,
+                      "%s: %d steps:\n%s", name, steps, plan.c_str());
+        run("ROLLBACK");
+    }
+
+    Engine engine_;
+    PgConnection postgres_;
+    std::unique_ptr<sqlite3, decltype(&sqlite3_close)> sqlite_{nullptr, &sqlite3_close};
+};
+
+constexpr const char* by_id = "PRIMARY KEY (rowid>?";
+
+// Audiences that have everything before the cursor, everything behind it, a few events, and none.
+constexpr Case feed[] = {
+    {&sql::list_events, "'1', 300000, 100", 100, "events_in_commit_order", by_id},
+    {&sql::list_events, "'1', 1199990, 100", 100, "events_in_commit_order", by_id},
+    {&sql::list_events_of, "'public', NULL, NULL, '1', 300000, 100", 100, "events_of_audience",
+     nullptr, true},
+    {&sql::list_events_of, "'public', 'user:few', 'user:none', '0', 0, 100", 200,
+     "events_of_audience", nullptr, true},
+    {&sql::list_events_of, "'jobs', 'user:none', 'user:few', '0', 0, 100", 200,
+     "events_of_audience", nullptr, true},
+    {&sql::list_events_of, "'user:many', NULL, NULL, '0', 0, 100", 100, "events_of_audience",
+     nullptr, true},
+    {&sql::list_events_of, "'user:none', 'public', 'user:few', '1', 700000, 1000", 100,
+     "events_of_audience", nullptr, true},
+};
+
+// What has a position is asked for the newest or oldest page, and for one in the middle.
+constexpr Case jobs[] = {
+    {&sql::list_jobs, "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
+     "jobs_by_created_at"},
+    {&sql::list_jobs, "to_timestamp(500000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
+     "jobs_by_created_at"},
+    {&sql::list_jobs_of_status,
+     "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'completed'", 101,
+     "jobs_by_status"},
+    {&sql::list_jobs_of_status,
+     "to_timestamp(300000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'completed'", 101,
+     "jobs_by_status"},
+    {&sql::list_jobs_of_status,
+     "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'cancelled'", 101,
+     "jobs_by_status"},
+    {&sql::list_jobs_of_status,
+     "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'failed'", 101,
+     "jobs_by_status"},
+    {&sql::list_jobs_of_status,
+     "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'running'", 101,
+     "jobs_by_status"},
+    {&sql::list_jobs_of_status,
+     "to_timestamp(750000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'pending'", 101,
+     "jobs_by_status"},
+    {&sql::fail_expired_jobs, "", 100, "jobs_leased"},
+    {&sql::release_expired_jobs, "100", 100, "jobs_leased", nullptr, true},
+    {&sql::lease_jobs, "100, 'w', '00000000-0000-4000-8000-000000000000', 60", 100, "jobs_due"},
+};
+
+constexpr Case pruning[] = {
+    {&sql::prunable_events, "0, 1000", 1000, "events_pkey", by_id},
+    {&sql::prunable_events, "1199000, 1000", 1000, "events_pkey", by_id},
+    {&sql::prune_events, "0, 1000, to_timestamp(4000000)", 1000, "events_pkey", by_id},
+    {&sql::prune_events, "900000, 1000, to_timestamp(4000000)", 1000, "events_pkey", by_id},
+    {&sql::prune_events, "0, 1000, to_timestamp(0)", 1000, "events_pkey", by_id},
+    {&sql::prunable_jobs,
+     "'completed', to_timestamp(0), '00000000-0000-4000-8000-000000000000', "
+     "to_timestamp(4000000), 1000",
+     1000, "jobs_by_status"},
+    {&sql::prunable_jobs,
+     "'cancelled', to_timestamp(0), '00000000-0000-4000-8000-000000000000', "
+     "to_timestamp(4000000), 1000",
+     1000, "jobs_by_status"},
+    {&sql::prunable_jobs,
+     "'failed', to_timestamp(0), '00000000-0000-4000-8000-000000000000', to_timestamp(4000000), "
+     "1000",
+     1000, "jobs_by_status"},
+    {&sql::prune_jobs,
+     "'cancelled', to_timestamp(0), '00000000-0000-4000-8000-000000000000', "
+     "to_timestamp(4000000), 1000",
+     1000, "jobs_by_status"},
+    {&sql::prune_jobs,
+     "'failed', to_timestamp(0), '00000000-0000-4000-8000-000000000000', to_timestamp(4000000), "
+     "1000",
+     1000, "jobs_by_status"},
+};
+
+// Of the user with a third of everything, and of one with the same as all the others; `…` is the
+// user, and what is sorted besides is a page at most.
+constexpr Case personal[] = {
+    {&sql::count_tasks, "…, false, true", 60000, "tasks_by_"},
+    {&sql::list_tasks_by_created_at_asc, "…, false, true, to_timestamp(0), 0, 101, 0", 101,
+     "tasks_by_created_at"},
+    {&sql::list_tasks_by_created_at_asc, "…, false, true, to_timestamp(149999), 0, 101, 0", 101,
+     "tasks_by_created_at"},
+    {&sql::list_tasks_by_created_at_desc, "…, false, true, to_timestamp(9000000), 0, 101, 0", 101,
+     "tasks_by_created_at"},
+    {&sql::list_tasks_by_updated_at_asc, "…, false, true, to_timestamp(0), 0, 101, 0", 101,
+     "tasks_by_updated_at"},
+    {&sql::list_tasks_by_updated_at_desc, "…, false, true, to_timestamp(9000000), 0, 101, 0", 101,
+     "tasks_by_updated_at"},
+    {&sql::list_tasks_by_title_asc, "…, false, true, 't', 0, 101, 0", 101, "tasks_by_title"},
+    {&sql::list_tasks_by_title_desc, "…, false, true, 'u', 0, 101, 0", 101, "tasks_by_title"},
+    {&sql::count_conversations, "…", 20000, "conversations_by_"},
+    {&sql::list_conversations_by_created_at_asc, "…, to_timestamp(0), 0, 101, 0", 101,
+     "conversations_by_created_at"},
+    {&sql::list_conversations_by_created_at_desc, "…, to_timestamp(9000000), 0, 101, 0", 101,
+     "conversations_by_created_at"},
+    {&sql::list_conversations_by_updated_at_asc, "…, to_timestamp(0), 0, 101, 0", 101,
+     "conversations_by_updated_at"},
+    {&sql::list_conversations_by_updated_at_desc, "…, to_timestamp(9000000), 0, 101, 0", 101,
+     "conversations_by_updated_at"},
+    {&sql::count_messages, "…, 1", 60000, "messages_in_order"},
+    {&sql::list_messages, "…, 1, 0, 101, 0", 101, "messages_in_order"},
+    // At the end of a long conversation that is older than most messages.
+    {&sql::list_messages, "…, 1, 39999, 101, 0", 101, "messages_in_order"},
+    {&sql::list_messages, "…, 20000, 0, 101, 0", 101, "messages_in_order"},
+    {&sql::list_messages, "…, 500, 0, 101, 0", 101, "messages_in_order"},
+    {&sql::list_last_messages, "…, 1, 101", 101, "messages_in_order", nullptr, true},
+    {&sql::list_last_messages, "…, 500, 101", 101, "messages_in_order", nullptr, true},
+};
+
+void expect_all(Engine engine) {
+    Filled filled{engine};
+    for (const std::span<const Case> cases :
+         {std::span<const Case>{feed}, std::span<const Case>{jobs}, std::span<const Case>{pruning}})
+        for (const auto& wanted : cases) filled.expect(wanted);
+    for (const char* user : {"'user1'", "'user77'"})
+        for (const auto& wanted : personal) {
+            const auto parameters = replaced(wanted.parameters, "…", user);
+            auto of_user = wanted;
+            of_user.parameters = parameters.c_str();
+            filled.expect(of_user);
+        }
+}
+
+}  // namespace
+
+Test(plans, serve_every_page_from_an_index_on_sqlite) { expect_all(Engine::sqlite); }
+Test(plans, serve_every_page_from_an_index_on_postgres) { expect_all(Engine::postgres); }
+
+Test(plans, know_each_personal_list) {
+    const std::span<const Query* const> files[] = {sql::tasks_queries, sql::conversations_queries,
+                                                   sql::messages_queries};
+    for (const auto& queries : files)
+        for (const auto* query : queries) {
+            const std::string_view name = query->name;
+            if (!name.starts_with("list_") && !name.starts_with("count_")) continue;
+            cr_expect(std::any_of(std::begin(personal), std::end(personal),
+                                  [&](const auto& wanted) { return wanted.query == query; }),
+                      "no index is named for %s", query->name);
+        }
+}
+
+}  // namespace plans_test
