@@ -11,20 +11,20 @@ INSERT INTO events (type, audience, subject, data)
 VALUES ($1, 'public', $2, $3)
 RETURNING true AS ok, '0-' || id AS id
 
--- What has been removed, up to where everything can be read, and what no event has reached yet.
+-- What has been removed (nothing without a row), up to where everything can be read, and what no event has reached yet.
 -- name: event_bounds
-SELECT transaction_id::text::bigint AS begin_transaction, id AS begin_id,
+SELECT coalesce(transaction_id::text::bigint, 0) AS begin_transaction, coalesce(id, 0) AS begin_id,
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS end_transaction,
     9223372036854775807 AS end_id,
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS future_transaction, CAST(0 AS bigint) AS future_id
-FROM events_pruned
+FROM (SELECT true) AS always LEFT JOIN events_pruned ON true
 
 -- name: event_bounds sqlite
-SELECT 0 AS begin_transaction, id AS begin_id, 0 AS end_transaction,
+SELECT 0 AS begin_transaction, coalesce(id, 0) AS begin_id, 0 AS end_transaction,
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) AS end_id,
     0 AS future_transaction,
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) + 1 AS future_id
-FROM events_pruned
+FROM (SELECT true) AS always LEFT JOIN events_pruned ON true
 
 -- Of all audiences.
 -- name: list_events

@@ -1,0 +1,48 @@
+-- What a dump needs to come back: `pg_dump` restores with an empty search_path, and may find rows where
+-- `migrate up` has just made them.
+
+-- At most one row, the greatest of several, and none in a new database, so that a restored one finds room. (A database
+-- with events keeps its row: processes of an older release may still be reading it.)
+DELETE FROM events_pruned
+WHERE ctid <> (SELECT ctid FROM events_pruned ORDER BY transaction_id DESC, id DESC LIMIT 1)
+    OR (id = 0 AND NOT EXISTS (SELECT 1 FROM events));
+ALTER TABLE events_pruned ADD COLUMN only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row);
+
+CREATE OR REPLACE FUNCTION events_removed() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO events_pruned (transaction_id, id)
+    SELECT removed.transaction_id, removed.id FROM removed
+    ORDER BY removed.transaction_id DESC, removed.id DESC LIMIT 1
+    ON CONFLICT (only_row) DO UPDATE SET (transaction_id, id) = (excluded.transaction_id, excluded.id)
+    WHERE (excluded.transaction_id, excluded.id) > (events_pruned.transaction_id, events_pruned.id);
+    RETURN NULL;
+END
+$$;
+
+-- Counters that are restored come beside those that are here, so that the board has a revision that it never had.
+ALTER TABLE board_revisions DROP CONSTRAINT board_revisions_pkey;
+
+-- The triggers name their tables, types and functions with the schema, so that they find them whatever the session's
+-- search_path. (`SET search_path` of a function would do it as well, for half as much work again in every write.)
+-- Functions in SQL were parsed when they were made, and need nothing.
+DO $$
+DECLARE
+    trigger_function record;
+BEGIN
+    FOR trigger_function IN
+        SELECT pg_proc.oid, quote_ident(nspname) AS schema
+        FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+        WHERE pg_proc.oid IN (
+            'collab_task_changed()'::regprocedure, 'collab_tasks_truncated()'::regprocedure,
+            'task_changed()'::regprocedure, 'message_changed()'::regprocedure,
+            'job_changed()'::regprocedure, 'events_removed()'::regprocedure)
+    LOOP
+        EXECUTE regexp_replace(
+            pg_get_functiondef(trigger_function.oid),
+            '\m(board_revisions|collab_tasks|collab_task_json|events|events_pruned|job_json|message_json|messages'
+            '|task_json|tasks)\M(?=[ (])',
+            trigger_function.schema || '.\1', 'g');
+    END LOOP;
+END
+$$;

@@ -1,0 +1,18 @@
+-- At most one row, the greatest of several, and none in a new database, so that restored rows find room. (A database
+-- with events keeps its row: processes of an older release may still be reading it.)
+DROP TRIGGER events_removed;
+ALTER TABLE events_pruned RENAME TO events_pruned_before;
+CREATE TABLE events_pruned (
+    id INTEGER NOT NULL,
+    only_row INTEGER NOT NULL DEFAULT 1 UNIQUE CHECK (only_row = 1)
+) STRICT;
+INSERT INTO events_pruned (id)
+SELECT id FROM events_pruned_before
+WHERE id > 0 OR EXISTS (SELECT 1 FROM events)
+ORDER BY id DESC LIMIT 1;
+DROP TABLE events_pruned_before;
+
+CREATE TRIGGER events_removed AFTER DELETE ON events BEGIN
+    INSERT INTO events_pruned (id) VALUES (OLD.id)
+    ON CONFLICT (only_row) DO UPDATE SET id = excluded.id WHERE excluded.id > events_pruned.id;
+END;

@@ -1,0 +1,198 @@
+// What PostgreSQL's own tools dump comes back, and the service goes on with it.
+#include <libpq-fe.h>
+#include <unistd.h>
+
+#include "tests/support/stack/stack.hpp"
+
+namespace restore_test {
+
+namespace {
+
+// One of everything, and a feed of which the beginning has been removed.
+constexpr const char* rows =
+    "INSERT INTO users (id) VALUES ('ann'); "
+    "INSERT INTO collab_tasks (id, title) SELECT gen_random_uuid(), 't' FROM generate_series(1, "
+    "3); "
+    "INSERT INTO tasks (user_id, title, description, completed) VALUES ('ann', 't', '', false); "
+    "INSERT INTO conversations (user_id) VALUES ('ann'); "
+    "INSERT INTO messages (conversation_id, user_id, role, content) "
+    "SELECT id, 'ann', 'user', 'c' FROM conversations; "
+    "INSERT INTO jobs (id, title, payload, max_attempts, run_at) "
+    "VALUES ('00000000-0000-4000-8000-000000000001', 't', 'null', 3, now()); "
+    "INSERT INTO idempotency_keys VALUES ('a', 'k', 'd', "
+    "'00000000-0000-4000-8000-000000000001', now(), now()); "
+    "DELETE FROM events WHERE id = (SELECT min(id) FROM events)";
+
+constexpr const char* numbers_of_rows =
+    "SELECT concat_ws(' ', (SELECT count(*) FROM users), (SELECT count(*) FROM collab_tasks), "
+    "(SELECT count(*) FROM tasks), (SELECT count(*) FROM conversations), "
+    "(SELECT count(*) FROM messages), (SELECT count(*) FROM jobs), "
+    "(SELECT count(*) FROM idempotency_keys))";
+constexpr const char* feed =
+    "SELECT concat_ws(' ', (SELECT string_agg(id::text, ',' ORDER BY id) FROM events), "
+    "(SELECT string_agg(id::text, ',') FROM events_pruned))";
+constexpr const char* board_revision = "SELECT sum(revision) FROM board_revisions";
+
+Variables variables_for(const std::string& url) {
+    auto variables =
+        service_variables(url, test_variable("TEST_DIR") + "/restore_" + std::to_string(getpid()));
+    variables["DEV_USER_EMAIL"] = "";  // no account of this service's own
+    return variables;
+}
+
+// An empty database beside the test's, removed at the end.
+class Target {
+public:
+    explicit Target(const std::string& name)
+        : name_("restored_" + name + "_" + std::to_string(getpid())),
+          server_(PQconnectdb(test_variable("TEST_POSTGRES_URL").c_str())) {
+        run(server_.get(), "CREATE DATABASE " + name_);
+        connection_.reset(PQconnectdb(url().c_str()));
+    }
+    ~Target() {
+        connection_.reset();
+        PQclear(PQexec(server_.get(), ("DROP DATABASE " + name_ + " WITH (FORCE)").c_str()));
+    }
+    Target(const Target&) = delete;
+    Target& operator=(const Target&) = delete;
+
+    std::string url() const {
+        const auto server = test_variable("TEST_POSTGRES_URL");
+        return server.substr(0, server.rfind('/') + 1) + name_;
+    }
+
+    std::string execute(const std::string& sql) const { return run(connection_.get(), sql); }
+
+private:
+    static std::string run(PGconn* connection, const std::string& sql) {
+        const std::unique_ptr<PGresult, decltype(&PQclear)> result{PQexec(connection, sql.c_str()),
+                                                                   &PQclear};
+        const auto status = PQresultStatus(result.get());
+        cr_assert(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql.c_str(),
+                  PQerrorMessage(connection));
+        return PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "";
+    }
+
+    std::string name_;
+    PgConnection server_;
+    PgConnection connection_;
+};
+
+std::string url_of(const TestDatabase& database) {
+    const auto server = test_variable("TEST_POSTGRES_URL");
+    return server.substr(0, server.rfind('/') + 1) + database.execute("SELECT current_database()");
+}
+
+// psql ends with what it cannot do, but where everything is tried.
+Finished dump(const std::string& options, const std::string& from, const std::string& to) {
+    const auto file = test_variable("TEST_DIR") + "/dump_" + std::to_string(getpid());
+    const auto stops = options == "--data-only" ? "0" : "1";
+    const auto command = "pg_dump " + options + " --file=" + file + " '" + from +
+                         "' && psql -q -v ON_ERROR_STOP=" + stops + " -f " + file + " '" + to + "'";
+    return run_command({"/bin/sh", "-c", command}, base_variables());
+}
+
+void migrate(const std::string& direction, const std::string& url) {
+    const auto finished =
+        run_command({built("steelthread"), "migrate", direction}, variables_for(url));
+    cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
+}
+
+// It starts, and what is written has its event.
+void expect_service(const Target& target) {
+    migrate("up", target.url());
+    const Stack stack{target.url()};
+    const auto path = stack.create_task("after");
+    EXPECT_TEXT(target.execute("SELECT count(*) FROM events WHERE subject = '" + path + "'"), "1");
+    cr_expect_eq(stack.send({.path = "/events"}).status, 200);
+}
+
+}  // namespace
+
+Test(restore, a_full_dump_comes_back) {
+    const TestDatabase database{Engine::postgres};
+    database.execute(rows);
+    const Target target{"full"};
+    const auto finished = dump("", url_of(database), target.url());
+    cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
+    for (const char* sql : {numbers_of_rows, feed})
+        EXPECT_TEXT(target.execute(sql), database.execute(sql));
+    expect_service(target);
+}
+
+Test(restore, the_data_alone_comes_back_without_triggers) {
+    const TestDatabase database{Engine::postgres};
+    database.execute(rows);
+    const Target target{"data"};
+    migrate("up", target.url());
+    const auto before = target.execute(board_revision);
+    const auto finished = dump("--data-only --disable-triggers --exclude-table=schema_migrations",
+                               url_of(database), target.url());
+    cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
+    for (const char* sql : {numbers_of_rows, feed})
+        EXPECT_TEXT(target.execute(sql), database.execute(sql));
+    // No board that anybody has kept passes for this one.
+    const auto after = target.execute(board_revision);
+    cr_expect(after != before && after != database.execute(board_revision), "%s", after.c_str());
+    expect_service(target);
+}
+
+// psql goes on after what it cannot do: the feed tells of what the triggers saw.
+Test(restore, the_data_alone_comes_back_past_triggers) {
+    const TestDatabase database{Engine::postgres};
+    database.execute(rows);
+    const Target target{"triggers"};
+    migrate("up", target.url());
+    dump("--data-only", url_of(database), target.url());
+    EXPECT_TEXT(target.execute(numbers_of_rows), database.execute(numbers_of_rows));
+    EXPECT_TEXT(target.execute("SELECT count(*) FROM events"), "6");
+    expect_service(target);
+}
+
+Test(restore, triggers_find_their_tables_in_any_schema) {
+    const Target target{"schema"};
+    target.execute("CREATE SCHEMA \"of the app\"");
+    migrate("up", target.url() + "?options=-csearch_path%3D%22of%5C%20the%5C%20app%22");
+    target.execute(
+        "SET search_path = ''; INSERT INTO \"of the app\".collab_tasks (id, title) "
+        "VALUES (gen_random_uuid(), 't')");
+    EXPECT_TEXT(target.execute("SELECT count(*) FROM \"of the app\".events"), "1");
+}
+
+// A data-only restore of before has left a second row.
+static void keep_the_greatest_mark(Engine engine) {
+    const TestDatabase database{engine};
+    const bool is_postgres = engine == Engine::postgres;
+    do migrate("down", database.url());
+    while (database.execute("SELECT count(*) FROM schema_migrations WHERE name LIKE '0008%'") !=
+           "0");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM events_pruned"), "1");
+    for (const char* mark : {"7", "9", "8"})
+        database.execute(std::string{"INSERT INTO events_pruned VALUES ("} +
+                         (is_postgres ? "'5', " : "") + mark + ")");
+    migrate("up", database.url());
+    EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "9");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM events_pruned"), "1");
+    const std::string event =
+        "INSERT INTO events (type, audience, subject, data) VALUES ('t', 'public', '/s', '{}')";
+    for (int i = 0; i < 12; ++i) database.execute(event);
+    database.execute("DELETE FROM events WHERE id < 12");
+    EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "11");
+    // And back.
+    do migrate("down", database.url());
+    while (database.execute("SELECT count(*) FROM schema_migrations WHERE name LIKE '0008%'") !=
+           "0");
+    EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "11");
+    database.execute("DELETE FROM events");
+    EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "12");
+    migrate("up", database.url());
+}
+
+Test(restore, of_several_marks_the_greatest_is_kept_on_sqlite) {
+    keep_the_greatest_mark(Engine::sqlite);
+}
+Test(restore, of_several_marks_the_greatest_is_kept_on_postgres) {
+    keep_the_greatest_mark(Engine::postgres);
+}
+
+}  // namespace restore_test
