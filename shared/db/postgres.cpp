@@ -2,7 +2,9 @@
 // many requests are under way at once. Each batch ends with its own Sync, so it is its own
 // transaction and an error stays inside it.
 
+#include <algorithm>
 #include <random>
+#include <unordered_map>
 
 #include "shared/config.hpp"
 #include "shared/db/engines.hpp"
@@ -17,6 +19,9 @@ using std::chrono::milliseconds;
 
 // How often deadlines are looked at while anything is under way.
 constexpr auto deadline_tick = milliseconds{50};
+
+// For so long a host that was silent is tried behind all others.
+constexpr auto silence_counts = std::chrono::seconds{30};
 
 milliseconds jittered(milliseconds pause) {
     static std::minstd_rand random{std::random_device{}()};
@@ -68,7 +73,8 @@ private:
     }
 
     // Only what certainly did not happen, or changes nothing: reads whose connection died,
-    // statements that were rolled back, and prepared statements that the server no longer knows.
+    // statements that were rolled back, writes that were refused by a server which may no longer be
+    // the one to ask, and prepared statements that the server no longer knows.
     static bool is_worth_repeating(const std::exception_ptr& failure,
                                    const PostgresOperation& operation) {
         try {
@@ -76,6 +82,7 @@ private:
         } catch (const DbError& error) {
             if (is_serialization_failure(error.sqlstate())) return true;
             if (is_stale_statement(error.sqlstate())) return true;
+            if (error.sqlstate() == read_only_transaction) return true;
             return operation.was_sent && is_connection_failure(error.sqlstate()) &&
                    operation.reads_only;
         } catch (...) {
@@ -136,7 +143,8 @@ private:
         auto connection = std::make_shared<PostgresConnection>(
             loop_, config_,
             PostgresConnection::Events{[this] { send_waiting(); },
-                                       [this](const auto& lost) { replace(lost); }});
+                                       [this](const auto& lost) { replace(lost); },
+                                       [this] { retire_all(); }});
         connections_.push_back(connection);
         spawn(loop_, establish(connection), [this, connection](const std::exception_ptr& failure) {
             if (failure) give_up(connection, "connecting failed inside");
@@ -150,8 +158,7 @@ private:
         auto next_pause = milliseconds{50};
         std::string reason;
         for (int refusals = 0; !is_closing_ && refusals < 2 && Clock::now() < budget_end;) {
-            const auto until = std::min(budget_end, Clock::now() + connect_timeout_);
-            const auto outcome = co_await connection->connect(until);
+            const auto outcome = co_await connect_anywhere(connection, budget_end);
             if (outcome.is_connected) {
                 if (is_closing_) connection->fail("57P01", "the service is stopping");
                 send_waiting();
@@ -163,6 +170,44 @@ private:
             next_pause = std::min(next_pause * 2, milliseconds{400});
         }
         give_up(connection, reason);
+    }
+
+    // Tries each address in turn: for its share of the budget, and for no longer than one attempt
+    // may take.
+    Async<PostgresConnection::Outcome> connect_anywhere(
+        std::shared_ptr<PostgresConnection> connection, Clock::time_point budget_end) {
+        const auto looked_up_by = std::min(budget_end, Clock::now() + connect_timeout_);
+        const auto hosts = co_await resolve_hosts(loop_, config_.database_url, looked_up_by);
+        const auto addresses = silent_ones_last(hosts.addresses);
+        const auto longest = hosts.timeout
+                                 ? std::min<milliseconds>(connect_timeout_, *hosts.timeout)
+                                 : connect_timeout_;
+        PostgresConnection::Outcome all;
+        if (addresses.empty()) all.reason = "its host name cannot be resolved";
+        for (std::size_t i = 0; i < addresses.size() && !is_closing_; ++i) {
+            const auto now = Clock::now();
+            const auto share = (budget_end - now) / static_cast<int>(addresses.size() - i);
+            auto outcome = co_await connection->connect(
+                addresses[i], hosts.are_several, now + std::min<Clock::duration>(longest, share));
+            if (outcome.is_connected) co_return outcome;
+            if (outcome.is_silent) silent_[place(addresses[i])] = Clock::now();
+            all.may_pass = all.may_pass || outcome.may_pass;
+            all.reason += (i == 0 ? "" : "; ") + outcome.reason;
+        }
+        co_return all;
+    }
+
+    static std::string place(const Host& host) {
+        return host.name + " " + host.address + " " + host.port;
+    }
+
+    std::vector<Host> silent_ones_last(std::vector<Host> addresses) const {
+        const auto counts_from = Clock::now() - silence_counts;
+        std::stable_partition(addresses.begin(), addresses.end(), [&](const Host& host) {
+            const auto found = silent_.find(place(host));
+            return found == silent_.end() || found->second < counts_from;
+        });
+        return addresses;
     }
 
     void give_up(const std::shared_ptr<PostgresConnection>& connection, const std::string& reason) {
@@ -193,6 +238,11 @@ private:
         if (is_closing_ || !is_anything_waiting()) return;
         send_waiting();
         if (is_anything_waiting() && connections_.size() < pool_size_) open_connection();
+    }
+
+    // What the server of one has become, those of the others may have become as well.
+    void retire_all() {
+        for (const auto& connection : std::vector{connections_}) connection->retire();
     }
 
     void fail_waiting(const char* sqlstate, const std::string& reason) {
@@ -234,7 +284,8 @@ private:
     milliseconds connect_timeout_;
     Timer tick_;
     std::vector<std::shared_ptr<PostgresConnection>> connections_;
-    std::array<std::deque<PostgresOperation*>, 2> waiting_;  // reads, writes
+    std::array<std::deque<PostgresOperation*>, 2> waiting_;      // reads, writes
+    std::unordered_map<std::string, Clock::time_point> silent_;  // by place(): since when
     bool is_ticking_ = false;
     bool is_closing_ = false;
 };

@@ -2,7 +2,7 @@
 
 #include "shared/config.hpp"
 #include "shared/db/postgres_rows.hpp"
-#include "shared/db/resolve.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/log.hpp"
 
 // libpq brings libldap and that GnuTLS, which would set itself up in every process although nothing
@@ -70,11 +70,14 @@ void PostgresConnection::start(Async<> work) {
     });
 }
 
-Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point latest) {
+Async<PostgresConnection::Outcome> PostgresConnection::connect(const Host& host, bool is_of_several,
+                                                               Clock::time_point latest) {
     release();
-    const auto hosts = co_await resolve_hosts(loop_, config_.database_url, latest);
-    if (!hosts) co_return Outcome{.reason = "its host name cannot be resolved"};
-    const char* keywords[] = {"dbname",
+    is_retired_ = false;
+    // The URL wins over what comes before it, and what comes behind it wins over the URL. An empty
+    // value counts as none.
+    const char* keywords[] = {"target_session_attrs",
+                              "dbname",
                               "client_encoding",
                               "fallback_application_name",
                               "tcp_user_timeout",
@@ -83,25 +86,26 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point
                               "hostaddr",
                               "port",
                               nullptr};
-    const char* values[] = {config_.database_url.c_str(),
+    const char* values[] = {is_of_several ? "read-write" : "",
+                            config_.database_url.c_str(),
                             "UTF8",
                             "steelthread",
                             "10000",
                             "30",
-                            hosts->names.c_str(),
-                            hosts->addresses.c_str(),
-                            hosts->ports.c_str(),
+                            host.name.c_str(),
+                            host.address.c_str(),
+                            host.port.c_str(),
                             nullptr};
-    if (hosts->names.empty()) keywords[5] = nullptr;
     connection_ = PQconnectStartParams(keywords, values, 1);
     Outcome outcome;
     if (connection_ && PQstatus(connection_) != CONNECTION_BAD) {
         PQsetErrorVerbosity(connection_, PQERRORS_VERBOSE);
         outcome.is_connected = co_await poll(latest);
-        outcome.may_pass = Clock::now() >= latest || may_pass(reason());
+        outcome.is_silent = !outcome.is_connected && Clock::now() >= latest;
+        outcome.may_pass = outcome.is_silent || may_pass(reason());
     }
     if (!outcome.is_connected) {
-        outcome.reason = Clock::now() >= latest ? "no answer in time" : reason();
+        outcome.reason = outcome.is_silent ? "no answer in time" : reason();
         release();
         co_return outcome;
     }
@@ -113,7 +117,15 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(Clock::time_point
     uses_names_ = config_.db_prepare == "auto" ? is_direct_ : config_.db_prepare == "on";
     capacity_ = uses_names_ ? direct_capacity : pooled_capacity;
     if (PQstatus(connection_) != CONNECTION_OK || PQenterPipelineMode(connection_) != 1) {
-        outcome = {false, true, reason()};
+        outcome = {.is_connected = false,
+                   .is_silent = Clock::now() >= latest,
+                   .may_pass = true,
+                   .reason = reason()};
+        release();
+        co_return outcome;
+    }
+    if (is_retired_) {
+        outcome = {.is_connected = false, .may_pass = true, .reason = "its server is read-only"};
         release();
         co_return outcome;
     }
@@ -264,6 +276,8 @@ Async<> PostgresConnection::read_results() {
         const bool is_open = PQconsumeInput(connection_) == 1;
         if (!drain() || !is_open || PQstatus(connection_) == CONNECTION_BAD)
             fail("08006", reason());
+        else if (is_retired_ && expected_.empty())
+            fail("08006", "the connection is no longer used");
         else if (takes_more())
             events_.has_room();
     }
@@ -308,6 +322,7 @@ void PostgresConnection::take(PGresult* raw) {
         prepared_.clear();
         ++generation_;
     }
+    if (state == read_only_transaction) events_.read_only();
 }
 
 void PostgresConnection::finish_front() {
@@ -318,6 +333,11 @@ void PostgresConnection::finish_front() {
     if (done.prepared < done.preparing.size()) ++generation_;
     for (auto i = done.prepared; i < done.preparing.size(); ++i) prepared_.erase(done.preparing[i]);
     done.operation->promise.deliver(done.failure);
+}
+
+void PostgresConnection::retire() {
+    is_retired_ = true;
+    if (is_ready_ && expected_.empty()) fail("08006", "the connection is no longer used");
 }
 
 void PostgresConnection::fail(const std::string& sqlstate, const std::string& why) {

@@ -12,6 +12,7 @@
 #include <unordered_map>
 
 #include "shared/db/database.hpp"
+#include "shared/db/resolve.hpp"
 #include "shared/promise.hpp"
 
 // A batch under way. It lives in the coroutine that waits for it.
@@ -40,10 +41,13 @@ public:
     struct Events {
         std::function<void()> has_room;  // takes_more() may be true again
         std::function<void(const std::shared_ptr<PostgresConnection>&)> lost;
+        std::function<void()>
+            read_only;  // its server refused a write, and those of others may, too
     };
 
     struct Outcome {
         bool is_connected = false;
+        bool is_silent = false;
         bool may_pass = false;  // a server that starts, has no room, or is silent: worth a wait
         std::string reason;
     };
@@ -53,10 +57,12 @@ public:
     PostgresConnection(const PostgresConnection&) = delete;
     PostgresConnection& operator=(const PostgresConnection&) = delete;
 
-    Async<Outcome> connect(Clock::time_point latest);
+    // To this one address, or what the URL says. Of several hosts only one that takes writes will
+    // do, where the URL does not say otherwise.
+    Async<Outcome> connect(const Host& host, bool is_of_several, Clock::time_point latest);
 
-    bool is_ready() const { return is_ready_; }
-    bool takes_more() const { return is_ready_ && expected_.size() < capacity_; }
+    bool is_ready() const { return is_ready_ && !is_retired_; }
+    bool takes_more() const { return is_ready() && expected_.size() < capacity_; }
 
     // The number of batches under way.
     std::size_t load() const { return expected_.size(); }
@@ -75,6 +81,10 @@ public:
     // Gives the connection up: everything under way fails with this state, unless the server has
     // already given a reason of its own.
     void fail(const std::string& sqlstate, const std::string& reason);
+
+    // Takes no more, and is given up when what is under way has its answers. One that still
+    // connects is left alone.
+    void retire();
 
     // Gives it up when the deadline of any batch has passed. That batch fails as late (57014), the
     // others as on a lost connection (08006): they may be repeated where it is safe.
@@ -123,5 +133,6 @@ private:
     bool is_direct_ = false;
     bool uses_names_ = false;
     bool is_ready_ = false;
+    bool is_retired_ = false;
     bool is_writing_ = false;
 };

@@ -2,7 +2,10 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
+#include <charconv>
+#include <chrono>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -16,9 +19,10 @@ using Resolver = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, Loop::exe
 
 // What a URL says of its hosts, as it stands there.
 struct Named {
-    std::string hosts;
+    std::string names;
+    std::string addresses;
     std::string ports;
-    bool has_addresses = false;
+    std::string timeout;
 };
 
 Named read_url(const std::string& url) {
@@ -28,9 +32,10 @@ Named read_url(const std::string& url) {
     for (const auto* option = options.get(); option && option->keyword; ++option) {
         const std::string_view keyword = option->keyword;
         if (!option->val) continue;
-        if (keyword == "host") named.hosts = option->val;
+        if (keyword == "host") named.names = option->val;
+        if (keyword == "hostaddr") named.addresses = option->val;
         if (keyword == "port") named.ports = option->val;
-        if (keyword == "hostaddr") named.has_addresses = true;
+        if (keyword == "connect_timeout") named.timeout = option->val;
     }
     return named;
 }
@@ -53,12 +58,28 @@ bool is_name(const std::string& host) {
     return error.failed();
 }
 
-void add(Hosts& hosts, const std::string& name, const std::string& address,
-         const std::string& port) {
-    const char* const comma = hosts.names.empty() ? "" : ",";
-    hosts.names += comma + name;
-    hosts.addresses += comma + address;
-    hosts.ports += comma + port;
+// The hosts that a URL names, before their names are looked up. An empty port in a list is the
+// usual one; libpq would take the whole list of the URL for it.
+std::vector<Host> listed(const Named& named) {
+    const auto names = split(named.names);
+    const auto addresses = split(named.addresses);
+    const auto ports = split(named.ports);
+    std::vector<Host> hosts(std::max(names.size(), addresses.size()));
+    for (std::size_t i = 0; i < hosts.size(); ++i) {
+        auto& host = hosts[i];
+        if (i < names.size()) host.name = names[i];
+        if (i < addresses.size()) host.address = addresses[i];
+        host.port = ports.size() == hosts.size() ? ports[i] : ports.front();
+        if (host.port.empty() && ports.size() > 1) host.port = "5432";
+    }
+    return hosts;
+}
+
+// As libpq reads it: what is not above zero is no limit.
+std::optional<std::chrono::seconds> seconds_of(const std::string& text) {
+    int number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    return number > 0 ? std::optional{std::chrono::seconds{number}} : std::nullopt;
 }
 
 }  // namespace
@@ -85,24 +106,21 @@ Async<std::vector<std::string>> resolve_name(Loop& loop, std::string name,
     co_return lookup->addresses;
 }
 
-Async<std::optional<Hosts>> resolve_hosts(Loop& loop, const std::string& url,
-                                          Clock::time_point latest) {
+Async<Hosts> resolve_hosts(Loop& loop, const std::string& url, Clock::time_point latest) {
     const auto named = read_url(url);
-    const auto names = split(named.hosts);
-    const auto ports = split(named.ports);
-    const bool has_name = std::any_of(names.begin(), names.end(), is_name);
-    if (named.has_addresses || !has_name) co_return Hosts{};
-
-    Hosts hosts;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-        const auto& port = ports.size() == names.size() ? ports[i] : ports.front();
-        if (!is_name(names[i])) {
-            add(hosts, names[i], "", port);
+    const auto all = listed(named);
+    Hosts hosts{
+        .addresses = {}, .are_several = all.size() > 1, .timeout = seconds_of(named.timeout)};
+    for (auto host : all) {
+        if (!host.address.empty() || !is_name(host.name)) {
+            hosts.addresses.push_back(std::move(host));
             continue;
         }
-        const auto addresses = co_await resolve_name(loop, names[i], latest);
-        for (const auto& address : addresses) add(hosts, names[i], address, port);
+        const auto addresses = co_await resolve_name(loop, host.name, latest);
+        for (const auto& address : addresses) {
+            host.address = address;
+            hosts.addresses.push_back(host);
+        }
     }
-    if (hosts.names.empty()) co_return std::nullopt;
     co_return hosts;
 }

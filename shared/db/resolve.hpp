@@ -2,18 +2,25 @@
 // loop.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "shared/async.hpp"
 
-// What libpq takes as host, hostaddr and port: lists of equal length, separated by commas. Empty
-// when the URL names no host that has to be looked up.
+// One address of a host. What is empty is left to libpq.
+struct Host {
+    std::string name;
+    std::string address;
+    std::string port;
+};
+
+// Where a connection URL says to connect.
 struct Hosts {
-    std::string names;
-    std::string addresses;
-    std::string ports;
+    std::vector<Host> addresses;  // in the order of the URL; none when no host has one
+    bool are_several = false;     // the URL names more than one host
+    std::optional<std::chrono::seconds> timeout = {};  // connect_timeout: of one attempt
 };
 
 // The addresses of a name, looked up in a thread; none when it has none, and at `latest`: the
@@ -21,6 +28,5 @@ struct Hosts {
 Async<std::vector<std::string>> resolve_name(Loop& loop, std::string name,
                                              Clock::time_point latest);
 
-// Looks up every host of the URL in a thread; nullopt when none has an address, or at `latest`.
-Async<std::optional<Hosts>> resolve_hosts(Loop& loop, const std::string& url,
-                                          Clock::time_point latest);
+// Every address of every host of the URL, with names looked up in a thread until `latest`.
+Async<Hosts> resolve_hosts(Loop& loop, const std::string& url, Clock::time_point latest);

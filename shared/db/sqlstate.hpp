@@ -14,6 +14,9 @@ std::string_view remedy_for_sqlstate(std::string_view sqlstate);
 // A row that another one refers to is not there.
 inline constexpr std::string_view foreign_key_violation = "23503";
 
+// The server takes no writes (any more): a stand-by, or one that somebody has made read-only.
+inline constexpr std::string_view read_only_transaction = "25006";
+
 // Of require_account (sql/queries/users.sql) without an account: invalid_argument_for_logarithm.
 // No other statement takes a logarithm.
 inline constexpr std::string_view account_missing = "2201E";

@@ -24,9 +24,8 @@ Names names;
 
 const auto far_away = 20s;
 
-Async<> keep(Async<std::optional<Hosts>> awaited, std::optional<Hosts>& hosts) {
-    const auto result = co_await std::move(awaited);
-    hosts = result ? *result : Hosts{"nothing", "", ""};
+Async<> keep(Async<Hosts> awaited, std::optional<Hosts>& hosts) {
+    hosts = co_await std::move(awaited);
 }
 
 Hosts resolve(const std::string& url, std::chrono::milliseconds budget = far_away) {
@@ -39,6 +38,14 @@ Hosts resolve(const std::string& url, std::chrono::milliseconds budget = far_awa
           });
     loop.run();
     return *hosts;
+}
+
+// "name=address:port" of each, separated by spaces.
+std::string places(const std::string& url, std::chrono::milliseconds budget = far_away) {
+    std::string text;
+    for (const auto& [name, address, port] : resolve(url, budget).addresses)
+        text.append(text.empty() ? "" : " ").append(name + "=" + address + ":" + port);
+    return text;
 }
 
 }  // namespace
@@ -58,41 +65,58 @@ extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo
     return real("127.0.0.2", service, hints, &(*result)->ai_next);
 }
 
-Test(resolve, gives_libpq_every_address_of_a_name) {
-    auto hosts = resolve("postgresql://user@one.test:5433/db");
-    EXPECT_TEXT(hosts.names, "one.test");
-    EXPECT_TEXT(hosts.addresses, "127.0.0.1");
-    EXPECT_TEXT(hosts.ports, "5433");
-
-    hosts = resolve("postgresql://two.test/db");
-    EXPECT_TEXT(hosts.names, "two.test,two.test");
-    EXPECT_TEXT(hosts.addresses, "127.0.0.1,127.0.0.2");
-    EXPECT_TEXT(hosts.ports, ",");
+Test(resolve, finds_every_address_of_a_name) {
+    EXPECT_TEXT(places("postgresql://user@one.test:5433/db"), "one.test=127.0.0.1:5433");
+    EXPECT_TEXT(places("postgresql://two.test/db"), "two.test=127.0.0.1: two.test=127.0.0.2:");
 }
 
 Test(resolve, keeps_the_order_and_the_ports_of_several_hosts) {
-    const auto hosts = resolve("postgresql://two.test:1,127.0.0.9:2,none.test:3,one.test:4/db");
-    EXPECT_TEXT(hosts.names, "two.test,two.test,127.0.0.9,one.test");
-    EXPECT_TEXT(hosts.addresses, "127.0.0.1,127.0.0.2,,127.0.0.1");
-    EXPECT_TEXT(hosts.ports, "1,1,2,4");
+    EXPECT_TEXT(places("postgresql://two.test:1,127.0.0.9:2,none.test:3,one.test:4/db"),
+                "two.test=127.0.0.1:1 two.test=127.0.0.2:1 127.0.0.9=:2 one.test=127.0.0.1:4");
+    EXPECT_TEXT(places("postgresql://one.test,127.0.0.9/db?port=7"),
+                "one.test=127.0.0.1:7 127.0.0.9=:7");
+    EXPECT_TEXT(places("postgresql://one.test:6,127.0.0.9/db"),
+                "one.test=127.0.0.1:6 127.0.0.9=:5432");
+}
+
+Test(resolve, tells_several_hosts_from_several_addresses) {
+    cr_expect_not(resolve("postgresql://two.test/db").are_several);
+    cr_expect_not(resolve("postgresql:///db").are_several);
+    cr_expect(resolve("postgresql://one.test,none.test/db").are_several);
+    cr_expect(resolve("postgresql:///db?hostaddr=127.0.0.1,127.0.0.2").are_several);
+}
+
+Test(resolve, knows_how_long_an_attempt_may_take) {
+    cr_expect(resolve("postgresql://127.0.0.1/db?connect_timeout=7").timeout == 7s);
+    for (const char* url :
+         {"postgresql://127.0.0.1/db", "postgresql://127.0.0.1/db?connect_timeout=0",
+          "postgresql://127.0.0.1/db?connect_timeout=-1"})
+        cr_expect_not(resolve(url).timeout.has_value(), "%s", url);
 }
 
 Test(resolve, asks_nobody_where_there_is_no_name) {
-    const char* urls[] = {
-        "postgresql://user@127.0.0.1:5432/db",         "postgresql://[::1]/db",
-        "postgresql:///db?host=/run/postgresql",       "postgresql:///db",
-        "postgresql://one.test/db?hostaddr=127.0.0.1",
+    static constexpr struct {
+        const char* url;
+        const char* wanted;
+    } cases[] = {
+        {"postgresql://user@127.0.0.1:5432/db", "127.0.0.1=:5432"},
+        {"postgresql://[::1]/db", "::1=:"},
+        {"postgresql:///db?host=/run/postgresql", "/run/postgresql=:"},
+        {"postgresql:///db", "=:"},
+        {"postgresql://one.test/db?hostaddr=127.0.0.1", "one.test=127.0.0.1:"},
+        {"postgresql://one.test,two.test/db?hostaddr=127.0.0.1,127.0.0.2",
+         "one.test=127.0.0.1:5432 two.test=127.0.0.2:5432"},
     };
-    for (const char* url : urls) EXPECT_TEXT(resolve(url).names, "");
+    for (const auto& [url, wanted] : cases) EXPECT_TEXT(places(url), wanted);
     cr_assert_eq(names.asked, 0);
 }
 
 Test(resolve, says_so_when_no_host_has_an_address) {
-    EXPECT_TEXT(resolve("postgresql://none.test/db").names, "nothing");
+    EXPECT_TEXT(places("postgresql://none.test/db"), "");
 }
 
 Test(resolve, waits_no_longer_than_it_may) {
-    EXPECT_TEXT(resolve("postgresql://slow.test/db", 1ms).names, "nothing");
+    EXPECT_TEXT(places("postgresql://slow.test/db", 1ms), "");
 }
 
 }  // namespace resolve_test

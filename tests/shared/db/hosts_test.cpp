@@ -1,0 +1,123 @@
+// Which server PostgreSQL's connections go to, and when they leave it.
+#include "shared/db/sqlstate.hpp"
+#include "sql/health.hpp"
+#include "sql/prune.hpp"
+#include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
+#include "tests/support/proxy.hpp"
+
+namespace hosts_test {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Writes, in a database that takes writes.
+db::Batch a_write() {
+    db::Batch batch;
+    batch.add(sql::prune_events, std::int64_t{0}, std::int64_t{1}, Timestamp{});
+    return batch;
+}
+
+db::Batch a_read() {
+    db::Batch batch;
+    batch.add(sql::ping);
+    return batch;
+}
+
+// The URL with another host before its own.
+std::string with_first(unsigned short port, std::string url, const std::string& parameters = "") {
+    return url.insert(url.find("127.0.0.1:"), "127.0.0.1:" + std::to_string(port) + ",") +
+           parameters;
+}
+
+// Whether what this database's sessions write is refused, from the next session on.
+void make_read_only(const TestDatabase& database, bool is_read_only) {
+    const auto name = database.execute("SELECT current_database()");
+    const std::string change = is_read_only ? " SET default_transaction_read_only = on"
+                                            : " RESET default_transaction_read_only";
+    database.execute("SET default_transaction_read_only = off; ALTER DATABASE " + name + change);
+}
+
+}  // namespace
+
+// It accepts and says nothing, like a machine that stands still.
+Test(hosts, a_silent_one_costs_its_share_and_is_tried_last_then) {
+    TestDatabase database{Engine::postgres};
+    Proxy silent{port_of(database.url())};
+    silent.stall();
+    auto config = test_config(with_first(silent.port(), database.url()));
+    config.db_connect_timeout_ms = 400;
+    OpenDatabase open{config};
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_read())), "");
+    // More connections are made now.
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 20; ++i) batches.push_back(open.db().run(a_read()));
+    for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
+    cr_expect_eq(silent.connections(), 1);
+}
+
+// Of 20 seconds.
+Test(hosts, the_url_may_say_how_long_an_attempt_takes) {
+    TestDatabase database{Engine::postgres};
+    Proxy silent{port_of(database.url())};
+    silent.stall();
+    auto config = test_config(with_first(silent.port(), database.url(), "?connect_timeout=1"));
+    config.db_connect_timeout_ms = 40'000;
+    const auto started = Clock::now();
+    OpenDatabase open{config};
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_read())), "");
+    cr_expect_lt((Clock::now() - started) / 1s, 15);
+}
+
+Test(hosts, of_several_one_must_take_writes_unless_the_url_says_otherwise) {
+    TestDatabase database{Engine::postgres};
+    make_read_only(database, true);
+    const auto port = port_of(database.url());
+    const auto state_of_read = [&](const std::string& url) {
+        OpenDatabase open{url};
+        return open.sqlstate_of(open.db().run(a_read()));
+    };
+    EXPECT_TEXT(state_of_read(with_first(port, database.url())), "08001");
+    EXPECT_TEXT(state_of_read(with_first(port, database.url(), "?target_session_attrs=any")), "");
+    EXPECT_TEXT(state_of_read(database.url()), "");
+    make_read_only(database, false);
+    EXPECT_TEXT(state_of_read(with_first(port, database.url())), "");
+}
+
+Test(hosts, a_connection_that_has_become_read_only_is_left) {
+    TestDatabase database{Engine::postgres};
+    OpenDatabase open{database.url()};
+    make_read_only(database, true);
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 20; ++i) batches.push_back(open.db().run(a_read()));
+    for (const auto& state : open.wait_for_all(std::exchange(batches, {}))) EXPECT_TEXT(state, "");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), read_only_transaction);
+
+    // All connections are of the time before; the write was refused by one of them, and is done by
+    // a new one.
+    for (int i = 0; i < 20; ++i) batches.push_back(open.db().run(a_read()));
+    for (const auto& state : open.wait_for_all(std::exchange(batches, {}))) EXPECT_TEXT(state, "");
+    make_read_only(database, false);
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), "");
+}
+
+// What was sent with the write gets its own answers.
+Test(hosts, what_is_under_way_on_a_connection_that_is_left_is_answered) {
+    TestDatabase database{Engine::postgres};
+    auto config = test_config(database.url());
+    config.db_pool_size = 1;
+    OpenDatabase open{config};
+    make_read_only(database, true);
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_read())), "");
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 30; ++i)
+        batches.push_back(open.db().run(i % 10 == 3 ? a_write() : a_read()));
+    const auto states = open.wait_for_all(std::move(batches));
+    for (std::size_t i = 0; i < states.size(); ++i)
+        EXPECT_TEXT(states[i], i % 10 == 3 ? read_only_transaction : "");
+    make_read_only(database, false);
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), "");
+}
+
+}  // namespace hosts_test
