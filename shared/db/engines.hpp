@@ -1,9 +1,14 @@
 // The two engines behind Database.
 #pragma once
 
+#include <chrono>
 #include <memory>
 
 #include "shared/db/database.hpp"
 
-std::unique_ptr<Database> open_postgres(const Config& config, Loop& loop);
+// Connections beyond the first are closed when nobody has needed them for so long.
+inline constexpr std::chrono::milliseconds idle_limit{60'000};
+
+std::unique_ptr<Database> open_postgres(const Config& config, Loop& loop,
+                                        std::chrono::milliseconds idle = idle_limit);
 std::unique_ptr<Database> open_sqlite(const Config& config);

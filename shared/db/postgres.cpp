@@ -31,13 +31,15 @@ milliseconds jittered(milliseconds pause) {
 
 class PostgresDatabase final : public Database {
 public:
-    PostgresDatabase(const Config& config, Loop& loop)
+    PostgresDatabase(const Config& config, Loop& loop, milliseconds idle)
         : loop_(loop),
           config_(config),
           pool_size_(static_cast<std::size_t>(config.db_pool_size)),
           deadline_(config.db_deadline_ms),
           connect_timeout_(config.db_connect_timeout_ms),
-          tick_(loop) {}
+          idle_limit_(idle),
+          tick_(loop),
+          idle_tick_(loop) {}
 
     Async<db::Results> run(db::Batch batch) override {
         const auto latest = Clock::now() + deadline_;
@@ -59,6 +61,7 @@ public:
             connection->fail("57P01", "the service is stopping");
         fail_waiting("57P01", "the service is stopping");
         tick_.cancel();
+        idle_tick_.cancel();
     }
 
 private:
@@ -162,6 +165,7 @@ private:
             if (outcome.is_connected) {
                 if (is_closing_) connection->fail("57P01", "the service is stopping");
                 send_waiting();
+                watch_idle();
                 co_return;
             }
             reason = outcome.reason;
@@ -245,6 +249,32 @@ private:
         for (const auto& connection : std::vector{connections_}) connection->retire();
     }
 
+    // While there is more than one connection, those that nobody needs are looked for.
+    void watch_idle() {
+        if (is_watching_idle_ || is_closing_ || connections_.size() < 2) return;
+        is_watching_idle_ = true;
+        idle_tick_.expires_after(idle_limit_ / 4);
+        idle_tick_.async_wait([this](error_code error) {
+            is_watching_idle_ = false;
+            if (error) return;
+            close_idle();
+            watch_idle();
+        });
+    }
+
+    void close_idle() {
+        auto idle = connections_;
+        std::erase_if(idle, [&](const auto& connection) {
+            return !connection->is_ready() || connection->load() > 0 ||
+                   connection->idle_since() > Clock::now() - idle_limit_;
+        });
+        std::sort(idle.begin(), idle.end(), [](const auto& one, const auto& other) {
+            return one->idle_since() < other->idle_since();
+        });
+        for (const auto& connection : idle)
+            if (connections_.size() > 1) connection->retire();
+    }
+
     void fail_waiting(const char* sqlstate, const std::string& reason) {
         for (auto& queue : waiting_)
             for (auto* const operation : std::exchange(queue, {}))
@@ -282,16 +312,19 @@ private:
     std::size_t pool_size_;
     milliseconds deadline_;
     milliseconds connect_timeout_;
+    milliseconds idle_limit_;
     Timer tick_;
+    Timer idle_tick_;
     std::vector<std::shared_ptr<PostgresConnection>> connections_;
     std::array<std::deque<PostgresOperation*>, 2> waiting_;      // reads, writes
     std::unordered_map<std::string, Clock::time_point> silent_;  // by place(): since when
     bool is_ticking_ = false;
+    bool is_watching_idle_ = false;
     bool is_closing_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<Database> open_postgres(const Config& config, Loop& loop) {
-    return std::make_unique<PostgresDatabase>(config, loop);
+std::unique_ptr<Database> open_postgres(const Config& config, Loop& loop, milliseconds idle) {
+    return std::make_unique<PostgresDatabase>(config, loop, idle);
 }

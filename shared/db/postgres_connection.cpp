@@ -130,6 +130,7 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(const Host& host,
         co_return outcome;
     }
     is_ready_ = true;
+    idle_since_ = Clock::now();
     start(read_results());
     co_return outcome;
 }
@@ -333,6 +334,7 @@ void PostgresConnection::finish_front() {
     if (done.prepared < done.preparing.size()) ++generation_;
     for (auto i = done.prepared; i < done.preparing.size(); ++i) prepared_.erase(done.preparing[i]);
     done.operation->promise.deliver(done.failure);
+    if (expected_.empty()) idle_since_ = Clock::now();
 }
 
 void PostgresConnection::retire() {

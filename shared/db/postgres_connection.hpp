@@ -86,6 +86,9 @@ public:
     // connects is left alone.
     void retire();
 
+    // Since when nothing is under way.
+    Clock::time_point idle_since() const { return idle_since_; }
+
     // Gives it up when the deadline of any batch has passed. That batch fails as late (57014), the
     // others as on a lost connection (08006): they may be repeated where it is safe.
     void check_deadlines(Clock::time_point now);
@@ -135,4 +138,5 @@ private:
     bool is_ready_ = false;
     bool is_retired_ = false;
     bool is_writing_ = false;
+    Clock::time_point idle_since_;
 };

@@ -1,4 +1,5 @@
 // Which server PostgreSQL's connections go to, and when they leave it.
+#include "shared/db/engines.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "sql/health.hpp"
 #include "sql/prune.hpp"
@@ -118,6 +119,35 @@ Test(hosts, what_is_under_way_on_a_connection_that_is_left_is_answered) {
         EXPECT_TEXT(states[i], i % 10 == 3 ? read_only_transaction : "");
     make_read_only(database, false);
     EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), "");
+}
+
+Test(hosts, all_but_one_connection_are_closed_when_nobody_needs_them) {
+    TestDatabase database{Engine::postgres};
+    OpenDatabase open{database.url()};
+    const auto config = test_config(database.url());
+    const auto db = open_postgres(config, open.loop(), 200ms);
+    const auto run_loop = [&] {
+        open.loop().restart();
+        open.loop().run_for(10ms);
+    };
+    const auto connections = [&] {
+        run_loop();
+        return database.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'steelthread' AND "
+            "datname = current_database()");
+    };
+    for (int round = 0; round < 2; ++round) {
+        std::vector<Async<db::Results>> batches;
+        for (int i = 0; i < 100; ++i) batches.push_back(db->run(a_read()));
+        for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
+        wait_until("one is left", [&] { return connections() == "1"; });
+    }
+    // It stays.
+    const auto until = Clock::now() + 1s;
+    while (Clock::now() < until) run_loop();
+    EXPECT_TEXT(connections(), "1");
+    db->close();
+    run_loop();
 }
 
 }  // namespace hosts_test
