@@ -10,10 +10,9 @@ struct Mapping {
     Error error;
 };
 
-// The first match counts.
+// The first match counts. A constraint that a request may violate is asked for in its statements;
+// one that is violated none the less is a fault of the service's own or of its database.
 constexpr std::array mappings = {
-    Mapping{"23505", Error::conflict},             // unique_violation
-    Mapping{"23503", Error::conflict},             // foreign_key_violation
     Mapping{"22021", Error::validation_error},     // character_not_in_repertoire
     Mapping{"22P05", Error::validation_error},     // untranslatable_character
     Mapping{"22003", Error::validation_error},     // numeric_value_out_of_range

