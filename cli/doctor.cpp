@@ -5,10 +5,12 @@
 #include <memory>
 #include <ostream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "cli/checks.hpp"
 #include "cli/database.hpp"
+#include "cli/documents.hpp"
 #include "cli/migrate.hpp"
 #include "shared/async.hpp"
 #include "shared/auth/fetch.hpp"
@@ -16,6 +18,7 @@
 #include "shared/auth/redis_limiter.hpp"
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
+#include "sql/doctor.hpp"
 #include "sql/health.hpp"
 
 namespace {
@@ -47,6 +50,61 @@ std::string check_database(const Config& config) {
                                  ": check DATABASE_URL");
     }
     return database_name(config) + " answers in " + std::to_string(round_trip.count()) + " µs";
+}
+
+struct Room {
+    std::int64_t room{};
+
+    static consteval auto fields() { return std::tuple{json::field("room", &Room::room)}; }
+};
+
+struct BehindTable {
+    std::string table;
+
+    static consteval auto fields() { return std::tuple{json::field("table", &BehindTable::table)}; }
+};
+
+template <class T>
+Async<> ask(Database& database, const Query& query, std::vector<T>& answer) {
+    db::Batch batch;
+    batch.add(query);
+    const auto results = co_await database.run(std::move(batch));
+    answer = db::all<T>(*results.front());
+}
+
+// What all processes together may take of the server's connections, and what they keep at rest.
+std::string check_connections(const Config& config) {
+    std::vector<Room> rooms;
+    with_database(config, [&](Database& database) {
+        return ask(database, sql::room_for_connections, rooms);
+    });
+    const auto room = rooms.front().room;
+    std::int64_t processes = 0;
+    for (const auto& executable : handler_executables())
+        processes += static_cast<std::int64_t>(config.worker_count(executable.filename().string()));
+    const auto most = processes * config.db_pool_size;
+    const auto arithmetic = std::to_string(processes) + " processes with DB_POOL_SIZE " +
+                            std::to_string(config.db_pool_size) + " open up to " +
+                            std::to_string(most) + " connections and keep " +
+                            std::to_string(processes);
+    const auto server = "; the server has " + std::to_string(room) + " for all copies together";
+    if (processes > room) throw std::runtime_error(arithmetic + server + ": raise max_connections");
+    if (most > room)
+        return arithmetic + server +
+               ": under load some will be refused; raise max_connections or " +
+               "lower DB_POOL_SIZE";
+    return arithmetic + server;
+}
+
+std::string check_sequences(const Config& config) {
+    std::vector<BehindTable> behind;
+    with_database(config,
+                  [&](Database& database) { return ask(database, sql::sequences_behind, behind); });
+    if (behind.empty()) return "ahead of their tables";
+    std::string repair;
+    for (const auto& [table] : behind)
+        repair += " SELECT setval('" + table + "_id_seq', (SELECT max(id) FROM " + table + "));";
+    throw std::runtime_error("behind their tables, so that writes fail: run in psql:" + repair);
 }
 
 Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microseconds& round_trip) {
@@ -114,8 +172,13 @@ bool examine(std::ostream& out) {
     });
     if (!is_configured) return false;
     for (const auto& check : start_checks()) report(check.name, [&] { return check.look(config); });
-    if (report("database", [&] { return check_database(config); }))
-        report("migrations", [&] { return check_schema(config); });
+    if (report("database", [&] { return check_database(config); })) {
+        const bool is_postgres = !config.sqlite_path();
+        if (is_postgres) report("connections", [&] { return check_connections(config); });
+        const bool is_migrated = report("migrations", [&] { return check_schema(config); });
+        if (is_postgres && is_migrated)
+            report("sequences", [&] { return check_sequences(config); });
+    }
     report("limits", [&] { return check_limits(config); });
     report("key set", [&] { return check_key_set(config); });
     return is_sound;

@@ -301,8 +301,10 @@ static void examine_sound(Engine engine) {
     const auto finished = steelthread({"doctor"}, variables);
     cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
     cr_expect_eq(finished.output.find("FAULT"), std::string::npos, "%s", finished.output.c_str());
-    for (const char* what :
-         {"settings", "programs", "RUN_DIR", "port", "database", "migrations", "limits", "key set"})
+    std::vector<const char*> checks{"settings", "programs",   "RUN_DIR", "port",
+                                    "database", "migrations", "limits",  "key set"};
+    if (engine == Engine::postgres) checks.insert(checks.end(), {"connections", "sequences"});
+    for (const char* what : checks)
         cr_expect_neq(finished.output.find(std::string{"ok     "} + what), std::string::npos, "%s",
                       what);
 }
@@ -340,6 +342,47 @@ Test(commands, the_doctor_finds_nothing_where_all_is_well_on_sqlite) {
 }
 Test(commands, the_doctor_finds_nothing_where_all_is_well_on_postgres) {
     examine_sound(Engine::postgres);
+}
+
+// As after a copy of the rows without their sequences.
+Test(commands, the_doctor_names_sequences_that_are_behind) {
+    const TestDatabase database{Engine::postgres};
+    const auto variables = variables_for(database.url());
+    database.execute(
+        "INSERT INTO collab_tasks (id, title) SELECT gen_random_uuid(), 't' FROM "
+        "generate_series(1, 3); ALTER TABLE events ALTER id RESTART 3");
+    const std::string repair = "SELECT setval('events_id_seq', (SELECT max(id) FROM events));";
+    expect_fault(variables,
+                 "sequences: behind their tables, so that writes fail: run in psql: " + repair);
+    database.execute(repair);
+    const auto finished = steelthread({"doctor"}, variables);
+    cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
+}
+
+// Of the test's server, which has 197 connections for others than a superuser.
+Test(commands, the_doctor_compares_connections_with_the_server) {
+    const TestDatabase database{Engine::postgres};
+    auto variables = variables_for(database.url());
+    const auto connections = [&] {
+        const auto output = steelthread({"doctor"}, variables).output;
+        const auto at = output.find(" connections: ");
+        return at == output.npos ? output : output.substr(at, output.find('\n', at) - at);
+    };
+    const auto room = database.execute(
+        "SELECT current_setting('max_connections')::int - "
+        "current_setting('superuser_reserved_connections')::int");
+    variables["DB_POOL_SIZE"] = "1";
+    auto found = connections();
+    cr_expect(found.ends_with("; the server has " + room + " for all copies together"), "%s",
+              found.c_str());
+    variables["DB_POOL_SIZE"] = "100";
+    found = connections();
+    cr_expect_neq(found.find(" with DB_POOL_SIZE 100 open up to "), found.npos, "%s",
+                  found.c_str());
+    cr_expect_neq(found.find(": under load some will be refused"), found.npos, "%s", found.c_str());
+    for (const char* endpoint : {"EVENTS", "HEALTHZ", "JOBS", "JOB_LEASE"})
+        variables[std::string{"WORKERS_"} + endpoint] = "64";
+    expect_fault(variables, "connections: 2");
 }
 
 Test(commands, the_doctor_knows_a_running_service) {
