@@ -54,6 +54,15 @@ public:
     virtual std::vector<Row> query(const char* sql, const Row& parameters = {}) = 0;
 };
 
+// What a URL says of one of libpq's parameters; empty for nothing.
+std::string url_option(const std::string& url, std::string_view keyword) {
+    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{
+        PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree};
+    for (const auto* option = options.get(); option && option->keyword; ++option)
+        if (option->keyword == keyword && option->val) return option->val;
+    return {};
+}
+
 // Whoever only looks waits no longer for the database than a handler does.
 enum class Purpose { look, change };
 
@@ -63,8 +72,13 @@ public:
         : longest_answer_{purpose == Purpose::look ? config.db_deadline_ms : forever_ms} {
         // Parameters in the URL win over those before it.
         const auto timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000);
-        const char* names[] = {"connect_timeout", "application_name", "dbname", nullptr};
-        const char* values[] = {timeout.c_str(), "steelthread", config.database_url.c_str(),
+        // As the handlers do: of several hosts one that takes writes. Empty counts as not given.
+        const bool has_several =
+            url_option(config.database_url, "host").find(',') != std::string::npos;
+        const char* const wanted = has_several ? "read-write" : "";
+        const char* names[] = {"connect_timeout", "application_name", "target_session_attrs",
+                               "dbname", nullptr};
+        const char* values[] = {timeout.c_str(), "steelthread", wanted, config.database_url.c_str(),
                                 nullptr};
         const auto give_up = Clock::now() + 5s;
         bool was_up = false;
@@ -379,14 +393,6 @@ Schema look_at_schema(const Config& config) {
 
 std::string database_name(const Config& config) {
     if (const auto path = config.sqlite_path()) return "SQLite (" + *path + ")";
-    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{
-        PQconninfoParse(config.database_url.c_str(), nullptr), &PQconninfoFree};
-    std::string host;
-    std::string database;
-    for (const auto* option = options.get(); option && option->keyword; ++option) {
-        const std::string_view keyword = option->keyword;
-        if (keyword == "host" && option->val) host = option->val;
-        if (keyword == "dbname" && option->val) database = option->val;
-    }
-    return "PostgreSQL (" + host + "/" + database + ")";
+    const auto& url = config.database_url;
+    return "PostgreSQL (" + url_option(url, "host") + "/" + url_option(url, "dbname") + ")";
 }

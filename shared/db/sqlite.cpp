@@ -26,8 +26,13 @@ using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 // Between two attempts of the first of the waiting writers to have the lock.
 constexpr milliseconds retry_pause{1};
 
+// Prepared once, as all queries are.
+constexpr Query begin_reading{"begin_reading", "", "BEGIN", true};
+constexpr Query begin_writing{"begin_writing", "", "BEGIN IMMEDIATE", false};
+constexpr Query commit{"commit", "", "COMMIT", true};
+
 // With less than this much room on the disk the next write may find none.
-constexpr std::uintmax_t least_room_bytes = 1024 * 1024;
+constexpr std::uintmax_t least_room_bytes = 1'048'576;
 
 // Steps of SQLite's virtual machine between two looks at the clock: some 0.1 ms.
 constexpr int steps_between_looks = 4000;
@@ -290,18 +295,18 @@ private:
             checked_at_ = now;
         }
         if (batch.statements().size() == 1) return execute_all(batch);
-        const Transaction transaction{*this, "BEGIN"};
+        const Transaction transaction{*this, begin_reading};
         auto results = execute_all(batch);
-        execute_text("COMMIT");
+        execute({&commit, {}});
         return results;
     }
 
     db::Results write(const db::Batch& batch) {
-        const Transaction transaction{*this, "BEGIN IMMEDIATE"};
+        const Transaction transaction{*this, begin_writing};
         auto results = execute_all(batch);
         files_.check();
         latest_ = Clock::time_point::max();  // what has begun to commit is never interrupted
-        execute_text("COMMIT");
+        execute({&commit, {}});
         if (!files_.has_database()) files_.check();  // moved during the commit
         return results;
     }
@@ -309,8 +314,8 @@ private:
     // Rolled back at its end unless it was committed, or an error (a full disk) has done so.
     class Transaction {
     public:
-        Transaction(SqliteDatabase& database, const char* begin) : database_(database) {
-            database.execute_text(begin);
+        Transaction(SqliteDatabase& database, const Query& begin) : database_(database) {
+            database.execute({&begin, {}});
         }
         ~Transaction() {
             database_.latest_ = Clock::time_point::max();
@@ -382,11 +387,6 @@ private:
                                           nullptr, nullptr);
         }
         connection_.reset();
-    }
-
-    void execute_text(const char* sql) {
-        if (sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK)
-            fail(connection_.get());
     }
 
     db::Results execute_all(const db::Batch& batch) {

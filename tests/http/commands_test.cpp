@@ -8,6 +8,7 @@
 
 #include "shared/exit_status.hpp"
 #include "tests/support/redis.hpp"
+#include "tests/support/stack/cluster.hpp"
 #include "tests/support/stack/stack.hpp"
 
 namespace commands_test {
@@ -195,6 +196,27 @@ Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
     cr_assert_eq(PQresultStatus(read.get()), PGRES_TUPLES_OK);
     EXPECT_TEXT(steelthread({"prune", "--events-older-than", "7d"}, variables).output,
                 "pruned 3000 events\n");
+}
+
+// As the endpoints do.
+Test(commands, migrations_take_of_several_hosts_one_that_takes_writes) {
+    const Cluster cluster;
+    const PgConnection own{PQconnectdb(cluster.url().c_str())};
+    const auto execute = [&](const char* sql) {
+        const std::unique_ptr<PGresult, decltype(&PQclear)> done{PQexec(own.get(), sql), &PQclear};
+        cr_assert_eq(PQresultStatus(done.get()), PGRES_COMMAND_OK, "%s", PQerrorMessage(own.get()));
+    };
+    auto twice = cluster.url();
+    const auto address = twice.find("127.0.0.1:");
+    twice.insert(address, twice.substr(address, twice.find('/', address) - address) + ",");
+    const auto status = [&](const std::string& parameters) {
+        return steelthread({"migrate", "status"}, variables_for(twice + parameters)).status;
+    };
+    execute("ALTER ROLE CURRENT_USER SET default_transaction_read_only = on");
+    cr_expect_eq(status(""), 1);
+    cr_expect_eq(status("?target_session_attrs=any"), 0);
+    execute("ALTER ROLE CURRENT_USER RESET default_transaction_read_only");
+    cr_expect_eq(status(""), 0);
 }
 
 Test(commands, prune_knows_its_flags) {

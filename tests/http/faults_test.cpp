@@ -710,7 +710,8 @@ Test(faults, a_start_waits_for_the_nginx_of_a_killed_supervisor) {
     kill(stack.supervisor(), SIGKILL);
     cr_expect_eq(stack.wait_for_end(), 128 + SIGKILL);
     std::thread goes_on{[&] {
-        wait_until("the new one waits", [&] { return count(stack.log(), "waiting for the nginx"); });
+        wait_until("the new one waits",
+                   [&] { return count(stack.log(), "waiting for the nginx"); });
         kill(nginx, SIGCONT);
     }};
     stack.start();

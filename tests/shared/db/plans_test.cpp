@@ -63,7 +63,7 @@ constexpr const char* postgres_names[] = {
     "CREATE FUNCTION uuid(i bigint) RETURNS uuid LANGUAGE sql "
     "RETURN ('00000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid",
     "CREATE TABLE made_afterwards AS SELECT indexname, indexdef FROM pg_indexes "
-    "WHERE schemaname = 'public' AND NOT EXISTS "
+    "WHERE schemaname = 'public' AND tablename <> 'events' AND NOT EXISTS "
     "(SELECT 1 FROM pg_constraint WHERE conname = indexname)",
     "DO $$ DECLARE name text; BEGIN FOR name IN SELECT indexname FROM made_afterwards LOOP "
     "EXECUTE format('DROP INDEX %I', name); END LOOP; END $$",
