@@ -16,6 +16,7 @@
 #include "shared/auth/fetch.hpp"
 #include "shared/auth/key_set.hpp"
 #include "shared/auth/redis_limiter.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
 #include "sql/doctor.hpp"
@@ -98,8 +99,14 @@ std::string check_connections(const Config& config) {
 
 std::string check_sequences(const Config& config) {
     std::vector<BehindTable> behind;
-    with_database(config,
-                  [&](Database& database) { return ask(database, sql::sequences_behind, behind); });
+    try {
+        with_database(config, [&](Database& database) {
+            return ask(database, sql::sequences_behind, behind);
+        });
+    } catch (const DbError& error) {
+        if (error.sqlstate() != insufficient_privilege) throw;
+        return "unknown: this role needs SELECT on all sequences to look at them";
+    }
     if (behind.empty()) return "ahead of their tables";
     std::string repair;
     for (const auto& [table] : behind)

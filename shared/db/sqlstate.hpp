@@ -17,6 +17,9 @@ inline constexpr std::string_view foreign_key_violation = "23503";
 // The server takes no writes (any more): a stand-by, or one that somebody has made read-only.
 inline constexpr std::string_view read_only_transaction = "25006";
 
+// The role lacks a grant.
+inline constexpr std::string_view insufficient_privilege = "42501";
+
 // Of require_account (sql/queries/users.sql) without an account: invalid_argument_for_logarithm.
 // No other statement takes a logarithm.
 inline constexpr std::string_view account_missing = "2201E";

@@ -705,17 +705,21 @@ Test(faults, nothing_outlives_a_killed_supervisor) {
 // It ends a moment after its supervisor, and keeps the port until then.
 Test(faults, a_start_waits_for_the_nginx_of_a_killed_supervisor) {
     Stack stack{Engine::sqlite};
-    const pid_t nginx = stack.processes("nginx").at(0);
-    kill(nginx, SIGSTOP);
-    kill(stack.supervisor(), SIGKILL);
-    cr_expect_eq(stack.wait_for_end(), 128 + SIGKILL);
-    std::thread goes_on{[&] {
+    stack.stop();
+    const Background orphan{
+        {"/bin/sh", "-c", "cd " + stack.run_dir() + " && exec nginx -e stderr -p ./ -c nginx.conf"},
+        base_variables(),
+        stack.run_dir() + ".orphan"};
+    wait_until("nginx answers", [&] { return stack.send({.path = "/livez"}).status == 200; });
+    std::thread ends_it{[&] {
         wait_until("the new one waits",
-                   [&] { return count(stack.log(), "waiting for the nginx"); });
-        kill(nginx, SIGCONT);
+                   [&] { return count(stack.log(), "waiting for the nginx") > 0; });
+        pid_t nginx = 0;
+        std::ifstream{stack.run_dir() + "/nginx.pid"} >> nginx;
+        if (nginx > 0) kill(nginx, SIGTERM);
     }};
     stack.start();
-    goes_on.join();
+    ends_it.join();
     cr_expect_eq(stack.send({.path = "/"}).status, 200);
 }
 

@@ -56,7 +56,7 @@ Test(log, carries_time_level_endpoint_and_fields) {
                         "slow", {{"milliseconds", 12}, {"request_id", "r-1"}, {"n", INT64_MIN}});
                 }),
                 R"(level="warning" endpoint="collab_tasks" message="slow" milliseconds=12 )"
-                R"(request_id="r-1" n=-9223372036854776000)");
+                R"(request_id="r-1" n=-9223372036854775808)");
 
     const auto before = Timestamp::now().text();
     const auto text = written_by([] { logging::info("now"); });

@@ -565,7 +565,7 @@ Test(answer, translates_failures_of_the_database) {
         {"55P03", "503 service_unavailable"},
         {"25006", "503 service_unavailable"},
         {"42601", "500 internal_error"},
-        {"42P01", "500 internal_error"},
+        {"42P02", "500 internal_error"},
         {"23514", "500 internal_error"},
         {"XX000", "500 internal_error"},
         {"", "500 internal_error"},
