@@ -19,14 +19,10 @@ Test(sqlstate, maps_what_a_client_can_act_on) {
         {"57014", Error::service_unavailable}, {"53000", Error::service_unavailable},
         {"53100", Error::service_unavailable}, {"53200", Error::service_unavailable},
         {"53300", Error::service_unavailable}, {"55P03", Error::service_unavailable},
-        {"25006", Error::service_unavailable},
-        {"58000", Error::service_unavailable},
-        {"58030", Error::service_unavailable},
-        {"XX001", Error::service_unavailable},
-        {"XX002", Error::service_unavailable},
-        {"42P01", Error::service_unavailable},
-        {"42703", Error::service_unavailable},
-        {"42883", Error::service_unavailable},
+        {"25006", Error::service_unavailable}, {"58000", Error::service_unavailable},
+        {"58030", Error::service_unavailable}, {"XX001", Error::service_unavailable},
+        {"XX002", Error::service_unavailable}, {"42P01", Error::service_unavailable},
+        {"42703", Error::service_unavailable}, {"42883", Error::service_unavailable},
         {"42501", Error::service_unavailable},
     };
     for (const auto& [sqlstate, error] : cases)
