@@ -18,7 +18,7 @@ namespace {
 
 std::string check_user(const Config& config) {
     if (config.is_production() && geteuid() == 0)
-        throw ConfigError("ENVIRONMENT=production is refused to root: give it a user of its own");
+        throw ConfigError("ENVIRONMENT=production must not run as root: give it a user of its own");
     return std::to_string(geteuid());
 }
 
@@ -85,16 +85,19 @@ std::string check_schema(const Config& config) {
 
 void check_start(const Config& config, bool migrates) {
     refuse_second(config.run_dir);
+    check_run_dir(config);  // what lies there can be believed from here on
     wait_for_orphaned_nginx(config.run_dir);
     for (const auto& check : of_start) check.look(config);
-    if (migrates) return;
+    // A file is there or not; a server may come later.
+    if (migrates && !config.sqlite_path()) return;
     Schema schema;
     try {
         schema = look_at_schema(config);
     } catch (const std::exception& error) {
-        logging::warning("the schema is not known: the database does not answer",
-                         {{"reason", std::string_view{error.what()}}});
+        if (config.sqlite_path()) throw ConfigError(database_name(config) + ": " + error.what());
+        logging::warning("the schema cannot be read", {{"reason", std::string_view{error.what()}}});
     }
+    if (migrates) return;
     if (const auto fault = fault_of(schema); !fault.empty())
         throw ConfigError("the database does not have the schema of this release: " + fault +
                           " or `steelthread run --migrate`");

@@ -3,10 +3,14 @@
 #include <filesystem>
 #include <stdexcept>
 
-void with_database(const Config& config, const std::function<Async<>(Database&)>& work) {
+void require_sqlite_file(const Config& config) {
     const auto path = config.sqlite_path();
     if (path && *path != ":memory:" && !std::filesystem::exists(*path))
-        throw std::runtime_error(*path + " is not there: run `steelthread migrate up`");
+        throw std::runtime_error(*path + " does not exist: run `steelthread migrate up`");
+}
+
+void with_database(const Config& config, const std::function<Async<>(Database&)>& work) {
+    require_sqlite_file(config);
     Loop loop{1};
     const auto database = open_database(config, loop);
     std::exception_ptr failure;

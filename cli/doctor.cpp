@@ -16,6 +16,7 @@
 #include "shared/auth/fetch.hpp"
 #include "shared/auth/key_set.hpp"
 #include "shared/auth/redis_limiter.hpp"
+#include "shared/db/readiness.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
@@ -43,6 +44,11 @@ Async<> ping_twice(Database& database, std::chrono::microseconds& round_trip) {
 }
 
 std::string check_database(const Config& config) {
+    if (config.sqlite_path()) {  // with_database() may change the mode of its journal
+        require_sqlite_file(config);
+        look_at_schema(config);
+        return database_name(config) + " can be read";
+    }
     std::chrono::microseconds round_trip{};
     try {
         with_database(config, [&](Database& database) { return ping_twice(database, round_trip); });
@@ -88,13 +94,17 @@ std::string check_connections(const Config& config) {
                             std::to_string(config.db_pool_size) + " open up to " +
                             std::to_string(most) + " connections and keep " +
                             std::to_string(processes);
-    const auto server = "; the server has " + std::to_string(room) + " for all copies together";
-    if (processes > room) throw std::runtime_error(arithmetic + server + ": raise max_connections");
-    if (most > room)
-        return arithmetic + server +
-               ": under load some will be refused; raise max_connections or " +
-               "lower DB_POOL_SIZE";
-    return arithmetic + server;
+    const auto server = "; the server allows " + std::to_string(room) + " in total";
+    if (most <= room) return arithmetic + server;
+    return arithmetic + server +
+           (processes > room ? ": too few" : ": under load some will be refused") +
+           "; raise max_connections, lower DB_POOL_SIZE, or connect through a pooler";
+}
+
+// What /healthz asks.
+std::string check_writes(const Config& config) {
+    with_database(config, [](Database& database) { return check_readiness(database); });
+    return "are taken";
 }
 
 std::string check_sequences(const Config& config) {
@@ -110,8 +120,12 @@ std::string check_sequences(const Config& config) {
     if (behind.empty()) return "ahead of their tables";
     std::string repair;
     for (const auto& [table] : behind)
-        repair += " SELECT setval('" + table + "_id_seq', (SELECT max(id) FROM " + table + "));";
-    throw std::runtime_error("behind their tables, so that writes fail: run in psql:" + repair);
+        repair.append(" SELECT setval('")
+            .append(table)
+            .append("_id_seq', (SELECT max(id) FROM ")
+            .append(table)
+            .append("));");
+    throw std::runtime_error("behind their tables, so inserts will fail. In psql, run:" + repair);
 }
 
 Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microseconds& round_trip) {
@@ -183,8 +197,10 @@ bool examine(std::ostream& out) {
         const bool is_postgres = !config.sqlite_path();
         if (is_postgres) report("connections", [&] { return check_connections(config); });
         const bool is_migrated = report("migrations", [&] { return check_schema(config); });
-        if (is_postgres && is_migrated)
+        if (is_postgres && is_migrated) {
+            report("writes", [&] { return check_writes(config); });
             report("sequences", [&] { return check_sequences(config); });
+        }
     }
     report("limits", [&] { return check_limits(config); });
     report("key set", [&] { return check_key_set(config); });

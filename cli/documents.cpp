@@ -160,7 +160,7 @@ void print_error_location(std::ostream& out, Error error, ErrorShape shape,
         << "    internal;\n"
         << "    default_type " << media_type(shape) << ";\n"
         << "    include error_headers.conf;\n";
-    // One too many has no time to finish a body that nobody reads.
+    // A refused request must not hold its connection while its body arrives.
     if (row.status == 429) out << "    lingering_time 1s;\n    lingering_timeout 1s;\n";
     if (row.status == 429 || row.status == 503)
         out << "    add_header Retry-After " << retry_after << " always;\n";
@@ -306,7 +306,7 @@ void print_errors(std::ostream& out) {
         << "Generated from `shared/http/error.def` by `make generate`. Every error body names the "
            "request; the log has more under its id. Of a 503 that nginx answers itself it has one "
            "line, and the `upstream_status` there says why: `504`, the endpoint took too long; "
-           "`502`, it does not live; `-`, nginx had no connection left.\n\n"
+           "`502`, it is not running; `-`, nginx had no connection left.\n\n"
         << "| status | code (`/api`) | type (elsewhere) | message | meaning "
            "|\n|---|---|---|---|---|\n";
     for (const auto& row : error_registry())

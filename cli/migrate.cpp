@@ -14,6 +14,8 @@
 #include <thread>
 
 #include "shared/auth/password.hpp"
+#include "shared/db/migrations.hpp"
+#include "shared/db/resolve.hpp"
 #include "shared/db/sqlite_file.hpp"
 #include "shared/run_dir.hpp"
 #include "shared/text.hpp"
@@ -24,16 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-
-struct MigrationFile {
-    std::string_view engine;
-    std::string_view name;  // 0001_users.up
-    const char* sql;
-};
-
-constexpr MigrationFile files[] = {
-#include "migrations.inc"
-};
 
 using Row = std::vector<std::string>;
 
@@ -73,9 +65,7 @@ public:
         // Parameters in the URL win over those before it.
         const auto timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000);
         // As the handlers do: of several hosts one that takes writes. Empty counts as not given.
-        const bool has_several =
-            url_option(config.database_url, "host").find(',') != std::string::npos;
-        const char* const wanted = has_several ? "read-write" : "";
+        const char* const wanted = names_several_hosts(config.database_url) ? "read-write" : "";
         const char* names[] = {"connect_timeout", "application_name", "target_session_attrs",
                                "dbname", nullptr};
         const char* values[] = {timeout.c_str(), "steelthread", wanted, config.database_url.c_str(),
@@ -221,12 +211,12 @@ std::unique_ptr<Connection> connect(const Config& config, Purpose purpose) {
     return std::make_unique<PostgresConnection>(config, purpose);
 }
 
-// Where a SQLite file is to lie. In RUN_DIR, that has to be this service's.
+// Prepares the directory of the SQLite file. RUN_DIR has to be this service's.
 void make_place(const Config& config) {
     const auto path = config.sqlite_path();
     if (!path || !is_missing_file(config)) return;
     const auto folder = fs::weakly_canonical(fs::absolute(*path).parent_path());
-    const auto run_dir = fs::weakly_canonical(fs::absolute(config.run_dir));
+    const fs::path run_dir = resolve_run_dir(config.run_dir);
     if (std::mismatch(run_dir.begin(), run_dir.end(), folder.begin(), folder.end()).first ==
         run_dir.end())
         claim_run_dir(config.run_dir);
@@ -241,7 +231,7 @@ std::string_view engine_of(const Config& config) {
 std::map<std::string, const char*> migrations(std::string_view engine, std::string_view direction) {
     const std::string suffix = "." + std::string{direction};
     std::map<std::string, const char*> found;
-    for (const auto& file : files)
+    for (const auto& file : migration_files)
         if (file.engine == engine && file.name.ends_with(suffix))
             found.emplace(file.name.substr(0, file.name.size() - suffix.size()), file.sql);
     return found;

@@ -24,8 +24,9 @@ struct Schema {
     std::vector<std::string> newer;    // applied, and unknown to this release
 };
 
-// Changes nothing, and makes no file: one that is not there has no schema. Waits for the database
-// as long as a handler does. Throws std::runtime_error.
+// Changes nothing, and makes no file: one that is not there has no schema. Waits
+// up to DB_CONNECT_TIMEOUT_MS for each address to connect, and DB_DEADLINE_MS for each answer.
+// Throws std::runtime_error.
 Schema look_at_schema(const Config& config);
 
 // The database for people: its engine and where it is, without user and password.

@@ -121,7 +121,8 @@ milliseconds longest_batch(const Config& config) {
     return milliseconds{config.db_deadline_ms + config.db_connect_timeout_ms};
 }
 
-// How long nginx waits for an answer, so that it gives up nothing that a handler still works on.
+// How long nginx waits for an answer, so that it gives up no request whose one batch is still under
+// way.
 milliseconds patience(const Config& config) { return longest_batch(config) + longest_rest; }
 
 // The same of an endpoint that hashes passwords. The longest way is that of log_in() where the cost

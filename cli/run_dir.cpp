@@ -33,7 +33,7 @@ constexpr int backlog = 4096;
     const int reason = errno;
     const auto name = fs::absolute(path).string();
     if (std::error_code error; fs::is_directory(fs::symlink_status(path, error)))
-        throw std::runtime_error(name + " is a folder, where a file belongs: remove it");
+        throw std::runtime_error(name + " is a folder but must be a file: remove it");
     fail("cannot write " + name, reason);
 }
 
@@ -65,7 +65,7 @@ void enter_run_dir(Config& config) {
     if (fd < 0) fail_in_place_of_file(pid_file);
     if (!is_own_file(fd))
         throw std::runtime_error(fs::absolute(pid_file).string() +
-                                 " is no file of this user: remove it");
+                                 " is not a regular file owned by this user: remove it");
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         throw std::runtime_error("another steelthread runs in " + folder);
     const auto pid = std::to_string(getpid()) + "\n";
@@ -152,5 +152,5 @@ void make_folder(const std::string& path) {
     if (fd >= 0) close(fd);
     if (!is_own)
         throw std::runtime_error(fs::absolute(path).string() +
-                                 " is no folder of this user: remove it");
+                                 " is not a directory owned by this user: remove it");
 }

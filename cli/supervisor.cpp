@@ -115,7 +115,7 @@ private:
         render_nginx(config_);
         warn_of_unrouted();
         if (config_.is_demo())
-            logging::warning("DEMO_MODE is on: whoever comes without a token may write");
+            logging::warning("DEMO_MODE is on: anyone may write without a token");
     }
 
     void warn_of_unrouted() const {
@@ -248,6 +248,11 @@ private:
         }
     }
 
+    static std::string how_it_ended(int status) {
+        return WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                                   : "status " + std::to_string(WEXITSTATUS(status));
+    }
+
     void reap() {
         int status = 0;
         for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -255,9 +260,8 @@ private:
             if (replacement_ && replacement_->successor.pid == pid) {
                 replacement_->successor.pid = 0;
                 if (replacement_->failure.empty())
-                    replacement_->failure =
-                        "its new process ended before it was ready: the old one serves on, and "
-                        "the log may say why";
+                    replacement_->failure = "its new process ended before it was ready (" +
+                                            how_it_ended(status) + "): the old one keeps serving";
             }
             for (auto& process : processes_)
                 if (process.pid == pid) ended(process, status);
@@ -369,8 +373,8 @@ private:
     static void give_up(Replacement& current) {
         if (current.failure.empty())
             current.failure =
-                "its new process was not ready within 10 seconds: it is killed, and the old one "
-                "serves on";
+                "its new process was not ready within 10 seconds: it was killed; the old one "
+                "keeps serving";
         kill(-current.successor.pid, SIGKILL);
     }
 
@@ -512,7 +516,9 @@ int request_restart(const std::string& run_dir, const std::string& endpoint) {
                      [&](const auto& path) { return path.filename() == endpoint; }))
         throw std::runtime_error("there is no endpoint " + endpoint);
     const pid_t supervisor = supervisor_of(run_dir);
-    if (supervisor <= 0) throw std::runtime_error("no steelthread runs in " + run_dir);
+    if (supervisor <= 0)
+        throw std::runtime_error("no steelthread runs in " + fs::absolute(run_dir).string() +
+                                 ": set RUN_DIR to that of the service");
     const auto request = fs::path{run_dir} / requests_folder / endpoint;
     const auto failure = request.string() + failed;
     fs::remove(failure);

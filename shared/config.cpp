@@ -85,8 +85,8 @@ constexpr std::array table = {
     Setting{.name = "ENVIRONMENT",
             .member = &Config::environment,
             .default_value = "development",
-            .description = "`production` insists on strong secrets and refuses "
-                           "root",
+            .description =
+                "`production` insists on strong secrets and hashes, and refuses DEMO_MODE and root",
             .choices = "development|test|production"},
     Setting{"FRONTEND_ORIGIN", &Config::frontend_origin, "",
             "One more origin that may call from a browser"},
@@ -151,8 +151,8 @@ constexpr std::array table = {
                 "`redis://[user:password@]host[:port][/database]`, by all that use it",
             .is_secret = true},
     Setting{"RUN_DIR", &Config::run_dir, "./run",
-            "Where sockets, rendered configuration, pids and the SQLite file lie: a folder of the "
-            "service alone, which is made"},
+            "Directory for sockets, rendered configuration, pids and the SQLite file, used by this "
+            "service only; created if missing"},
     Setting{.name = "SQLITE_SYNCHRONOUS",
             .member = &Config::sqlite_synchronous,
             .default_value = "FULL",
@@ -260,7 +260,7 @@ std::string kept_secret(const std::string& run_dir) {
     char buffer[4096];
     const auto size = is_own ? read(fd, buffer, sizeof buffer) : 0;
     if (fd >= 0) close(fd);
-    if (!is_own) throw ConfigError(path + " is no file of this user: remove it");
+    if (!is_own) throw ConfigError(path + " is not a regular file owned by this user: remove it");
     std::string secret{buffer, size > 0 ? static_cast<std::size_t>(size) : 0};
     while (secret.ends_with('\n') || secret.ends_with('\r')) secret.pop_back();
     if (secret.empty()) throw ConfigError(path + " holds no secret: remove it");
@@ -416,7 +416,7 @@ void check_production(const Config& config, std::vector<std::string>& faults) {
     if (!config.is_production()) return;
     if (config.is_demo())
         faults.emplace_back(
-            "DEMO_MODE must be off in production: it lets whoever comes without a token write");
+            "DEMO_MODE must be off in production: it lets anyone write without a token");
     if (!is_faulty("BCRYPT_COST", faults) && config.bcrypt_cost < min_production_cost)
         faults.push_back("BCRYPT_COST must be at least " + std::to_string(min_production_cost) +
                          " in production");

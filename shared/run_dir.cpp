@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <set>
 #include <string_view>
 
 #include "shared/config.hpp"
+#include "shared/trusted_path.hpp"
 
 namespace {
 
@@ -31,57 +31,16 @@ constexpr std::string_view older_marks[] = {"supervisor.pid", "jwt_secret", "ste
     refuse_run_dir(folder, what + ": " + std::strerror(errno));
 }
 
-// What lies there, links not followed; nullopt for nothing.
-std::optional<struct stat> status_of(const path& place) {
-    struct stat status {};
-    if (lstat(place.c_str(), &status) == 0) return status;
-    if (errno == ENOENT) return std::nullopt;
-    throw ConfigError("RUN_DIR: " + place.string() + ": " + std::strerror(errno));
-}
-
-path resolved(const std::string& run_dir) {
-    std::error_code error;
-    auto folder = std::filesystem::weakly_canonical(std::filesystem::absolute(run_dir), error);
-    if (error) throw ConfigError("RUN_DIR: " + run_dir + ": " + error.message());
-    return folder.has_filename() ? folder : folder.parent_path();
-}
-
-// Root, this user, and whoever owns this executable or a folder above it.
-std::set<uid_t> trusted_owners() {
-    std::set<uid_t> owners{0, geteuid()};
-    std::error_code error;
-    auto place = std::filesystem::read_symlink("/proc/self/exe", error);
-    for (; place.has_relative_path(); place = place.parent_path()) {
-        struct stat status {};
-        if (lstat(place.c_str(), &status) == 0) owners.insert(status.st_uid);
+// Its path without links. Where anybody else could replace it, it is refused.
+path trusted(const std::string& run_dir) {
+    TrustedPath found;
+    try {
+        found = look_at_path(run_dir);
+    } catch (const std::filesystem::filesystem_error& error) {
+        throw ConfigError("RUN_DIR: " + run_dir + ": " + error.code().message());
     }
-    return owners;
-}
-
-bool is_root_of_volume(const path& folder, const struct stat& status) {
-    const auto above = status_of(folder.parent_path());
-    return !folder.has_relative_path() || (above && above->st_dev != status.st_dev);
-}
-
-void check_folders_above(const path& folder) {
-    const auto trusted = trusted_owners();
-    for (auto above = folder; above.has_relative_path();) {
-        above = above.parent_path();
-        const auto status = status_of(above);
-        if (!status) continue;
-        if (!S_ISDIR(status->st_mode))
-            refuse_run_dir(folder, "cannot be made: " + above.string() + " is no folder");
-        if (!trusted.contains(status->st_uid))
-            refuse_run_dir(folder, "could be replaced by user " + std::to_string(status->st_uid) +
-                                       ", who owns " + above.string() +
-                                       ": choose another place for it");
-        const bool is_open = status->st_mode & S_IWOTH && !(status->st_mode & S_ISVTX);
-        if (is_open && !is_root_of_volume(above, *status))
-            refuse_run_dir(folder, "could be replaced by anybody, who may write to " +
-                                       above.string() +
-                                       ": `chmod o-w` that, or choose another "
-                                       "place");
-    }
+    if (!found.fault.empty()) refuse_run_dir(found.resolved, found.fault);
+    return found.resolved;
 }
 
 void check_can_be_made(const path& folder) {
@@ -117,28 +76,25 @@ bool is_marked(const path& folder) {
 
 // True when it is there.
 bool check_run_dir(const path& folder) {
-    check_folders_above(folder);
     const auto status = status_of(folder);
     if (!status) {
         check_can_be_made(folder);
         return false;
     }
-    const std::string inside = "set RUN_DIR to a folder inside it, which is then made: " +
-                               (folder / "steelthread").string();
-    if (S_ISLNK(status->st_mode)) refuse_run_dir(folder, "is a link that leads nowhere: remove it");
-    if (!S_ISDIR(status->st_mode)) refuse_run_dir(folder, "is no folder");
+    const std::string inside =
+        "set RUN_DIR to a new folder inside it, for example " + (folder / "steelthread").string();
+    if (!S_ISDIR(status->st_mode)) refuse_run_dir(folder, "is not a directory");
     if (status->st_uid != geteuid()) refuse_foreign(folder, status->st_uid, inside);
     if (status->st_mode & S_ISVTX) refuse_run_dir(folder, "is shared with others: " + inside);
     if (access(folder.c_str(), W_OK | X_OK) != 0) refuse_run_dir(folder, "is not writable");
     // In this order: the first thing that a process leaves in an empty one is the mark.
     if (is_empty_folder(folder)) return true;
     if (!is_marked(folder))
-        refuse_run_dir(folder,
-                       "is not empty, and no steelthread has left its mark there: " + inside);
+        refuse_run_dir(folder, "is not empty and is not the folder of a steelthread: " + inside);
     if (status->st_mode & (S_IWGRP | S_IWOTH))
         refuse_run_dir(folder,
-                       "may be written to by others: `chmod 700` it if all that lies there "
-                       "is of this service");
+                       "may be written to by others: `chmod 700` it if everything in it "
+                       "belongs to this service");
     return true;
 }
 
@@ -164,7 +120,7 @@ void leave_mark(const path& folder) {
 }  // namespace
 
 std::string claim_run_dir(const std::string& run_dir) {
-    const auto folder = resolved(run_dir);
+    const auto folder = trusted(run_dir);
     if (!check_run_dir(folder)) {
         make_folders(folder);
         check_run_dir(folder);  // somebody else may have been faster
@@ -178,6 +134,8 @@ std::string claim_run_dir(const std::string& run_dir) {
 }
 
 std::string look_at_run_dir(const std::string& run_dir) {
-    const auto folder = resolved(run_dir);
+    const auto folder = trusted(run_dir);
     return folder.string() + (check_run_dir(folder) ? " is there" : " can be made");
 }
+
+std::string resolve_run_dir(const std::string& run_dir) { return trusted(run_dir).string(); }

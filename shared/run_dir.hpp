@@ -7,10 +7,7 @@
 // neither its group nor others may write to it; its mode is never changed. A symbolic link is
 // followed before anything is judged.
 //
-// Whoever owns a folder above it, or may write to that, could replace it. So each of those belongs
-// to root, to this user, or to somebody who could replace this executable just as well; and others
-// may not write to it, unless it is sticky, as /tmp is, or the root of a mounted volume, which
-// Kubernetes lets everybody in the container write to.
+// Nobody else may be able to replace it: shared/trusted_path.hpp.
 #pragma once
 
 #include <string>
@@ -19,6 +16,10 @@
 // its path, absolute and free of links. Throws ConfigError, before a byte is written, where it is
 // not this service's to take.
 std::string claim_run_dir(const std::string& run_dir);
+
+// Its path, absolute and free of links. Touches nothing; throws ConfigError where somebody else
+// could replace it.
+std::string resolve_run_dir(const std::string& run_dir);
 
 // What claim_run_dir() would find: the path, and that it "is there" or "can be made". Writes
 // nothing. Throws the same.

@@ -28,7 +28,7 @@ const Key::Algorithm Key::ps256{"PS256", 0};
 namespace {
 
 constexpr int min_modulus_bits = 2048;
-constexpr int max_modulus_bits = 8192;  // a longer one would only take time
+constexpr int max_modulus_bits = 4096;  // longer ones take too long to check
 constexpr int max_exponent_bits = 64;
 constexpr std::size_t max_key_id_bytes = 255;
 
@@ -308,7 +308,7 @@ Key Key::rsa(const rapidjson::Value& jwk) {
     const auto exponent = number_of(binary_member(jwk, "e"));
     const int bits = BN_num_bits(modulus.get());
     if (bits < min_modulus_bits) throw KeyError{"RSA of less than 2048 bits"};
-    if (bits > max_modulus_bits) throw KeyError{"RSA of more than 8192 bits"};
+    if (bits > max_modulus_bits) throw KeyError{"RSA of more than 4096 bits"};
     // To the power of 1 every text is its own signature.
     if (!BN_is_odd(modulus.get()) || !BN_is_odd(exponent.get()) || BN_is_one(exponent.get()) ||
         BN_num_bits(exponent.get()) > max_exponent_bits)

@@ -62,7 +62,7 @@ public:
     //   EdDSA  kty OKP, crv Ed25519 (RFC 8037)
     //   ES256  kty EC, crv P-256
     //   ES512  kty EC, crv P-521
-    //   RS256  kty RSA, 2048 to 8192 bits, alg RS256 or none
+    //   RS256  kty RSA, 2048 to 4096 bits, alg RS256 or none
     //   PS256  the same with alg PS256
     // Throws KeyError for every other kind, a secret (oct) in particular; for an `alg` that does
     // not go with the rest, a `use` other than sig and `key_ops` without verify; for a point that

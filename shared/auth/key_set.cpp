@@ -50,7 +50,8 @@ ParsedKeys parse_key_set(std::string_view json) {
         if (!keys || !keys->IsArray()) throw KeyError{"key set: no array of keys"};
         for (const auto& key : keys->GetArray()) {
             try {
-                if (parsed.keys.size() == max_keys) throw KeyError{"more than 64 keys"};
+                if (parsed.keys.size() + parsed.skipped.size() >= max_keys)
+                    throw KeyError{"more than 64 keys"};
                 parsed.keys.push_back(Key::from_jwk(key));
             } catch (const KeyError& error) {
                 parsed.skipped.emplace_back(error.what());

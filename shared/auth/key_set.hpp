@@ -28,8 +28,8 @@ struct ParsedKeys {
 
 inline constexpr std::size_t max_keys = 64;
 
-// The keys of a set that verify something here, at most max_keys; one that is weak, of an unknown
-// kind or malformed is skipped (RFC 7517, section 5). Throws KeyError for what is no set.
+// The keys of a set that verify something here, of the first max_keys; one that is weak, of an
+// unknown kind or malformed is skipped (RFC 7517, section 5). Throws KeyError for what is no set.
 ParsedKeys parse_key_set(std::string_view json);
 
 // The text of JWKS_FILE. Throws std::runtime_error for what cannot be read, is empty, or has more

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 #include <filesystem>
 
 #include "shared/db/database.hpp"
@@ -12,8 +13,9 @@
 namespace {
 
 constexpr const char* how_to_restore =
-    ": stop the service, remove the files that end in -wal and -shm beside it, put the right "
-    "database in place and start the service again";
+    ": move the same file back, and the service goes on. To restore a backup instead, stop the "
+    "service, move the files that end in -wal and -shm aside, put the backup in place and start "
+    "the service";
 
 bool is_same_file(const struct stat& left, const struct stat& right) {
     return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
@@ -78,4 +80,19 @@ bool DatabaseFiles::has_database() const { return files_.empty() || files_.front
 bool DatabaseFiles::has_own_wal() const {
     return std::all_of(files_.begin() + (files_.empty() ? 0 : 1), files_.end(),
                        [](const auto& file) { return file.is_in_place(); });
+}
+
+bool DatabaseFiles::is_deleted() const {
+    struct stat now {};
+    return !files_.empty() && fstat(descriptor_of(files_.front().status), &now) == 0 &&
+           now.st_nlink == 0;
+}
+
+std::string DatabaseFiles::put_wal_aside() const {
+    for (const auto& file : files_) {
+        const auto lost = file.path + ".lost";
+        if (file.path.ends_with("-wal") && rename(file.path.c_str(), lost.c_str()) == 0)
+            return lost;
+    }
+    return {};
 }

@@ -31,6 +31,12 @@ public:
     // Whether -wal and -shm are in place; if not, what SQLite would remove belongs to others.
     bool has_own_wal() const;
 
+    // Whether the database has no path any more.
+    bool is_deleted() const;
+
+    // Gives the -wal the name -wal.lost, which no database finds. Returns that; empty for none.
+    std::string put_wal_aside() const;
+
 private:
     struct File {
         std::string path;

@@ -20,6 +20,9 @@ using std::chrono::milliseconds;
 // How often deadlines are looked at while anything is under way.
 constexpr auto deadline_tick = milliseconds{50};
 
+// All connections are left no more often than this.
+constexpr auto shortest_retirement = std::chrono::seconds{1};
+
 // For so long a host that was silent is tried behind all others.
 constexpr auto silence_counts = std::chrono::seconds{30};
 
@@ -244,8 +247,12 @@ private:
         if (is_anything_waiting() && connections_.size() < pool_size_) open_connection();
     }
 
-    // What the server of one has become, those of the others may have become as well.
+    // What the server of one has become, those of the others may have become as well. A server that
+    // stays read-only costs no more than one set of connections a second.
     void retire_all() {
+        const auto now = Clock::now();
+        if (retired_at_ && now - *retired_at_ < shortest_retirement) return;
+        retired_at_ = now;
         for (const auto& connection : std::vector{connections_}) connection->retire();
     }
 
@@ -318,6 +325,7 @@ private:
     std::vector<std::shared_ptr<PostgresConnection>> connections_;
     std::array<std::deque<PostgresOperation*>, 2> waiting_;      // reads, writes
     std::unordered_map<std::string, Clock::time_point> silent_;  // by place(): since when
+    std::optional<Clock::time_point> retired_at_;                // all connections, at last
     bool is_ticking_ = false;
     bool is_watching_idle_ = false;
     bool is_closing_ = false;

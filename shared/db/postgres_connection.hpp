@@ -83,7 +83,7 @@ public:
     void fail(const std::string& sqlstate, const std::string& reason);
 
     // Takes no more, and is given up when what is under way has its answers. One that still
-    // connects is left alone.
+    // connects is given up when it has.
     void retire();
 
     // Since when nothing is under way.

@@ -1,27 +1,9 @@
 #include "shared/db/readiness.hpp"
 
+#include "shared/db/migrations.hpp"
 #include "sql/health.hpp"
 
 namespace {
-
-struct EmbeddedMigration {
-    std::string_view engine;
-    std::string_view name;  // 0001_users.up
-    const char* sql;
-};
-
-constexpr EmbeddedMigration embedded_migrations[] = {
-#include "migrations.inc"
-};
-
-// Both engines have the same.
-consteval std::string_view newest_migration() {
-    std::string_view newest;
-    for (const auto& migration : embedded_migrations)
-        if (migration.name.ends_with(".up")) newest = std::max(newest, migration.name);
-    newest.remove_suffix(std::string_view{".up"}.size());
-    return newest;
-}
 
 struct DatabaseState {
     bool has_schema = false;
@@ -36,7 +18,8 @@ struct DatabaseState {
 }  // namespace
 
 Async<> check_readiness(Database& database) {
-    static constexpr auto newest = newest_migration();
+    static constexpr auto newest = newest_migration("postgres");
+    static_assert(newest == newest_migration("sqlite"), "a migration has files for both engines");
     const auto state = co_await database.one<DatabaseState>(sql::database_state, newest);
     if (!state.has_schema)
         throw DbError{"42P01", "migrations are pending, up to " + std::string{newest}};

@@ -106,6 +106,8 @@ Async<std::vector<std::string>> resolve_name(Loop& loop, std::string name,
     co_return lookup->addresses;
 }
 
+bool names_several_hosts(const std::string& url) { return listed(read_url(url)).size() > 1; }
+
 Async<Hosts> resolve_hosts(Loop& loop, const std::string& url, Clock::time_point latest) {
     const auto named = read_url(url);
     const auto all = listed(named);

@@ -28,5 +28,8 @@ struct Hosts {
 Async<std::vector<std::string>> resolve_name(Loop& loop, std::string name,
                                              Clock::time_point latest);
 
+// Whether a connection URL names more than one host.
+bool names_several_hosts(const std::string& url);
+
 // Every address of every host of the URL, with names looked up in a thread until `latest`.
 Async<Hosts> resolve_hosts(Loop& loop, const std::string& url, Clock::time_point latest);

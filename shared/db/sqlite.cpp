@@ -16,6 +16,7 @@
 #include "shared/db/sqlite_file.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/http/conditional.hpp"
+#include "shared/log.hpp"
 
 namespace {
 
@@ -378,11 +379,17 @@ private:
 
     // The last process to close a database writes the -wal into it and removes it. If the database
     // was moved, SQLite leaves the -wal, which the next database at that path would be given: it is
-    // emptied into the database that it belongs to.
+    // emptied into the database that it belongs to. If that was deleted, the -wal may hold the only
+    // copy of the newest changes: it is kept where no other database finds it.
     void close_connection() {
-        if (files_.has_own_wal()) {
+        const bool has_moved = !files_.has_database();
+        if (has_moved && files_.has_own_wal() && files_.is_deleted()) {
+            const auto lost = files_.put_wal_aside();
+            logging::error("the database was deleted: its newest changes are kept",
+                           {{"file", std::string_view{lost}}});
+        } else if (files_.has_own_wal()) {
             sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
-            if (!files_.has_database())
+            if (has_moved)
                 sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE,
                                           nullptr, nullptr);
         }

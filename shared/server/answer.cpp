@@ -73,7 +73,7 @@ std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
     try {
         auto bearer = context.tokens.verify_ticket(*ticket);
         if (!bearer.api_key.empty() && !accepts_key_named(bearer.api_key, context))
-            refuse_token("key", "accepted no longer");
+            refuse_token("key", "no longer accepted");
         return bearer;
     } catch (const TokenError& error) {
         logging::debug("ticket refused", {{"request_id", raw.request_id},
@@ -112,7 +112,7 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
     }
 }
 
-// No answer is given to the token of an account that is gone. A user of another issuer whose row
+// Nothing succeeds with the token of an account that is gone. A user of another issuer whose row
 // has gone since it was last seen, or whose address another user took at the same time, is refused
 // by the foreign keys; the second attempt makes the row.
 Async<Response> run_handler(const Operation& operation, const Request& request, Context& context) {

@@ -1,4 +1,9 @@
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
 #include <filesystem>
+#include <fstream>
 
 #include "tests/support/service.hpp"
 
@@ -44,6 +49,22 @@ Test(healthz, is_unavailable_and_makes_no_file_where_sqlite_has_none) {
     std::filesystem::remove(path);
     expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
     cr_expect_not(std::filesystem::exists(path));
+}
+
+Test(healthz, is_unavailable_where_the_disk_under_sqlite_is_nearly_full) {
+    const auto folder = test_variable("TEST_DIR") + "/small_" + std::to_string(getpid());
+    std::filesystem::create_directory(folder);
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=3m") != 0)
+        cr_skip_test("mounts are not allowed here");
+    std::filesystem::copy(test_variable("TEST_DIR") + "/template.db", folder + "/full.db");
+    Service service{endpoint(), "sqlite:///" + folder + "/full.db"};
+    cr_expect_eq(service.send({.target = "/healthz"}).status(), 200);
+    std::ofstream{folder + "/ballast"} << std::string(3 << 20, 'x');
+    expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
+    std::filesystem::remove(folder + "/ballast");
+    cr_expect_eq(service.send({.target = "/healthz"}).status(), 200);
 }
 
 static void expect_unavailable(const std::string& database_url,

@@ -481,9 +481,11 @@ Test(tasks, lists_its_methods) {
 
 namespace {
 
-// A request with the token of another issuer, for me unless it says for whom.
-Sent foreign(Service& service, const std::string& method, const std::string& body = "",
-             const std::string& query = "", const std::string& user = me) {
+// A request with the token of another issuer, for me unless it says for whom. Removes all users
+// that the service has, with what is theirs.
+Sent as_first_of_other_issuer(Service& service, const std::string& method,
+                              const std::string& body = "", const std::string& query = "",
+                              const std::string& user = me) {
     auto sent = service.with_token(method, "/api/v1/" + user + "/tasks" + query, body);
     service.database().execute("DELETE FROM users");
     sent.authorization =
@@ -494,7 +496,7 @@ Sent foreign(Service& service, const std::string& method, const std::string& bod
 }  // namespace
 
 ON_BOTH_ENGINES(tasks, make_a_row_of_a_new_user) {
-    const auto sent = foreign(service, "POST", R"({"title":"x"})");
+    const auto sent = as_first_of_other_issuer(service, "POST", R"({"title":"x"})");
     cr_assert_eq(service.send(sent).status(), 201);
     EXPECT_TEXT(service.database().execute("SELECT id || ' ' || email FROM users"),
                 me + " somebody@example.org");
@@ -504,7 +506,7 @@ ON_BOTH_ENGINES(tasks, make_a_row_of_a_new_user) {
 }
 
 ON_BOTH_ENGINES(tasks, make_a_row_without_an_address_that_nobody_verified) {
-    auto sent = foreign(service, "POST", R"({"title":"x"})");
+    auto sent = as_first_of_other_issuer(service, "POST", R"({"title":"x"})");
     sent.authorization = service.foreign_bearer(
         me, R"(,"email":"somebody@example.org","email_verified":false,"emailVerified":null)");
     cr_assert_eq(service.send(sent).status(), 201);
@@ -512,29 +514,32 @@ ON_BOTH_ENGINES(tasks, make_a_row_without_an_address_that_nobody_verified) {
 }
 
 ON_BOTH_ENGINES(tasks, make_a_row_of_a_user_who_only_looks) {
-    cr_assert_eq(service.send(foreign(service, "GET")).status(), 200);
+    cr_assert_eq(service.send(as_first_of_other_issuer(service, "GET")).status(), 200);
     cr_assert_eq(count(service, "users"), 1);
 }
 
 ON_BOTH_ENGINES(tasks, make_no_row_for_what_is_refused_before) {
-    expect_error(service.send(foreign(service, "POST", "{")), Error::validation_error);
-    expect_error(service.send(foreign(service, "GET", "", "?limit=0")), Error::validation_error);
+    expect_error(service.send(as_first_of_other_issuer(service, "POST", "{")),
+                 Error::validation_error);
+    expect_error(service.send(as_first_of_other_issuer(service, "GET", "", "?limit=0")),
+                 Error::validation_error);
     cr_assert_eq(count(service, "users"), 0);
 }
 
 ON_BOTH_ENGINES(tasks, bring_back_a_user_whose_row_is_gone) {
-    const auto before = foreign(service, "POST", R"({"title":"before"})");
+    const auto before = as_first_of_other_issuer(service, "POST", R"({"title":"before"})");
     cr_assert_eq(service.send(before).status(), 201);
     service.database().execute("DELETE FROM tasks");
-    EXPECT_TEXT(data_of(service.send(foreign(service, "GET"))), "[]");
-    const auto response = service.send(foreign(service, "POST", R"({"title":"after"})"));
+    EXPECT_TEXT(data_of(service.send(as_first_of_other_issuer(service, "GET"))), "[]");
+    const auto response =
+        service.send(as_first_of_other_issuer(service, "POST", R"({"title":"after"})"));
     cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
     cr_assert_eq(count(service, "users WHERE id = '" + me + "'"), 1);
     cr_assert_eq(count(service, "tasks"), 1);
 }
 
 ON_BOTH_ENGINES(tasks, racing_first_requests_make_one_row) {
-    const auto sent = foreign(service, "POST", R"({"title":"x"})");
+    const auto sent = as_first_of_other_issuer(service, "POST", R"({"title":"x"})");
     for (const auto& response : service.send_all(std::vector<Sent>(6, sent)))
         cr_expect_eq(response.status(), 201, "%s", shown(response.body()).c_str());
     cr_expect_eq(count(service, "users"), 1);
@@ -544,8 +549,8 @@ ON_BOTH_ENGINES(tasks, racing_first_requests_make_one_row) {
 ON_BOTH_ENGINES(tasks, racing_users_of_one_address_all_get_a_row) {
     std::vector<Sent> sent;
     for (int i = 0; i < 6; ++i)
-        sent.push_back(
-            foreign(service, "POST", R"({"title":"x"})", "", "user" + std::to_string(i)));
+        sent.push_back(as_first_of_other_issuer(service, "POST", R"({"title":"x"})", "",
+                                                "user" + std::to_string(i)));
     for (const auto& response : service.send_all(sent))
         cr_expect_eq(response.status(), 201, "%s", shown(response.body()).c_str());
     cr_expect_eq(count(service, "users"), 6);

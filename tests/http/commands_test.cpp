@@ -381,7 +381,6 @@ Test(commands, the_doctor_names_sequences_that_are_behind) {
     cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
 }
 
-// Of the test's server, which has 197 connections for others than a superuser.
 Test(commands, the_doctor_compares_connections_with_the_server) {
     const TestDatabase database{Engine::postgres};
     auto variables = variables_for(database.url());
@@ -395,8 +394,7 @@ Test(commands, the_doctor_compares_connections_with_the_server) {
         "current_setting('superuser_reserved_connections')::int");
     variables["DB_POOL_SIZE"] = "1";
     auto found = connections();
-    cr_expect(found.ends_with("; the server has " + room + " for all copies together"), "%s",
-              found.c_str());
+    cr_expect(found.ends_with("; the server allows " + room + " in total"), "%s", found.c_str());
     variables["DB_POOL_SIZE"] = "100";
     found = connections();
     cr_expect_neq(found.find(" with DB_POOL_SIZE 100 open up to "), found.npos, "%s",
@@ -404,7 +402,9 @@ Test(commands, the_doctor_compares_connections_with_the_server) {
     cr_expect_neq(found.find(": under load some will be refused"), found.npos, "%s", found.c_str());
     for (const char* endpoint : {"EVENTS", "HEALTHZ", "JOBS", "JOB_LEASE"})
         variables[std::string{"WORKERS_"} + endpoint] = "64";
-    expect_fault(variables, "connections: 2");
+    found = connections();
+    cr_expect_neq(found.find(": too few; raise max_connections, "), found.npos, "%s",
+                  found.c_str());
 }
 
 Test(commands, the_doctor_knows_a_running_service) {
@@ -452,7 +452,7 @@ Test(commands, the_doctor_names_every_fault) {
     expect_fault(others, "RUN_DIR: ");
     expect_fault(others, "database: PostgreSQL (");
     others["DATABASE_URL"] = "sqlite:////nowhere/to/be/found.db";
-    expect_fault(others, "database: /nowhere/to/be/found.db is not there: run ");
+    expect_fault(others, "database: /nowhere/to/be/found.db does not exist: run ");
     others["REDIS_URL"] = "redis://:secret@127.0.0.1:1";
     expect_fault(others, "limits: Redis (127.0.0.1:1): Connection refused: check REDIS_URL\n");
     others["JWKS_FILE"] = "/nowhere/keys.json";

@@ -251,7 +251,7 @@ Test(events, reach_their_audience_alone, .timeout = 60) {
 Test(events, end_with_the_token, .timeout = 60) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.command({"token", "--user", "ann"}).status, 0);
-    const auto expires_at = std::time(nullptr) - 27;
+    const auto expires_at = std::time(nullptr) - 20;
     const auto token = hmac_token(R"({"alg":"HS256"})",
                                   R"({"iss":"steelthread","aud":"steelthread","sub":"ann","exp":)" +
                                       std::to_string(expires_at) + "}",

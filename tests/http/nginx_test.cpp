@@ -480,7 +480,7 @@ Test(nginx, that_has_no_connection_left_is_503) {
         for (int i = 0; i < 20; ++i) {
             fds.push_back(connect_to(stack.port()));
             cr_assert(send_all(fds.back(), request("GET /")));
-            const auto text = is_answered(fds.back(), 50) ? text_of(fds.back()) : "";
+            const auto text = is_answered(fds.back(), 200) ? text_of(fds.back()) : "";
             if (text.empty()) continue;
             expect_shaped(parse_reply(text), Error::service_unavailable, ErrorShape::orchestrator);
             ++refused;

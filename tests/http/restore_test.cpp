@@ -159,6 +159,27 @@ Test(restore, triggers_find_their_tables_in_any_schema) {
     EXPECT_TEXT(target.execute("SELECT count(*) FROM \"of the app\".events"), "1");
 }
 
+// Also where the schema is called as the words of a function are.
+Test(restore, triggers_work_after_a_migration_back) {
+    for (const std::string schema : {"of the app", "task", "job", "message"}) {
+        const Target target{schema.substr(0, 2)};
+        target.execute("CREATE SCHEMA \"" + schema + "\"");
+        const auto escaped = schema == "of the app" ? "of%5C%20the%5C%20app" : schema;
+        const auto url = target.url() + "?options=-csearch_path%3D%22" + escaped + "%22";
+        const auto applied =
+            "SELECT count(*) FROM \"" + schema + "\".schema_migrations WHERE name LIKE '0008%'";
+        migrate("up", url);
+        do migrate("down", url);
+        while (target.execute(applied) != "0");
+        target.execute("SET search_path = \"" + schema + "\"; " + rows);
+        target.execute("DELETE FROM messages; DELETE FROM tasks; DELETE FROM collab_tasks");
+        EXPECT_TEXT(
+            target.execute("SELECT string_agg(DISTINCT type, ' ' ORDER BY type) FROM events"),
+            "job.created message.created message.deleted task.created task.deleted");
+        migrate("up", url);
+    }
+}
+
 // A data-only restore of before has left a second row.
 static void keep_the_greatest_mark(Engine engine) {
     const TestDatabase database{engine};

@@ -1,6 +1,7 @@
 // What `steelthread run` insists on before it writes anything, what `doctor` says of the same, and
 // which commands write nothing at all.
 #include <sched.h>
+#include <sqlite3.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -96,7 +97,7 @@ Test(start, looks_before_it_writes) {
         production["ENVIRONMENT"] = "production";
         production["BCRYPT_COST"] = "10";
         expect_refused(production, "user", exit_config,
-                       "ENVIRONMENT=production is refused to root");
+                       "ENVIRONMENT=production must not run as root");
     }
     const auto copy = test_folder() + "_copy";
     fs::create_directories(copy);
@@ -157,9 +158,8 @@ Test(start, warns_of_a_newer_schema) {
 
 Test(start, needs_no_living_database) {
     const auto refused = log_of_start(variables_for("postgresql://x@127.0.0.1:1/x"), 503);
-    cr_expect(
-        refused.find("the schema is not known: the database does not answer") != std::string::npos,
-        "%s", refused.c_str());
+    cr_expect(refused.find("the schema cannot be read") != std::string::npos, "%s",
+              refused.c_str());
 }
 
 Test(start, waits_for_no_database_that_is_silent) {
@@ -168,7 +168,7 @@ Test(start, waits_for_no_database_that_is_silent) {
     auto variables = variables_for("postgresql://x@127.0.0.1:" + std::to_string(port) + "/x");
     variables["DB_CONNECT_TIMEOUT_MS"] = "100";
     const auto log = log_of_start(variables, 503);
-    cr_expect(log.find("the schema is not known") != log.npos, "%s", log.c_str());
+    cr_expect(log.find("the schema cannot be read") != log.npos, "%s", log.c_str());
     close(silent);
 }
 
@@ -240,16 +240,21 @@ Test(start, looking_writes_nothing) {
     cr_expect_eq(steelthread({"doctor"}, variables).status, 1);
     cr_expect_eq(run_command({built("handlers/healthz"), "--dump-config"}, variables).status, 0);
     EXPECT_TEXT(steelthread({"migrate", "down"}, variables).output, "nothing to undo\n");
-    EXPECT_TEXT(steelthread({"token", "--user", "ada"}, variables).errors,
-                "steelthread: no service runs here with whose secret it could be signed: set "
-                "JWT_SECRET, or RUN_DIR to the folder of that service\n");
     EXPECT_TEXT(
-        steelthread({"prune", "--events-older-than", "7d"}, variables).errors,
-        "steelthread: " + folder + "/steelthread.db is not there: run `steelthread migrate up`\n");
+        steelthread({"token", "--user", "ada"}, variables).errors,
+        "steelthread: no service has run here, so there is no secret to sign the token with: "
+        "set JWT_SECRET, or RUN_DIR to the folder of a service\n");
+    EXPECT_TEXT(steelthread({"prune", "--events-older-than", "7d"}, variables).errors,
+                "steelthread: " + folder +
+                    "/steelthread.db does not exist: run `steelthread migrate up`\n");
     cr_expect_not(fs::exists(folder));
 
     // Nor do they change what is there.
     cr_assert_eq(steelthread({"migrate", "up"}, variables).status, 0);
+    sqlite3* database = nullptr;  // as VACUUM INTO makes one
+    cr_assert_eq(sqlite3_open((folder + "/steelthread.db").c_str(), &database), SQLITE_OK);
+    sqlite3_exec(database, "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
+    sqlite3_close(database);
     const auto listed = [&] {
         std::string all;
         for (const auto& entry : fs::directory_iterator{folder})
@@ -284,13 +289,13 @@ Test(start, follows_no_link_in_its_folder) {
                            folder + "/" + name);
     auto refused = steelthread({"run"}, variables);
     cr_expect_eq(refused.status, 1);
-    EXPECT_TEXT(refused.errors,
-                "steelthread: " + folder + "/sockets is no folder of this user: remove it\n");
+    EXPECT_TEXT(refused.errors, "steelthread: " + folder +
+                                    "/sockets is not a directory owned by this user: remove it\n");
     fs::remove(folder + "/sockets");
     fs::create_directory(folder + "/maps.conf");
     refused = steelthread({"run"}, variables);
     EXPECT_TEXT(refused.errors, "steelthread: " + folder +
-                                    "/maps.conf is a folder, where a file belongs: remove it\n");
+                                    "/maps.conf is a folder but must be a file: remove it\n");
     fs::remove(folder + "/maps.conf");
     {
         variables.erase("PORT");

@@ -274,7 +274,7 @@ Test(config, insists_on_strong_secrets_in_production) {
     EXPECT_TEXT(faults(production({{"DEV_USER_EMAIL", "dev@example.org"}})),
                 "DEV_USER_EMAIL is refused in production");
     EXPECT_TEXT(faults(production({{"DEMO_MODE", "on"}})),
-                "DEMO_MODE must be off in production: it lets whoever comes without a token write");
+                "DEMO_MODE must be off in production: it lets anyone write without a token");
     EXPECT_TEXT(faults(production({{"BCRYPT_COST", "9"}})),
                 "BCRYPT_COST must be at least 10 in production");
     EXPECT_TEXT(faults(production({{"BCRYPT_COST", "10"}, {"DEMO_MODE", "off"}})), "");
@@ -377,7 +377,8 @@ Test(config, refuses_a_development_secret_that_is_a_link) {
     const Folder folder;
     const auto path = folder.path("jwt_secret");
     fs::create_symlink(folder.file("elsewhere", strong_secret), path);
-    EXPECT_TEXT(fault_of_secret_in(folder), path + " is no file of this user: remove it");
+    EXPECT_TEXT(fault_of_secret_in(folder),
+                path + " is not a regular file owned by this user: remove it");
     fs::remove(path);
     folder.file("jwt_secret", strong_secret);
     EXPECT_TEXT(fault_of_secret_in(folder), "");
@@ -389,7 +390,8 @@ Test(config, refuses_a_development_secret_of_another_user) {
     const auto path = folder.file("jwt_secret", strong_secret);
     EXPECT_TEXT(fault_of_secret_in(folder), "");
     cr_assert_eq(chown(path.c_str(), 65'534, 65'534), 0);
-    EXPECT_TEXT(fault_of_secret_in(folder), path + " is no file of this user: remove it");
+    EXPECT_TEXT(fault_of_secret_in(folder),
+                path + " is not a regular file owned by this user: remove it");
 }
 
 Test(config, makes_no_secret_in_production) {

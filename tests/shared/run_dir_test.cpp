@@ -129,10 +129,11 @@ Test(run_dir, may_be_the_one_of_an_earlier_release) {
 Test(run_dir, holds_nothing_else) {
     const Place place;
     place.make(0755, "nginx.conf");
-    expect_refused(place.path(),
-                   "is not empty, and no steelthread has left its mark there: set RUN_DIR to a "
-                   "folder inside it, which is then made: " +
-                       place.path("run/steelthread"));
+    expect_refused(
+        place.path(),
+        "is not empty and is not the folder of a steelthread: set RUN_DIR to a new folder "
+        "inside it, for example " +
+            place.path("run/steelthread"));
     // Neither a folder nor a link is a mark.
     fs::create_directory(place.path("run/jwt_secret"));
     fs::create_symlink("nginx.conf", place.path("run/supervisor.pid"));
@@ -149,7 +150,7 @@ Test(run_dir, is_no_folder_that_others_may_write_to) {
     }
     const Place place;
     place.make(01777);
-    expect_refused(place.path(), "is shared with others: set RUN_DIR to a folder inside it");
+    expect_refused(place.path(), "is shared with others: set RUN_DIR to a new folder inside it");
     EXPECT_TEXT(claim_run_dir(place.path("run/steelthread")), place.path("run/steelthread"));
 }
 
@@ -176,14 +177,25 @@ Test(run_dir, cannot_be_replaced_by_others) {
     place.make(0777);
     const auto inside = place.path("run/steelthread");
     EXPECT_TEXT(fault_in([&] { claim_run_dir(inside); }),
-                "RUN_DIR " + inside + " could be replaced by anybody, who may write to " +
-                    place.path() + ": `chmod o-w` that, or choose another place");
-    // A group is of the user's choice: with umask 002 homes are so.
+                "RUN_DIR " + inside + " could be replaced by others, who may write to " +
+                    place.path() + ": `chmod go-w` that, or choose another place");
+    // With umask 002 homes are so, of a group that this user is in.
     for (const mode_t mode : {01777, 0775, 02775}) {
         place.make(mode);
         EXPECT_TEXT(claim_run_dir(inside), inside);
         fs::remove_all(inside);
     }
+}
+
+Test(run_dir, cannot_be_replaced_by_a_group_of_strangers) {
+    if (geteuid() != 0) cr_skip_test("only root can give a folder away");
+    const Place place;
+    place.make(0775);
+    cr_assert_eq(chown(place.path().c_str(), 0, somebody), 0);
+    const auto inside = place.path("run/steelthread");
+    EXPECT_TEXT(fault_in([&] { claim_run_dir(inside); }),
+                "RUN_DIR " + inside + " could be replaced by others, who may write to " +
+                    place.path() + ": `chmod go-w` that, or choose another place");
 }
 
 // As Kubernetes mounts them.
@@ -208,12 +220,19 @@ Test(run_dir, is_where_a_link_leads) {
     EXPECT_TEXT(claim_run_dir(place.path("link/below")), place.path("run/below"));
 
     fs::create_directory_symlink("nowhere", place.path("dangling"));
-    expect_refused(place.path("dangling"), "is a link that leads nowhere: remove it");
+    EXPECT_TEXT(claim_run_dir(place.path("dangling")), place.path("nowhere"));
+    if (geteuid() == 0) {
+        give_away(place.path("link"));
+        expect_refused(place.path("link"), "could be replaced by user 65534, who owns the link " +
+                                               place.path("link") +
+                                               ": choose another place for it");
+    }
     std::ofstream{place.path("file")} << "kept";
-    expect_refused(place.path("file"), "is no folder");
+    expect_refused(place.path("file"), "is not a directory");
     const auto below = place.path("file/run");
-    EXPECT_TEXT(fault_in([&] { claim_run_dir(below); }),
-                "RUN_DIR " + below + " cannot be made: " + place.path("file") + " is no folder");
+    EXPECT_TEXT(
+        fault_in([&] { claim_run_dir(below); }),
+        "RUN_DIR " + below + " cannot be made: " + place.path("file") + " is not a directory");
 }
 
 }  // namespace run_dir_test

@@ -27,7 +27,12 @@ BEGIN
             'collab_task_changed()'::regprocedure, 'collab_tasks_truncated()'::regprocedure,
             'task_changed()'::regprocedure, 'message_changed()'::regprocedure, 'job_changed()'::regprocedure)
     LOOP
-        EXECUTE replace(pg_get_functiondef(trigger_function.oid), trigger_function.schema || '.', '');
+        EXECUTE regexp_replace(
+            pg_get_functiondef(trigger_function.oid),
+            regexp_replace(trigger_function.schema, '([^[:alnum:]_])', '\\\1', 'g')
+            || '\.(board_revisions|collab_tasks|collab_task_json|events|events_pruned|job_json|message_json|messages'
+            || '|task_json|tasks)\M(?=[ (])',
+            '\1', 'g');
     END LOOP;
 END
 $$;

@@ -435,7 +435,7 @@ Test(jws, refuses_weak_and_false_rsa_keys) {
     EXPECT_TEXT(rsa(odd + "\x02", "\x03"), "no RSA key");
     EXPECT_TEXT(rsa(std::string(200, '\0') + std::string(100, '\x55'), "\x03"),
                 "RSA of less than 2048 bits");
-    EXPECT_TEXT(rsa("\xc1" + std::string(1024, '\x55'), "\x03"), "RSA of more than 8192 bits");
+    EXPECT_TEXT(rsa("\xc1" + std::string(1024, '\x55'), "\x03"), "RSA of more than 4096 bits");
     EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":"AQAB=","e":"AQAB"})"), "n is not base64url");
     EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":5,"e":"AQAB"})"), "n is no text");
 }

@@ -581,6 +581,26 @@ Test(sqlite, what_was_not_checkpointed_never_reaches_a_file_that_replaced_it) {
     EXPECT_TEXT(database.execute("PRAGMA integrity_check"), "ok");
 }
 
+// A copy may come back, and what it lacks is in the -wal.
+Test(sqlite, keeps_the_newest_changes_of_a_deleted_file) {
+    TestDatabase database{Engine::sqlite};
+    const auto path = database.url().substr(std::string{"sqlite:///"}.size());
+    {
+        OpenDatabase open{database.url()};
+        open.wait(open.db().run(batch_of(make_table)));
+        EXPECT_TEXT(append(open), "");
+        std::filesystem::copy(path, path + ".away");
+        std::filesystem::remove(path);
+        EXPECT_TEXT(append(open), "08006");
+    }
+    cr_expect_not(std::filesystem::exists(path + "-wal"), "the next database would be given it");
+    std::filesystem::rename(path + ".away", path);
+    std::filesystem::rename(path + "-wal.lost", path + "-wal");
+    OpenDatabase open{database.url()};
+    const auto results = open.wait(open.db().run(batch_of(count_things)));
+    cr_expect_eq(results[0]->integer(0, 0), 1);
+}
+
 Test(sqlite, refuses_a_file_that_replaced_one_which_another_process_uses) {
     TestDatabase database{Engine::sqlite};
     int ready[2];

@@ -40,6 +40,12 @@ void make_read_only(const TestDatabase& database, bool is_read_only) {
     database.execute("SET default_transaction_read_only = off; ALTER DATABASE " + name + change);
 }
 
+// Connections are left once a second at most.
+void expect_writable_soon(OpenDatabase& open) {
+    wait_until("writes are taken",
+               [&] { return open.sqlstate_of(open.db().run(a_write())).empty(); });
+}
+
 }  // namespace
 
 // It accepts and says nothing, like a machine that stands still.
@@ -100,7 +106,7 @@ Test(hosts, a_connection_that_has_become_read_only_is_left) {
     for (int i = 0; i < 20; ++i) batches.push_back(open.db().run(a_read()));
     for (const auto& state : open.wait_for_all(std::exchange(batches, {}))) EXPECT_TEXT(state, "");
     make_read_only(database, false);
-    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), "");
+    expect_writable_soon(open);
 }
 
 // What was sent with the write gets its own answers.
@@ -118,7 +124,20 @@ Test(hosts, what_is_under_way_on_a_connection_that_is_left_is_answered) {
     for (std::size_t i = 0; i < states.size(); ++i)
         EXPECT_TEXT(states[i], i % 10 == 3 ? read_only_transaction : "");
     make_read_only(database, false);
-    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), "");
+    expect_writable_soon(open);
+}
+
+// It may stay so, and whoever writes must not make the server accept two connections for each try.
+Test(hosts, a_server_that_stays_read_only_costs_few_connections) {
+    TestDatabase database{Engine::postgres};
+    make_read_only(database, true);
+    Proxy proxy{port_of(database.url())};
+    OpenDatabase open{with_port(database.url(), proxy.port())};
+    for (int i = 0; i < 100; ++i)
+        EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), read_only_transaction);
+    cr_expect_leq(proxy.connections(), 20);
+    make_read_only(database, false);
+    expect_writable_soon(open);
 }
 
 Test(hosts, all_but_one_connection_are_closed_when_nobody_needs_them) {

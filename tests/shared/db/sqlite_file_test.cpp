@@ -59,7 +59,7 @@ std::string of_somebody(const std::string& path) {
 Test(sqlite_file, is_not_for_everybody_to_write) {
     const File file;
     const std::string why =
-        " may be written to by everybody: `chmod o-w` it if all of it is to be believed";
+        " may be written to by others: `chmod go-w` it if you trust its content";
     for (const mode_t mode : {0600, 0660, 0664, 0644}) {
         cr_assert_eq(chmod(file.path().c_str(), mode), 0);
         file.expect_fine();
@@ -77,13 +77,57 @@ Test(sqlite_file, is_not_for_everybody_to_write) {
     }
 }
 
+// A group of strangers is no better.
+Test(sqlite_file, is_not_for_another_group_to_write) {
+    if (geteuid() != 0) cr_skip_test("only root can give a file away");
+    const File file;
+    cr_assert_eq(chown(file.path().c_str(), 0, somebody), 0);
+    file.expect_fine();
+    cr_assert_eq(chmod(file.path().c_str(), 0660), 0);
+    file.expect_refused(file.path() +
+                        " may be written to by others: `chmod go-w` it if you trust its content");
+}
+
+// Whoever may write to its directory can leave a -wal there, which SQLite would take for its own.
+Test(sqlite_file, is_in_a_directory_of_its_own) {
+    const File file;
+    const auto folder = file.path() + ".folder";
+    fs::create_directory(folder);
+    const auto inside = folder + "/x.db";
+    fs::copy(file.path(), inside);
+    const std::string why =
+        inside + " is in a directory that others may write to: put it in one of its own";
+    for (const auto& [mode, fault] : {std::pair{0700, ""}, {0755, ""}, {0775, ""}}) {
+        cr_assert_eq(chmod(folder.c_str(), static_cast<mode_t>(mode)), 0);
+        EXPECT_TEXT(fault_of_sqlite_file(inside), fault);
+    }
+    for (const mode_t mode : {0777, 01777}) {
+        cr_assert_eq(chmod(folder.c_str(), mode), 0);
+        EXPECT_TEXT(fault_of_sqlite_file(inside), why);
+    }
+    // A link does not hide it.
+    fs::remove(file.path());
+    fs::create_symlink(inside, file.path());
+    file.expect_refused(why);
+    if (geteuid() != 0) return;
+    cr_assert_eq(chmod(folder.c_str(), 0755), 0);
+    std::ofstream{inside + "-wal"} << "";
+    cr_assert_eq(chown((inside + "-wal").c_str(), somebody, somebody), 0);
+    file.expect_refused(of_somebody(inside + "-wal"));
+    fs::remove(inside + "-wal");
+    file.expect_fine();
+    cr_assert_eq(chown(folder.c_str(), somebody, somebody), 0);
+    file.expect_refused(file.path() + " could be replaced by user 65534, who owns " + folder +
+                        ": choose another place for it");
+}
+
 Test(sqlite_file, is_a_file) {
     const File file;
     const auto moved = file.path() + ".moved";
     fs::rename(file.path(), moved);
     EXPECT_TEXT(fault_of_sqlite_file(file.path()), "");  // nothing there is no fault
     fs::create_directory(file.path());
-    file.expect_refused(file.path() + " is no file");
+    file.expect_refused(file.path() + " is not a regular file");
     fs::remove(file.path());
     // The administrator's own link.
     fs::create_symlink(moved, file.path());
@@ -103,7 +147,8 @@ Test(sqlite_file, is_of_this_user_or_of_root) {
     fs::rename(file.path(), moved);
     fs::create_symlink(moved, file.path());
     cr_assert_eq(lchown(file.path().c_str(), somebody, somebody), 0);
-    file.expect_refused(of_somebody(file.path()));
+    file.expect_refused(file.path() + " could be replaced by user 65534, who owns the link " +
+                        file.path() + ": choose another place for it");
 }
 
 }  // namespace sqlite_file_test
