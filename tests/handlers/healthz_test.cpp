@@ -56,7 +56,7 @@ Test(healthz, is_unavailable_where_the_disk_under_sqlite_is_nearly_full) {
     std::filesystem::create_directory(folder);
     if (unshare(CLONE_NEWNS) != 0 ||
         mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=3m") != 0)
+        mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=3m,mode=0700") != 0)
         cr_skip_test("mounts are not allowed here");
     std::filesystem::copy(test_variable("TEST_DIR") + "/template.db", folder + "/full.db");
     Service service{endpoint(), "sqlite:///" + folder + "/full.db"};

@@ -375,7 +375,7 @@ Test(commands, the_doctor_names_sequences_that_are_behind) {
         "generate_series(1, 3); ALTER TABLE events ALTER id RESTART 3");
     const std::string repair = "SELECT setval('events_id_seq', (SELECT max(id) FROM events));";
     expect_fault(variables,
-                 "sequences: behind their tables, so that writes fail: run in psql: " + repair);
+                 "sequences: behind their tables, so inserts will fail. In psql, run: " + repair);
     database.execute(repair);
     const auto finished = steelthread({"doctor"}, variables);
     cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());

@@ -513,7 +513,8 @@ Test(faults, only_known_endpoints_are_restarted) {
     stack.stop();
     const auto finished = stack.command({"restart", "healthz"});
     cr_expect_eq(finished.status, 1);
-    EXPECT_TEXT(finished.errors, "steelthread: no steelthread runs in " + stack.run_dir() + "\n");
+    EXPECT_TEXT(finished.errors, "steelthread: no steelthread runs in " + stack.run_dir() +
+                                     ": set RUN_DIR to that of the service\n");
 }
 
 Test(faults, what_is_no_request_does_not_disturb_a_restart) {

@@ -65,7 +65,7 @@ Test(start, overwrites_nothing_of_others) {
     std::ofstream{folder + "/nginx.conf"} << "my site";
     fs::permissions(folder, fs::perms{0755});
     expect_refused(variables, "RUN_DIR", exit_config,
-                   "RUN_DIR " + folder + " is not empty, and no steelthread has left its mark");
+                   "RUN_DIR " + folder + " is not empty and is not the folder of a steelthread");
     EXPECT_TEXT(read_text(folder + "/nginx.conf"), "my site");
     cr_expect(fs::status(folder).permissions() == fs::perms{0755});
     cr_expect_eq(std::distance(fs::directory_iterator{folder}, {}), 2);
@@ -87,7 +87,7 @@ Test(start, looks_before_it_writes) {
 
     fs::permissions(path, fs::perms{0666});
     expect_refused(variables, "SQLite file", exit_config,
-                   path + " may be written to by everybody: `chmod o-w` it");
+                   path + " may be written to by others: `chmod go-w` it");
     const auto migrated = steelthread({"migrate", "up"}, variables);
     cr_expect_eq(migrated.status, exit_config, "%s", migrated.errors.c_str());
     fs::permissions(path, fs::perms{0600});
