@@ -90,7 +90,7 @@ bool DatabaseFiles::is_deleted() const {
 
 std::string DatabaseFiles::put_wal_aside() const {
     for (const auto& file : files_) {
-        const auto lost = file.path + ".lost";
+        auto lost = file.path + ".lost";
         if (file.path.ends_with("-wal") && rename(file.path.c_str(), lost.c_str()) == 0)
             return lost;
     }
