@@ -22,8 +22,9 @@ std::span<const Check> start_checks();
 std::string check_schema(const Config& config);
 
 // All of start_checks(), and that no other service runs in RUN_DIR; and unless the schema is about
-// to be brought up, check_schema(): a database that cannot be asked is a warning in the log, and so
-// is a schema that is newer. Throws what is wrong.
+// to be brought up, check_schema(): a server that cannot be asked is a warning in the log, and so
+// is a schema that is newer. A SQLite file that cannot be read is refused in any case. Throws what
+// is wrong.
 void check_start(const Config& config, bool migrates);
 
 // migrate_up(), with that same warning of a newer schema.

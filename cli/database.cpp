@@ -3,10 +3,15 @@
 #include <filesystem>
 #include <stdexcept>
 
-void require_sqlite_file(const Config& config) {
+bool lacks_sqlite_file(const Config& config) {
     const auto path = config.sqlite_path();
-    if (path && *path != ":memory:" && !std::filesystem::exists(*path))
-        throw std::runtime_error(*path + " does not exist: run `steelthread migrate up`");
+    return path && *path != ":memory:" && !std::filesystem::exists(*path);
+}
+
+void require_sqlite_file(const Config& config) {
+    if (lacks_sqlite_file(config))
+        throw std::runtime_error(config.sqlite_path().value() +
+                                 " does not exist: run `steelthread migrate up`");
 }
 
 void with_database(const Config& config, const std::function<Async<>(Database&)>& work) {

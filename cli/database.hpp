@@ -6,7 +6,10 @@
 #include "shared/config.hpp"
 #include "shared/db/database.hpp"
 
-// Throws std::runtime_error for a SQLite file that does not exist.
+// Whether the database is a SQLite file that does not exist.
+bool lacks_sqlite_file(const Config& config);
+
+// Throws std::runtime_error where it is.
 void require_sqlite_file(const Config& config);
 
 // Opens the database, runs the work to its end, and closes it again. Throws what the work throws,

@@ -102,8 +102,7 @@ void print_token(const Config& config, const std::string& user_id, std::ostream&
     if (config.jwt_secret.empty())
         throw std::runtime_error(
             "no service has run here, so there is no secret to sign the token with: set "
-            "JWT_SECRET, "
-            "or RUN_DIR to the folder of a service");
+            "JWT_SECRET, or RUN_DIR to the folder of a service");
     const auto token = Tokens{config}.issue({user_id, {}});
     require_schema(config);
     with_database(config, [&](Database& database) { return make_user(database, user_id); });

@@ -13,6 +13,7 @@
 #include <ostream>
 #include <thread>
 
+#include "cli/database.hpp"
 #include "shared/auth/password.hpp"
 #include "shared/db/migrations.hpp"
 #include "shared/db/resolve.hpp"
@@ -55,7 +56,7 @@ std::string url_option(const std::string& url, std::string_view keyword) {
     return {};
 }
 
-// Whoever only looks waits no longer for the database than a handler does.
+// A look waits for the database no longer than a handler does.
 enum class Purpose { look, change };
 
 class PostgresConnection final : public Connection {
@@ -200,11 +201,6 @@ private:
     std::unique_ptr<sqlite3, decltype(&sqlite3_close)> connection_{nullptr, &sqlite3_close};
 };
 
-bool is_missing_file(const Config& config) {
-    const auto path = config.sqlite_path();
-    return path && *path != ":memory:" && !fs::exists(*path);
-}
-
 std::unique_ptr<Connection> connect(const Config& config, Purpose purpose) {
     if (const auto path = config.sqlite_path())
         return std::make_unique<SqliteConnection>(*path, purpose);
@@ -213,9 +209,9 @@ std::unique_ptr<Connection> connect(const Config& config, Purpose purpose) {
 
 // Prepares the directory of the SQLite file. RUN_DIR has to be this service's.
 void make_place(const Config& config) {
-    const auto path = config.sqlite_path();
-    if (!path || !is_missing_file(config)) return;
-    const auto folder = fs::weakly_canonical(fs::absolute(*path).parent_path());
+    if (!lacks_sqlite_file(config)) return;
+    const auto folder =
+        fs::weakly_canonical(fs::absolute(config.sqlite_path().value()).parent_path());
     const fs::path run_dir = resolve_run_dir(config.run_dir);
     if (std::mismatch(run_dir.begin(), run_dir.end(), folder.begin(), folder.end()).first ==
         run_dir.end())
@@ -245,7 +241,7 @@ bool has_table(Connection& connection) {
                 .empty();
 }
 
-// Only whoever has something to apply needs the right to make tables.
+// Only a pending migration needs the right to create tables.
 void ensure_table(Connection& connection) {
     if (has_table(connection)) return;
     connection.begin();
@@ -332,7 +328,7 @@ void migrate_up(const Config& config, std::ostream& out) {
 }
 
 void migrate_down(const Config& config, std::ostream& out) {
-    if (is_missing_file(config)) {
+    if (lacks_sqlite_file(config)) {
         out << "nothing to undo\n";
         return;
     }
@@ -360,14 +356,14 @@ void migrate_down(const Config& config, std::ostream& out) {
 void migrate_status(const Config& config, std::ostream& out) {
     std::map<std::string, std::string> lines;
     for (const auto& [name, sql] : migrations(engine_of(config), "up")) lines[name] = "pending";
-    if (!is_missing_file(config))
+    if (!lacks_sqlite_file(config))
         for (const auto& [name, moment] : applied_migrations(*connect(config, Purpose::look)))
             lines[name] = moment;
     for (const auto& [name, state] : lines) out << name << "  " << state << '\n';
 }
 
 Schema look_at_schema(const Config& config) {
-    const auto connection = is_missing_file(config) ? nullptr : connect(config, Purpose::look);
+    const auto connection = lacks_sqlite_file(config) ? nullptr : connect(config, Purpose::look);
     const auto applied =
         connection ? applied_migrations(*connection) : std::map<std::string, std::string>{};
     const auto known = migrations(engine_of(config), "up");
