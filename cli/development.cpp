@@ -5,8 +5,8 @@
 
 #include "cli/database.hpp"
 #include "cli/migrate.hpp"
+#include "shared/accounts/users.hpp"
 #include "shared/auth/token.hpp"
-#include "shared/auth/users.hpp"
 #include "shared/models/account.hpp"
 #include "shared/models/collab_task.hpp"
 #include "shared/models/conversation.hpp"

@@ -303,7 +303,7 @@ void print_maps(std::ostream& out) {
 
 void print_errors(std::ostream& out) {
     out << "# Errors\n\n"
-        << "Generated from `shared/http/error.def` by `make generate`. Every error body names the "
+        << "Generated from `shared/error.def` by `make generate`. Every error body names the "
            "request; the log has more under its id. Of a 503 that nginx answers itself it has one "
            "line, and the `upstream_status` there says why: `504`, the endpoint took too long; "
            "`502`, it is not running; `-`, nginx had no connection left.\n\n"

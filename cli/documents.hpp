@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 
 // The handlers beside this executable, in alphabetical order.
 std::vector<std::filesystem::path> handler_executables();

@@ -15,7 +15,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "shared/auth/rate_table.hpp"
+#include "shared/limits/rate_table.hpp"
 #include "shared/run_dir.hpp"
 
 namespace {

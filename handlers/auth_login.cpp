@@ -1,6 +1,7 @@
 // /auth/login: an e-mail and a password for a token.
 // POST → 200 token | 401 | 413 | 415 | 422 | 429
-#include "shared/auth/accounts.hpp"
+#include "shared/accounts/accounts.hpp"
+#include "shared/handler.hpp"
 
 namespace auth_login {
 

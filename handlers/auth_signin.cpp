@@ -1,6 +1,7 @@
 // /api/auth/signin: an e-mail and a password for a token and the account.
 // POST → 200 token and account | 401 | 413 | 415 | 422 | 429
-#include "shared/auth/accounts.hpp"
+#include "shared/accounts/accounts.hpp"
+#include "shared/handler.hpp"
 
 namespace auth_signin {
 

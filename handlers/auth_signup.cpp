@@ -1,6 +1,7 @@
 // /api/auth/signup: a new account.
 // POST → 201 account | 409 | 413 | 415 | 422 | 429
-#include "shared/auth/attempts.hpp"
+#include "shared/handler.hpp"
+#include "shared/limits/attempts.hpp"
 #include "shared/models/account.hpp"
 #include "sql/users.hpp"
 

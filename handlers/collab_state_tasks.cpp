@@ -1,6 +1,7 @@
 // /collab/state/tasks: the whole board.
 // GET → 200 board | 304 | 412
-#include "shared/endpoint.hpp"
+#include "shared/digest.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/collab_task.hpp"
 #include "shared/promise.hpp"
 #include "sql/collab_tasks.hpp"
@@ -131,7 +132,7 @@ Async<> look(Board& board, Database& database) {
 }
 
 Async<Response> get(const Request&, Context& context) {
-    auto& board = context.kept.get<Board>();
+    auto& board = context.state.get<Board>();
     co_await look(board, context.db);
     co_return Response::cached(board.body, board.etag);
 }

@@ -2,7 +2,7 @@
 // GET    → 200 task | 304 | 404 | 412 | 422
 // PATCH  → 200 task | 401 | 404 | 412 | 413 | 415 | 422 | 428
 // DELETE → 204 | 401 | 404 | 412 | 422 | 428
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/collab_task.hpp"
 #include "sql/collab_tasks.hpp"
 

@@ -1,6 +1,6 @@
 // /collab/tasks: new tasks on the shared board.
 // POST → 200 task | 401 | 413 | 415 | 422
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/collab_task.hpp"
 #include "sql/collab_tasks.hpp"
 

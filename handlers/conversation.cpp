@@ -1,7 +1,7 @@
 // /api/v1/{user_id}/conversations/{id}: one of the caller's own conversations.
 // GET    → 200 conversation | 304 | 401 | 403 | 404 | 412 | 422
 // DELETE → 204, with all its messages | 401 | 403 | 404 | 412 | 422
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/conversation.hpp"
 #include "sql/conversations.hpp"
 

@@ -1,8 +1,8 @@
 // /events: what has happened, for those who ask now and then, and notes of clients.
 // GET  → 200 page | 401 | 422
 // POST → 200 its id | 401 | 413 | 415 | 422
-#include "shared/endpoint.hpp"
 #include "shared/events/page.hpp"
+#include "shared/handler.hpp"
 #include "sql/events.hpp"
 
 namespace events {

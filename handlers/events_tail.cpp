@@ -1,7 +1,7 @@
 // /events/tail: what happens, as it happens (Server-Sent Events, WHATWG HTML, section 9.2).
 // GET → 200 text/event-stream | 401 | 422
-#include "shared/endpoint.hpp"
 #include "shared/events/feed.hpp"
+#include "shared/handler.hpp"
 
 namespace events_tail {
 

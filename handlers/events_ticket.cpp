@@ -1,6 +1,6 @@
 // /events/ticket: what stands for a token where none can be sent, as by a browser's EventSource.
 // POST → 200 ticket | 401
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/event.hpp"
 
 namespace events_ticket {

@@ -2,7 +2,7 @@
 // GET → 200 healthy | 200 degraded
 #include "shared/db/readiness.hpp"
 #include "shared/db/sqlstate.hpp"
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/log.hpp"
 #include "shared/models/service.hpp"
 

@@ -1,7 +1,7 @@
 // /healthz: readiness. A write has to be possible.
 // GET → 200 | 503
 #include "shared/db/readiness.hpp"
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/service.hpp"
 
 namespace healthz {

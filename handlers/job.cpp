@@ -1,6 +1,6 @@
 // /jobs/{id}: one job.
 // GET → 200 job | 304 | 401 | 404 | 412 | 422 | 429
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 

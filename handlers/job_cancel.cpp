@@ -1,6 +1,6 @@
 // /jobs/{id}/cancel: nobody has to do it any more.
 // POST → 200 job | 401 | 404 | 409 | 422 | 429
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 

@@ -1,6 +1,7 @@
 // /jobs/{id}/heartbeat: its worker is still at it.
 // POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
+#include "shared/jobs/changed_job.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 

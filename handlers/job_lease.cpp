@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 

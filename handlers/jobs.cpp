@@ -1,7 +1,8 @@
 // /jobs: work for programs that have an API key.
 // GET  → 200 page | 304 | 401 | 412 | 422 | 429
 // POST → 200 job | 401 | 413 | 415 | 422 | 429
-#include "shared/endpoint.hpp"
+#include "shared/digest.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 

@@ -1,7 +1,7 @@
 // /api/v1/{user_id}/conversations/{id}/messages: what was said, the oldest first.
 // GET  → 200 page | 304 | 401 | 403 | 404 | 412 | 422
 // POST → 201 message | 401 | 403 | 404 | 413 | 415 | 422
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/conversation.hpp"
 #include "shared/models/existence.hpp"
 #include "sql/conversations.hpp"

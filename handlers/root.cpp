@@ -1,6 +1,6 @@
 // /: what this service is.
 // GET → 200
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/service.hpp"
 
 namespace root {

@@ -4,7 +4,7 @@
 // PATCH  → 200 task | 401 | 403 | 404 | 412 | 413 | 415 | 422
 // DELETE → 204 | 401 | 403 | 404 | 412 | 422
 // Last write wins, unless If-Match or If-None-Match says which state is being changed.
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 

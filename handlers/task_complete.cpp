@@ -1,6 +1,6 @@
 // /api/v1/{user_id}/tasks/{id}/complete: ticks one of the caller's own tasks off, or on again.
 // PATCH → 200 task | 401 | 403 | 404 | 412 | 413 | 415 | 422
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 

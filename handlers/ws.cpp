@@ -1,8 +1,8 @@
 // /ws: what happens, as it happens, over a WebSocket (RFC 6455).
 // GET → 101 | 400 where no WebSocket is asked for | 401 | 422; after 101 the socket closes with
 // 1008 without a proof, or when it ends.
-#include "shared/endpoint.hpp"
 #include "shared/events/feed.hpp"
+#include "shared/handler.hpp"
 #include "shared/websocket/websocket.hpp"
 
 namespace ws {

@@ -19,8 +19,8 @@
 #include <iterator>
 #include <memory>
 
-#include "shared/auth/password.hpp"
-#include "shared/auth/quota.hpp"
+#include "shared/password_bounds.hpp"
+#include "shared/quota.hpp"
 #include "shared/redis/url.hpp"
 #include "shared/run_dir.hpp"
 #include "shared/text.hpp"

@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "shared/config_error.hpp"
+
 // Who sends no token, with DEMO_MODE=on.
 inline constexpr char demo_user[] = "demo-user";
 
@@ -97,12 +99,6 @@ struct Setting {
 
 // The table, in alphabetical order.
 std::span<const Setting> settings();
-
-// Every fault of a configuration, one a line.
-class ConfigError : public std::runtime_error {
-public:
-    using std::runtime_error::runtime_error;
-};
 
 using Environment = std::map<std::string, std::string>;
 

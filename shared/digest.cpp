@@ -5,6 +5,8 @@
 #include <memory>
 #include <stdexcept>
 
+#include "shared/text.hpp"
+
 Digest sha256(std::string_view bytes) {
     // Kept: looking the algorithm up takes longer than the digest of a token or a task.
     thread_local const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm{
@@ -18,4 +20,8 @@ Digest sha256(std::string_view bytes) {
         EVP_DigestFinal_ex(context.get(), digest.data(), &size) != 1 || size != digest.size())
         throw std::runtime_error("OpenSSL failed to compute a SHA-256");
     return digest;
+}
+
+std::string entity_tag(std::string_view canonical_json) {
+    return '"' + hex(bytes_of(sha256(canonical_json))) + '"';
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shared/http/target.hpp"
 #include "shared/json/writer.hpp"
 
 namespace {

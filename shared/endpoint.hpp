@@ -1,56 +1,19 @@
-// All that a handler file needs. It defines `Endpoint endpoint()` in a namespace that has the
-// file's name; main() belongs to shared/.
+// What an endpoint is: its paths, and for each method who may call it, what it takes and what it
+// answers. Routes, validation, documentation and tests follow from this declaration.
 #pragma once
 
-#include <any>
-#include <concepts>
-#include <span>
 #include <string>
 #include <string_view>
-#include <typeindex>
-#include <unordered_map>
 #include <vector>
 
 #include "shared/async.hpp"
-#include "shared/auth/password.hpp"
-#include "shared/auth/token.hpp"
-#include "shared/config.hpp"
-#include "shared/db/database.hpp"
-#include "shared/http/conditional.hpp"
-#include "shared/http/conditional_write.hpp"
-#include "shared/http/error.hpp"
-#include "shared/http/page.hpp"
-#include "shared/http/request.hpp"
-#include "shared/http/response.hpp"
-#include "shared/text.hpp"
+#include "shared/error.hpp"
+#include "shared/http/method.hpp"
+#include "shared/json/fields.hpp"
 
-// What a process keeps between requests, one of each type, made when first asked for.
-class Kept {
-public:
-    template <std::default_initializable T>
-    T& get() {
-        auto& slot = slots_[typeid(T)];
-        if (!slot.has_value()) slot = T{};
-        return std::any_cast<T&>(slot);
-    }
-
-private:
-    std::unordered_map<std::type_index, std::any> slots_;
-};
-
-// What a handler may use besides its request.
-struct Context {
-    const Config& config;
-    Database& db;  // of a user: with their row (shared/auth/users.hpp)
-    const Tokens& tokens;
-    Passwords& passwords;
-    Kept& kept;
-
-    // Where the caller's own things lie for clients: "/api/v1/{user_id}".
-    std::string own_path(const Request& request) const {
-        return config.api_prefix + "/" + percent_encode(request.user_id());
-    }
-};
+class Request;
+class Response;
+struct Context;
 
 using Handler = Async<Response> (*)(const Request& request, Context& context);
 

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "shared/config.hpp"
+#include "shared/config_error.hpp"
 #include "shared/trusted_path.hpp"
 
 namespace {

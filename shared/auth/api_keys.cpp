@@ -3,13 +3,11 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
-#include <optional>
-#include <vector>
 
-#include "shared/auth/configured_limit.hpp"
-#include "shared/auth/rate_limit.hpp"
-#include "shared/digest.hpp"
+#include "shared/auth/token.hpp"
+#include "shared/error.hpp"
 #include "shared/log.hpp"
+#include "shared/text.hpp"
 
 namespace {
 
@@ -17,26 +15,13 @@ constexpr std::size_t name_bytes = 16;
 
 std::string name_of(const Digest& digest) { return hex(bytes_of(digest).substr(0, name_bytes)); }
 
-struct AcceptedKeys {
-    std::optional<std::vector<Digest>> digests;  // made by the first request
-};
-
-const std::vector<Digest>& accepted_keys(Context& context) {
-    auto& digests = context.kept.get<AcceptedKeys>().digests;
-    if (!digests) {
-        digests.emplace();
-        for (const auto& key : context.config.accepted_api_keys()) digests->push_back(sha256(key));
-    }
-    return *digests;
-}
-
 }  // namespace
 
-std::string check_api_key(std::string_view key, std::string_view request_id, Context& context) {
+std::string ApiKeys::verify(std::string_view key, std::string_view request_id) const {
     const auto digest = sha256(key);
     bool is_accepted = false;
-    for (const auto& accepted : accepted_keys(context))
-        is_accepted |= CRYPTO_memcmp(digest.data(), accepted.data(), digest.size()) == 0;
+    for (const auto& known : accepted())
+        is_accepted |= CRYPTO_memcmp(digest.data(), known.data(), digest.size()) == 0;
     auto name = name_of(digest);
     if (!is_accepted) {
         logging::debug("API key refused", {{"request_id", request_id}});
@@ -48,14 +33,15 @@ std::string check_api_key(std::string_view key, std::string_view request_id, Con
     return name;
 }
 
-bool accepts_key_named(std::string_view digits, Context& context) {
-    const auto& accepted = accepted_keys(context);
-    return std::any_of(accepted.begin(), accepted.end(),
+bool ApiKeys::accepts_named(std::string_view digits) const {
+    return std::any_of(accepted().begin(), accepted().end(),
                        [&](const auto& digest) { return name_of(digest).starts_with(digits); });
 }
 
-Async<> count_request(const Request& request, Context& context) {
-    auto& [quota, limiter] = configured_limit<&Config::rate_limit>(context);
-    const auto decision = co_await limiter->take("key:" + request.api_key(), quota);
-    enforce(decision, quota, request);
+const std::vector<Digest>& ApiKeys::accepted() const {
+    if (!digests_) {
+        digests_.emplace();
+        for (const auto& key : config_.accepted_api_keys()) digests_->push_back(sha256(key));
+    }
+    return *digests_;
 }

@@ -1,19 +1,32 @@
 // API keys: programs that work with jobs send one of API_KEYS as X-API-Key.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "shared/endpoint.hpp"
+#include "shared/config.hpp"
+#include "shared/digest.hpp"
 
-// The digest that names a key of API_KEYS wherever it has to be told from others: 32 hexadecimal
-// digits, half of its SHA-256. Throws ApiError (401), the same for no key and for any other. The
-// time that this takes says nothing about the keys.
-std::string check_api_key(std::string_view key, std::string_view request_id, Context& context);
+// The keys of API_KEYS. Only their digests are compared: how long that takes reveals nothing about
+// the keys.
+class ApiKeys {
+public:
+    // `config` outlives it; its keys are read when the first one is checked.
+    explicit ApiKeys(const Config& config) : config_(config) {}
 
-// Whether a key of API_KEYS has these first digits: of a key that a ticket names.
-bool accepts_key_named(std::string_view digits, Context& context);
+    // The digest that names an accepted key in limits, logs and tickets: 32 hexadecimal digits,
+    // half of its SHA-256. Throws ApiError (401) for no key and, with the same answer, for any
+    // other.
+    std::string verify(std::string_view key, std::string_view request_id) const;
 
-// Counts one request of the key that was proved, over all endpoints of jobs and their processes
-// (RATE_LIMIT), and gives the answer the headers of the limit; throws ApiError (429) beyond it.
-Async<> count_request(const Request& request, Context& context);
+    // Whether the digest of an accepted key starts with these digits: those that a ticket carries.
+    bool accepts_named(std::string_view digits) const;
+
+private:
+    const std::vector<Digest>& accepted() const;
+
+    const Config& config_;
+    mutable std::optional<std::vector<Digest>> digests_;
+};

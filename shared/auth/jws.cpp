@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
 

@@ -13,7 +13,8 @@
 #include <string_view>
 #include <utility>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
+#include "shared/password_bounds.hpp"
 
 namespace {
 

@@ -10,10 +10,6 @@
 
 #include "shared/async.hpp"
 
-// The longest password that bcrypt tells apart, in bytes.
-inline constexpr std::size_t max_password_bytes = 72;
-inline constexpr std::size_t min_password_bytes = 8;
-
 // The most hashes that wait in one process, the running one included.
 inline constexpr int max_waiting_passwords = 64;
 

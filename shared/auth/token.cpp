@@ -13,7 +13,7 @@
 
 #include "shared/config.hpp"
 #include "shared/digest.hpp"
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
 #include "shared/uuid.hpp"

@@ -12,7 +12,7 @@
 #include <unordered_map>
 
 #include "shared/db/database.hpp"
-#include "shared/db/resolve.hpp"
+#include "shared/net/resolve.hpp"
 #include "shared/promise.hpp"
 
 // A batch under way. It lives in the coroutine that waits for it.

@@ -15,7 +15,7 @@
 #include "shared/db/engines.hpp"
 #include "shared/db/sqlite_file.hpp"
 #include "shared/db/sqlstate.hpp"
-#include "shared/http/conditional.hpp"
+#include "shared/digest.hpp"
 #include "shared/log.hpp"
 
 namespace {

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 
 // The error a client sees for a failed statement; internal_error for any state not in the table.
 Error error_for_sqlstate(std::string_view sqlstate);

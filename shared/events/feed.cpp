@@ -5,7 +5,7 @@
 #include <chrono>
 #include <utility>
 
-#include "shared/endpoint.hpp"
+#include "shared/context.hpp"
 #include "shared/events/page.hpp"
 #include "shared/log.hpp"
 #include "sql/events.hpp"
@@ -237,7 +237,7 @@ Async<FeedStart> start_reading(Context& context, const std::optional<std::string
                                EventFormat format) {
     const auto bounds = co_await context.db.one<EventBounds>(sql::event_bounds);
     const auto cursor = after ? bounds.resume(*after) : bounds.end();
-    auto& feed = context.kept.get<Shared>().feed;
+    auto& feed = context.state.get<Shared>().feed;
     const auto executor = co_await boost::asio::this_coro::executor;
     if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db.lasting(), format);
     co_return FeedStart{feed, cursor.value_or(bounds.end()), !cursor};

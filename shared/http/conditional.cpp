@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "shared/digest.hpp"
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -54,10 +53,6 @@ bool holds(const std::vector<std::string>& tags, std::string_view etag) {
 }
 
 }  // namespace
-
-std::string entity_tag(std::string_view canonical_json) {
-    return '"' + hex(bytes_of(sha256(canonical_json))) + '"';
-}
 
 std::optional<EntityTags> EntityTags::parse(std::string_view field_value) {
     EntityTags tags;

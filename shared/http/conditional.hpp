@@ -6,11 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/http/error.hpp"
-
-// A strong ETag, quotes included: the hex SHA-256 of the bytes that are sent, which are canonical
-// JSON (RFC 8785).
-std::string entity_tag(std::string_view canonical_json);
+#include "shared/error.hpp"
 
 // The field value of If-Match or If-None-Match.
 struct EntityTags {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 
 enum class ErrorShape { orchestrator, api, problem };
 

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <limits>
 
-#include "shared/http/conditional.hpp"
+#include "shared/digest.hpp"
 #include "shared/text.hpp"
 
 namespace {

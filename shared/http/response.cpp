@@ -2,8 +2,8 @@
 
 #include <stdexcept>
 
-#include "shared/http/conditional.hpp"
-#include "shared/http/error.hpp"
+#include "shared/digest.hpp"
+#include "shared/error.hpp"
 #include "shared/text.hpp"
 
 namespace {

@@ -30,7 +30,7 @@
 #include <utility>
 #include <vector>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/json/writer.hpp"
 #include "shared/timestamp.hpp"

@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "shared/json/writer.hpp"
 #include "shared/text.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "shared/auth/password.hpp"
+#include "shared/password_bounds.hpp"
 #include "shared/text.hpp"
 
 namespace {

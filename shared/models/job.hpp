@@ -1,10 +1,7 @@
 // Jobs: work that programs lease, do, and report on.
 #pragma once
 
-#include "shared/db/database.hpp"
-#include "shared/http/error.hpp"
 #include "shared/json/fields.hpp"
-#include "shared/models/existence.hpp"
 
 // Of a payload or a result in canonical form.
 inline constexpr std::size_t max_json_bytes = 32'768;
@@ -194,15 +191,3 @@ struct JobFailure {
         };
     }
 };
-
-// What a change of a job left of it: the row of the first statement, or why there is none by that
-// of the second, job_exists. Throws ApiError: 404 for no such job, 409 for one that does not allow
-// it.
-template <class T>
-T changed_job(const db::Results& results) {
-    auto job = db::first<T>(*results[0]);
-    if (!job)
-        throw ApiError{db::first<Existence>(*results[1])->exists ? Error::conflict
-                                                                 : Error::not_found};
-    return std::move(*job);
-}

@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "shared/db/resolve.hpp"
+#include "shared/net/resolve.hpp"
 
 namespace {
 

@@ -4,10 +4,13 @@
 #include <functional>
 #include <optional>
 
-#include "shared/auth/api_keys.hpp"
-#include "shared/auth/users.hpp"
+#include "shared/accounts/users.hpp"
 #include "shared/db/sqlstate.hpp"
+#include "shared/http/conditional.hpp"
 #include "shared/http/error_body.hpp"
+#include "shared/http/request.hpp"
+#include "shared/http/response.hpp"
+#include "shared/limits/requests.hpp"
 #include "shared/log.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
@@ -72,7 +75,7 @@ std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
     if (!ticket) return std::nullopt;
     try {
         auto bearer = context.tokens.verify_ticket(*ticket);
-        if (!bearer.api_key.empty() && !accepts_key_named(bearer.api_key, context))
+        if (!bearer.api_key.empty() && !context.api_keys.accepts_named(bearer.api_key))
             refuse_token("key", "no longer accepted");
         return bearer;
     } catch (const TokenError& error) {
@@ -96,7 +99,7 @@ std::optional<Identity> identify(const RawRequest& raw, Auth auth, Context& cont
     std::optional<Identity> identity{std::in_place};
     if (is_user) identity = authenticate(raw, context, verify);
     if (identity && has_key)
-        identity->api_key = check_api_key(raw.api_key, raw.request_id, context);
+        identity->api_key = context.api_keys.verify(raw.api_key, raw.request_id);
     return identity;
 }
 
@@ -121,9 +124,10 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
         auto response = co_await operation.handler(request, context);
         co_return response;
     }
-    auto& known = context.kept.get<KnownUsers>();
+    auto& known = context.state.get<KnownUsers>();
     UserDatabase db{context.db, known, request.identity()};
-    Context own{context.config, db, context.tokens, context.passwords, context.kept};
+    Context own{context.config,    db,           context.tokens, context.api_keys,
+                context.passwords, context.state};
     bool is_user_missing = false;
     try {
         auto response = co_await operation.handler(request, own);
@@ -225,7 +229,7 @@ struct AllowedOrigins {
 void add_cors(Response& response, const RawRequest& raw, const Context& context) {
     response.set("Vary", "Origin");
     if (raw.origin.empty()) return;
-    auto& allowed = context.kept.get<AllowedOrigins>().list;
+    auto& allowed = context.state.get<AllowedOrigins>().list;
     if (!allowed) allowed = context.config.allowed_origins();
     const auto& origins = *allowed;
     if (std::find(origins.begin(), origins.end(), raw.origin) == origins.end()) return;

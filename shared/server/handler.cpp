@@ -9,6 +9,7 @@
 #include <iostream>
 #include <string_view>
 
+#include "shared/context.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/exit_status.hpp"
 #include "shared/log.hpp"
@@ -42,9 +43,10 @@ int serve(std::string_view name, const Endpoint& served, Config config) {
     Loop loop{1};
     const auto database = open_database(config, loop);
     const Tokens tokens{config, open_key_set(config, loop)};
+    const ApiKeys api_keys{config};
     Passwords passwords{static_cast<int>(config.bcrypt_cost)};
-    Kept kept;
-    Context context{config, *database, tokens, passwords, kept};
+    ProcessState state;
+    Context context{config, *database, tokens, api_keys, passwords, state};
     if (is_listening(STDIN_FILENO))
         (served.serve ? served.serve : serve_fastcgi)(STDIN_FILENO, loop, served, context);
     else

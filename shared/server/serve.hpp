@@ -1,7 +1,10 @@
 // The ways an executable answers: many requests over FastCGI, or one as CGI.
 #pragma once
 
+#include "shared/context.hpp"
 #include "shared/endpoint.hpp"
+#include "shared/http/request.hpp"
+#include "shared/http/response.hpp"
 
 // Turns a raw request into the response that is sent. Never throws: every failure becomes the error
 // body of the endpoint's family. The one place that calls, in this order, routing, method and media

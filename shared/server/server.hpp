@@ -9,6 +9,7 @@
 #include <chrono>
 #include <unordered_set>
 
+#include "shared/context.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/http/stream.hpp"
 

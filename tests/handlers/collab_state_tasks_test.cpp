@@ -1,3 +1,4 @@
+#include "shared/digest.hpp"
 #include "shared/promise.hpp"
 #include "shared/server/serve.hpp"
 #include "tests/support/literals.hpp"
@@ -55,8 +56,9 @@ struct Overlap {
     HeldDatabase db{service.context().db};
     Tokens tokens{service.config()};
     Passwords passwords{4};
-    Kept kept;
-    Context context{service.config(), db, tokens, passwords, kept};
+    ApiKeys api_keys{service.config()};
+    ProcessState state;
+    Context context{service.config(), db, tokens, api_keys, passwords, state};
     std::vector<std::string> bodies;
     std::vector<int> statuses;
 

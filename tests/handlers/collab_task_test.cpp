@@ -1,3 +1,4 @@
+#include "shared/digest.hpp"
 #include "tests/support/literals.hpp"
 
 namespace collab_task {

@@ -1,3 +1,4 @@
+#include "shared/digest.hpp"
 #include "tests/support/service.hpp"
 
 namespace collab_tasks {

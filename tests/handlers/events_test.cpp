@@ -1,6 +1,5 @@
 #include <ctime>
 
-#include "shared/auth/api_keys.hpp"
 #include "tests/support/service.hpp"
 #include "tests/support/whole_numbers.hpp"
 
@@ -114,7 +113,7 @@ ON_BOTH_ENGINES(events, are_for_their_audience_alone) {
     EXPECT_TEXT(list(service, "?after=" + bobs.next_cursor, with_user(service, ann)).types, "");
 
     Identity both{ann, ""};
-    both.api_key = check_api_key(api_key, "", service.context());
+    both.api_key = service.context().api_keys.verify(api_key, "");
     const auto ticket = service.context().tokens.issue_ticket(both);
     EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "public anns jobs");
     // The ticket counts, and not what comes with it.
@@ -139,7 +138,7 @@ ON_BOTH_ENGINES(events, refuse_a_ticket_that_has_outlived_its_proof) {
                  Error::invalid_token);
     // Of a key that has been taken from API_KEYS since.
     Identity worker;
-    worker.api_key = check_api_key(other_api_key, "", service.context());
+    worker.api_key = service.context().api_keys.verify(other_api_key, "");
     const auto ticket = tokens.issue_ticket(worker);
     EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "");
     Service restarted{endpoint(), service.config().database_url};

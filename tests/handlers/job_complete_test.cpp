@@ -1,3 +1,4 @@
+#include "shared/digest.hpp"
 #include "tests/support/jobs.hpp"
 #include "tests/support/whole_numbers.hpp"
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "shared/digest.hpp"
 #include "tests/support/jobs.hpp"
 #include "tests/support/whole_numbers.hpp"
 

@@ -1,5 +1,6 @@
 #include "shared/endpoint.hpp"
 
+#include "shared/http/response.hpp"
 #include "tests/support/expect.hpp"
 
 namespace endpoint_test {

@@ -12,7 +12,7 @@
 #include <thread>
 #include <variant>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 
 // Printable ASCII as it is and every other byte as \xNN, so that a report shows NULs and bad UTF-8.
 inline std::string shown(std::string_view text) {

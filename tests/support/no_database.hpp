@@ -1,8 +1,8 @@
 // A database that is not there.
 #pragma once
 
+#include "shared/context.hpp"
 #include "shared/db/database.hpp"
-#include "shared/endpoint.hpp"
 #include "tests/support/database.hpp"
 
 class NoDatabase final : public Database {
@@ -21,7 +21,8 @@ struct ContextWithoutDatabase {
     NoDatabase database;
     Config config = test_config("sqlite:///unused.db");
     Tokens tokens{config};
+    ApiKeys api_keys{config};
     Passwords passwords{4};
-    Kept kept;
-    Context context{config, database, tokens, passwords, kept};
+    ProcessState state;
+    Context context{config, database, tokens, api_keys, passwords, state};
 };

@@ -1,5 +1,6 @@
 #include "tests/support/service.hpp"
 
+#include "shared/digest.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
 #include "tests/support/signer.hpp"
@@ -52,7 +53,7 @@ Service::Service(Endpoint endpoint, const std::string& database_url)
       db_(open_database(config_, loop_)),
       tokens_(std::make_unique<Tokens>(config_)),
       passwords_(std::make_unique<Passwords>(static_cast<int>(config_.bcrypt_cost))),
-      context_(new Context{config_, *db_, *tokens_, *passwords_, kept_}) {
+      context_(new Context{config_, *db_, *tokens_, api_keys_, *passwords_, state_}) {
     family = endpoint_.family;
 }
 

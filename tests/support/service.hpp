@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/endpoint.hpp"
+#include "shared/handler.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
@@ -74,8 +74,9 @@ private:
     Loop loop_{1};
     std::unique_ptr<Database> db_;
     std::unique_ptr<Tokens> tokens_;
+    ApiKeys api_keys_{config_};
     std::unique_ptr<Passwords> passwords_;
-    Kept kept_;
+    ProcessState state_;
     std::unique_ptr<Context> context_;
 };
 

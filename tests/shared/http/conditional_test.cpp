@@ -1,4 +1,5 @@
 #include "shared/http/conditional.hpp"
+#include "shared/digest.hpp"
 
 #include "tests/support/expect.hpp"
 

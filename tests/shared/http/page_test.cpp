@@ -1,4 +1,5 @@
 #include "shared/http/page.hpp"
+#include "shared/digest.hpp"
 
 #include <limits>
 

@@ -1,4 +1,5 @@
 #include "shared/http/response.hpp"
+#include "shared/digest.hpp"
 
 #include <stdexcept>
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "shared/db/sqlstate.hpp"
+#include "shared/digest.hpp"
 #include "shared/http/conditional.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/log.hpp"
@@ -150,8 +151,8 @@ public:
         config_.cors_origins = "http://localhost:3001,https://app.example.org";
         config_.frontend_origin = "https://front.example.org";
         tokens_ = std::make_unique<Tokens>(config_, std::move(keys));
-        context_ =
-            std::unique_ptr<Context>{new Context{config_, database_, *tokens_, passwords_, kept_}};
+        context_ = std::unique_ptr<Context>{
+            new Context{config_, database_, *tokens_, api_keys_, passwords_, state_}};
     }
 
     Response send(const Endpoint& served, const RawRequest& raw) {
@@ -185,8 +186,9 @@ private:
     Config config_;
     NoDatabase database_;
     Passwords passwords_{4};
+    ApiKeys api_keys_{config_};
     std::unique_ptr<Tokens> tokens_;
-    Kept kept_;
+    ProcessState state_;
     std::unique_ptr<Context> context_;
 };
 

@@ -66,7 +66,7 @@ Async<> hold(Tally& kept) {
 }
 
 Async<Response> get(const Request& request, Context& context) {
-    auto& kept = context.kept.get<Tally>();
+    auto& kept = context.state.get<Tally>();
     const auto what = request.parameter("what");
     if (what == "calls") co_return text(std::to_string(kept.calls));
     if (what == "held") co_return text(std::to_string(kept.held));
@@ -82,7 +82,7 @@ Async<Response> get(const Request& request, Context& context) {
 }
 
 Async<Response> post(const Request& request, Context& context) {
-    ++context.kept.get<Tally>().calls;
+    ++context.state.get<Tally>().calls;
     auto body = request.body<Text>();
     co_return text(std::move(body.text));
 }

@@ -70,7 +70,7 @@ Async<> follow(std::string what, Open& open, Stream& stream) {
 Async<Response> answer(const Request& request, Context& context) {
     if (request.parameter("what") == "error") throw std::runtime_error{"a reason for the log"};
     if (request.parameter("what") == "patience") co_await sleep_for(500ms);
-    auto& open = context.kept.get<Open>();
+    auto& open = context.state.get<Open>();
     co_return Response::stream(
         "text/plain", [what = std::string{request.parameter("what")}, &open](Stream& stream) {
             return follow(what, open, stream);

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
 #include "tests/support/stack/schema.hpp"

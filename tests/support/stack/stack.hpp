@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/ports.hpp"

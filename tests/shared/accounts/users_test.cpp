@@ -1,4 +1,4 @@
-#include "shared/auth/users.hpp"
+#include "shared/accounts/users.hpp"
 
 #include "sql/health.hpp"
 #include "tests/support/database.hpp"

@@ -1,6 +1,6 @@
-#include "shared/auth/accounts.hpp"
+#include "shared/accounts/accounts.hpp"
 
-#include "shared/auth/attempts.hpp"
+#include "shared/limits/attempts.hpp"
 #include "shared/log.hpp"
 #include "sql/users.hpp"
 

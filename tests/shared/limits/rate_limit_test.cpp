@@ -1,10 +1,10 @@
-#include "shared/auth/rate_limit.hpp"
+#include "shared/limits/rate_limit.hpp"
 
 #include <filesystem>
 #include <fstream>
 
-#include "shared/auth/attempts.hpp"
-#include "shared/auth/rate_table.hpp"
+#include "shared/limits/attempts.hpp"
+#include "shared/limits/rate_table.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 

@@ -1,4 +1,4 @@
-#include "shared/db/resolve.hpp"
+#include "shared/net/resolve.hpp"
 
 #include <libpq-fe.h>
 

@@ -1,12 +1,12 @@
-#include "shared/auth/rate_limit.hpp"
+#include "shared/limits/rate_limit.hpp"
 
 #include <optional>
 
-#include "shared/auth/rate_table.hpp"
-#include "shared/auth/redis_limiter.hpp"
 #include "shared/config.hpp"
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "shared/http/request.hpp"
+#include "shared/limits/rate_table.hpp"
+#include "shared/limits/redis_limiter.hpp"
 #include "shared/log.hpp"
 #include "shared/redis/url.hpp"
 

@@ -1,4 +1,4 @@
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 
 #include <array>
 
@@ -6,7 +6,7 @@ namespace {
 
 constexpr std::array registry = {
 #define ERROR(name, ...) ErrorEntry{Error::name, #name, __VA_ARGS__},
-#include "shared/http/error.def"
+#include "shared/error.def"
 #undef ERROR
 };
 

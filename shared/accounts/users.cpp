@@ -1,7 +1,7 @@
-#include "shared/auth/users.hpp"
+#include "shared/accounts/users.hpp"
 
 #include "shared/db/sqlstate.hpp"
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 #include "shared/text.hpp"
 #include "sql/users.hpp"
 

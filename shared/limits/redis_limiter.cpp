@@ -1,4 +1,4 @@
-#include "shared/auth/redis_limiter.hpp"
+#include "shared/limits/redis_limiter.hpp"
 
 #include <openssl/evp.h>
 

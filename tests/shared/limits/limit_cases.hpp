@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "shared/auth/rate_limit.hpp"
+#include "shared/limits/rate_limit.hpp"
 
 inline std::string text_of(const Decision& decision) {
     return std::string{decision.allowed ? "allowed" : "refused"} + " " +

@@ -1,7 +1,8 @@
 // What logging in on either surface has in common.
 #pragma once
 
-#include "shared/endpoint.hpp"
+#include "shared/context.hpp"
+#include "shared/http/request.hpp"
 #include "shared/models/account.hpp"
 
 // The account that the e-mail and password in the request's body open. Throws ApiError: 422 for the

@@ -1,4 +1,4 @@
-#include "shared/auth/redis_limiter.hpp"
+#include "shared/limits/redis_limiter.hpp"
 
 #include <sched.h>
 #include <sys/mman.h>
@@ -10,7 +10,7 @@
 #include <functional>
 #include <vector>
 
-#include "tests/shared/auth/limit_cases.hpp"
+#include "tests/shared/limits/limit_cases.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/redis.hpp"
 

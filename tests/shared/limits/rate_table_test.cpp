@@ -1,4 +1,4 @@
-#include "shared/auth/rate_table.hpp"
+#include "shared/limits/rate_table.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -13,7 +13,7 @@
 #include <fstream>
 #include <vector>
 
-#include "tests/shared/auth/limit_cases.hpp"
+#include "tests/shared/limits/limit_cases.hpp"
 #include "tests/support/expect.hpp"
 
 namespace rate_table_test {

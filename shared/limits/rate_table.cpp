@@ -1,4 +1,4 @@
-#include "shared/auth/rate_table.hpp"
+#include "shared/limits/rate_table.hpp"
 
 #include <fcntl.h>
 #include <openssl/rand.h>

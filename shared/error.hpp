@@ -11,7 +11,7 @@
 
 enum class Error {
 #define ERROR(name, ...) name,
-#include "shared/http/error.def"
+#include "shared/error.def"
 #undef ERROR
 };
 

@@ -26,7 +26,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/auth/rate_limit.hpp"
+#include "shared/limits/rate_limit.hpp"
 
 // Its name in RUN_DIR.
 inline constexpr const char* rate_table_file = "rate_limits";

@@ -1,4 +1,4 @@
-#include "shared/auth/quota.hpp"
+#include "shared/quota.hpp"
 
 #include <array>
 #include <charconv>

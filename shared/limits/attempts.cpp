@@ -1,12 +1,13 @@
-#include "shared/auth/attempts.hpp"
+#include "shared/limits/attempts.hpp"
 
 #include <arpa/inet.h>
 
 #include <cstring>
 #include <optional>
 
-#include "shared/auth/configured_limit.hpp"
-#include "shared/auth/rate_limit.hpp"
+#include "shared/limits/configured_limit.hpp"
+#include "shared/limits/rate_limit.hpp"
+#include "shared/text.hpp"
 
 Async<> count_attempt(const Request& request, Context& context, const std::string& email) {
     auto& [quota, limiter] = configured_limit<&Config::login_rate_limit>(context);

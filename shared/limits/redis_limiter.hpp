@@ -14,7 +14,7 @@
 #include <memory>
 #include <string>
 
-#include "shared/auth/rate_limit.hpp"
+#include "shared/limits/rate_limit.hpp"
 #include "shared/redis/connection.hpp"
 
 // The longest wait of a take, name resolution and connecting included.

@@ -11,7 +11,7 @@
 #include <string>
 
 #include "shared/async.hpp"
-#include "shared/auth/quota.hpp"
+#include "shared/quota.hpp"
 
 struct Config;
 class Request;

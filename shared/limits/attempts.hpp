@@ -4,7 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "shared/endpoint.hpp"
+#include "shared/context.hpp"
+#include "shared/http/request.hpp"
 
 // Counts one attempt for the address that the request comes from, and then one for the e-mail, in
 // lower case: over all endpoints that call this and all of their processes, whatever becomes of

@@ -4,9 +4,9 @@
 #include <memory>
 #include <string>
 
-#include "shared/auth/quota.hpp"
-#include "shared/auth/rate_limit.hpp"
-#include "shared/endpoint.hpp"
+#include "shared/context.hpp"
+#include "shared/limits/rate_limit.hpp"
+#include "shared/quota.hpp"
 
 // What a setting ("10/minute") allows, and what counts it.
 template <std::string Config::*setting>
@@ -18,7 +18,7 @@ struct ConfiguredLimit {
 // That of this process, opened by the first request that is counted.
 template <std::string Config::*setting>
 ConfiguredLimit<setting>& configured_limit(Context& context) {
-    auto& limit = context.kept.get<ConfiguredLimit<setting>>();
+    auto& limit = context.state.get<ConfiguredLimit<setting>>();
     if (!limit.limiter) {
         limit.quota = parse_quota(context.config.*setting).value();
         limit.limiter = open_rate_limiter(context.config);

@@ -1,4 +1,4 @@
-#include "shared/http/error.hpp"
+#include "shared/error.hpp"
 
 #include <set>
 
