@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "cli/documents.hpp"
+#include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
 #include "cli/run_dir.hpp"

@@ -10,7 +10,8 @@
 
 #include "cli/checks.hpp"
 #include "cli/database.hpp"
-#include "cli/documents.hpp"
+#include "cli/endpoint_list.hpp"
+#include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
 #include "shared/async.hpp"
 #include "shared/auth/fetch.hpp"
@@ -87,8 +88,8 @@ std::string check_connections(const Config& config) {
     });
     const auto room = rooms.front().room;
     std::int64_t processes = 0;
-    for (const auto& executable : handler_executables())
-        processes += static_cast<std::int64_t>(config.worker_count(executable.filename().string()));
+    for (const auto& endpoint : read_endpoint_list())
+        processes += static_cast<std::int64_t>(worker_count(config, endpoint));
     const auto most = processes * config.db_pool_size;
     const auto arithmetic = std::to_string(processes) + " processes with DB_POOL_SIZE " +
                             std::to_string(config.db_pool_size) + " open up to " +

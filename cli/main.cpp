@@ -13,9 +13,12 @@
 
 #include "cli/development.hpp"
 #include "cli/doctor.hpp"
-#include "cli/documents.hpp"
+#include "cli/endpoint_list.hpp"
 #include "cli/migrate.hpp"
+#include "cli/openapi.hpp"
 #include "cli/prune.hpp"
+#include "cli/reference.hpp"
+#include "cli/routes.hpp"
 #include "cli/supervisor.hpp"
 #include "shared/config.hpp"
 #include "shared/exit_status.hpp"
@@ -38,7 +41,8 @@ constexpr std::string_view help = R"(usage: steelthread COMMAND
   version
 
 For `make generate`:
-  routes maps            print nginx/routes.conf, nginx/maps.conf
+  routes maps request_fields endpoints
+                         print nginx/routes.conf, maps.conf, request_fields.conf, endpoints.json
   openapi                print nginx/openapi.json
   errors                 print docs/errors.md
   settings env|markdown  print .env.example, the README's table
@@ -101,6 +105,8 @@ int run(const Words& words) {
         {"help", [] { std::cout << help; }},
         {"routes", [] { print_routes(std::cout); }},
         {"maps", [] { print_maps(std::cout); }},
+        {"request_fields", [] { print_request_fields(std::cout); }},
+        {"endpoints", [] { print_endpoint_list(std::cout); }},
         {"openapi", [] { print_openapi(std::cout); }},
         {"errors", [] { print_errors(std::cout); }},
         {"settings env", [] { print_settings_env(std::cout); }},

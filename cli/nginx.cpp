@@ -24,6 +24,7 @@
 
 #include "cli/run_dir.hpp"
 #include "shared/auth/password.hpp"
+#include "shared/endpoint.hpp"
 #include "shared/log.hpp"
 #include "shared/server/raw_request.hpp"
 
@@ -176,7 +177,7 @@ void render_nginx(const Config& config) {
     const auto connections = std::min<rlim_t>(files.rlim_cur, 24'576);
     replace(text, "${CONNECTIONS}", std::to_string(connections));
     replace(text, "${EXPOSED_HEADERS}", std::string{exposed_headers});
-    replace(text, "${MAX_BODY_BYTES}", std::to_string(max_body_bytes));
+    replace(text, "${MAX_BODY_BYTES}", std::to_string(default_max_body));
     replace(text, "${REQUEST_ID}",
             "[A-Za-z0-9" + std::string{request_id_punctuation} + "]{1," +
                 std::to_string(max_request_id_bytes) + "}");
@@ -195,20 +196,14 @@ void render_nginx(const Config& config) {
     };
     replace_numbers(text);
     replace_file("nginx.conf", text);
-    for (const char* name : {"maps.conf", "routes.conf", "streams.conf", "common_headers.conf",
-                             "error_headers.conf", "docs_headers.conf"}) {
+    for (const char* name : {"maps.conf", "request_fields.conf", "routes.conf", "streams.conf",
+                             "common_headers.conf", "error_headers.conf", "docs_headers.conf"}) {
         auto part = read(folder / name);
         replace(part, "${API_PREFIX}", config.api_prefix);
         replace_numbers(part);
         replace_file(name, part);
     }
     publish(config, folder);
-}
-
-bool is_routed(const std::string& endpoint) {
-    const auto routes = read("routes.conf");
-    return routes.find("fastcgi_pass " + endpoint + ";") != std::string::npos ||
-           routes.find("proxy_pass http://" + endpoint + ";") != std::string::npos;
 }
 
 std::vector<std::string> nginx_command() {

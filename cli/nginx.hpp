@@ -14,9 +14,6 @@ std::string template_folder();
 // this executable. Throws std::runtime_error.
 void render_nginx(const Config& config);
 
-// True when the rendered configuration has a route to this endpoint.
-bool is_routed(const std::string& endpoint);
-
 // The command that starts nginx in the foreground in the current folder. Throws std::runtime_error
 // when it is not installed.
 std::vector<std::string> nginx_command();

@@ -1,3 +1,5 @@
+#include "cli/openapi.hpp"
+
 #include <algorithm>
 #include <map>
 #include <ostream>
@@ -7,7 +9,9 @@
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
 
-#include "cli/documents.hpp"
+#include "cli/handlers.hpp"
+#include "cli/routes.hpp"
+#include "shared/endpoint.hpp"
 #include "shared/http/response.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/models/service.hpp"
@@ -103,16 +107,18 @@ private:
 
 // --- errors
 
-// How a family names what is common to its errors.
-struct ErrorFamily {
+// How a shape names what is common to its errors.
+struct ErrorNames {
     const char* name;
     std::string_view ErrorEntry::*code;
 };
-constexpr ErrorFamily orchestrator{"Orchestrator", &ErrorEntry::type};
-constexpr ErrorFamily api{"Api", &ErrorEntry::code};
+constexpr ErrorNames plain{"Plain", &ErrorEntry::type};
+constexpr ErrorNames enveloped{"Enveloped", &ErrorEntry::code};
 
-const ErrorFamily& family_of(const Value& endpoint) {
-    return text_at(endpoint, "family") == "api" ? api : orchestrator;
+bool is_enveloped(const Value& endpoint) { return text_at(endpoint, "shape") == "enveloped"; }
+
+const ErrorNames& names_of(const Value& endpoint) {
+    return is_enveloped(endpoint) ? enveloped : plain;
 }
 
 using Entries = std::vector<const ErrorEntry*>;
@@ -134,9 +140,9 @@ bool tells_limit(const Value& operation, int status) {
     return limit == "attempts" && status != 413 && status != 415 && status != 422;
 }
 
-// "OrchestratorNotFound": the name of the response to which the errors of a status belong.
-std::string response_name(const ErrorFamily& family, int status, bool has_limit = false) {
-    std::string name = family.name;
+// "PlainNotFound": the name of the response to which the errors of a status belong.
+std::string response_name(const ErrorNames& shape, int status, bool has_limit = false) {
+    std::string name = shape.name;
     for (const char c : entries_of_status(status).at(0)->title)
         if (c != ' ') name += c;
     return has_limit ? name + "Limited" : name;
@@ -154,14 +160,14 @@ std::string both(const std::string& schema, const Members& properties) {
 
 std::string media(const std::string& schema) { return object({{"schema", schema}}); }
 
-// The body of these errors in the shape of the family.
-std::string error_schema(const ErrorFamily& family, const Entries& entries) {
-    const bool is_api = &family == &api;
-    const auto code = one_of(entries, family.code);
+// The body of these errors in this shape.
+std::string error_schema(const ErrorNames& shape, const Entries& entries) {
+    const bool has_envelope = &shape == &enveloped;
+    const auto code = one_of(entries, shape.code);
     const Members narrowed =
-        is_api ? Members{{"error", object({{"properties", object({{"code", code}})}})}}
-               : Members{{"type", code}};
-    return both(ref("schemas", std::string{family.name} + "Error"), narrowed);
+        has_envelope ? Members{{"error", object({{"properties", object({{"code", code}})}})}}
+                     : Members{{"type", code}};
+    return both(ref("schemas", std::string{shape.name} + "Error"), narrowed);
 }
 
 // The same, and in the shape of RFC 9457.
@@ -178,34 +184,36 @@ std::string headers(const std::vector<std::string>& names) {
     return object(members);
 }
 
-std::string error_response(const ErrorFamily& family, int status, bool has_limit = false) {
+std::string error_response(const ErrorNames& shape, int status, bool has_limit = false) {
     const auto entries = entries_of_status(status);
     std::string description;
     for (const auto* const row : entries)
         description.append(description.empty() ? "" : " ")
             .append("`")
-            .append(row->*family.code)
+            .append(row->*shape.code)
             .append("`: ")
             .append(row->meaning);
     std::vector<std::string> names;
-    if (status == 401) names.emplace_back("WWW-Authenticate");
-    if (status == 405) names.emplace_back("Allow");
-    if (status == 429 || status == 503) names.emplace_back("Retry-After");
+    for (const auto* const row : entries)
+        if (!row->header.empty() &&
+            std::find(names.begin(), names.end(), row->header) == names.end())
+            names.emplace_back(row->header);
     if (has_limit) names.insert(names.end(), std::begin(limit_headers), std::end(limit_headers));
     names.emplace_back("X-Request-ID");
     return object({{"description", literal(description)},
                    {"headers", headers(names)},
-                   {"content", error_content(error_schema(family, entries), entries)}});
+                   {"content", error_content(error_schema(shape, entries), entries)}});
 }
 
-std::string default_name(const ErrorFamily& family) { return std::string{family.name} + "Refusal"; }
+std::string default_name(const ErrorNames& shape) { return std::string{shape.name} + "Refusal"; }
 
-// nginx does not know the surface of a request line that it could not read.
-std::string default_response(const ErrorFamily& family) {
+// nginx does not know the shape of a request line that it could not read.
+std::string default_response(const ErrorNames& shape) {
     Entries entries;
     for (const auto error : errors_of_nginx()) entries.push_back(&entry(error));
-    auto schema = error_schema(orchestrator, entries);
-    if (&family == &api) schema = object({{"anyOf", array({error_schema(api, entries), schema})}});
+    auto schema = error_schema(plain, entries);
+    if (&shape == &enveloped)
+        schema = object({{"anyOf", array({error_schema(enveloped, entries), schema})}});
     return object({{"description",
                     literal("nginx refuses any request that is malformed, too large or one too "
                             "many, before an endpoint sees it, and answers for one that is away.")},
@@ -225,12 +233,12 @@ void keep_error_schemas(Schemas& schemas) {
                                ref("schemas", "ErrorDetail") + R"(,"type":"array"},)";
     const std::string shared =
         common + R"("message":{"type":"string"},"request_id":{"type":"string"})";
-    schemas.keep("OrchestratorError", R"({"additionalProperties":false,"properties":{)" + shared +
-                                          R"(,"type":{"type":"string"}},
+    schemas.keep("PlainError", R"({"additionalProperties":false,"properties":{)" + shared +
+                                   R"(,"type":{"type":"string"}},
         "required":["message","request_id","type"],"type":"object"})");
-    schemas.keep("ApiError", R"({"additionalProperties":false,"properties":{
+    schemas.keep("EnvelopedError", R"({"additionalProperties":false,"properties":{
         "error":{"additionalProperties":false,"properties":{"code":{"type":"string"},)" +
-                                 shared + R"(},"required":["code","message","request_id"],
+                                       shared + R"(},"required":["code","message","request_id"],
                  "type":"object"},
         "success":{"const":false}},"required":["error","success"],"type":"object"})");
     schemas.keep("Problem", R"({"additionalProperties":false,"description":
@@ -326,7 +334,7 @@ std::string request_body(const Value& operation, Schemas& schemas) {
                    {"content", object({{"application/json", content}})}});
 }
 
-// What the surface /api wraps around the data.
+// What an envelope wraps around the data.
 std::string envelope(const Value& answer, Schemas& schemas) {
     const auto& schema = answer["schema"];
     const auto* const items = json::find(schema, "items");
@@ -361,9 +369,8 @@ std::string success(const Value& endpoint, const Value& operation, Schemas& sche
                                                              : "OK")},
                      {"headers", headers(names)}};
     if (!answer["schema"].IsNull()) {
-        const auto schema = text_at(endpoint, "family") == "api"
-                                ? envelope(answer, schemas)
-                                : schemas.use(answer["schema"], true);
+        const auto schema = is_enveloped(endpoint) ? envelope(answer, schemas)
+                                                   : schemas.use(answer["schema"], true);
         response.emplace_back("content", object({{"application/json", media(schema)}}));
     }
     if (answer["stream"].IsTrue())
@@ -379,7 +386,7 @@ int status_of(std::string_view error_name) {
 }
 
 std::string responses(const Value& endpoint, const Value& operation, Schemas& schemas) {
-    const auto& family = family_of(endpoint);
+    const auto& shape = names_of(endpoint);
     const auto& answer = operation["answer"];
     Members all{{std::to_string(answer["status"].GetInt()), success(endpoint, operation, schemas)}};
     if (text_at(operation, "method") == "GET" && answer["etag"].IsTrue())
@@ -391,27 +398,23 @@ std::string responses(const Value& endpoint, const Value& operation, Schemas& sc
     for (const int status : statuses)
         all.emplace_back(
             std::to_string(status),
-            ref("responses", response_name(family, status, tells_limit(operation, status))));
-    all.emplace_back("default", ref("responses", default_name(family)));
+            ref("responses", response_name(shape, status, tells_limit(operation, status))));
+    all.emplace_back("default", ref("responses", default_name(shape)));
     return object(all);
 }
 
-// The first word of a path that says what it is about.
-std::string tag_of(const Value& endpoint) {
-    if (text_at(endpoint, "family") == "probe") return "service";
-    const auto path = text_at(endpoint, "path");
-    for (const auto segment : split(path, '/'))
-        if (!segment.empty() && segment != "api" && segment != "v1" && !segment.starts_with('{'))
-            return std::string{segment};
-    throw std::runtime_error("no tag for " + path);
+const AuthRule& rule_named(std::string_view name) {
+    return *std::find_if(auth_rules.begin(), auth_rules.end(),
+                         [&](const auto& rule) { return rule.name == name; });
 }
 
-// What proves who calls, any one of them.
-std::string security_of(const std::string& auth) {
-    if (auth == "none") return "[]";
-    if (auth == "key") return R"([{"apiKey":[]}])";
-    if (auth == "user_or_key") return R"([{"bearerAuth":[]},{"apiKey":[]}])";
-    return auth == "reader" ? R"([{},{"bearerAuth":[]},{"apiKey":[]}])" : R"([{"bearerAuth":[]}])";
+// The alternatives by which a caller may be proved; {} stands for a request without any.
+std::string security_of(const AuthRule& rule) {
+    std::vector<std::string> alternatives;
+    if (!rule.needs_proof && (rule.takes_token || rule.takes_key)) alternatives.emplace_back("{}");
+    if (rule.takes_token) alternatives.emplace_back(R"({"bearerAuth":[]})");
+    if (rule.takes_key) alternatives.emplace_back(R"({"apiKey":[]})");
+    return array(alternatives);
 }
 
 // `mount` counts the places where nginx offers the endpoint, from 1.
@@ -426,9 +429,10 @@ std::string operation_at(const Value& endpoint, const Value& operation, const st
             "description",
             literal("The same as " + public_path(text_at(endpoint, "path")) +
                     (path.find("{user_id}") == path.npos ? " of the token's user" : "")));
-    members.insert(members.end(), {{"tags", array({literal(tag_of(endpoint))})},
-                                   {"security", security_of(text_at(operation, "auth"))},
-                                   {"parameters", parameters(endpoint, operation, path)}});
+    members.insert(members.end(),
+                   {{"tags", array({literal(text_at(endpoint, "tag"))})},
+                    {"security", security_of(rule_named(text_at(operation, "auth")))},
+                    {"parameters", parameters(endpoint, operation, path)}});
     if (!operation["request"].IsNull())
         members.emplace_back("requestBody", request_body(operation, schemas));
     members.emplace_back("responses", responses(endpoint, operation, schemas));
@@ -448,7 +452,7 @@ std::string path_item(const Value& endpoint, const std::string& path, int mount,
 std::string own_item(const std::string& id, const std::string& summary,
                      const std::vector<std::string>& parameters, const Members& answers) {
     Members all = answers;
-    all.emplace_back("default", ref("responses", default_name(orchestrator)));
+    all.emplace_back("default", ref("responses", default_name(plain)));
     return object({{"get", object({{"operationId", literal(id)},
                                    {"summary", literal(summary)},
                                    {"tags", array({literal("service")})},
@@ -470,7 +474,7 @@ std::string file_item(const std::string& id, const std::string& summary,
                     {"304", ref("responses", "NotModified")}};
     for (const int status : {404, 412})
         answers.emplace_back(std::to_string(status),
-                             ref("responses", response_name(orchestrator, status)));
+                             ref("responses", response_name(plain, status)));
     return own_item(id, summary, parameters, answers);
 }
 
@@ -562,12 +566,12 @@ std::string shared_responses() {
     all.emplace_back("NotModifiedLimited", not_modified());
     std::set<int> statuses;
     for (const auto& row : error_registry()) statuses.insert(row.status);
-    for (const auto* const family : {&orchestrator, &api}) {
-        all.emplace_back(default_name(*family), default_response(*family));
+    for (const auto* const shape : {&plain, &enveloped}) {
+        all.emplace_back(default_name(*shape), default_response(*shape));
         for (const int status : statuses)
             for (const bool has_limit : {false, true})
-                all.emplace_back(response_name(*family, status, has_limit),
-                                 error_response(*family, status, has_limit));
+                all.emplace_back(response_name(*shape, status, has_limit),
+                                 error_response(*shape, status, has_limit));
     }
     return object(all);
 }
@@ -596,7 +600,7 @@ void print_openapi(std::ostream& out) {
     Members paths;
     std::set<std::string> tags{"service"};
     for (const auto& endpoint : endpoints) {
-        tags.insert(tag_of(endpoint));
+        tags.insert(text_at(endpoint, "tag"));
         const auto path = public_path(text_at(endpoint, "path"));
         paths.emplace_back(path, path_item(endpoint, path, 1, schemas));
     }

@@ -18,6 +18,7 @@ struct Process {
     std::vector<std::string> environment;  // NAME=value
     int socket = -1;                       // becomes standard input; -1 for nginx
     int ready = -1;                        // shared/server/ready.hpp; -1: it is not asked
+    bool is_endless = false;               // its answers go on until somebody ends them
     bool is_wanted = true;                 // false: not to be started before somebody connects
     bool is_told = false;                  // to stop, ahead of the other processes
     pid_t pid = 0;                         // 0: not running, due at `next_start` if wanted

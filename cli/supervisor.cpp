@@ -18,7 +18,8 @@
 #include <thread>
 
 #include "cli/checks.hpp"
-#include "cli/documents.hpp"
+#include "cli/endpoint_list.hpp"
+#include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
 #include "cli/process.hpp"
@@ -52,9 +53,6 @@ bool has_terminal() {
     if (fd >= 0) close(fd);
     return fd >= 0;
 }
-
-// Endpoints whose answers go on until somebody ends them.
-bool is_endless(std::string_view name) { return name == "events_tail" || name == "ws"; }
 
 // An endpoint whose processes are being replaced, one after the other.
 struct Replacement {
@@ -103,29 +101,33 @@ private:
     void prepare() {
         processes_.push_back(
             {.name = "nginx", .command = nginx_command(), .environment = nginx_environment()});
+        const auto endpoints = read_endpoint_list();
         for (const auto& executable : handler_executables()) {
-            Process worker{.name = executable.filename().string(),
-                           .command = {executable.string()},
-                           .environment = handler_environment(),
-                           .is_wanted = config_.is_prestarted()};
-            worker.socket = listen_on(worker.name);
-            processes_.insert(processes_.end(), config_.worker_count(worker.name), worker);
-            ++endpoint_count_;
+            const auto name = executable.filename().string();
+            const auto endpoint =
+                std::find_if(endpoints.begin(), endpoints.end(),
+                             [&](const auto& entry) { return entry.name == name; });
+            if (endpoint == endpoints.end()) {
+                logging::warning("nginx has no route to this endpoint: run `make generate`",
+                                 {{"name", std::string_view{name}}});
+                continue;
+            }
+            add_workers(executable.string(), *endpoint);
         }
         render_nginx(config_);
-        warn_of_unrouted();
         if (config_.is_demo())
             logging::warning("DEMO_MODE is on: anyone may write without a token");
     }
 
-    void warn_of_unrouted() const {
-        std::string_view last;
-        for (const auto& process : processes_) {
-            if (!process.is_nginx() && process.name != last && !is_routed(process.name))
-                logging::warning("nginx has no route to this endpoint: run `make generate`",
-                                 {{"name", std::string_view{process.name}}});
-            last = process.name;
-        }
+    void add_workers(const std::string& executable, const EndpointEntry& endpoint) {
+        Process worker{.name = endpoint.name,
+                       .command = {executable},
+                       .environment = handler_environment(),
+                       .is_endless = endpoint.is_stream,
+                       .is_wanted = config_.is_prestarted()};
+        worker.socket = listen_on(worker.name);
+        processes_.insert(processes_.end(), worker_count(config_, endpoint), worker);
+        ++endpoint_count_;
     }
 
     void block_signals() {
@@ -414,7 +416,7 @@ private:
     // that is started by what comes during the stop is told, too, as soon as it has that.
     void tell_endless() {
         for (auto& process : processes_) {
-            if (process.pid == 0 || process.is_told || !is_endless(process.name)) continue;
+            if (process.pid == 0 || process.is_told || !process.is_endless) continue;
             pollfd waiting{process.socket, POLLIN, 0};
             if (poll(&waiting, 1, 0) > 0) continue;
             kill(process.pid, SIGTERM);

@@ -16,13 +16,13 @@ Async<Response> post(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/auth/login",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::post,
                         .handler = post,
                         .summary = "Log in with e-mail and password",
                         .request_schema = schema_of<Credentials>,
-                        .answer = {200, schema_of<IssuedToken>},
+                        .answer = ok<IssuedToken>(),
                         .counts_attempts = true,
+                        .hashes_passwords = true,
                         .errors = {Error::invalid_credentials}}},
     };
 }

@@ -17,14 +17,15 @@ Async<Response> post(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/api/auth/signin",
-        .family = Family::api,
+        .shape = Shape::enveloped,
         .operations = {{.method = Method::post,
                         .handler = post,
                         .summary = "Sign in with e-mail and password",
                         .request_schema = schema_of<Credentials>,
-                        .answer = {200, schema_of<SignedIn>},
+                        .answer = ok<SignedIn>(),
                         .message = "Signed in",
                         .counts_attempts = true,
+                        .hashes_passwords = true,
                         .errors = {Error::invalid_credentials}}},
     };
 }

@@ -22,14 +22,15 @@ Async<Response> post(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/api/auth/signup",
-        .family = Family::api,
+        .shape = Shape::enveloped,
         .operations = {{.method = Method::post,
                         .handler = post,
                         .summary = "Make an account",
                         .request_schema = schema_of<NewAccount>,
-                        .answer = {201, schema_of<AccountView>},
+                        .answer = created<AccountView>(),
                         .message = "Account created",
                         .counts_attempts = true,
+                        .hashes_passwords = true,
                         .errors = {Error::conflict}}},
     };
 }

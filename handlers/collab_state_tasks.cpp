@@ -140,11 +140,10 @@ Async<Response> get(const Request&, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/collab/state/tasks",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::get,
                         .handler = get,
                         .summary = "The whole board",
-                        .answer = {200, schema_of<CollabState>, true}}},
+                        .answer = ok<CollabState>().with_etag()}},
     };
 }
 

@@ -16,16 +16,12 @@ Async<Response> create(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/collab/tasks",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::post,
                         .handler = create,
                         .auth = Auth::user,
                         .summary = "Add a task to the board",
                         .request_schema = schema_of<NewCollabTask>,
-                        .answer = {.status = 200,
-                                   .schema = schema_of<CollabTask>,
-                                   .has_etag = true,
-                                   .has_location = true}}},
+                        .answer = ok<CollabTask>().with_etag().with_location()}},
     };
 }
 

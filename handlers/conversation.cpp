@@ -27,19 +27,19 @@ Async<Response> remove(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/conversations/{id}",
-        .family = Family::api,
+        .shape = Shape::enveloped,
         .operations = {{.method = Method::get,
                         .handler = get,
                         .auth = Auth::owner,
                         .summary = "One of your conversations",
-                        .answer = {200, schema_of<Conversation>, true},
+                        .answer = ok<Conversation>().with_etag(),
                         .errors = {Error::not_found}},
                        {.method = Method::delete_,
                         .handler = remove,
                         .auth = Auth::owner,
                         .summary = "Delete a conversation with all its messages; If-Match, when "
                                    "sent, names the ETag that is deleted",
-                        .answer = {204, nullptr},
+                        .answer = no_content(),
                         .errors = {Error::not_found}}},
     };
 }

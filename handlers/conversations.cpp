@@ -46,23 +46,20 @@ Async<Response> create(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/conversations",
-        .family = Family::api,
+        .shape = Shape::enveloped,
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::owner,
                         .summary = "Your conversations, page by page",
                         .query_schema = schema_of<ConversationQuery>,
-                        .answer = {200, schema_of<std::vector<Conversation>>, true, true}},
+                        .answer = page_of<Conversation>()},
                        {.method = Method::post,
                         .handler = create,
                         .auth = Auth::owner,
                         .summary = "Begin a conversation",
                         .request_schema = schema_of<NewConversation>,
                         .is_body_optional = true,
-                        .answer = {.status = 201,
-                                   .schema = schema_of<Conversation>,
-                                   .has_etag = true,
-                                   .has_location = true},
+                        .answer = created<Conversation>().with_etag().with_location(),
                         .message = "Conversation created"}},
     };
 }

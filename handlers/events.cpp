@@ -44,19 +44,18 @@ Async<Response> note(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/events",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::reader,
                         .summary = "What has happened, page by page",
                         .query_schema = schema_of<EventQuery>,
-                        .answer = {.status = 200, .schema = schema_of<EventPage>}},
+                        .answer = ok<EventPage>()},
                        {.method = Method::post,
                         .handler = note,
                         .auth = Auth::user,
                         .summary = "Tell all who listen",
                         .request_schema = schema_of<Note>,
-                        .answer = {.status = 200, .schema = schema_of<NoteId>}}},
+                        .answer = ok<NoteId>()}},
     };
 }
 

@@ -42,13 +42,12 @@ Async<Response> tail(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/events/tail",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::get,
                         .handler = tail,
                         .auth = Auth::reader,
                         .summary = "What happens, as it happens",
                         .query_schema = schema_of<TailQuery>,
-                        .answer = {.status = 200, .is_stream = true}}},
+                        .answer = event_stream()}},
     };
 }
 

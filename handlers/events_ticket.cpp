@@ -12,12 +12,11 @@ Async<Response> issue(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/events/ticket",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::post,
                         .handler = issue,
                         .auth = Auth::user_or_key,
                         .summary = "A ticket for the feed",
-                        .answer = {.status = 200, .schema = schema_of<Ticket>}}},
+                        .answer = ok<Ticket>()}},
     };
 }
 

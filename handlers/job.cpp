@@ -16,12 +16,11 @@ Endpoint endpoint() {
     return {
         .path = "/jobs/{id}",
         .id_schema = schema_of<Uuid>,
-        .family = Family::orchestrator,
         .operations = {{.method = Method::get,
                         .handler = get,
                         .auth = Auth::key,
                         .summary = "One job",
-                        .answer = {200, schema_of<Job>, true},
+                        .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::validation_error}}},
     };
 }

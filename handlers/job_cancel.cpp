@@ -23,12 +23,11 @@ Endpoint endpoint() {
     return {
         .path = "/jobs/{id}/cancel",
         .id_schema = schema_of<Uuid>,
-        .family = Family::orchestrator,
         .operations = {{.method = Method::post,
                         .handler = cancel,
                         .auth = Auth::key,
                         .summary = "Cancel a job that has not ended",
-                        .answer = {200, schema_of<Job>, true},
+                        .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::conflict, Error::validation_error}}},
     };
 }

@@ -21,13 +21,12 @@ Endpoint endpoint() {
     return {
         .path = "/jobs/{id}/complete",
         .id_schema = schema_of<Uuid>,
-        .family = Family::orchestrator,
         .operations = {{.method = Method::post,
                         .handler = complete,
                         .auth = Auth::key,
                         .summary = "Say that the job is done",
                         .request_schema = schema_of<JobResult>,
-                        .answer = {200, schema_of<Job>, true},
+                        .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::conflict}}},
     };
 }

@@ -21,14 +21,13 @@ Endpoint endpoint() {
     return {
         .path = "/jobs/{id}/fail",
         .id_schema = schema_of<Uuid>,
-        .family = Family::orchestrator,
         .operations = {{.method = Method::post,
                         .handler = fail,
                         .auth = Auth::key,
                         .summary =
                             "Say that the attempt failed; others follow while there are some left",
                         .request_schema = schema_of<JobFailure>,
-                        .answer = {200, schema_of<Job>, true},
+                        .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::conflict}}},
     };
 }

@@ -21,13 +21,12 @@ Endpoint endpoint() {
     return {
         .path = "/jobs/{id}/heartbeat",
         .id_schema = schema_of<Uuid>,
-        .family = Family::orchestrator,
         .operations = {{.method = Method::post,
                         .handler = extend,
                         .auth = Auth::key,
                         .summary = "Extend the lease",
                         .request_schema = schema_of<Heartbeat>,
-                        .answer = {200, schema_of<LeasedJob>},
+                        .answer = ok<LeasedJob>(),
                         .errors = {Error::not_found, Error::conflict}}},
     };
 }

@@ -29,13 +29,12 @@ Async<Response> lease(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/jobs/lease",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::post,
                         .handler = lease,
                         .auth = Auth::key,
                         .summary = "Take jobs that are due, the oldest first",
                         .request_schema = schema_of<LeaseRequest>,
-                        .answer = {200, schema_of<Leases>}}},
+                        .answer = ok<Leases>()}},
     };
 }
 

@@ -73,22 +73,18 @@ Async<Response> create(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/jobs",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::key,
                         .summary = "Jobs, the newest first, page by page",
                         .query_schema = schema_of<JobQuery>,
-                        .answer = {200, schema_of<JobList>, true}},
+                        .answer = ok<JobList>().with_etag()},
                        {.method = Method::post,
                         .handler = create,
                         .auth = Auth::key,
                         .summary = "Add a job; the same again with the same Idempotency-Key",
                         .request_schema = schema_of<NewJob>,
-                        .answer = {.status = 200,
-                                   .schema = schema_of<Job>,
-                                   .has_etag = true,
-                                   .has_location = true},
+                        .answer = ok<Job>().with_etag().with_location(),
                         .takes_idempotency_key = true}},
     };
 }

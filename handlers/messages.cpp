@@ -57,20 +57,20 @@ Async<Response> create(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/conversations/{id}/messages",
-        .family = Family::api,
+        .shape = Shape::enveloped,
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::owner,
                         .summary = "The messages of a conversation, the oldest first, page by page",
                         .query_schema = schema_of<MessageQuery>,
-                        .answer = {200, schema_of<std::vector<Message>>, true, true},
+                        .answer = page_of<Message>(),
                         .errors = {Error::not_found}},
                        {.method = Method::post,
                         .handler = create,
                         .auth = Auth::owner,
                         .summary = "Add a message",
                         .request_schema = schema_of<NewMessage>,
-                        .answer = {201, schema_of<Message>, true},
+                        .answer = created<Message>().with_etag(),
                         .message = "Message created",
                         .errors = {Error::not_found}}},
     };

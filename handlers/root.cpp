@@ -10,11 +10,11 @@ Async<Response> get(const Request&, Context&) { co_return Response::ok(ServiceIn
 Endpoint endpoint() {
     return {
         .path = "/",
-        .family = Family::probe,
+        .tag = "service",
         .operations = {{.method = Method::get,
                         .handler = get,
                         .summary = "What this service is",
-                        .answer = {200, schema_of<ServiceInfo>}}},
+                        .answer = ok<ServiceInfo>()}},
     };
 }
 

@@ -27,14 +27,14 @@ Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/tasks/{id}/complete",
         .also_at = {"/api/{user_id}/tasks/{id}/complete", "/api/tasks/{id}/complete"},
-        .family = Family::api,
+        .shape = Shape::enveloped,
         .operations = {{.method = Method::patch,
                         .handler = patch,
                         .auth = Auth::owner,
                         .summary = "Set whether a task is completed, or toggle it without a body",
                         .request_schema = schema_of<Completion>,
                         .is_body_optional = true,
-                        .answer = {200, schema_of<Task>, true},
+                        .answer = ok<Task>().with_etag(),
                         .message = "Task updated",
                         .errors = {Error::not_found}}},
     };

@@ -67,13 +67,12 @@ void serve(int listener, Loop& loop, const Endpoint& served, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/ws",
-        .family = Family::orchestrator,
         .operations = {{.method = Method::get,
                         .handler = refuse,
                         .auth = Auth::reader,
                         .summary = "What happens, as it happens, over a WebSocket",
                         .query_schema = schema_of<TailQuery>,
-                        .answer = {.status = 101},
+                        .answer = websocket(),
                         .errors = {Error::bad_request, Error::auth_required}}},
         .serve = serve,
     };

@@ -506,13 +506,11 @@ std::vector<std::string> Config::trusted_networks() const {
     return comma_separated(trusted_proxies);
 }
 
-std::size_t Config::worker_count(std::string_view endpoint) const {
+std::size_t Config::worker_count(std::string_view endpoint, std::size_t default_count) const {
     std::string name{endpoint};
     for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const auto found = workers.find(name);
-    if (found != workers.end()) return static_cast<std::size_t>(found->second);
-    const auto* const end = std::end(hashing_endpoints);
-    return std::find(std::begin(hashing_endpoints), end, endpoint) == end ? 1 : 2;
+    return found == workers.end() ? default_count : static_cast<std::size_t>(found->second);
 }
 
 std::optional<std::string> Config::sqlite_path() const {

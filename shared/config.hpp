@@ -73,16 +73,12 @@ struct Config {
     std::vector<std::string> trusted_networks() const;
 
     // How many processes an endpoint gets: WORKERS_<ENDPOINT>, or the default.
-    std::size_t worker_count(std::string_view endpoint) const;
+    std::size_t worker_count(std::string_view endpoint, std::size_t default_count) const;
 
     // DATABASE_URL names a SQLite file: its path (":memory:" for a database in memory). A relative
     // path is relative to RUN_DIR. Nullopt for PostgreSQL.
     std::optional<std::string> sqlite_path() const;
 };
-
-// Endpoints that hash passwords have two processes by default, all others one.
-inline constexpr std::string_view hashing_endpoints[] = {"auth_login", "auth_signin",
-                                                         "auth_signup"};
 
 struct Setting {
     using Member = std::variant<std::string Config::*, std::int64_t Config::*>;

@@ -1,14 +1,22 @@
 #include "shared/endpoint.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
-#include "shared/http/target.hpp"
 #include "shared/json/writer.hpp"
+#include "shared/text.hpp"
 
 namespace {
 
-constexpr std::string_view family_names[] = {"probe", "orchestrator", "api"};
-constexpr std::string_view auth_names[] = {"none", "user", "owner", "key", "user_or_key", "reader"};
+// What API_PREFIX replaces in declared paths.
+constexpr std::string_view declared_prefix = "/api/v1";
+
+bool is_below_prefix(std::string_view path) {
+    return path.starts_with(declared_prefix) &&
+           path.substr(declared_prefix.size()).starts_with('/');
+}
+
+constexpr std::string_view shape_names[] = {"plain", "enveloped"};
 constexpr std::string_view limit_names[] = {"none", "requests", "attempts"};
 
 // Whether If-Match and If-None-Match are evaluated (RFC 9110, section 13.2.1): by each operation on
@@ -25,15 +33,12 @@ bool takes_preconditions(const Endpoint& declared, const Operation& operation) {
 // The declared errors and those that every operation of this kind can answer.
 std::vector<Error> errors_of(const Endpoint& declared, const Operation& operation) {
     auto errors = operation.errors;
-    const auto auth = operation.auth;
-    const bool takes_token = auth != Auth::none && auth != Auth::key;
-    if (takes_token) errors.push_back(Error::invalid_token);
-    if (takes_token && auth != Auth::reader) errors.push_back(Error::auth_required);
-    if (auth == Auth::key || auth == Auth::user_or_key || auth == Auth::reader)
-        errors.push_back(Error::invalid_api_key);
+    const auto& rule = rule_of(operation.auth);
+    if (rule.takes_token) errors.push_back(Error::invalid_token);
+    if (rule.takes_token && rule.needs_proof) errors.push_back(Error::auth_required);
+    if (rule.takes_key) errors.push_back(Error::invalid_api_key);
     if (limit_of(operation) != Limit::none) errors.push_back(Error::rate_limited);
-    if (operation.auth == Auth::owner)
-        errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
+    if (rule.owns_path) errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
     if (operation.query_schema) errors.push_back(Error::validation_error);
     if (operation.request_schema)
         errors.insert(errors.end(), {Error::payload_too_large, Error::unsupported_media_type,
@@ -47,7 +52,7 @@ std::vector<Error> errors_of(const Endpoint& declared, const Operation& operatio
     return errors;
 }
 
-void write_schema(json::Writer& writer, Schema schema) {
+void write_schema(json::Writer& writer, JsonSchema schema) {
     if (schema)
         writer.raw(schema());
     else
@@ -69,10 +74,10 @@ void write_operation(json::Writer& writer, const Endpoint& declared, const Opera
     writer.key("status");
     writer.integer(operation.answer.status);
     writer.key("stream");
-    writer.boolean(operation.answer.is_stream);
+    writer.boolean(operation.answer.is_stream && operation.answer.status == 200);
     writer.end_object();
     writer.key("auth");
-    writer.string(auth_names[static_cast<int>(operation.auth)]);
+    writer.string(rule_of(operation.auth).name);
     writer.key("errors");
     writer.begin_array();
     for (const auto error : errors_of(declared, operation)) writer.string(entry(error).name);
@@ -98,6 +103,28 @@ void write_operation(json::Writer& writer, const Endpoint& declared, const Opera
     writer.end_object();
 }
 
+void write_parameters(json::Writer& writer, const Endpoint& declared) {
+    writer.begin_object();
+    if (declared.path.find("{id}") != declared.path.npos) {
+        writer.key("id");
+        writer.raw(declared.id_schema());
+    }
+    if (declared.path.find(user_parameter) != declared.path.npos) {
+        writer.key("user_id");
+        writer.raw(R"({"description":"The token's user","minLength":1,"type":"string"})");
+    }
+    writer.end_object();
+}
+
+// The declared tag, or the first segment of the path that says what it is about.
+std::string_view tag_of(const Endpoint& declared) {
+    if (!declared.tag.empty()) return declared.tag;
+    for (const auto segment : split(declared.path, '/'))
+        if (!segment.empty() && segment != "api" && segment != "v1" && !segment.starts_with('{'))
+            return segment;
+    throw std::logic_error("declare a tag for " + std::string{declared.path});
+}
+
 }  // namespace
 
 std::string allowed_methods(const Endpoint& declared) {
@@ -109,7 +136,27 @@ std::string allowed_methods(const Endpoint& declared) {
     return list + "OPTIONS";
 }
 
+std::optional<PathParameters> match_endpoint(const Endpoint& declared, std::string_view target,
+                                             std::string_view api_prefix) {
+    auto parameters =
+        is_below_prefix(declared.path)
+            ? match_path(declared.path.substr(declared_prefix.size()), target, api_prefix)
+            : match_path(declared.path, target);
+    for (auto other = declared.also_at.begin(); !parameters && other != declared.also_at.end();
+         ++other)
+        parameters = match_path(*other, target);
+    return parameters;
+}
+
+std::string mounted(std::string_view path, std::string_view api_prefix) {
+    if (!is_below_prefix(path)) return std::string{path};
+    return std::string{api_prefix}.append(path.substr(declared_prefix.size()));
+}
+
 std::string describe(const Endpoint& declared, std::string_view name) {
+    const auto any_operation = [&](auto holds) {
+        return std::any_of(declared.operations.begin(), declared.operations.end(), holds);
+    };
     std::string text;
     json::Writer writer{text};
     writer.begin_object();
@@ -119,8 +166,14 @@ std::string describe(const Endpoint& declared, std::string_view name) {
     writer.begin_array();
     for (const auto path : declared.also_at) writer.string(path);
     writer.end_array();
-    writer.key("family");
-    writer.string(family_names[static_cast<int>(declared.family)]);
+    writer.key("hashes_passwords");
+    writer.boolean(any_operation([](const auto& one) { return one.hashes_passwords; }));
+    writer.key("is_stream");
+    writer.boolean(any_operation([](const auto& one) { return one.answer.is_stream; }));
+    writer.key("is_websocket");
+    writer.boolean(any_operation([](const auto& one) { return one.answer.status == 101; }));
+    writer.key("max_body");
+    writer.integer(static_cast<std::int64_t>(declared.max_body));
     writer.key("name");
     writer.string(name);
     writer.key("operations");
@@ -128,18 +181,13 @@ std::string describe(const Endpoint& declared, std::string_view name) {
     for (const auto& operation : declared.operations) write_operation(writer, declared, operation);
     writer.end_array();
     writer.key("parameters");
-    writer.begin_object();
-    if (declared.path.find("{id}") != declared.path.npos) {
-        writer.key("id");
-        writer.raw(declared.id_schema());
-    }
-    if (declared.path.find(user_parameter) != declared.path.npos) {
-        writer.key("user_id");
-        writer.raw(R"({"description":"The token's user","minLength":1,"type":"string"})");
-    }
-    writer.end_object();
+    write_parameters(writer, declared);
     writer.key("path");
     writer.string(declared.path);
+    writer.key("shape");
+    writer.string(shape_names[static_cast<int>(declared.shape)]);
+    writer.key("tag");
+    writer.string(tag_of(declared));
     writer.end_object();
     return text;
 }

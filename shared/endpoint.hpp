@@ -1,14 +1,19 @@
 // What an endpoint is: its paths, and for each method who may call it, what it takes and what it
-// answers. Routes, validation, documentation and tests follow from this declaration.
+// answers. Routes, validation, documentation, tests and the processes' settings follow from this
+// declaration.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "shared/async.hpp"
+#include "shared/auth/auth_rules.hpp"
 #include "shared/error.hpp"
 #include "shared/http/method.hpp"
+#include "shared/http/target.hpp"
 #include "shared/json/fields.hpp"
 
 class Request;
@@ -17,77 +22,125 @@ struct Context;
 
 using Handler = Async<Response> (*)(const Request& request, Context& context);
 
-// The surface that an endpoint belongs to: it decides the shape of bodies and errors.
-enum class Family { probe, orchestrator, api };
+// The shape of an endpoint's bodies and errors. `plain` bodies are the resource itself; `enveloped`
+// ones are {"data","message","success"}.
+enum class Shape { plain, enveloped };
 
-// Who may call an operation. `user` proves a token before the handler runs; `owner` proves as well
-// that the {user_id} of the path is the token's. `key` proves an API key, whose requests are
-// limited by RATE_LIMIT. `user_or_key` takes either; `reader` proves whatever is sent of these, or
-// a ticket, and lets those in who send nothing.
-enum class Auth { none, user, owner, key, user_or_key, reader };
-
-// What is counted, and told in the answers: the requests of an API key (RATE_LIMIT), whatever their
-// bodies, or attempts to log in or sign up (LOGIN_RATE_LIMIT), of which a faulty body is none.
+// Which limit counts a call, and is reported by its answers: that on requests of an API key
+// (RATE_LIMIT), whatever their bodies, or that on attempts to log in or sign up (LOGIN_RATE_LIMIT),
+// which a faulty body is not.
 enum class Limit { none, requests, attempts };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
-using Schema = std::string (*)();
+using JsonSchema = std::string (*)();
 
+template <class T>
+inline constexpr JsonSchema schema_of = &json::schema<T>;
+
+// What an operation answers when it succeeds. Made by the functions below.
 struct Answer {
-    int status;  // 101 for a WebSocket
-    Schema schema = nullptr;
-    bool has_etag = false;   // that of the body, which is added where the handler gives none
-    bool is_page = false;    // with pagination
-    bool is_stream = false;  // of Server-Sent Events
+    int status = 200;
+    JsonSchema schema = nullptr;
+    bool has_etag = false;  // the handler's own, or that of the body
     bool has_location = false;
+    bool is_page = false;    // has pagination
+    bool is_stream = false;  // goes on until either side closes it
+
+    constexpr Answer with_etag() const {
+        auto answer = *this;
+        answer.has_etag = true;
+        return answer;
+    }
+    constexpr Answer with_location() const {
+        auto answer = *this;
+        answer.has_location = true;
+        return answer;
+    }
 };
+
+// 200 with a T.
+template <class T>
+constexpr Answer ok() {
+    return {.schema = schema_of<T>};
+}
+
+// 201 with a T.
+template <class T>
+constexpr Answer created() {
+    return {.status = 201, .schema = schema_of<T>};
+}
+
+// 200 with a page of a list of T, and the ETag of that page.
+template <class T>
+constexpr Answer page_of() {
+    return {.schema = schema_of<std::vector<T>>, .has_etag = true, .is_page = true};
+}
+
+constexpr Answer no_content() { return {.status = 204}; }
+
+// 200 with Server-Sent Events.
+constexpr Answer event_stream() { return {.is_stream = true}; }
+
+// 101: the connection becomes a WebSocket.
+constexpr Answer websocket() { return {.status = 101, .is_stream = true}; }
 
 struct Operation {
     Method method;
     Handler handler;
     Auth auth = Auth::none;
     std::string_view summary;
-    Schema query_schema = nullptr;    // of an object: its properties are the parameters
-    Schema request_schema = nullptr;  // set where the operation takes a JSON body
+    JsonSchema query_schema = nullptr;    // of an object: its properties are the parameters
+    JsonSchema request_schema = nullptr;  // set where the operation takes a JSON body
     bool is_body_optional = false;
     Answer answer;
-    std::string_view message = {};  // of a success, on the surface /api
+    std::string_view message = {};  // of a success, in an envelope
     bool needs_if_match = false;
     bool takes_idempotency_key = false;
     bool counts_attempts = false;    // by count_attempt(), which the handler calls
+    bool hashes_passwords = false;   // which takes a third of a second of CPU time
     std::vector<Error> errors = {};  // besides those that follow from the declaration
 };
 
 constexpr Limit limit_of(const Operation& operation) {
     if (operation.counts_attempts) return Limit::attempts;
-    return operation.auth == Auth::key ? Limit::requests : Limit::none;
+    return rule_of(operation.auth).counts_requests ? Limit::requests : Limit::none;
 }
 
-// Of the id of a row.
+// The JSON Schema of a row's id.
 inline std::string row_id_schema() { return R"({"format":"int64","minimum":1,"type":"integer"})"; }
 
+// The bytes that a request body may have unless the endpoint declares another limit.
+inline constexpr std::size_t default_max_body = 65'536;
+
 struct Endpoint {
-    std::string_view path;             // a template: /collab/tasks/{id}
-    Schema id_schema = row_id_schema;  // of its {id}
-    // Templates that nginx maps to `path`. Without {user_id} the caller's own is meant.
+    // A template: /collab/tasks/{id}. One that begins with /api/v1/ is served below API_PREFIX.
+    std::string_view path;
+    JsonSchema id_schema = row_id_schema;  // of its {id}
+    // Further templates of the same resource. One without {user_id} means the caller's own.
     std::vector<std::string_view> also_at = {};
-    Family family;
+    Shape shape = Shape::plain;
+    std::string_view tag = {};  // in the documentation; the first noun of the path when empty
+    std::size_t max_body = default_max_body;  // bytes; a longer body is 413
     std::vector<Operation> operations;
-    // Serves in the place of serve_fastcgi(): where an answer is no FastCGI.
+    // Serves instead of serve_fastcgi(), where the protocol is not FastCGI.
     void (*serve)(int listener, Loop& loop, const Endpoint& served, Context& context) = nullptr;
 };
 
-// For Operation::request_schema and Answer::schema.
-template <class T>
-inline constexpr Schema schema_of = &json::schema<T>;
+// The parameters of a target that is at one of the endpoint's paths, where `api_prefix` stands for
+// /api/v1; see match_path(). Nullopt for any other.
+std::optional<PathParameters> match_endpoint(const Endpoint& declared, std::string_view target,
+                                             std::string_view api_prefix);
+
+// A declared path as clients write it, with `api_prefix` in the place of /api/v1.
+std::string mounted(std::string_view path, std::string_view api_prefix);
 
 // The field value of Allow: every declared method, HEAD with GET, and OPTIONS.
 std::string allowed_methods(const Endpoint& declared);
 
-// The endpoint as canonical JSON:
-// {"allow","also_at","family","name","operations":[{"answer":{"etag","location","page","schema",
-// "status","stream"},"auth","errors","idempotency_key","if_match","limit","method","query",
-// "request","request_optional","summary"}],"parameters","path"}. "if_match" is none, optional or
-// required; "limit" none, requests or attempts; "parameters" holds the schema of each one in the
+// The endpoint as canonical JSON: {"allow","also_at","hashes_passwords","is_stream","is_websocket",
+// "max_body","name","operations":[{"answer":{"etag","location","page","schema","status","stream"},
+// "auth","errors","idempotency_key","if_match","limit","method","query","request",
+// "request_optional","summary"}],"parameters","path","shape","tag"}. "if_match" is none, optional
+// or required; "limit" none, requests or attempts; "parameters" holds the schema of each one in the
 // path. Routes, documentation and tests are made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

@@ -1,5 +1,5 @@
-// Errors for clients. Throwing an ApiError ends a request; http/ renders it in the shape of the
-// endpoint's family.
+// Errors for clients. Throwing an ApiError ends a request; shared/http/error_body.hpp renders it in
+// the shape of the endpoint.
 #pragma once
 
 #include <exception>
@@ -19,11 +19,13 @@ struct ErrorEntry {
     Error error;
     std::string_view name;  // as in error.def
     int status;
-    std::string_view code;     // of the api family
-    std::string_view type;     // of the orchestrator family
-    std::string_view title;    // RFC 9110 reason phrase
-    std::string_view message;  // for the client, with what to do
-    std::string_view meaning;  // for the documentation
+    std::string_view code;          // in an enveloped body
+    std::string_view type;          // in a plain body
+    std::string_view title;         // RFC 9110 reason phrase
+    std::string_view header;        // that every answer with this error carries; "" for none
+    std::string_view header_value;  // "" where the request decides
+    std::string_view message;       // for the client, with what to do
+    std::string_view meaning;       // for the documentation
 };
 
 // Every entry of error.def in its order.
@@ -31,9 +33,6 @@ std::span<const ErrorEntry> error_registry();
 
 // Its row.
 const ErrorEntry& entry(Error error);
-
-// The field value of Retry-After on a 503, in seconds.
-inline constexpr std::string_view retry_after = "1";
 
 // One bad field. `type` is the name that Pydantic v2 gives to such a fault, so that clients of a
 // FastAPI back end keep working: https://docs.pydantic.dev/latest/errors/validation_errors/

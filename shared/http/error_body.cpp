@@ -35,10 +35,10 @@ void put(json::Writer& writer, std::string_view name, std::string_view text) {
 
 }  // namespace
 
-ErrorShape error_shape(bool is_api, std::string_view accept) {
+ErrorShape error_shape(bool is_enveloped, std::string_view accept) {
     if (ascii_lower(accept).find("application/problem+json") != std::string::npos)
         return ErrorShape::problem;
-    return is_api ? ErrorShape::api : ErrorShape::orchestrator;
+    return is_enveloped ? ErrorShape::enveloped : ErrorShape::plain;
 }
 
 std::string_view media_type(ErrorShape shape) {
@@ -51,13 +51,13 @@ std::string error_body(ErrorShape shape, const ApiError& error, std::string_view
     json::Writer writer{body};
     writer.begin_object();
     switch (shape) {
-        case ErrorShape::orchestrator:
+        case ErrorShape::plain:
             write_details(writer, error.details());
             put(writer, "message", row.message);
             put(writer, "request_id", request_id);
             put(writer, "type", row.type);
             break;
-        case ErrorShape::api:
+        case ErrorShape::enveloped:
             writer.key("error");
             writer.begin_object();
             put(writer, "code", row.code);

@@ -1,4 +1,5 @@
-// The three shapes of an error body: one for each family, and RFC 9457 for whoever asks for it.
+// The three shapes of an error body: one for each shape of endpoints, and RFC 9457 for clients that
+// ask for it.
 #pragma once
 
 #include <string>
@@ -6,10 +7,10 @@
 
 #include "shared/error.hpp"
 
-enum class ErrorShape { orchestrator, api, problem };
+enum class ErrorShape { plain, enveloped, problem };
 
-// RFC 9457 when Accept names application/problem+json, else the family's own shape.
-ErrorShape error_shape(bool is_api, std::string_view accept);
+// RFC 9457 when Accept names application/problem+json, else the endpoint's own shape.
+ErrorShape error_shape(bool is_enveloped, std::string_view accept);
 
 std::string_view media_type(ErrorShape shape);
 

@@ -1,10 +1,23 @@
 #include "shared/http/request.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <stdexcept>
 
 #include "shared/text.hpp"
+
+namespace {
+
+constexpr std::array fields = {
+#define REQUEST_FIELD(member, ...) RequestField{&RawRequest::member, __VA_ARGS__},
+#include "shared/http/request_fields.def"
+#undef REQUEST_FIELD
+};
+
+}  // namespace
+
+std::span<const RequestField> request_fields() { return fields; }
 
 void Request::add_header(std::string_view name, std::string value) const {
     if (has_control_bytes(value))

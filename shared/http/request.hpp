@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,23 +18,26 @@
 // What the server read, undecoded: an absent header is empty. The views belong to the connection
 // and live until the answer is made.
 struct RawRequest {
-    std::string_view method;
-    std::string_view target;  // path and query as the client sent them
-    std::string_view accept;
-    std::string_view authorization;
-    std::string_view content_type;
-    std::string_view if_match;
-    std::string_view if_none_match;
-    std::string_view origin;
-    std::string_view api_key;
-    std::string_view idempotency_key;
-    std::string_view last_event_id;
-    std::string_view access_control_request_method;
-    std::string_view remote_address;  // the client's, as the server sees it
-    std::string_view request_id;      // the client's until answer() has replaced what is no good
+#define REQUEST_FIELD(member, ...) std::string_view member;
+#include "shared/http/request_fields.def"
+#undef REQUEST_FIELD
     std::string_view body;
     bool is_body_too_large = false;
 };
+
+// Whether a script of another origin may send a header only after a preflight has allowed it
+// (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
+enum class Preflight { unneeded, needed };
+
+// A row of request_fields.def.
+struct RequestField {
+    std::string_view RawRequest::*member;
+    std::string_view variable;
+    std::string_view header;
+    std::string_view nginx_variable;
+    Preflight preflight;
+};
+std::span<const RequestField> request_fields();
 
 // Who sent a request, as proved by a token, an API key or a ticket; empty where nothing was proved.
 struct Identity {

@@ -34,23 +34,25 @@ std::optional<std::string> decode_form(std::string_view raw) {
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 
-std::optional<PathParameters> match_path(std::string_view path_template, std::string_view target) {
+std::optional<PathParameters> match_path(std::string_view path_template, std::string_view target,
+                                         std::string_view prefix) {
     auto path = path_of(target);
     if (!path.starts_with('/')) return std::nullopt;
-    // A path that ends in a slash has one more, empty, segment.
-    bool has_more = true;
-    PathParameters parameters;
     path.remove_prefix(1);
     path_template.remove_prefix(1);
-    while (has_more) {
-        const bool template_goes_on = path_template.find('/') != path_template.npos;
+    if (!prefix.empty()) prefix.remove_prefix(1);
+    PathParameters parameters;
+    // A path that ends in a slash has one more, empty, segment.
+    for (bool has_more = true; has_more;) {
+        const bool template_goes_on =
+            !prefix.empty() || path_template.find('/') != path_template.npos;
         has_more = path.find('/') != path.npos;
         if (has_more != template_goes_on) return std::nullopt;
-        const auto expected = take_segment(path_template);
+        const auto expected = take_segment(prefix.empty() ? path_template : prefix);
         auto actual = decode_segment(take_segment(path));
         if (!actual) return std::nullopt;
         if (expected.starts_with('{')) {
-            if (actual->empty() && expected != user_parameter) return std::nullopt;
+            if (actual->empty()) return std::nullopt;
             parameters.emplace_back(expected.substr(1, expected.size() - 2), std::move(*actual));
         } else if (expected != *actual) {
             return std::nullopt;

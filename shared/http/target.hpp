@@ -15,10 +15,11 @@ using PathParameters = std::vector<std::pair<std::string_view, std::string>>;
 // Matches the raw path of an origin-form target ("/collab/tasks/42?x=1") against a template
 // ("/collab/tasks/{id}"). Each segment is percent-decoded once, on its own (RFC 3986, section 2.4).
 // Nullopt when it does not match, and for every path that could mean two things to two programs: an
-// encoded slash, NUL or other control byte, a dot segment, a malformed escape, malformed UTF-8. The
-// names view into `path_template`. No parameter is empty but `{user_id}`, which then stands for
-// whoever asks: nginx alone writes it so, for the mount that has no user in its path.
-std::optional<PathParameters> match_path(std::string_view path_template, std::string_view target);
+// encoded slash, NUL or other control byte, a dot segment, a malformed escape, malformed UTF-8, an
+// empty parameter. With a prefix ("/api/v1"), the path has its segments first. The names view into
+// `path_template`.
+std::optional<PathParameters> match_path(std::string_view path_template, std::string_view target,
+                                         std::string_view prefix = {});
 
 inline constexpr std::string_view user_parameter = "{user_id}";
 

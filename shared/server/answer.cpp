@@ -18,9 +18,17 @@
 
 namespace {
 
-constexpr std::string_view allowed_headers =
-    "Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Last-Event-ID, "
-    "X-API-Key, X-Request-ID";
+// The field value of Access-Control-Allow-Headers.
+const std::string& allowed_headers() {
+    static const auto list = [] {
+        std::string names;
+        for (const auto& field : request_fields())
+            if (field.preflight == Preflight::needed)
+                names.append(names.empty() ? "" : ", ").append(field.header);
+        return names;
+    }();
+    return list;
+}
 
 bool is_request_id(std::string_view id) {
     return !id.empty() && id.size() <= max_request_id_bytes &&
@@ -85,17 +93,16 @@ std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
     }
 }
 
-// Who asks, by what is sent of a ticket, a token and an API key; nullopt as `verify` gives it.
+// Proves the caller by the ticket, token and API key that the request holds; nullopt as `verify`
+// gives it.
 template <class Verify>
-std::optional<Identity> identify(const RawRequest& raw, Auth auth, Context& context,
+std::optional<Identity> identify(const RawRequest& raw, const AuthRule& rule, Context& context,
                                  Verify verify) {
-    if (auth == Auth::reader)
+    if (rule.takes_ticket)
         if (auto bearer = read_ticket(raw, context)) return bearer;
-    const bool may_send_key = auth == Auth::user_or_key || auth == Auth::reader;
-    const bool has_key = auth == Auth::key || (may_send_key && !raw.api_key.empty());
+    const bool has_key = rule.takes_key && (!raw.api_key.empty() || !rule.takes_token);
     const bool has_token = !raw.authorization.empty() || context.config.is_demo();
-    const bool is_user = auth == Auth::user || auth == Auth::owner ||
-                         (auth == Auth::user_or_key && !has_key) || (may_send_key && has_token);
+    const bool is_user = rule.takes_token && (has_token || (rule.needs_proof && !has_key));
     std::optional<Identity> identity{std::in_place};
     if (is_user) identity = authenticate(raw, context, verify);
     if (identity && has_key)
@@ -119,8 +126,7 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
 // has gone since it was last seen, or whose address another user took at the same time, is refused
 // by the foreign keys; the second attempt makes the row.
 Async<Response> run_handler(const Operation& operation, const Request& request, Context& context) {
-    const bool makes_user = operation.auth == Auth::user || operation.auth == Auth::owner;
-    if (!makes_user && !request.identity().needs_account) {
+    if (!rule_of(operation.auth).makes_user && !request.identity().needs_account) {
         auto response = co_await operation.handler(request, context);
         co_return response;
     }
@@ -145,57 +151,55 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
 
 Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context,
                         Headers& headers) {
-    auto parameters = match_path(served.path, raw.target);
+    auto parameters = match_endpoint(served, raw.target, context.config.api_prefix);
     if (!parameters) throw ApiError{Error::not_found};
     if (raw.method == "OPTIONS")
         co_return Response::no_content().with("Allow", allowed_methods(served));
     const auto* const operation = find_operation(raw, served);
     if (!operation) throw ApiError{Error::method_not_allowed};
-    const auto auth = operation->auth;
+    const auto& rule = rule_of(operation->auth);
     // All answers tell what is left of a limit: also the one to a bad body.
-    const bool counts_requests = limit_of(*operation) == Limit::requests;
-    if (!counts_requests) check_body(raw, *operation);
-    auto identity = identify(raw, auth, context, &Tokens::try_verify);
+    if (!rule.counts_requests) check_body(raw, *operation);
+    auto identity = identify(raw, rule, context, &Tokens::try_verify);
     if (!identity) {
         co_await context.tokens.keys_fetched();
-        identity = identify(raw, auth, context, &Tokens::verify);
+        identity = identify(raw, rule, context, &Tokens::verify);
     }
-    if (auth == Auth::owner) check_owner(*parameters, *identity, context.config);
+    if (rule.owns_path) check_owner(*parameters, *identity, context.config);
     const Request request{
         raw,      operation->method,        std::move(*parameters), std::move(*identity),
         &headers, operation->needs_if_match};
-    if (counts_requests) {
+    if (rule.counts_requests) {
         co_await count_request(request, context);
         check_body(raw, *operation);
     }
     Response response = co_await run_handler(*operation, request, context);
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
-    if (served.family == Family::api && !response.body().empty()) response.wrap(operation->message);
+    if (served.shape == Shape::enveloped && !response.body().empty())
+        response.wrap(operation->message);
     if (operation->method == Method::get && response.status() == 200 && !response.etag().empty()) {
         check_if_match(raw.if_match, response.etag());
         if (is_not_modified(raw.if_none_match, response.etag())) response.make_not_modified();
     }
     const bool has_etag = !response.etag().empty();
-    std::string cache_control = auth != Auth::none || !has_etag ? "no-store" : "no-cache";
+    std::string cache_control =
+        operation->auth != Auth::none || !has_etag ? "no-store" : "no-cache";
     // A proxy that compresses makes the ETag a weak one, which no If-Match matches.
     if (has_etag) cache_control += ", no-transform";
     response.set("Cache-Control", std::move(cache_control));
     co_return response;
 }
 
-std::string challenge(Error error) {
-    if (error == Error::invalid_api_key) return "ApiKey";
-    return error == Error::invalid_token ? R"(Bearer error="invalid_token")" : "Bearer";
-}
-
 Response error_response(const RawRequest& raw, const Endpoint& served, const ApiError& error) {
-    const auto shape = error_shape(served.family == Family::api, raw.accept);
-    Response response{entry(error.error()).status, error_body(shape, error, raw.request_id)};
+    const auto shape = error_shape(served.shape == Shape::enveloped, raw.accept);
+    const auto& row = entry(error.error());
+    Response response{row.status, error_body(shape, error, raw.request_id)};
     response.set("Cache-Control", "no-store");
     response.set("Content-Type", std::string{media_type(shape)});
-    if (response.status() == 401) response.set("WWW-Authenticate", challenge(error.error()));
-    if (response.status() == 405) response.set("Allow", allowed_methods(served));
-    if (response.status() == 503) response.set("Retry-After", std::string{retry_after});
+    if (error.error() == Error::method_not_allowed)
+        response.set(row.header, allowed_methods(served));
+    else if (!row.header.empty())
+        response.set(row.header, std::string{row.header_value});
     return response;
 }
 
@@ -238,7 +242,7 @@ void add_cors(Response& response, const RawRequest& raw, const Context& context)
     if (response.status() == 204 && raw.method == "OPTIONS" &&
         !raw.access_control_request_method.empty()) {
         response.set("Access-Control-Allow-Methods", std::string{response.header("Allow")});
-        response.set("Access-Control-Allow-Headers", std::string{allowed_headers});
+        response.set("Access-Control-Allow-Headers", allowed_headers());
         response.set("Access-Control-Max-Age", "600");
     } else {
         response.set("Access-Control-Expose-Headers", std::string{exposed_headers});

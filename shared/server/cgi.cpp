@@ -11,8 +11,8 @@ namespace {
 
 // CONTENT_LENGTH bytes, or all of stdin when the variable is not set (a person at a shell) and the
 // method has a body; one byte more than allowed is enough to know that a body is too large.
-std::string read_body(std::string_view method) {
-    std::size_t limit = max_body_bytes + 1;
+std::string read_body(std::string_view method, std::size_t max_body) {
+    std::size_t limit = max_body + 1;
     if (const char* length = std::getenv("CONTENT_LENGTH"); length && *length) {
         const std::string_view text{length};
         std::size_t announced = 0;
@@ -57,8 +57,8 @@ public:
 
 void answer_cgi(Loop& loop, const Endpoint& served, Context& context) {
     RawRequest raw = read_variables(environ);
-    const std::string body = read_body(raw.method);
-    raw.is_body_too_large = body.size() > max_body_bytes;
+    const std::string body = read_body(raw.method, served.max_body);
+    raw.is_body_too_large = body.size() > served.max_body;
     if (!raw.is_body_too_large) raw.body = body;
 
     const auto run = [&]() -> Async<> {

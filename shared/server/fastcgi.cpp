@@ -73,7 +73,7 @@ public:
     }
 
     // Reads one request with its whole body; false when it was cut off or is no FastCGI.
-    bool read_request(std::string& body) {
+    bool read_request(std::string& body, std::size_t max_body) {
         request_.keepConnection = 1;  // or FCGX_Accept_r closes ipcFd first
         if (FCGX_Accept_r(&request_) != 0) return false;
         // To the end, for GET too: what is left of stdin spoils the next request.
@@ -82,7 +82,7 @@ public:
         for (;;) {
             const int count = FCGX_GetStr(buffer, sizeof buffer, request_.in);
             if (count <= 0) break;
-            if (body.size() <= max_body_bytes) body.append(buffer, static_cast<std::size_t>(count));
+            if (body.size() <= max_body) body.append(buffer, static_cast<std::size_t>(count));
         }
         // FCGX_Accept_r is 0 for parameters that were cut off, too.
         return FCGX_GetError(request_.in) == 0;
@@ -206,13 +206,13 @@ private:
         std::string body;
         for (bool is_kept = true; is_kept;) {
             const bool has_request = co_await connection.wait_for_request();
-            if (!has_request || !connection.read_request(body)) break;
+            if (!has_request || !connection.read_request(body, served_.max_body)) break;
             is_kept = connection.is_kept();
             RawRequest raw = read_variables(connection.variables());
             // nginx gives up on a request that has waited too long and answers 503 itself.
             const bool may_write = raw.method != "GET" && raw.method != "HEAD";
             if (may_write && connection.is_abandoned()) break;
-            raw.is_body_too_large = body.size() > max_body_bytes;
+            raw.is_body_too_large = body.size() > served_.max_body;
             if (!raw.is_body_too_large) raw.body = body;
             const Response response = co_await answer(raw, served_, context());
             if (response.stream()) {

@@ -6,9 +6,6 @@
 
 // These are written into nginx's configuration as well.
 
-// Bodies above this many bytes are refused with 413.
-inline constexpr std::size_t max_body_bytes = 65'536;
-
 // A client's request id is taken when it is made of ASCII letters, digits and these, and is not
 // longer.
 inline constexpr std::string_view request_id_punctuation = "._-";

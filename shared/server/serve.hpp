@@ -7,7 +7,7 @@
 #include "shared/http/response.hpp"
 
 // Turns a raw request into the response that is sent. Never throws: every failure becomes the error
-// body of the endpoint's family. The one place that calls, in this order, routing, method and media
+// body in the endpoint's shape. The one place that calls, in this order, routing, method and media
 // type checks, authentication, the handler, and rendering.
 Async<Response> answer(const RawRequest& raw, const Endpoint& served, Context& context);
 

@@ -154,13 +154,8 @@ RawRequest raw_of(const Head& head) {
     RawRequest raw;
     raw.method = {head.method_string().data(), head.method_string().size()};
     raw.target = {head.target().data(), head.target().size()};
-    raw.accept = header_of(head, "Accept");
-    raw.authorization = header_of(head, "Authorization");
-    raw.origin = header_of(head, "Origin");
-    raw.api_key = header_of(head, "X-API-Key");
-    raw.access_control_request_method = header_of(head, "Access-Control-Request-Method");
-    raw.remote_address = header_of(head, "X-Real-IP");
-    raw.request_id = header_of(head, "X-Request-ID");
+    for (const auto& field : request_fields())
+        if (!field.header.empty()) raw.*field.member = header_of(head, field.header);
     return raw;
 }
 

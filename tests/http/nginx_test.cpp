@@ -39,8 +39,8 @@ struct Surface {
     ErrorShape shape;
 };
 constexpr Surface surfaces[] = {
-    {"/", "Accept: */*", ErrorShape::orchestrator},
-    {"/api/", "Accept: application/json", ErrorShape::api},
+    {"/", "Accept: */*", ErrorShape::plain},
+    {"/api/", "Accept: application/json", ErrorShape::enveloped},
     {"/", problem_json, ErrorShape::problem},
     {"/api/", problem_json, ErrorShape::problem},
 };
@@ -184,7 +184,7 @@ Test(nginx, errors_of_its_own_come_in_the_shape_of_the_surface) {
     }
     // Nothing of the headers is known yet.
     expect_shaped(send_raw(stack, request("GET /api/" + std::string(17'000, 'x'))),
-                  Error::uri_too_long, ErrorShape::orchestrator);
+                  Error::uri_too_long, ErrorShape::plain);
 }
 
 Test(nginx, malformed_requests_are_refused) {
@@ -208,7 +208,7 @@ Test(nginx, malformed_requests_are_refused) {
     for (const auto& bytes : malformed) {
         const auto reply = send_raw(stack, bytes);
         cr_expect(reply.status == 400, "%s: %ld", shown(bytes).c_str(), reply.status);
-        expect_shaped(reply, Error::bad_request, ErrorShape::orchestrator);
+        expect_shaped(reply, Error::bad_request, ErrorShape::plain);
     }
     cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
 }
@@ -221,7 +221,7 @@ Test(nginx, bodies_hold_64_kib) {
     call.body = task + std::string(65'536 - task.size(), ' ');
     cr_expect_eq(stack.send(call).status, 200);
     call.body += ' ';
-    expect_shaped(stack.send(call), Error::payload_too_large, ErrorShape::orchestrator);
+    expect_shaped(stack.send(call), Error::payload_too_large, ErrorShape::plain);
 
     const auto in_chunks = [&](const std::string& chunks) {
         return send_raw(stack, request("POST /collab/tasks",
@@ -234,7 +234,7 @@ Test(nginx, bodies_hold_64_kib) {
     EXPECT_TEXT(json_member(created.body, "title"), "x");
     const auto half = "8000\r\n" + std::string(0x8000, ' ') + "\r\n";
     expect_shaped(in_chunks(half + half + "1\r\nx\r\n"), Error::payload_too_large,
-                  ErrorShape::orchestrator);
+                  ErrorShape::plain);
 }
 
 Test(nginx, a_handler_that_is_away_is_503) {
@@ -242,7 +242,7 @@ Test(nginx, a_handler_that_is_away_is_503) {
     const auto read_root = [&] { return stack.send({.path = "/"}); };
     // nginx has no connection of its own to keep to.
     fs::rename(stack.run_dir() + "/sockets/root.sock", stack.run_dir() + "/sockets/away");
-    expect_shaped(read_root(), Error::service_unavailable, ErrorShape::orchestrator);
+    expect_shaped(read_root(), Error::service_unavailable, ErrorShape::plain);
     expect_shaped(stack.send({.path = "/?api", .headers = {problem_json}}),
                   Error::service_unavailable, ErrorShape::problem);
     cr_expect_eq(stack.send({.path = "/healthz"}).status, 200, "others suffer");
@@ -251,7 +251,7 @@ Test(nginx, a_handler_that_is_away_is_503) {
 
     reconfigure(stack, "fastcgi_read_timeout ", "fastcgi_read_timeout 200ms; # ");
     signal_all(stack, "root", SIGSTOP);
-    expect_shaped(read_root(), Error::service_unavailable, ErrorShape::orchestrator);
+    expect_shaped(read_root(), Error::service_unavailable, ErrorShape::plain);
     cr_expect_eq(stack.send({.path = "/healthz"}).status, 200, "others suffer");
     signal_all(stack, "root", SIGCONT);
     wait_until("it answers again", [&] { return read_root().status == 200; });
@@ -265,7 +265,7 @@ Test(nginx, waits_a_little_longer_than_handlers_do) {
         cr_assert_eq(stack.send({.path = "/"}).status, 200);
     signal_all(stack, "root", SIGSTOP);
     const auto start = std::chrono::steady_clock::now();
-    expect_shaped(stack.send({.path = "/"}), Error::service_unavailable, ErrorShape::orchestrator);
+    expect_shaped(stack.send({.path = "/"}), Error::service_unavailable, ErrorShape::plain);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     cr_expect_gt(took.count(), 0.5, "a handler could still have answered");
     cr_expect_lt(took.count(), 6.5, "it was waited for twice");
@@ -311,7 +311,7 @@ Test(nginx, too_many_connections_are_429) {
         refused = stack.send({.path = "/healthz"});
         return refused.status == 429;
     });
-    expect_shaped(refused, Error::rate_limited, ErrorShape::orchestrator);
+    expect_shaped(refused, Error::rate_limited, ErrorShape::plain);
     expect_shaped(stack.send({.path = "/healthz", .headers = {problem_json}}), Error::rate_limited,
                   ErrorShape::problem);
     cr_expect_eq(stack.send({.path = "/livez"}).status, 200, "liveness is under the limit, too");
@@ -340,8 +340,7 @@ Test(nginx, streams_leave_room_for_all_others) {
     {
         const WebSocketClient second{stack.port(), "/ws", {stack.authorization_of("ann")}};
         cr_expect(second.head().starts_with("HTTP/1.1 101 "), "%s", second.head().c_str());
-        expect_shaped(stack.send({.path = "/events/tail"}), Error::rate_limited,
-                      ErrorShape::orchestrator);
+        expect_shaped(stack.send({.path = "/events/tail"}), Error::rate_limited, ErrorShape::plain);
         const WebSocketClient third{stack.port(), "/ws"};
         cr_expect(third.head().starts_with("HTTP/1.1 429 "), "%s", third.head().c_str());
         cr_expect_eq(stack.send({.path = "/events"}).status, 200, "others suffer");
@@ -482,7 +481,7 @@ Test(nginx, that_has_no_connection_left_is_503) {
             cr_assert(send_all(fds.back(), request("GET /")));
             const auto text = is_answered(fds.back(), 200) ? text_of(fds.back()) : "";
             if (text.empty()) continue;
-            expect_shaped(parse_reply(text), Error::service_unavailable, ErrorShape::orchestrator);
+            expect_shaped(parse_reply(text), Error::service_unavailable, ErrorShape::plain);
             ++refused;
         }
         for (const int fd : fds) close(fd);
@@ -710,14 +709,14 @@ Test(nginx, odd_paths_reach_nothing) {
                                    "/collab/tasks/x/../" + id,
                                    "/collab/tasks/%c3%28",
                                    "/collab/tasks/%ed%a0%80",
-                                   "/_errors/orchestrator/500",
+                                   "/_errors/plain/500",
                                    "/nginx.conf",
                                    "/log",
                                    "/sockets/root.sock"};
     for (const auto& path : missing) {
         const auto reply = send_raw(stack, request("GET " + path));
         cr_expect(reply.status == 404, "%s: %ld", path.c_str(), reply.status);
-        expect_shaped(reply, Error::not_found, ErrorShape::orchestrator);
+        expect_shaped(reply, Error::not_found, ErrorShape::plain);
     }
     const std::string found[] = {"/healthz?", "/healthz?x=%00", "/%68ealthz", task + "?x",
                                  "/collab/%74asks/" + id};

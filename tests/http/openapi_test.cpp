@@ -165,7 +165,7 @@ Test(openapi, errors_that_break_the_document_are_seen) {
     cr_expect(!fault_of(error(403, "forbidden")).empty());
     cr_expect(!fault_of(error(409, "conflict")).empty());
     EXPECT_TEXT(fault_of(error(414, "uri_too_long")), "");
-    cr_expect(!fault_of(error(404, "not_found"), "GET", "/api/x").empty(), "the other family's");
+    cr_expect(!fault_of(error(404, "not_found"), "GET", "/api/x").empty(), "the other shape's");
     EXPECT_TEXT(fault_of(error(404, "not_found"), "GET", "/x"), "");
     cr_expect(!fault_of(sound(), "GET", "/x").empty(), "an unknown path");
     cr_expect(!fault_of(sound(), "POST").empty(), "an unknown method");

@@ -656,13 +656,13 @@ Test(config, checks_trusted_proxies) {
                     "TRUSTED_PROXIES: " + bad + " is no address and no network such as 10.0.0.0/8");
 }
 
-Test(config, endpoints_that_hash_have_two_processes) {
+Test(config, workers_are_set_by_endpoint) {
     const auto config = load_quietly({{"WORKERS_AUTH_SIGNIN", "5"}, {"WORKERS_ROOT", "3"}});
-    cr_expect_eq(config.worker_count("auth_login"), 2u);
-    cr_expect_eq(config.worker_count("auth_signup"), 2u);
-    cr_expect_eq(config.worker_count("auth_signin"), 5u);
-    cr_expect_eq(config.worker_count("root"), 3u);
-    cr_expect_eq(config.worker_count("auth_other"), 1u);
+    cr_expect_eq(config.worker_count("auth_login", 2), 2u);
+    cr_expect_eq(config.worker_count("auth_signup", 2), 2u);
+    cr_expect_eq(config.worker_count("auth_signin", 2), 5u);
+    cr_expect_eq(config.worker_count("root", 1), 3u);
+    cr_expect_eq(config.worker_count("auth_other", 1), 1u);
 }
 
 Test(config, better_auth_secret_is_no_other_secret) {

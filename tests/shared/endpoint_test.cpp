@@ -21,7 +21,7 @@ constexpr auto note_schema =
 // The errors in the description of one operation.
 std::string errors_of(Operation operation) {
     const auto text =
-        describe({.path = "/", .family = Family::api, .operations = {std::move(operation)}}, "x");
+        describe({.path = "/", .tag = "x", .operations = {std::move(operation)}}, "x");
     return json::canonical(json::parse(text)["operations"][0]["errors"]);
 }
 
@@ -30,13 +30,12 @@ std::string errors_of(Operation operation) {
 Test(endpoint, describes_itself) {
     const Endpoint declared{.path = "/notes/{id}",
                             .also_at = {"/old/{id}", "/older/{id}"},
-                            .family = Family::orchestrator,
                             .operations = {
                                 {.method = Method::get,
                                  .handler = answer,
                                  .summary = "One \"note\"",
                                  .query_schema = schema_of<Note>,
-                                 .answer = {200, schema_of<Note>, true},
+                                 .answer = ok<Note>().with_etag(),
                                  .errors = {Error::not_found}},
                                 {.method = Method::patch,
                                  .handler = answer,
@@ -44,7 +43,7 @@ Test(endpoint, describes_itself) {
                                  .summary = "Change it",
                                  .request_schema = schema_of<Note>,
                                  .is_body_optional = true,
-                                 .answer = {204, nullptr},
+                                 .answer = no_content(),
                                  .needs_if_match = true},
                             }};
     const auto text = describe(declared, "notes");
@@ -52,7 +51,8 @@ Test(endpoint, describes_itself) {
         text,
         std::string{
             R"({"allow":"GET, HEAD, PATCH, OPTIONS","also_at":["/old/{id}","/older/{id}"],)"} +
-            R"("family":"orchestrator","name":"notes","operations":[{)" +
+            R"("hashes_passwords":false,"is_stream":false,"is_websocket":false,"max_body":65536,)" +
+            R"("name":"notes","operations":[{)" +
             R"("answer":{"etag":true,"location":false,"page":false,"schema":)" + note_schema +
             R"(,"status":200,"stream":false},)" +
             R"("auth":"none","errors":["not_found","precondition_failed","weak_etag",)" +
@@ -68,20 +68,69 @@ Test(endpoint, describes_itself) {
             R"("idempotency_key":false,"if_match":"required","limit":"none","method":"PATCH","query":null,"request":)" +
             note_schema +
             R"(,"request_optional":true,"summary":"Change it"}],"parameters":{"id":)" +
-            R"({"format":"int64","minimum":1,"type":"integer"}},"path":"/notes/{id}"})");
+            R"({"format":"int64","minimum":1,"type":"integer"}},"path":"/notes/{id}",)" +
+            R"("shape":"plain","tag":"notes"})");
     EXPECT_TEXT(json::canonical(json::parse(text)), text);
 }
 
-Test(endpoint, names_its_family) {
-    static constexpr struct {
-        Family family;
-        const char* name;
-    } cases[] = {
-        {Family::probe, "probe"}, {Family::orchestrator, "orchestrator"}, {Family::api, "api"}};
-    for (const auto& [family, name] : cases)
-        EXPECT_TEXT(describe({.path = "/", .family = family, .operations = {}}, "root"),
-                    std::string{R"({"allow":"OPTIONS","also_at":[],"family":")"} + name +
-                        R"(","name":"root","operations":[],"parameters":{},"path":"/"})");
+Test(endpoint, describes_its_kind) {
+    const auto described = [](const Endpoint& declared) {
+        return json::parse(describe(declared, "x"));
+    };
+    const auto simple = described({.path = "/api/v1/{user_id}/notes", .operations = {}});
+    EXPECT_TEXT(json::text_of(simple["shape"]), "plain");
+    EXPECT_TEXT(json::text_of(simple["tag"]), "notes");
+    cr_expect_eq(simple["max_body"].GetInt64(), 65'536);
+
+    const auto other = described(
+        {.path = "/",
+         .shape = Shape::enveloped,
+         .tag = "service",
+         .max_body = 10,
+         .operations = {
+             {.method = Method::get, .handler = answer, .summary = "", .answer = event_stream()},
+             {.method = Method::post,
+              .handler = answer,
+              .summary = "",
+              .answer = {},
+              .hashes_passwords = true}}});
+    EXPECT_TEXT(json::text_of(other["shape"]), "enveloped");
+    EXPECT_TEXT(json::text_of(other["tag"]), "service");
+    cr_expect_eq(other["max_body"].GetInt64(), 10);
+    cr_expect(other["is_stream"].IsTrue() && !other["is_websocket"].IsTrue());
+    cr_expect(other["hashes_passwords"].IsTrue());
+    cr_expect(other["operations"][0]["answer"]["stream"].IsTrue());
+
+    const auto socket = described(
+        {.path = "/ws",
+         .operations = {
+             {.method = Method::get, .handler = answer, .summary = "", .answer = websocket()}}});
+    cr_expect(socket["is_stream"].IsTrue() && socket["is_websocket"].IsTrue());
+    cr_expect_not(socket["operations"][0]["answer"]["stream"].IsTrue());
+}
+
+Test(endpoint, is_found_at_each_of_its_paths) {
+    const Endpoint declared{.path = "/api/v1/{user_id}/notes/{id}",
+                            .also_at = {"/api/{user_id}/notes/{id}", "/api/notes/{id}"},
+                            .operations = {}};
+    const auto found = [&](std::string_view target, std::string_view api_prefix) {
+        const auto parameters = match_endpoint(declared, target, api_prefix);
+        if (!parameters) return std::string{"no"};
+        std::string text;
+        for (const auto& [name, value] : *parameters)
+            text.append(name).append("=").append(value).append(" ");
+        return text;
+    };
+    EXPECT_TEXT(found("/api/v1/ann/notes/7", "/api/v1"), "user_id=ann id=7 ");
+    EXPECT_TEXT(found("/api/v1/ann/notes/7", "/people"), "no");
+    EXPECT_TEXT(found("/people/ann/notes/7?x", "/people"), "user_id=ann id=7 ");
+    for (const char* prefix : {"/api/v1", "/people", "/api"}) {
+        EXPECT_TEXT(found("/api/ann/notes/7", prefix), "user_id=ann id=7 ");
+        EXPECT_TEXT(found("/api/notes/7", prefix), "id=7 ");
+        EXPECT_TEXT(found("/notes/7", prefix), "no");
+    }
+    EXPECT_TEXT(mounted(declared.path, "/people"), "/people/{user_id}/notes/{id}");
+    EXPECT_TEXT(mounted("/api/v1x", "/people"), "/api/v1x");
 }
 
 Test(endpoint, describes_the_parameters_of_its_path) {
@@ -90,22 +139,20 @@ Test(endpoint, describes_the_parameters_of_its_path) {
     };
     EXPECT_TEXT(parameters_of({.path = "/notes/{id}/parts",
                                .id_schema = schema_of<Uuid>,
-                               .family = Family::api,
+                               .shape = Shape::enveloped,
                                .operations = {}}),
                 R"({"id":{"format":"uuid","type":"string"}})");
-    EXPECT_TEXT(parameters_of({.path = "/{user_id}", .family = Family::api, .operations = {}}),
+    EXPECT_TEXT(parameters_of({.path = "/{user_id}", .shape = Shape::enveloped, .operations = {}}),
                 R"({"user_id":{"description":"The token's user","minLength":1,"type":"string"}})");
 }
 
 Test(endpoint, says_what_is_limited) {
     const auto limit_of = [](const Operation& operation) {
-        const Endpoint declared{
-            .path = "/x", .family = Family::orchestrator, .operations = {operation}};
+        const Endpoint declared{.path = "/x", .operations = {operation}};
         const auto description = json::parse(describe(declared, "x"));
         return std::string{json::text_of(description["operations"][0]["limit"])};
     };
-    Operation operation{
-        .method = Method::get, .handler = answer, .summary = "", .answer = {200, nullptr}};
+    Operation operation{.method = Method::get, .handler = answer, .summary = "", .answer = {}};
     EXPECT_TEXT(limit_of(operation), "none");
     operation.auth = Auth::key;
     EXPECT_TEXT(limit_of(operation), "requests");
@@ -115,8 +162,7 @@ Test(endpoint, says_what_is_limited) {
 }
 
 Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
-    const Operation plain{
-        .method = Method::get, .handler = answer, .summary = "", .answer = {200, nullptr}};
+    const Operation plain{.method = Method::get, .handler = answer, .summary = "", .answer = {}};
     EXPECT_TEXT(errors_of(plain), R"(["internal_error","service_unavailable"])");
 
     auto with_user = plain;
@@ -155,8 +201,8 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
 // The ETag of a resource is what its GET declares, or the operation itself where there is no GET.
 Test(endpoint, says_where_preconditions_are_evaluated) {
     const auto described = [](std::vector<Operation> operations) {
-        const auto text = describe(
-            {.path = "/", .family = Family::api, .operations = std::move(operations)}, "x");
+        const auto text =
+            describe({.path = "/", .tag = "x", .operations = std::move(operations)}, "x");
         const auto document = json::parse(text);
         std::string all;
         for (const auto& operation : document["operations"].GetArray()) {
@@ -174,7 +220,7 @@ Test(endpoint, says_where_preconditions_are_evaluated) {
         return Operation{.method = method,
                          .handler = answer,
                          .summary = "",
-                         .answer = {200, nullptr, has_etag},
+                         .answer = {.has_etag = has_etag},
                          .needs_if_match = needs_if_match};
     };
     EXPECT_TEXT(described({operation(Method::get, true), operation(Method::post, true),
@@ -190,12 +236,10 @@ Test(endpoint, says_where_preconditions_are_evaluated) {
 }
 
 Test(endpoint, says_what_is_a_page) {
-    const Operation operation{.method = Method::get,
-                              .handler = answer,
-                              .summary = "",
-                              .answer = {200, nullptr, false, true}};
+    const Operation operation{
+        .method = Method::get, .handler = answer, .summary = "", .answer = {.is_page = true}};
     const auto document =
-        json::parse(describe({.path = "/", .family = Family::api, .operations = {operation}}, "x"));
+        json::parse(describe({.path = "/", .tag = "x", .operations = {operation}}, "x"));
     cr_expect(document["operations"][0]["answer"]["page"].IsTrue());
 }
 
@@ -204,7 +248,7 @@ Test(endpoint, lists_an_error_once) {
                            .handler = answer,
                            .summary = "",
                            .request_schema = schema_of<Note>,
-                           .answer = {200, nullptr},
+                           .answer = {},
                            .errors = {Error::validation_error, Error::internal_error,
                                       Error::conflict, Error::conflict, Error::bad_request}}),
                 R"(["bad_request","conflict","payload_too_large","unsupported_media_type",)"

@@ -8,13 +8,13 @@
 namespace {
 
 // Of the endpoint that this process tests: a test has one.
-Family family{};
+Shape shape{};
 
-RawRequest raw_of(const Sent& sent) {
+RawRequest raw_of(const Sent& sent, std::size_t max_body) {
     RawRequest raw;
     raw.method = sent.method;
     raw.target = sent.target;
-    raw.is_body_too_large = sent.body.size() > max_body_bytes;
+    raw.is_body_too_large = sent.body.size() > max_body;
     if (!raw.is_body_too_large) raw.body = sent.body;
     raw.content_type = sent.content_type;
     raw.authorization = sent.authorization;
@@ -32,7 +32,7 @@ RawRequest raw_of(const Sent& sent) {
 
 Async<> keep(const Sent& sent, const Endpoint& served, Context& context,
              std::optional<Response>& kept) {
-    const RawRequest raw = raw_of(sent);
+    const RawRequest raw = raw_of(sent, served.max_body);
     auto response = co_await answer(raw, served, context);
     kept = std::move(response);
 }
@@ -54,7 +54,7 @@ Service::Service(Endpoint endpoint, const std::string& database_url)
       tokens_(std::make_unique<Tokens>(config_)),
       passwords_(std::make_unique<Passwords>(static_cast<int>(config_.bcrypt_cost))),
       context_(new Context{config_, *db_, *tokens_, api_keys_, *passwords_, state_}) {
-    family = endpoint_.family;
+    shape = endpoint_.shape;
 }
 
 Service::~Service() {
@@ -132,10 +132,11 @@ void expect_error(const Response& response, Error error) {
     cr_assert(response.status() == row.status, "status %d instead of %d: %.*s", response.status(),
               row.status, static_cast<int>(response.body().size()), response.body().data());
     const auto body = json_of(response);
-    const bool is_api = family == Family::api;
-    if (is_api) cr_assert(body.HasMember("error") && body["success"].IsFalse());
-    const auto& told = is_api ? body["error"] : static_cast<const rapidjson::Value&>(body);
-    EXPECT_TEXT(member(told, is_api ? "code" : "type"), std::string{is_api ? row.code : row.type});
+    const bool is_enveloped = shape == Shape::enveloped;
+    if (is_enveloped) cr_assert(body.HasMember("error") && body["success"].IsFalse());
+    const auto& told = is_enveloped ? body["error"] : static_cast<const rapidjson::Value&>(body);
+    EXPECT_TEXT(member(told, is_enveloped ? "code" : "type"),
+                std::string{is_enveloped ? row.code : row.type});
     EXPECT_TEXT(member(told, "message"), std::string{row.message});
     EXPECT_TEXT(member(told, "request_id"), std::string{response.header("X-Request-ID")});
 }
@@ -144,7 +145,7 @@ void expect_detail(const Response& response, const char* location, const char* t
     expect_error(response, Error::validation_error);
     const auto body = json_of(response);
     const auto& told =
-        family == Family::api ? body["error"] : static_cast<const rapidjson::Value&>(body);
+        shape == Shape::enveloped ? body["error"] : static_cast<const rapidjson::Value&>(body);
     cr_assert(told.HasMember("details"), "%s", shown(response.body()).c_str());
     cr_assert(told["details"].Size() == 1, "%s", shown(response.body()).c_str());
     const auto& detail = told["details"][0];

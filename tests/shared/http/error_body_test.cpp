@@ -26,13 +26,13 @@ constexpr auto details =
 
 }  // namespace
 
-Test(error_body, takes_the_shape_of_its_family) {
-    cr_expect(error_shape(true, "") == ErrorShape::api);
-    cr_expect(error_shape(false, "") == ErrorShape::orchestrator);
+Test(error_body, takes_the_shape_of_its_endpoint) {
+    cr_expect(error_shape(true, "") == ErrorShape::enveloped);
+    cr_expect(error_shape(false, "") == ErrorShape::plain);
     for (const char* accept : {"*/*", "application/json", "application/*", "problem+json",
                                "application/problem+xml", "text/html"}) {
-        cr_expect(error_shape(true, accept) == ErrorShape::api, "%s", accept);
-        cr_expect(error_shape(false, accept) == ErrorShape::orchestrator, "%s", accept);
+        cr_expect(error_shape(true, accept) == ErrorShape::enveloped, "%s", accept);
+        cr_expect(error_shape(false, accept) == ErrorShape::plain, "%s", accept);
     }
 }
 
@@ -47,26 +47,26 @@ Test(error_body, is_rfc_9457_for_whoever_asks) {
 }
 
 Test(error_body, names_its_media_type) {
-    EXPECT_TEXT(media_type(ErrorShape::api), "application/json");
-    EXPECT_TEXT(media_type(ErrorShape::orchestrator), "application/json");
+    EXPECT_TEXT(media_type(ErrorShape::enveloped), "application/json");
+    EXPECT_TEXT(media_type(ErrorShape::plain), "application/json");
     EXPECT_TEXT(media_type(ErrorShape::problem), "application/problem+json");
 }
 
-Test(error_body, orchestrator_is_flat) {
+Test(error_body, plain_is_flat) {
     EXPECT_TEXT(
-        error_body(ErrorShape::orchestrator, plain(), "r-1"),
+        error_body(ErrorShape::plain, plain(), "r-1"),
         R"({"message":"The resource does not exist","request_id":"r-1","type":"not_found"})");
-    EXPECT_TEXT(error_body(ErrorShape::orchestrator, detailed(), "r-1"),
+    EXPECT_TEXT(error_body(ErrorShape::plain, detailed(), "r-1"),
                 std::string{"{"} + details +
                     R"(,"message":"The request is not valid: see details","request_id":"r-1",)" +
                     R"("type":"unprocessable_entity"})");
 }
 
 Test(error_body, api_is_in_an_envelope) {
-    EXPECT_TEXT(error_body(ErrorShape::api, plain(), "r-1"),
+    EXPECT_TEXT(error_body(ErrorShape::enveloped, plain(), "r-1"),
                 R"({"error":{"code":"RESOURCE_NOT_FOUND","message":"The resource does not exist",)"
                 R"("request_id":"r-1"},"success":false})");
-    EXPECT_TEXT(error_body(ErrorShape::api, detailed(), "r-1"),
+    EXPECT_TEXT(error_body(ErrorShape::enveloped, detailed(), "r-1"),
                 std::string{R"({"error":{"code":"VALIDATION_ERROR",)"} + details +
                     R"(,"message":"The request is not valid: see details","request_id":"r-1"},)" +
                     R"("success":false})");
@@ -85,7 +85,7 @@ Test(error_body, problem_is_rfc_9457) {
 
 Test(error_body, is_canonical_json_for_every_error) {
     for (const auto& registered : error_registry())
-        for (const auto shape : {ErrorShape::api, ErrorShape::orchestrator, ErrorShape::problem}) {
+        for (const auto shape : {ErrorShape::enveloped, ErrorShape::plain, ErrorShape::problem}) {
             const auto text =
                 error_body(shape, ApiError{registered.error, detailed().details()}, "r\"\n");
             EXPECT_TEXT(json::canonical(json::parse(text)), text);

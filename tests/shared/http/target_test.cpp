@@ -187,14 +187,25 @@ Test(target, names_view_into_the_template) {
     EXPECT_TEXT((*parameters)[1].first, "second");
 }
 
-// A name without a user is one that nginx wrote, and means whoever asks.
-Test(target, only_a_user_may_be_empty) {
-    EXPECT_TEXT(matched("/v1/{user_id}/tasks", "/v1//tasks"), "user_id=");
-    EXPECT_TEXT(matched("/v1/{user_id}/tasks/{id}", "/v1//tasks/1"), "user_id=&id=1");
-    for (const char* target : {"/v1/a/tasks/", "/v1//tasks/", "/v1//tasks//"})
+Test(target, no_parameter_is_empty) {
+    for (const char* target : {"/v1//tasks", "/v1//tasks/", "/v1/a/tasks/"}) {
+        EXPECT_TEXT(matched("/v1/{user_id}/tasks", target), "no match");
         EXPECT_TEXT(matched("/v1/{user_id}/tasks/{id}", target), "no match");
-    EXPECT_TEXT(matched("/v1/{user}/tasks", "/v1//tasks"), "no match");
-    EXPECT_TEXT(matched("//{user_id}", "//"), "user_id=");
+    }
+    EXPECT_TEXT(matched("//{user_id}", "//"), "no match");
+}
+
+Test(target, matches_below_a_prefix) {
+    const auto below = [](std::string_view prefix, std::string_view target) {
+        const auto parameters = match_path("/{user_id}/tasks", target, prefix);
+        return parameters ? parameters->at(0).second : "no match";
+    };
+    EXPECT_TEXT(below("/people/v2", "/people/v2/ann/tasks?x=1"), "ann");
+    EXPECT_TEXT(below("/people/v2", "/people/%762/ann/tasks"), "ann");
+    EXPECT_TEXT(below("/x", "/x/ann/tasks"), "ann");
+    for (const char* target : {"/people/ann/tasks", "/people/v2/ann", "/people/v2", "/ann/tasks",
+                               "/people/v2//ann/tasks", "/people/v2x/ann/tasks"})
+        EXPECT_TEXT(below("/people/v2", target), "no match");
 }
 
 Test(target, reads_a_query) {

@@ -84,24 +84,24 @@ bool has_etag(Handler handler) {
 }
 
 Operation operation(Method method, Handler handler, Auth auth = Auth::none,
-                    Schema schema = nullptr) {
+                    JsonSchema schema = nullptr) {
     return {.method = method,
             .handler = handler,
             .auth = auth,
             .summary = "",
             .request_schema = schema,
-            .answer = {200, nullptr, has_etag(handler)}};
+            .answer = {.has_etag = has_etag(handler)}};
 }
 
-Endpoint endpoint_of(Operation only, Family family = Family::orchestrator) {
-    return {.path = "/notes", .family = family, .operations = {std::move(only)}};
+Endpoint endpoint_of(Operation only, Shape shape = Shape::plain) {
+    return {.path = "/notes", .shape = shape, .operations = {std::move(only)}};
 }
 
 // GET is public, POST takes a body and PATCH a token besides.
 const Endpoint& notes() {
     static const Endpoint declared{
         .path = "/notes",
-        .family = Family::orchestrator,
+        .shape = Shape::plain,
         .operations = {operation(Method::get, note_with_etag),
                        operation(Method::post, created_note, Auth::none, schema_of<Note>),
                        operation(Method::patch, who, Auth::user, schema_of<Note>)}};
@@ -116,7 +116,7 @@ const Endpoint& own_notes() {
         auto put = operation(Method::put, created_note, Auth::owner, schema_of<Note>);
         put.is_body_optional = true;
         return Endpoint{.path = "/api/v1/{user_id}/notes",
-                        .family = Family::api,
+                        .shape = Shape::enveloped,
                         .operations = {operation(Method::get, who, Auth::owner), post, put,
                                        operation(Method::delete_, nothing, Auth::owner)}};
     }();
@@ -169,12 +169,12 @@ public:
     std::string bearer() const { return "Bearer " + foreign_token("user-1"); }
 
     // The answer to a GET whose handler throws.
-    Response send_throwing(const std::function<void()>& call, Family family = Family::orchestrator,
+    Response send_throwing(const std::function<void()>& call, Shape shape = Shape::plain,
                            std::string_view request_id = "r-1") {
         thrower() = &call;
         auto raw = get();
         raw.request_id = request_id;
-        return send(endpoint_of(operation(Method::get, throwing), family), raw);
+        return send(endpoint_of(operation(Method::get, throwing), shape), raw);
     }
 
 private:
@@ -198,7 +198,7 @@ RawRequest with_token(RawRequest raw, const std::string& authorization) {
     return raw;
 }
 
-// "status type" of an error of the orchestrator family, "status" of anything else.
+// "status type" of an error in the plain shape, "status" of anything else.
 std::string outcome(const Response& response) {
     auto text = std::to_string(response.status());
     if (response.status() < 400) return text;
@@ -489,25 +489,23 @@ Test(answer, reads_no_body_as_an_empty_object_where_there_may_be_none) {
     cr_expect_eq(service.send(own_notes(), raw).status(), 201);
 }
 
-Test(answer, shapes_errors_as_the_family_wants_them) {
+Test(answer, shapes_errors_as_the_endpoint_declares) {
     Service service;
     static const std::function<void()> not_found = [] { throw ApiError{Error::not_found}; };
-    static constexpr auto orchestrator =
+    static constexpr auto plain =
         R"({"message":"The resource does not exist","request_id":"r-1","type":"not_found"})";
-    for (const auto family : {Family::orchestrator, Family::probe}) {
-        const auto response = service.send_throwing(not_found, family);
-        EXPECT_TEXT(response.body(), orchestrator);
-        EXPECT_TEXT(response.header("Content-Type"), "application/json");
-    }
-    EXPECT_TEXT(service.send_throwing(not_found, Family::api).body(),
+    const auto response = service.send_throwing(not_found);
+    EXPECT_TEXT(response.body(), plain);
+    EXPECT_TEXT(response.header("Content-Type"), "application/json");
+    EXPECT_TEXT(service.send_throwing(not_found, Shape::enveloped).body(),
                 R"({"error":{"code":"RESOURCE_NOT_FOUND","message":"The resource does not exist",)"
                 R"("request_id":"r-1"},"success":false})");
 }
 
 Test(answer, gives_problem_details_to_whoever_asks) {
     Service service;
-    for (const auto family : {Family::orchestrator, Family::probe, Family::api}) {
-        const auto single = endpoint_of(operation(Method::post, nothing), family);
+    for (const auto shape : {Shape::plain, Shape::enveloped}) {
+        const auto single = endpoint_of(operation(Method::post, nothing), shape);
         auto raw = get();
         raw.accept = "application/json;q=0.5, application/problem+json";
         raw.request_id = "r-1";
@@ -531,7 +529,7 @@ Test(answer, passes_every_api_error_on) {
         const std::function<void()> call = [&] {
             throw ApiError{row.error, {{{"body", "x"}, "Why", "because"}}};
         };
-        const auto response = service.send_throwing(call, Family::api);
+        const auto response = service.send_throwing(call, Shape::enveloped);
         cr_expect_eq(response.status(), row.status);
         const auto body = json::parse(response.body());
         EXPECT_TEXT(body["error"]["code"].GetString(), row.code);
@@ -598,10 +596,9 @@ Test(answer, translates_failures_of_the_database) {
 Test(answer, tells_the_log_and_not_the_client_what_went_wrong) {
     Service service;
     const std::function<void()> call = [] { throw std::logic_error{"row 7 of secrets"}; };
-    for (const auto family : {Family::orchestrator, Family::api}) {
+    for (const auto shape : {Shape::plain, Shape::enveloped}) {
         std::optional<Response> response;
-        const auto log =
-            written_by([&] { response = service.send_throwing(call, family, "r-42"); });
+        const auto log = written_by([&] { response = service.send_throwing(call, shape, "r-42"); });
         cr_expect_eq(response->status(), 500);
         cr_expect(contains(response->body(), entry(Error::internal_error).message));
         cr_expect(contains(response->body(), "r-42"));
@@ -654,7 +651,7 @@ Test(answer, lets_no_text_start_a_header) {
 
 Test(answer, keeps_the_headers_that_a_handler_gave_it_whatever_it_becomes) {
     static const auto declared =
-        endpoint_of(operation(Method::get, throwing_after_a_header), Family::api);
+        endpoint_of(operation(Method::get, throwing_after_a_header), Shape::enveloped);
     const std::function<void()> calls[] = {[] {}, [] { throw ApiError{Error::conflict}; },
                                            [] {
                                                throw DbError{"08006", "gone"};

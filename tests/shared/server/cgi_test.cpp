@@ -28,14 +28,12 @@ Async<Response> post(const Request& request, Context&) {
 const Endpoint& served() {
     static const Endpoint declared{
         .path = "/echo",
-        .family = Family::orchestrator,
-        .operations = {
-            {.method = Method::get, .handler = get, .summary = "", .answer = {200, nullptr}},
-            {.method = Method::post,
-             .handler = post,
-             .summary = "",
-             .request_schema = schema_of<Text>,
-             .answer = {200, nullptr}}}};
+        .operations = {{.method = Method::get, .handler = get, .summary = "", .answer = {}},
+                       {.method = Method::post,
+                        .handler = post,
+                        .summary = "",
+                        .request_schema = schema_of<Text>,
+                        .answer = {}}}};
     return declared;
 }
 
@@ -163,11 +161,11 @@ Test(cgi, waits_for_no_body_where_the_method_has_none) {
 
 Test(cgi, takes_bodies_up_to_64_kib) {
     for (const char* length : {static_cast<const char*>(nullptr), "65536"}) {
-        const auto answer = answer_to("POST", body_of(max_body_bytes), length);
+        const auto answer = answer_to("POST", body_of(default_max_body), length);
         EXPECT_TEXT(status_of(answer), "200");
         cr_expect(answer.ends_with("\r\n\r\n65525"));
     }
-    const auto larger = body_of(max_body_bytes + 1);
+    const auto larger = body_of(default_max_body + 1);
     for (const char* length :
          {static_cast<const char*>(nullptr), "65537", "99999999", "18446744073709551615",
           "99999999999999999999999", "-1", "nonsense", "65537x"})

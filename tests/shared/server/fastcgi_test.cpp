@@ -90,14 +90,12 @@ Async<Response> post(const Request& request, Context& context) {
 const Endpoint& served() {
     static const Endpoint declared{
         .path = "/{what}",
-        .family = Family::orchestrator,
-        .operations = {
-            {.method = Method::get, .handler = get, .summary = "", .answer = {200, nullptr}},
-            {.method = Method::post,
-             .handler = post,
-             .summary = "",
-             .request_schema = schema_of<Text>,
-             .answer = {200, nullptr}}}};
+        .operations = {{.method = Method::get, .handler = get, .summary = "", .answer = {}},
+                       {.method = Method::post,
+                        .handler = post,
+                        .summary = "",
+                        .request_schema = schema_of<Text>,
+                        .answer = {}}}};
     return declared;
 }
 

@@ -80,9 +80,8 @@ Async<Response> answer(const Request& request, Context& context) {
 const Endpoint& served() {
     static const Endpoint declared{
         .path = "/{what}",
-        .family = Family::orchestrator,
         .operations = {
-            {.method = Method::get, .handler = answer, .summary = "", .answer = {101, nullptr}}}};
+            {.method = Method::get, .handler = answer, .summary = "", .answer = websocket()}}};
     return declared;
 }
 

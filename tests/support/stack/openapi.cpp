@@ -169,13 +169,13 @@ std::string Contract::unlisted_fault(bool is_known_path, std::string_view method
                                      std::string_view path, const Reply& reply) const {
     if (is_known_path && method == "OPTIONS" && reply.status == 204)
         return reply.body.empty() && !reply.header("allow").empty() ? "" : "no answer to OPTIONS";
-    const bool is_api = path.starts_with("/api/") || path.starts_with(api_prefix_ + "/");
-    const std::string family = is_api ? "Api" : "Orchestrator";
+    const bool is_enveloped = path.starts_with("/api/") || path.starts_with(api_prefix_ + "/");
+    const std::string shape = is_enveloped ? "Enveloped" : "Plain";
     const auto* const row = entry_of_status(reply.status);
     const bool is_expected = reply.status == 405 || (reply.status == 404 && !is_known_path);
     if (!row || !is_expected)
-        return response_fault(response(family + "Refusal"), true, method, reply);
-    std::string name = family;
+        return response_fault(response(shape + "Refusal"), true, method, reply);
+    std::string name = shape;
     for (const char c : row->title)
         if (c != ' ') name += c;
     return response_fault(response(name), false, method, reply);

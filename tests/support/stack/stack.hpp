@@ -181,6 +181,6 @@ Reply parse_reply(const std::string& raw);
 // when there is none; a number as it is written.
 std::string json_member(const std::string& text, const std::string& path);
 
-// Fails the test unless the reply is this error, whole, in the shape of the orchestrator: status,
+// Fails the test unless the reply is this error, whole, in the plain shape: status,
 // type, message, and the request id of the header.
 void expect_error(const Reply& reply, Error error);

@@ -1,0 +1,50 @@
+#include "cli/endpoint_list.hpp"
+
+#include <rapidjson/document.h>
+
+#include <fstream>
+#include <ostream>
+#include <sstream>
+#include <stdexcept>
+
+#include "cli/handlers.hpp"
+#include "cli/nginx.hpp"
+#include "shared/json/fields.hpp"
+#include "shared/json/reader.hpp"
+
+void print_endpoint_list(std::ostream& out) {
+    std::string text = "[";
+    for (const auto& described : describe_handlers()) {
+        json::Writer writer{text};
+        text += text.size() > 1 ? ",\n " : "\n ";
+        writer.begin_object();
+        writer.key("hashes_passwords");
+        writer.boolean(described["hashes_passwords"].IsTrue());
+        writer.key("is_stream");
+        writer.boolean(described["is_stream"].IsTrue());
+        writer.key("name");
+        writer.string(json::text_of(described["name"]));
+        writer.end_object();
+    }
+    out << text << "\n]\n";
+}
+
+std::vector<EndpointEntry> read_endpoint_list() {
+    const auto path = template_folder() + "/endpoints.json";
+    std::ifstream file{path};
+    std::stringstream text;
+    text << file.rdbuf();
+    if (!file) throw std::runtime_error("cannot read " + path);
+    std::vector<EndpointEntry> entries;
+    const auto document = json::parse(text.str());
+    for (const auto& entry : document.GetArray())
+        entries.push_back({.name = std::string{json::text_of(entry["name"])},
+                           .hashes_passwords = entry["hashes_passwords"].IsTrue(),
+                           .is_stream = entry["is_stream"].IsTrue()});
+    return entries;
+}
+
+std::size_t worker_count(const Config& config, const EndpointEntry& endpoint) {
+    // One hash must not keep everybody else from logging in.
+    return config.worker_count(endpoint.name, endpoint.hashes_passwords ? 2 : 1);
+}
