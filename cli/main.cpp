@@ -41,11 +41,13 @@ constexpr std::string_view help = R"(usage: steelthread COMMAND
   version
 
 For `make generate`:
-  routes maps request_fields endpoints
-                         print nginx/routes.conf, maps.conf, request_fields.conf, endpoints.json
+  routes, maps, request_fields
+                         print nginx/routes.conf, nginx/maps.conf, nginx/request_fields.conf
   openapi                print nginx/openapi.json
   errors                 print docs/errors.md
-  settings env|markdown  print .env.example, the README's table
+  endpoints json|markdown
+                         print nginx/endpoints.json, the tables of docs/endpoints.md
+  settings env|markdown  print .env.example, the table of docs/configuration.md
 )";
 
 using Words = std::vector<std::string>;
@@ -106,9 +108,10 @@ int run(const Words& words) {
         {"routes", [] { print_routes(std::cout); }},
         {"maps", [] { print_maps(std::cout); }},
         {"request_fields", [] { print_request_fields(std::cout); }},
-        {"endpoints", [] { print_endpoint_list(std::cout); }},
         {"openapi", [] { print_openapi(std::cout); }},
         {"errors", [] { print_errors(std::cout); }},
+        {"endpoints json", [] { print_endpoint_list(std::cout); }},
+        {"endpoints markdown", [] { print_endpoints_markdown(std::cout); }},
         {"settings env", [] { print_settings_env(std::cout); }},
         {"settings markdown", [] { print_settings_markdown(std::cout); }},
     };

@@ -403,11 +403,6 @@ std::string responses(const Value& endpoint, const Value& operation, Schemas& sc
     return object(all);
 }
 
-const AuthRule& rule_named(std::string_view name) {
-    return *std::find_if(auth_rules.begin(), auth_rules.end(),
-                         [&](const auto& rule) { return rule.name == name; });
-}
-
 // The alternatives by which a caller may be proved; {} stands for a request without any.
 std::string security_of(const AuthRule& rule) {
     std::vector<std::string> alternatives;

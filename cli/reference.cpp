@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/handlers.hpp"
+#include "shared/auth/auth_rules.hpp"
 #include "shared/config.hpp"
 #include "shared/error.hpp"
 #include "shared/json/reader.hpp"
@@ -13,6 +14,18 @@ namespace {
 
 std::string default_of(const Setting& setting) {
     return setting.default_value.empty() ? "–" : "`" + std::string{setting.default_value} + "`";
+}
+
+// Who may call an operation, in words.
+std::string_view callers_of(const rapidjson::Value& operation) {
+    // The handshake of a WebSocket lets everybody in: only then can it tell a browser why it closes.
+    if (operation["answer"]["status"].GetInt() == 101) return "token, API key or ticket";
+    return rule_named(json::text_of(operation["auth"])).label;
+}
+
+void print_row(std::ostream& out, const std::string& path, std::string_view method,
+               std::string_view callers, std::string_view summary) {
+    out << "| `" << path << "` | " << method << " | " << callers << " | " << summary << " |\n";
 }
 
 }  // namespace
@@ -60,4 +73,25 @@ void print_settings_markdown(std::ostream& out) {
                 .append(json::text_of(endpoint["name"]))
                 .append("`");
     out << "| `WORKERS_<ENDPOINT>` | 1 (2 for " << hashing << ") | Processes of one endpoint |\n";
+}
+
+void print_endpoints_markdown(std::ostream& out) {
+    out << "| path | method | access | summary |\n|---|---|---|---|\n";
+    print_row(out, "/docs", "GET", "anyone", "The API in Swagger UI (nginx)");
+    print_row(out, "/livez", "GET", "anyone", "Whether nginx is running (nginx)");
+    print_row(out, "/openapi.json", "GET", "anyone", "The OpenAPI document (nginx)");
+    auto endpoints = describe_handlers();
+    const auto path_of = [](const auto& endpoint) {
+        return std::string{json::text_of(endpoint["path"])};
+    };
+    std::sort(endpoints.begin(), endpoints.end(),
+              [&](const auto& a, const auto& b) { return path_of(a) < path_of(b); });
+    for (const auto& endpoint : endpoints)
+        for (const auto& operation : endpoint["operations"].GetArray())
+            print_row(out, path_of(endpoint), json::text_of(operation["method"]),
+                      callers_of(operation), json::text_of(operation["summary"]));
+    out << "\n| other path | the same as |\n|---|---|\n";
+    for (const auto& endpoint : endpoints)
+        for (const auto& other : endpoint["also_at"].GetArray())
+            out << "| `" << json::text_of(other) << "` | `" << path_of(endpoint) << "` |\n";
 }

@@ -1,6 +1,7 @@
 // Who may call an operation.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -51,5 +52,11 @@ inline constexpr std::array auth_rules = {
              .takes_key = true,
              .takes_ticket = true},
 };
+
+// The row with this name, which is one of theirs.
+constexpr const AuthRule& rule_named(std::string_view name) {
+    return *std::find_if(auth_rules.begin(), auth_rules.end(),
+                         [&](const auto& rule) { return rule.name == name; });
+}
 
 constexpr const AuthRule& rule_of(Auth auth) { return auth_rules[static_cast<std::size_t>(auth)]; }
