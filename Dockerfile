@@ -1,5 +1,5 @@
-# The image: one build stage, and a run stage with nginx and the executables. It runs as an unprivileged
-# user on a read-only root file system; all that it writes lies in RUN_DIR, on a tmpfs.
+# The image: a build stage, and a run stage with nginx and the executables. It runs as an unprivileged user on a
+# read-only root file system and writes to RUN_DIR only, which is on a tmpfs.
 FROM debian:bookworm-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends g++ lld make pkg-config libfcgi-dev libpq-dev rapidjson-dev \
@@ -19,12 +19,14 @@ RUN make -j"$(nproc)" build \
 COPY nginx /out/nginx
 
 FROM debian:bookworm-slim
+LABEL org.opencontainers.image.title="steelthread" org.opencontainers.image.licenses="MIT"
 RUN apt-get update \
  && apt-get install -y --no-install-recommends nginx-light libfcgi0ldbl libpq5 libssl3 libjwt0 libsqlite3-0 \
     libcrypt1 libcurl4 libhiredis0.14 ca-certificates curl \
  && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin steelthread
 COPY --from=build /out /opt/steelthread
+COPY LICENSE /opt/steelthread/
 ENV HOST=0.0.0.0 PORT=8000 RUN_DIR=/tmp/steelthread
 USER 10001
 EXPOSE 8000

@@ -1,4 +1,4 @@
-// Jobs from the outside: the worker that the README shows, and workers that die at any moment.
+// Jobs from the outside: the worker that docs/jobs.md shows, and workers that die at any moment.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -38,13 +38,14 @@ std::string add(const Stack& stack, const std::string& body) {
     return reply.header("location");
 }
 
-// The program in the README that begins with this line.
-std::string program_in_readme(const std::string& first_line) {
-    const auto text = read_text("README.md");
-    const auto begin = text.find("```\n" + first_line);
-    cr_assert_neq(begin, text.npos, "README.md shows no worker");
-    const auto end = text.find("```", begin + 4);
-    return text.substr(begin + 4, end - begin - 4);
+// The worker that docs/jobs.md shows.
+std::string documented_worker() {
+    const std::string fence = "```sh\n";
+    const auto text = read_text("docs/jobs.md");
+    const auto begin = text.find(fence + "#!/bin/sh\n# worker.sh");
+    cr_assert_neq(begin, text.npos, "docs/jobs.md shows no worker");
+    const auto end = text.find("```\n", begin + fence.size());
+    return text.substr(begin + fence.size(), end - begin - fence.size());
 }
 
 // Works until it is killed, and never returns.
@@ -108,7 +109,7 @@ ON_BOTH(jobs, live_their_lives, Queue, queue) {
     cr_expect(stack.log().find(api_key) == std::string::npos);
 }
 
-ON_BOTH(jobs, are_done_by_the_worker_of_the_readme, Queue, queue) {
+ON_BOTH(jobs, are_done_by_the_documented_worker, Queue, queue) {
     const Stack& stack = queue.stack;
     std::vector<std::string> paths;
     for (const char* text : {"one", "one two", R"(with \"quotes\" and \\ \n and ä)"})
@@ -116,7 +117,7 @@ ON_BOTH(jobs, are_done_by_the_worker_of_the_readme, Queue, queue) {
             add(stack, std::string{R"({"title":"count","payload":{"text":")"} + text + "\"}}"));
     const auto bad = add(stack, R"({"title":"count","payload":{"text":7},"max_attempts":1})");
     const auto script = stack.run_dir() + "/worker.sh";
-    std::ofstream{script} << program_in_readme("#!/bin/sh\n# worker.sh");
+    std::ofstream{script} << documented_worker();
     auto variables = base_variables();
     variables["base"] = stack.base_url();
     variables["API_KEY"] = api_key;
