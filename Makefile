@@ -167,7 +167,7 @@ $(BUILD)/tidy/%.ok: %.cpp .clang-tidy $(headers) $(queries)
 format: ## format all C++ files
 	clang-format -i $(cpp_files)
 
-generate: build ## write the files that are made from the code: routes, OpenAPI, error list, settings
+generate: build ## write what is made from the code: routes, OpenAPI, tables of endpoints, settings, errors
 	@cli/generate $(BUILD)
 
 swagger-ui: ## fetch the Swagger UI that nginx/docs pins (needs npm)
