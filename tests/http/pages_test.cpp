@@ -1,4 +1,5 @@
-// The pages for users: README.md and docs/*.md. The commands that they show print what they show.
+// The pages for users, README.md and docs/*.md: their commands print what the pages show, and their
+// links resolve.
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A command at a `$ ` prompt, with its lines at `> `, and the output shown below it.
+// A command at a `$ ` prompt with its continuation lines at `> `, and the output shown below it.
 struct Example {
     std::string command;
     std::string output;
@@ -62,7 +63,7 @@ std::vector<Example> examples_of(const std::string& page) {
     return examples;
 }
 
-// What differs from run to run by its nature.
+// The text with everything replaced that differs from run to run.
 std::string normalised(std::string text) {
     static const std::pair<std::regex, const char*> kinds[] = {
         {std::regex{R"re("next_cursor":"[0-9a-f]+")re"}, R"("next_cursor":"CURSOR")"},
@@ -78,7 +79,7 @@ std::string normalised(std::string text) {
     return text;
 }
 
-// The settings before the first `make run` that README.md shows with some.
+// The settings on the line `NAME=value … make run` of README.md, as the shell passes them to make.
 Variables settings_of_the_readme(const fs::path& folder) {
     std::smatch found;
     const auto text = read_text("README.md");
@@ -98,7 +99,7 @@ Variables settings_of_the_readme(const fs::path& folder) {
     return settings;
 }
 
-// A clone in which `make run` has started the service as the README says.
+// A clone of the repository with a service that was started as README.md says, on a new database.
 class Clone {
 public:
     Clone() {
@@ -119,7 +120,7 @@ public:
         stack_ = std::make_unique<Stack>("sqlite:///./steelthread.db", settings);
     }
 
-    // Types these into one shell; what each has printed. Fewer, where the shell ended early.
+    // Runs the commands in one shell and returns their outputs; fewer if the shell ends early.
     std::vector<std::string> outputs_of(const std::vector<Example>& examples) const {
         const auto port = std::to_string(stack_->port());
         std::string script = "cd " + folder_.string() + " && exec 2>&1\n";
@@ -151,7 +152,7 @@ std::vector<std::string> pages_in(const std::string& folder) {
     return pages;
 }
 
-// A heading's anchor on GitHub.
+// The anchor that GitHub gives to a heading.
 std::string anchor_of(const std::string& heading) {
     std::string anchor;
     for (const char c : heading) {
@@ -193,7 +194,7 @@ Test(pages, show_what_their_commands_print) {
     cr_expect_gt(count, 0);
 }
 
-Test(pages, have_links_that_lead_somewhere) {
+Test(pages, have_links_that_resolve) {
     static const std::regex link{R"re(\]\(([^)#\s]*)(#[^)\s]*)?\))re"};
     for (const char* folder : {".", "docs", "docs/adr", "bench"})
         for (const auto& page : pages_in(folder)) {
