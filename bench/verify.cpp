@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "shared/auth/token.hpp"
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/log.hpp"
 #include "tests/support/signer.hpp"
 
@@ -62,19 +62,19 @@ void row(const std::string& name, const Config& config, const std::string& set_p
 }  // namespace
 
 int main() {
-    logging::set_level("error");
+    logging::set_level(logging::Level::error);
     Config config{};
-    config.jwt_secret = "the secret of this service, long enough";
-    config.jwt_secret_previous = "the secret of the month before this one";
-    config.better_auth_secret = "a secret that a front end shares with it";
+    config.jwt_secret = Secret{"the secret of this service, long enough"};
+    config.jwt_secret_previous = Secret{"the secret of the month before this one"};
+    config.better_auth_secret = Secret{"a secret that a front end shares with it"};
     const std::string header = R"({"alg":"HS256","typ":"JWT"})";
     std::vector<std::string> tokens;
     for (int i = 0; i <= tokens_a_round; ++i)
-        tokens.push_back(hmac_token(header, claims(i, "steelthread"), config.jwt_secret));
+        tokens.push_back(hmac_token(header, claims(i, "steelthread"), config.jwt_secret.reveal()));
     row("HS256, own", config, "", tokens);
     for (int i = 0; i <= tokens_a_round; ++i)
         tokens[static_cast<std::size_t>(i)] =
-            hmac_token(header, claims(i), config.better_auth_secret);
+            hmac_token(header, claims(i), config.better_auth_secret.reveal());
     row("HS256, shared secret", config, "", tokens);
 
     config.jwks_issuer = config.jwks_audience = "http://localhost:3000";

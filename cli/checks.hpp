@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 struct Check {
     const char* name;

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/db/database.hpp"
 
 // Whether the database is a SQLite file that does not exist.

@@ -4,7 +4,7 @@
 #include <iosfwd>
 #include <string>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 // Prints a token of this service for any user id, valid for JWT_EXPIRE_MINUTES, and makes the user
 // where there is none. Throws std::runtime_error in production and for a schema that is not up to

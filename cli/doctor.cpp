@@ -16,6 +16,7 @@
 #include "shared/async.hpp"
 #include "shared/auth/fetch.hpp"
 #include "shared/auth/key_set.hpp"
+#include "shared/config/setting.hpp"
 #include "shared/db/readiness.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/limits/redis_limiter.hpp"
@@ -140,8 +141,8 @@ Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microsec
 }
 
 std::string check_limits(const Config& config) {
-    if (config.redis_url == "memory://") return "counted in RUN_DIR";
-    const auto url = parse_redis_url(config.redis_url).value();
+    if (!config.redis_url) return "counted in RUN_DIR";
+    const auto& url = *config.redis_url;
     const auto place = "Redis (" + url.place() + ")";
     std::chrono::microseconds round_trip{};
     try {
@@ -156,13 +157,13 @@ std::string check_limits(const Config& config) {
 }
 
 std::string check_key_set(const Config& config) {
-    const bool is_file = config.jwks_url.empty();
+    const bool is_file = !config.jwks_url;
     if (is_file && config.jwks_file.empty()) return "none";
     // A URL may hold a secret.
     const auto source = is_file ? "JWKS_FILE (" + config.jwks_file + ")" : "JWKS_URL";
     try {
         const auto parsed =
-            parse_key_set(is_file ? read_key_file(config.jwks_file) : fetch(config.jwks_url));
+            parse_key_set(is_file ? read_key_file(config.jwks_file) : fetch(config.jwks_url->text));
         auto found = plural(parsed.keys.size(), "key") + " of " + source;
         for (const auto& reason : parsed.skipped) found += "; one is skipped: " + reason;
         if (parsed.keys.empty())
@@ -190,7 +191,7 @@ bool examine(std::ostream& out) {
     Config config;
     const bool is_configured = report("settings", [&] {
         config = load_config();
-        return config.environment;
+        return setting("ENVIRONMENT").print(config);
     });
     if (!is_configured) return false;
     for (const auto& check : start_checks()) report(check.name, [&] { return check.look(config); });

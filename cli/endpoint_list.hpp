@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 struct EndpointEntry {
     std::string name;

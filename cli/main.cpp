@@ -20,7 +20,8 @@
 #include "cli/reference.hpp"
 #include "cli/routes.hpp"
 #include "cli/supervisor.hpp"
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
+#include "shared/config/setting.hpp"
 #include "shared/exit_status.hpp"
 #include "shared/signals.hpp"
 #include "shared/version.hpp"
@@ -69,10 +70,7 @@ int migrate(const std::string& direction) {
 std::string run_dir() {
     const char* value = std::getenv("RUN_DIR");
     if (value && *value) return value;
-    const auto all = settings();
-    return std::string{std::find_if(all.begin(), all.end(), [](const auto& setting) {
-                           return setting.name == "RUN_DIR";
-                       })->default_value};
+    return std::string{setting("RUN_DIR").default_value};
 }
 
 int run(const Words& words) {

@@ -17,7 +17,6 @@
 #include "shared/auth/password.hpp"
 #include "shared/db/migrations.hpp"
 #include "shared/db/sqlite_file.hpp"
-#include "shared/net/resolve.hpp"
 #include "shared/run_dir.hpp"
 #include "shared/text.hpp"
 #include "shared/timestamp.hpp"
@@ -47,15 +46,6 @@ public:
     virtual std::vector<Row> query(const char* sql, const Row& parameters = {}) = 0;
 };
 
-// What a URL says of one of libpq's parameters; empty for nothing.
-std::string url_option(const std::string& url, std::string_view keyword) {
-    const std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> options{
-        PQconninfoParse(url.c_str(), nullptr), &PQconninfoFree};
-    for (const auto* option = options.get(); option && option->keyword; ++option)
-        if (option->keyword == keyword && option->val) return option->val;
-    return {};
-}
-
 // A look waits for the database no longer than a handler does.
 enum class Purpose { look, change };
 
@@ -66,11 +56,12 @@ public:
         // Parameters in the URL win over those before it.
         const auto timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000);
         // As the handlers do: of several hosts one that takes writes. Empty counts as not given.
-        const char* const wanted = names_several_hosts(config.database_url) ? "read-write" : "";
+        const char* const wanted =
+            config.database_url.postgres.names_several_hosts() ? "read-write" : "";
         const char* names[] = {"connect_timeout", "application_name", "target_session_attrs",
                                "dbname", nullptr};
-        const char* values[] = {timeout.c_str(), "steelthread", wanted, config.database_url.c_str(),
-                                nullptr};
+        const char* values[] = {timeout.c_str(), "steelthread", wanted,
+                                config.database_url.text.c_str(), nullptr};
         const auto give_up = Clock::now() + 5s;
         bool was_up = false;
         for (;;) {
@@ -296,7 +287,7 @@ void seed_developer(const Config& config, Connection& connection, std::ostream& 
         out << "account " << email << " is there already, with the password it has\n";
         return;
     }
-    const auto hash = hash_password(config.dev_user_password, static_cast<int>(config.bcrypt_cost));
+    const auto hash = hash_password(config.dev_user_password.reveal(), config.bcrypt_cost);
     const auto made = connection.query(
         "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) "
         "ON CONFLICT (email) DO NOTHING RETURNING id",
@@ -379,6 +370,6 @@ Schema look_at_schema(const Config& config) {
 
 std::string database_name(const Config& config) {
     if (const auto path = config.sqlite_path()) return "SQLite (" + *path + ")";
-    const auto& url = config.database_url;
-    return "PostgreSQL (" + url_option(url, "host") + "/" + url_option(url, "dbname") + ")";
+    const auto& url = config.database_url.postgres;
+    return "PostgreSQL (" + url.host_names + "/" + url.database + ")";
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 // Applies what is pending, each migration in a transaction of its own and under a lock; takes over
 // the events of a dump that came from another PostgreSQL; and makes the account of DEV_USER_EMAIL

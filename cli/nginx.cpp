@@ -48,7 +48,7 @@ void replace(std::string& text, const std::string& word, const std::string& valu
 // Nothing in an origin ends the \Q that takes its characters as they are.
 std::string origin_lines(const Config& config) {
     std::string lines;
-    for (const auto& origin : config.allowed_origins())
+    for (const auto& origin : config.allowed_origins)
         lines.append("        \"~^\\Q")
             .append(origin)
             .append("\\E\\z\" \"")
@@ -60,7 +60,7 @@ std::string origin_lines(const Config& config) {
 // Without them nothing is believed of X-Forwarded-For.
 std::string proxy_lines(const Config& config) {
     std::string lines;
-    for (const auto& network : config.trusted_networks())
+    for (const auto& network : config.trusted_proxies)
         lines.append("    set_real_ip_from ").append(network).append(";\n");
     if (lines.empty()) return lines;
     return lines + "    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;\n";

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 // Where the templates of nginx.conf and of the files it includes lie, and the documents that nginx
 // serves. Throws std::runtime_error where they are not beside this executable.

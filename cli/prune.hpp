@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 // What is deleted: older than this. Nothing of a kind that has no value.
 struct Ages {

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 // Claims RUN_DIR, makes it absolute, in `config` and in the environment, and the current folder;
 // locks it for as long as this process lives. Throws ConfigError where it is not this service's,

@@ -115,7 +115,7 @@ private:
             add_workers(executable.string(), *endpoint);
         }
         render_nginx(config_);
-        if (config_.is_demo())
+        if (config_.demo_mode)
             logging::warning("DEMO_MODE is on: anyone may write without a token");
     }
 
@@ -124,7 +124,7 @@ private:
                        .command = {executable},
                        .environment = handler_environment(),
                        .is_endless = endpoint.is_stream,
-                       .is_wanted = config_.is_prestarted()};
+                       .is_wanted = config_.prestart};
         worker.socket = listen_on(worker.name);
         processes_.insert(processes_.end(), worker_count(config_, endpoint), worker);
         ++endpoint_count_;

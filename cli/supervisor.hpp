@@ -12,7 +12,7 @@
 
 #include <string>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 // Serves until a signal. Returns the exit status: 0 after a clean stop.
 int supervise(const Config& config, bool migrates);

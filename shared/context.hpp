@@ -10,7 +10,7 @@
 #include "shared/auth/api_keys.hpp"
 #include "shared/auth/password.hpp"
 #include "shared/auth/token.hpp"
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/db/database.hpp"
 #include "shared/http/request.hpp"
 #include "shared/text.hpp"

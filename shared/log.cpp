@@ -49,10 +49,7 @@ bool write_at_once(std::string_view line) {
 
 }  // namespace
 
-void set_level(std::string_view name) {
-    for (std::size_t i = 0; i < std::size(names); ++i)
-        if (names[i] == name) threshold = static_cast<Level>(i);
-}
+void set_level(Level level) { threshold = level; }
 
 void set_endpoint(std::string_view name) { endpoint_name = name; }
 

@@ -16,7 +16,7 @@ enum class Level { debug, info, warning, error };
 using Field = std::pair<std::string_view, std::variant<std::string_view, std::int64_t>>;
 
 // Lines below this level are dropped. The default is info.
-void set_level(std::string_view name);
+void set_level(Level level);
 
 // The name that every line carries as "endpoint".
 void set_endpoint(std::string_view name);

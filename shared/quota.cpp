@@ -26,6 +26,13 @@ std::optional<Quota> parse_quota(std::string_view text) {
     return quota;
 }
 
+std::string text_of(const Quota& quota) {
+    std::string text = std::to_string(quota.limit) + "/";
+    for (const auto& [name, window] : units)
+        if (window == quota.window) text += name;
+    return text;
+}
+
 Pace pace_of(const Quota& quota) {
     const auto interval_ms = (quota.window.count() * 1000 + quota.limit - 1) / quota.limit;
     return {interval_ms, interval_ms * quota.limit};

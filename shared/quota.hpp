@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 struct Quota {
@@ -14,6 +15,9 @@ struct Quota {
 // What RATE_LIMIT and LOGIN_RATE_LIMIT take: "10/minute", also second, hour or day; at most one
 // each millisecond. Nullopt for anything else.
 std::optional<Quota> parse_quota(std::string_view text);
+
+// "10/minute", for a quota that parse_quota() made.
+std::string text_of(const Quota& quota);
 
 // A quota in the milliseconds that all limiters reckon in, rounded up to whole ones.
 struct Pace {

@@ -41,7 +41,7 @@ bool ApiKeys::accepts_named(std::string_view digits) const {
 const std::vector<Digest>& ApiKeys::accepted() const {
     if (!digests_) {
         digests_.emplace();
-        for (const auto& key : config_.accepted_api_keys()) digests_->push_back(sha256(key));
+        for (const auto& key : config_.api_keys) digests_->push_back(sha256(key));
     }
     return *digests_;
 }

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/digest.hpp"
 
 // The keys of API_KEYS. Only their digests are compared: how long that takes reveals nothing about

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "shared/auth/fetch.hpp"
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/log.hpp"
 #include "shared/promise.hpp"
@@ -197,7 +197,7 @@ Async<> KeySet::fetched() {
 }
 
 std::shared_ptr<KeySet> open_key_set(const Config& config, Loop& loop) {
-    if (!config.jwks_url.empty()) return KeySet::of_url(loop, config.jwks_url);
+    if (config.jwks_url) return KeySet::of_url(loop, config.jwks_url->text);
     if (!config.jwks_file.empty()) return KeySet::of_file(config.jwks_file);
     return nullptr;
 }

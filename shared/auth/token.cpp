@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/digest.hpp"
 #include "shared/error.hpp"
 #include "shared/json/reader.hpp"
@@ -136,12 +136,12 @@ Tokens::Tokens(const Config& config, std::shared_ptr<KeySet> keys)
     : Tokens{config, std::move(keys), seconds_since_1970} {}
 
 Tokens::Tokens(const Config& config, std::shared_ptr<KeySet> keys, Time time)
-    : secret_{config.jwt_secret},
-      previous_secret_{config.jwt_secret_previous},
-      shared_secret_{config.better_auth_secret},
+    : secret_{config.jwt_secret.reveal()},
+      previous_secret_{config.jwt_secret_previous.reveal()},
+      shared_secret_{config.better_auth_secret.reveal()},
       own_{this_service, this_service},
       published_{config.jwks_issuer, config.jwks_audience},
-      needs_uuid_{config.user_id_format == "uuid"},
+      needs_uuid_{config.user_id_format == UserIdFormat::uuid},
       lifetime_seconds_{config.jwt_expire_minutes * 60},
       time_{std::move(time)},
       key_set_{std::move(keys)} {

@@ -1,6 +1,6 @@
 #include "shared/db/database.hpp"
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/db/engines.hpp"
 
 namespace db {

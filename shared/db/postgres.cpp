@@ -6,7 +6,7 @@
 #include <random>
 #include <unordered_map>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/db/engines.hpp"
 #include "shared/db/postgres_connection.hpp"
 #include "shared/db/sqlstate.hpp"
@@ -184,18 +184,19 @@ private:
     Async<PostgresConnection::Outcome> connect_anywhere(
         std::shared_ptr<PostgresConnection> connection, Clock::time_point budget_end) {
         const auto looked_up_by = std::min(budget_end, Clock::now() + connect_timeout_);
-        const auto hosts = co_await resolve_hosts(loop_, config_.database_url, looked_up_by);
-        const auto addresses = silent_ones_last(hosts.addresses);
-        const auto longest = hosts.timeout
-                                 ? std::min<milliseconds>(connect_timeout_, *hosts.timeout)
-                                 : connect_timeout_;
+        const auto& url = config_.database_url.postgres;
+        const auto addresses =
+            silent_ones_last(co_await resolve_hosts(loop_, url.hosts, looked_up_by));
+        const auto longest =
+            url.timeout ? std::min<milliseconds>(connect_timeout_, *url.timeout) : connect_timeout_;
         PostgresConnection::Outcome all;
         if (addresses.empty()) all.reason = "its host name cannot be resolved";
         for (std::size_t i = 0; i < addresses.size() && !is_closing_; ++i) {
             const auto now = Clock::now();
             const auto share = (budget_end - now) / static_cast<int>(addresses.size() - i);
-            auto outcome = co_await connection->connect(
-                addresses[i], hosts.are_several, now + std::min<Clock::duration>(longest, share));
+            auto outcome =
+                co_await connection->connect(addresses[i], url.names_several_hosts(),
+                                             now + std::min<Clock::duration>(longest, share));
             if (outcome.is_connected) co_return outcome;
             if (outcome.is_silent) silent_[place(addresses[i])] = Clock::now();
             all.may_pass = all.may_pass || outcome.may_pass;

@@ -1,6 +1,6 @@
 #include "shared/db/postgres_connection.hpp"
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/db/postgres_rows.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/log.hpp"
@@ -87,7 +87,7 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(const Host& host,
                               "port",
                               nullptr};
     const char* values[] = {is_of_several ? "read-write" : "",
-                            config_.database_url.c_str(),
+                            config_.database_url.text.c_str(),
                             "UTF8",
                             "steelthread",
                             "10000",
@@ -114,7 +114,9 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(const Host& host,
         nullptr);
     PQsetnonblocking(connection_, 1);
     is_direct_ = co_await limit_session(latest);
-    uses_names_ = config_.db_prepare == "auto" ? is_direct_ : config_.db_prepare == "on";
+    uses_names_ = config_.db_prepare == PreparedStatements::when_direct
+                      ? is_direct_
+                      : config_.db_prepare == PreparedStatements::on;
     capacity_ = uses_names_ ? direct_capacity : pooled_capacity;
     if (PQstatus(connection_) != CONNECTION_OK || PQenterPipelineMode(connection_) != 1) {
         outcome = {.is_connected = false,

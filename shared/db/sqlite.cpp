@@ -10,7 +10,7 @@
 #include <list>
 #include <unordered_map>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/db/database_files.hpp"
 #include "shared/db/engines.hpp"
 #include "shared/db/sqlite_file.hpp"
@@ -245,7 +245,7 @@ class SqliteDatabase final : public Database {
 public:
     explicit SqliteDatabase(const Config& config)
         : path_(*config.sqlite_path()),
-          synchronous_(config.sqlite_synchronous),
+          synchronous_(config.sqlite_synchronous == Synchronous::full ? "FULL" : "NORMAL"),
           deadline_(config.db_deadline_ms) {}
 
     Async<db::Results> run(db::Batch batch) override {

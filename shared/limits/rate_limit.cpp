@@ -2,13 +2,12 @@
 
 #include <optional>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/error.hpp"
 #include "shared/http/request.hpp"
 #include "shared/limits/rate_table.hpp"
 #include "shared/limits/redis_limiter.hpp"
 #include "shared/log.hpp"
-#include "shared/redis/url.hpp"
 
 namespace {
 
@@ -51,8 +50,7 @@ Decision decide(const Quota& quota, std::int64_t ahead_ms) {
 }
 
 std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config) {
-    if (config.redis_url != "memory://")
-        return std::make_unique<RedisLimiter>(parse_redis_url(config.redis_url).value());
+    if (config.redis_url) return std::make_unique<RedisLimiter>(*config.redis_url);
     return std::make_unique<MemoryLimiter>(config);
 }
 

@@ -62,7 +62,7 @@ template <class Verify>
 auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
     -> std::optional<Identity> {
     constexpr std::string_view scheme = "Bearer ";
-    if (raw.authorization.empty() && context.config.is_demo()) return Identity{demo_user, ""};
+    if (raw.authorization.empty() && context.config.demo_mode) return Identity{demo_user, ""};
     if (!ascii_iequals(raw.authorization.substr(0, scheme.size()), scheme))
         throw ApiError{Error::auth_required};
     try {
@@ -101,7 +101,7 @@ std::optional<Identity> identify(const RawRequest& raw, const AuthRule& rule, Co
     if (rule.takes_ticket)
         if (auto bearer = read_ticket(raw, context)) return bearer;
     const bool has_key = rule.takes_key && (!raw.api_key.empty() || !rule.takes_token);
-    const bool has_token = !raw.authorization.empty() || context.config.is_demo();
+    const bool has_token = !raw.authorization.empty() || context.config.demo_mode;
     const bool is_user = rule.takes_token && (has_token || (rule.needs_proof && !has_key));
     std::optional<Identity> identity{std::in_place};
     if (is_user) identity = authenticate(raw, context, verify);
@@ -114,7 +114,7 @@ std::optional<Identity> identify(const RawRequest& raw, const AuthRule& rule, Co
 void check_owner(const PathParameters& parameters, const Identity& identity, const Config& config) {
     for (const auto& [name, value] : parameters) {
         if (name != "user_id" || value.empty() || value == identity.user_id) continue;
-        if (config.user_id_format == "uuid" && !Uuid::parse(value))
+        if (config.user_id_format == UserIdFormat::uuid && !Uuid::parse(value))
             throw ApiError{
                 Error::validation_error,
                 {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
@@ -226,16 +226,10 @@ ApiError disclose(const std::exception_ptr& failure, std::string_view request_id
     return ApiError{Error::internal_error};
 }
 
-struct AllowedOrigins {
-    std::optional<std::vector<std::string>> list;
-};
-
 void add_cors(Response& response, const RawRequest& raw, const Context& context) {
     response.set("Vary", "Origin");
     if (raw.origin.empty()) return;
-    auto& allowed = context.state.get<AllowedOrigins>().list;
-    if (!allowed) allowed = context.config.allowed_origins();
-    const auto& origins = *allowed;
+    const auto& origins = context.config.allowed_origins;
     if (std::find(origins.begin(), origins.end(), raw.origin) == origins.end()) return;
     response.set("Access-Control-Allow-Origin", std::string{raw.origin});
     response.set("Access-Control-Allow-Credentials", "true");

@@ -44,7 +44,7 @@ int serve(std::string_view name, const Endpoint& served, Config config) {
     const auto database = open_database(config, loop);
     const Tokens tokens{config, open_key_set(config, loop)};
     const ApiKeys api_keys{config};
-    Passwords passwords{static_cast<int>(config.bcrypt_cost)};
+    Passwords passwords{config.bcrypt_cost};
     ProcessState state;
     Context context{config, *database, tokens, api_keys, passwords, state};
     if (is_listening(STDIN_FILENO))

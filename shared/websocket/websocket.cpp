@@ -178,7 +178,7 @@ bool is_welcome(const Head& head, const Config& config) {
     const auto scheme = origin.find("://");
     if (scheme != origin.npos && ascii_iequals(origin.substr(scheme + 3), header_of(head, "Host")))
         return true;
-    const auto allowed = config.allowed_origins();
+    const auto& allowed = config.allowed_origins;
     return std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
 }
 

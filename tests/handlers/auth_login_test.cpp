@@ -96,7 +96,7 @@ ON_BOTH_ENGINES(auth_login, does_not_take_sql_for_an_email) {
 }
 
 ON_BOTH_ENGINES(auth_login, limits_attempts) {
-    service.config().login_rate_limit = "2/day";
+    service.config().login_rate_limit = {2, std::chrono::days{1}};
     add_account(service, "ada@example.org", "correct horse");
     cr_assert_eq(service.send(login("ada@example.org", "correct horse")).status(), 200);
     const auto wrong = service.send(login("Ada@example.org", "wrong horse"));

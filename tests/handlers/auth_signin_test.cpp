@@ -73,7 +73,7 @@ ON_BOTH_ENGINES(auth_signin, refuses_a_body_that_is_no_good) {
 }
 
 ON_BOTH_ENGINES(auth_signin, counts_attempts_for_each_email_whatever_becomes_of_them) {
-    service.config().login_rate_limit = "3/day";
+    service.config().login_rate_limit = {3, std::chrono::days{1}};
     add_account(service, ada);
     cr_expect_eq(service.send(signin(ada)).status(), 200);
     expect_error(service.send(signin(ada, "wrong horse")), Error::invalid_credentials);
@@ -95,7 +95,7 @@ ON_BOTH_ENGINES(auth_signin, counts_attempts_for_each_email_whatever_becomes_of_
 
 // What is no attempt costs none.
 ON_BOTH_ENGINES(auth_signin, counts_no_body_that_is_refused) {
-    service.config().login_rate_limit = "1/day";
+    service.config().login_rate_limit = {1, std::chrono::days{1}};
     for (int i = 0; i < 5; ++i) {
         const auto response = service.send(signin("", password, "192.0.2.1"));
         expect_error(response, Error::validation_error);
@@ -105,7 +105,7 @@ ON_BOTH_ENGINES(auth_signin, counts_no_body_that_is_refused) {
 }
 
 ON_BOTH_ENGINES(auth_signin, counts_attempts_from_each_address) {
-    service.config().login_rate_limit = "3/day";
+    service.config().login_rate_limit = {3, std::chrono::days{1}};
     for (int i = 0; i < 3; ++i)
         expect_error(service.send(signin(someone(i), password, "192.0.2.1")),
                      Error::invalid_credentials);
@@ -124,7 +124,7 @@ ON_BOTH_ENGINES(auth_signin, counts_attempts_from_each_address) {
 }
 
 ON_BOTH_ENGINES(auth_signin, an_ipv6_network_is_one_address) {
-    service.config().login_rate_limit = "2/day";
+    service.config().login_rate_limit = {2, std::chrono::days{1}};
     int count = 0;
     for (const char* address : {"2001:db8::1", "2001:db8::ffff:2"})
         expect_error(service.send(signin(someone(++count), password, address)),
@@ -137,13 +137,13 @@ ON_BOTH_ENGINES(auth_signin, an_ipv6_network_is_one_address) {
 
 // As a plain CGI there is none.
 ON_BOTH_ENGINES(auth_signin, limits_no_address_that_is_not_known) {
-    service.config().login_rate_limit = "1/day";
+    service.config().login_rate_limit = {1, std::chrono::days{1}};
     for (int i = 0; i < 5; ++i)
         expect_error(service.send(signin(someone(i))), Error::invalid_credentials);
 }
 
 ON_BOTH_ENGINES(auth_signin, an_email_is_no_address) {
-    service.config().login_rate_limit = "1/day";
+    service.config().login_rate_limit = {1, std::chrono::days{1}};
     expect_error(service.send(signin(someone(1), password, "192.0.2.1")),
                  Error::invalid_credentials);
     for (const char* email : {"address:c0000201", "192.0.2.1", "c0000201"})
@@ -152,7 +152,7 @@ ON_BOTH_ENGINES(auth_signin, an_email_is_no_address) {
 
 Test(auth_signin, limits_before_it_asks_the_database) {
     Service service{endpoint(), "postgresql://127.0.0.1:1/nothing?connect_timeout=1"};
-    service.config().login_rate_limit = "1/day";
+    service.config().login_rate_limit = {1, std::chrono::days{1}};
     const auto failed = service.send(signin(ada));
     expect_error(failed, Error::service_unavailable);
     EXPECT_TEXT(std::string{failed.header("X-RateLimit-Remaining")}, "0");

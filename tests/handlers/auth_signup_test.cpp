@@ -156,7 +156,7 @@ ON_BOTH_ENGINES(auth_signup, refuses_a_body_that_is_too_large_or_no_json) {
 }
 
 ON_BOTH_ENGINES(auth_signup, limits_attempts_before_it_hashes) {
-    service.config().login_rate_limit = "2/day";
+    service.config().login_rate_limit = {2, std::chrono::days{1}};
     const auto first = service.send(signup("ada@example.org"));
     expect_created(first);
     EXPECT_TEXT(std::string{first.header("RateLimit-Policy")}, R"("default";q=2;w=86400)");

@@ -141,8 +141,8 @@ ON_BOTH_ENGINES(events, refuse_a_ticket_that_has_outlived_its_proof) {
     worker.api_key = service.context().api_keys.verify(other_api_key, "");
     const auto ticket = tokens.issue_ticket(worker);
     EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "");
-    Service restarted{endpoint(), service.config().database_url};
-    restarted.config().api_keys = api_key;
+    Service restarted{endpoint(), service.config().database_url.text};
+    restarted.config().api_keys = {api_key};
     expect_error(restarted.send({.target = path + "?ticket=" + ticket}), Error::invalid_token);
 }
 

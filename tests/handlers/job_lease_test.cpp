@@ -118,7 +118,7 @@ ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
     for (std::size_t i = 0; i < job_count; ++i) wanted.insert(add_job(service));
     std::vector<Paths> taken(worker_count);
     std::vector<std::thread> workers;
-    const auto url = service.config().database_url;
+    const auto url = service.config().database_url.text;
     std::atomic<std::size_t> total = 0;
     for (std::size_t i = 0; i < worker_count; ++i)
         workers.emplace_back([&, i] {
@@ -150,7 +150,7 @@ ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
 Test(job_lease, comes_behind_the_events_before_it) {
     Service service{endpoint(), Engine::postgres};
     const auto expired = add_running_job(service, {.expires_in_s = -1});
-    const PgConnection worker{PQconnectdb(service.config().database_url.c_str())};
+    const PgConnection worker{PQconnectdb(service.config().database_url.text.c_str())};
     const auto run = [&](const char* sql, const std::vector<const char*>& parameters) {
         const std::unique_ptr<PGresult, decltype(&PQclear)> result{
             PQexecParams(worker.get(), sql, static_cast<int>(parameters.size()), nullptr,

@@ -16,7 +16,7 @@ constexpr const char* user_id = "11111111-2222-4333-8444-555555555555";
 
 // On the database of `service`.
 ForkedServer serve(Service& service) {
-    return ForkedServer{[url = service.config().database_url](int listener) {
+    return ForkedServer{[url = service.config().database_url.text](int listener) {
         Service own{endpoint(), url};
         own.served().serve(listener, own.loop(), own.served(), own.context());
     }};
@@ -150,7 +150,7 @@ ON_BOTH_ENGINES(ws, closes_with_1008_when_the_proof_ends) {
     const auto token = hmac_token(R"({"alg":"HS256"})",
                                   R"({"iss":"steelthread","aud":"steelthread","sub":"ann","exp":)" +
                                       std::to_string(expires_at) + "}",
-                                  service.config().jwt_secret);
+                                  service.config().jwt_secret.reveal());
     const auto server = serve(service);
     auto socket = connected(server, path, {"Authorization: Bearer " + token}, "ann");
     cr_expect_eq(socket.close_code(), 1008);

@@ -12,7 +12,6 @@
 #include <optional>
 #include <thread>
 
-#include "shared/config.hpp"
 #include "tests/support/stack/event_stream.hpp"
 #include "tests/support/stack/stack.hpp"
 

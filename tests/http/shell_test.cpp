@@ -7,7 +7,7 @@
 #include <fstream>
 #include <thread>
 
-#include "shared/config.hpp"
+#include "shared/config/setting.hpp"
 #include "shared/exit_status.hpp"
 #include "tests/support/stack/stack.hpp"
 

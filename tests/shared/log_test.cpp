@@ -85,18 +85,13 @@ Test(log, drops_what_is_below_its_level) {
     };
     cr_expect_eq(count(), 3);  // info is the default
     for (int level = 0; level < 4; ++level) {
-        logging::set_level(names[level]);
+        logging::set_level(static_cast<logging::Level>(level));
         cr_expect_eq(count(), 4 - level, "%s", names[level]);
-    }
-    logging::set_level("warning");
-    for (const std::string_view unknown : {"", "WARNING", "loud", "4"}) {
-        logging::set_level(unknown);
-        cr_expect_eq(count(), 2, "%s", unknown.data());
     }
 }
 
 Test(log, names_its_levels) {
-    logging::set_level("debug");
+    logging::set_level(logging::Level::debug);
     EXPECT_TEXT(logged([] { logging::debug("m"); }), R"(level="debug" message="m")");
     EXPECT_TEXT(logged([] { logging::info("m"); }), R"(level="info" message="m")");
     EXPECT_TEXT(logged([] { logging::warning("m"); }), R"(level="warning" message="m")");

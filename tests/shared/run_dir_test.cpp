@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "tests/support/expect.hpp"
 
 namespace run_dir_test {

@@ -315,7 +315,7 @@ std::string OpenDatabase::sqlstate_while(Async<db::Results> batch,
 
 PGconn* OpenDatabase::planner() {
     if (!planner_) {
-        planner_.reset(PQconnectdb(config_.database_url.c_str()));
+        planner_.reset(PQconnectdb(config_.database_url.text.c_str()));
         cr_assert(PQstatus(planner_.get()) == CONNECTION_OK, "%s", PQerrorMessage(planner_.get()));
     }
     return planner_.get();

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/db/database.hpp"
 #include "shared/json/fields.hpp"
 

@@ -129,10 +129,10 @@ void expect_needs_key(Service& service, const Sent& sent) {
     elsewhere.authorization = service.foreign_bearer("somebody");
     expect_is_refused(service, elsewhere, wanted);
     // A demonstration is for people.
-    service.config().demo_mode = "on";
+    service.config().demo_mode = true;
     expect_is_refused(service, absent, wanted);
 
-    Service without_keys{service.served(), service.config().database_url};
+    Service without_keys{service.served(), service.config().database_url.text};
     without_keys.config().api_keys.clear();
     expect_is_refused(without_keys, sent, wanted);
     expect_is_refused(without_keys, absent, wanted);
@@ -140,7 +140,7 @@ void expect_needs_key(Service& service, const Sent& sent) {
 }
 
 void expect_is_limited(Service& service, const Sent& sent) {
-    service.config().rate_limit = "3/hour";
+    service.config().rate_limit = {3, std::chrono::hours{1}};
     for (const char* remaining : {"2", "1"}) {
         const auto response = service.send(sent);
         cr_expect_neq(response.status(), 429);

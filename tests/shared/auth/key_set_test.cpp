@@ -9,7 +9,7 @@
 
 #include "shared/auth/fetch.hpp"
 #include "shared/auth/token.hpp"
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/key_server.hpp"
 #include "tests/support/signer.hpp"
@@ -37,7 +37,7 @@ const Signer& second() {
 
 Config configured() {
     Config config{};
-    config.jwt_secret = "a secret of at least thirty-two bytes";
+    config.jwt_secret = Secret{"a secret of at least thirty-two bytes"};
     config.jwks_issuer = "https://issuer.test";
     config.jwks_audience = "us";
     return config;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/uuid.hpp"
 #include "tests/support/expect.hpp"
@@ -66,7 +66,7 @@ std::string claims(const std::vector<std::pair<std::string, std::string>>& chang
 
 Config configured() {
     Config config{};
-    config.jwt_secret = secret;
+    config.jwt_secret = Secret{secret};
     config.jwt_expire_minutes = 60;
     return config;
 }
@@ -492,19 +492,20 @@ Test(token, refuses_more_than_8_kib) {
 
 Test(token, accepts_the_previous_secret_during_a_rotation) {
     auto config = configured();
-    config.jwt_secret_previous = "the secret of the month before this";
+    config.jwt_secret_previous = Secret{"the secret of the month before this"};
     const Tokens tokens{config, nullptr, [] { return now; }};
-    EXPECT_TEXT(verdict(tokens, token_of(header, claims(), config.jwt_secret)), "accepted");
-    EXPECT_TEXT(verdict(tokens, token_of(header, claims(), config.jwt_secret_previous)),
+    EXPECT_TEXT(verdict(tokens, token_of(header, claims(), config.jwt_secret.reveal())),
+                "accepted");
+    EXPECT_TEXT(verdict(tokens, token_of(header, claims(), config.jwt_secret_previous.reveal())),
                 "accepted");
     EXPECT_TEXT(verdict(tokens, token_of(header, claims(), "neither of the two")),
                 "signature: made with another key");
     EXPECT_TEXT(verdict(tokens, token_of(header, claims(), "")),
                 "signature: made with another key");
-    EXPECT_TEXT(jws_verdict(config.jwt_secret, tokens.issue({"ann", ""})), "accepted");
+    EXPECT_TEXT(jws_verdict(config.jwt_secret.reveal(), tokens.issue({"ann", ""})), "accepted");
 
     const auto rotated = tokens_at(now);
-    EXPECT_TEXT(verdict(rotated, token_of(header, claims(), config.jwt_secret_previous)),
+    EXPECT_TEXT(verdict(rotated, token_of(header, claims(), config.jwt_secret_previous.reveal())),
                 "signature: made with another key");
     EXPECT_TEXT(verdict(rotated, token_of(header, claims(), "")),
                 "signature: made with another key");
@@ -619,7 +620,7 @@ const std::string shared_secret = "the secret that Better Auth shares with us";
 
 Config with_shared_secret() {
     auto config = configured();
-    config.better_auth_secret = shared_secret;
+    config.better_auth_secret = Secret{shared_secret};
     return config;
 }
 
@@ -741,7 +742,7 @@ Test(token, issues_with_its_own_secret_only) {
 
 Test(token, ids_may_have_to_be_uuids) {
     auto config = configured();
-    config.user_id_format = "uuid";
+    config.user_id_format = UserIdFormat::uuid;
     const Tokens tokens{config, nullptr, [] { return now; }};
     const auto verdict_of = [&](const std::string& id) {
         return verdict(tokens, token_of(header, claims({{"sub", '"' + id + '"'}})));

@@ -24,26 +24,27 @@ Names names;
 
 const auto far_away = 20s;
 
-Async<> keep(Async<Hosts> awaited, std::optional<Hosts>& hosts) {
+Async<> keep(Async<std::vector<Host>> awaited, std::vector<Host>& hosts) {
     hosts = co_await std::move(awaited);
 }
 
-Hosts resolve(const std::string& url, std::chrono::milliseconds budget = far_away) {
+std::vector<Host> resolve(const std::string& url, std::chrono::milliseconds budget) {
     Loop loop{1};
-    std::optional<Hosts> hosts;
-    spawn(loop, keep(resolve_hosts(loop, url, Clock::now() + budget), hosts),
+    std::vector<Host> hosts;
+    const auto named = parse_postgres_url(url).value().hosts;
+    spawn(loop, keep(resolve_hosts(loop, named, Clock::now() + budget), hosts),
           [](const std::exception_ptr& failure) {
               cr_assert(!failure);
               names.gate.release();
           });
     loop.run();
-    return *hosts;
+    return hosts;
 }
 
 // "name=address:port" of each, separated by spaces.
 std::string places(const std::string& url, std::chrono::milliseconds budget = far_away) {
     std::string text;
-    for (const auto& [name, address, port] : resolve(url, budget).addresses)
+    for (const auto& [name, address, port] : resolve(url, budget))
         text.append(text.empty() ? "" : " ").append(name + "=" + address + ":" + port);
     return text;
 }
@@ -77,21 +78,6 @@ Test(resolve, keeps_the_order_and_the_ports_of_several_hosts) {
                 "one.test=127.0.0.1:7 127.0.0.9=:7");
     EXPECT_TEXT(places("postgresql://one.test:6,127.0.0.9/db"),
                 "one.test=127.0.0.1:6 127.0.0.9=:5432");
-}
-
-Test(resolve, tells_several_hosts_from_several_addresses) {
-    cr_expect_not(resolve("postgresql://two.test/db").are_several);
-    cr_expect_not(resolve("postgresql:///db").are_several);
-    cr_expect(resolve("postgresql://one.test,none.test/db").are_several);
-    cr_expect(resolve("postgresql:///db?hostaddr=127.0.0.1,127.0.0.2").are_several);
-}
-
-Test(resolve, knows_how_long_an_attempt_may_take) {
-    cr_expect(resolve("postgresql://127.0.0.1/db?connect_timeout=7").timeout == 7s);
-    for (const char* url :
-         {"postgresql://127.0.0.1/db", "postgresql://127.0.0.1/db?connect_timeout=0",
-          "postgresql://127.0.0.1/db?connect_timeout=-1"})
-        cr_expect_not(resolve(url).timeout.has_value(), "%s", url);
 }
 
 Test(resolve, asks_nobody_where_there_is_no_name) {

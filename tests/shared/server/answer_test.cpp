@@ -146,10 +146,10 @@ public:
     // With `fetch` it has a key set.
     explicit Service(KeySet::Fetch fetch = nullptr, bool is_demo = false)
         : config_(test_config("sqlite:///unused.db")) {
-        if (is_demo) config_.demo_mode = "on";
+        config_.demo_mode = is_demo;
         auto keys = fetch ? KeySet::of_url(loop_, "", std::move(fetch), Clock::now) : nullptr;
-        config_.cors_origins = "http://localhost:3001,https://app.example.org";
-        config_.frontend_origin = "https://front.example.org";
+        config_.allowed_origins = {"http://localhost:3001", "https://app.example.org",
+                                   "https://front.example.org"};
         tokens_ = std::make_unique<Tokens>(config_, std::move(keys));
         context_ = std::unique_ptr<Context>{
             new Context{config_, database_, *tokens_, api_keys_, passwords_, state_}};
@@ -380,12 +380,12 @@ Test(answer, names_an_api_key_by_a_short_id) {
     const auto asked = endpoint_of(operation(Method::get, who, Auth::key));
     auto raw = get();
     raw.api_key = api_key;
-    logging::set_level("debug");
+    logging::set_level(logging::Level::debug);
     const auto log = written_by([&] { EXPECT_TEXT(outcome(service.send(asked, raw)), "200"); });
     raw.api_key = "secret-key-of-another";
     const auto refused =
         written_by([&] { EXPECT_TEXT(outcome(service.send(asked, raw)), "401 unauthorized"); });
-    logging::set_level("info");
+    logging::set_level(logging::Level::info);
     // The first digits of `printf %s KEY | sha256sum`.
     cr_expect(contains(log, R"("key_id":"7d606ffe")"), "%s", log.c_str());
     cr_expect(!contains(log, api_key));
@@ -922,7 +922,7 @@ Test(answer, answers_a_preflight) {
 
 Test(answer, logs_each_request_without_its_query) {
     Service service;
-    logging::set_level("debug");
+    logging::set_level(logging::Level::debug);
     auto raw = get();
     raw.target = "/notes?ticket=secret";
     raw.request_id = "r-1";
@@ -938,7 +938,7 @@ Test(answer, logs_each_request_without_its_query) {
     cr_expect_geq(line["microseconds"].GetInt(), 0);
     cr_expect_not(contains(text, "secret"));
     cr_expect_not(contains(text, bearer.substr(7)));
-    logging::set_level("info");
+    logging::set_level(logging::Level::info);
     EXPECT_TEXT(written_by([&] { service.send(notes(), raw); }), "");
 }
 

@@ -1,0 +1,118 @@
+#include "shared/config/config.hpp"
+
+#include <unistd.h>
+
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "shared/config/faults.hpp"
+#include "shared/config/kinds.hpp"
+#include "shared/config/rules.hpp"
+#include "shared/config/secret_file.hpp"
+#include "shared/config/setting.hpp"
+
+namespace {
+
+constexpr kinds::Number number_of_workers{1, 64};
+
+// An empty variable is how compose files and platforms say "not set".
+std::string_view value_of(const Variables& variables, std::string_view name) {
+    const auto found = variables.find(std::string{name});
+    return found == variables.end() ? std::string_view{} : std::string_view{found->second};
+}
+
+std::string read_file(const std::string& path, std::string& text) {
+    std::ifstream file{path, std::ios::binary};
+    if (!file || std::filesystem::is_directory(path)) return "cannot be read from " + path;
+    text.assign(std::istreambuf_iterator<char>{file}, {});
+    while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+    return {};
+}
+
+// A value that starts with "@/" is read from that file.
+void read_setting(Config& config, const Setting& setting, std::string text, Faults& faults) {
+    std::string fault;
+    if (text.starts_with("@/")) fault = read_file(text.substr(1), text);
+    if (fault.empty()) fault = setting.read(config, text);
+    faults.add_to(setting.name, fault);
+}
+
+// WORKERS_<ENDPOINT>: no table can name them all.
+void read_workers(Config& config, const Variables& variables, Faults& faults) {
+    constexpr std::string_view prefix = "WORKERS_";
+    for (const auto& [name, value] : variables)
+        if (name.starts_with(prefix) && !value.empty())
+            faults.add_to(
+                name, number_of_workers.read(value, config.workers[name.substr(prefix.size())]));
+}
+
+// NEON_DB_URL stands in for a DATABASE_URL that is not set.
+void read_neon_db_url(Config& config, const Variables& variables, Faults& faults) {
+    if (config.neon_db_url.empty() || !value_of(variables, "DATABASE_URL").empty()) return;
+    const auto& row = setting("DATABASE_URL");
+    faults.add_to("NEON_DB_URL", row.read(config, config.neon_db_url.reveal()));
+}
+
+void derive(Config& config) {
+    config.allowed_origins = config.cors_origins;
+    if (!config.frontend_origin.empty()) config.allowed_origins.push_back(config.frontend_origin);
+    if (config.jwks_url && config.jwks_issuer.empty()) config.jwks_issuer = config.jwks_url->origin;
+    if (config.jwks_url && config.jwks_audience.empty())
+        config.jwks_audience = config.jwks_url->origin;
+    if (config.jwt_secret.empty()) config.jwt_secret = kept_secret(config.run_dir);
+}
+
+}  // namespace
+
+std::size_t Config::worker_count(std::string_view endpoint, std::size_t default_count) const {
+    std::string name{endpoint};
+    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const auto found = workers.find(name);
+    return found == workers.end() ? default_count : found->second;
+}
+
+std::optional<std::string> Config::sqlite_path() const {
+    if (!database_url.is_sqlite()) return std::nullopt;
+    const std::filesystem::path file = database_url.sqlite_file;
+    if (file == ":memory:" || file.is_absolute()) return file.string();
+    return (run_dir / file).lexically_normal().string();
+}
+
+Config load_config(const Variables& variables) {
+    Config config;
+    Faults faults;
+    for (const auto& setting : settings()) {
+        const auto value = value_of(variables, setting.name);
+        read_setting(config, setting, std::string{value.empty() ? setting.default_value : value},
+                     faults);
+    }
+    read_neon_db_url(config, variables, faults);
+    read_workers(config, variables, faults);
+    check_rules(config, faults);
+    faults.throw_if_any();
+    derive(config);
+    return config;
+}
+
+Config load_config() {
+    Variables variables;
+    for (char** variable = environ; *variable; ++variable) {
+        const std::string_view line{*variable};
+        const auto name = line.substr(0, line.find('='));
+        // The first of a name counts, as for getenv().
+        if (name.size() < line.size()) variables.emplace(name, line.substr(name.size() + 1));
+    }
+    return load_config(variables);
+}
+
+std::string dump_config(const Config& config) {
+    std::string text;
+    for (const auto& setting : settings()) {
+        auto value = setting.print(config);
+        if (setting.is_secret && !value.empty()) value = "********";
+        text.append(setting.name).append("=").append(value).append("\n");
+    }
+    return text;
+}

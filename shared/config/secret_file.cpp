@@ -1,0 +1,65 @@
+#include "shared/config/secret_file.hpp"
+
+#include <fcntl.h>
+#include <openssl/rand.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "shared/config/config.hpp"
+#include "shared/run_dir.hpp"
+#include "shared/text.hpp"
+
+namespace {
+
+std::string secret_path(const std::string& run_dir) { return run_dir + "/jwt_secret"; }
+
+// Makes a secret and its file, which is complete before it appears under its name; the first
+// process to come wins.
+void make_secret(const std::string& path) {
+    std::string bytes(32, '\0');
+    if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), 32) != 1)
+        throw ConfigError("no random bytes for JWT_SECRET");
+    std::string own = path + ".XXXXXX";
+    const int fd = mkostemp(own.data(), O_CLOEXEC);
+    const std::string secret = hex(bytes);
+    const bool is_written =
+        fd >= 0 && write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size());
+    const std::string reason = is_written ? "" : std::strerror(errno);
+    if (fd >= 0) close(fd);
+    if (!is_written) throw ConfigError("cannot write " + own + ": " + reason);
+    [[maybe_unused]] const int lost_race = link(own.c_str(), path.c_str());
+    unlink(own.c_str());
+}
+
+}  // namespace
+
+// Only what was opened is judged: RUN_DIR may be a folder where others can leave something.
+Secret kept_secret(const std::string& run_dir) {
+    const auto path = secret_path(run_dir);
+    const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return {};
+    if (fd < 0 && errno != ELOOP) throw ConfigError(path + ": " + std::strerror(errno));
+    struct stat status {};
+    const bool is_own =
+        fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid();
+    char buffer[4096];
+    const auto size = is_own ? read(fd, buffer, sizeof buffer) : 0;
+    if (fd >= 0) close(fd);
+    if (!is_own) throw ConfigError(path + " is not a regular file owned by this user: remove it");
+    std::string secret{buffer, size > 0 ? static_cast<std::size_t>(size) : 0};
+    while (secret.ends_with('\n') || secret.ends_with('\r')) secret.pop_back();
+    if (secret.empty()) throw ConfigError(path + " is empty: remove it");
+    return Secret{std::move(secret)};
+}
+
+void ensure_secret(Config& config) {
+    if (!config.jwt_secret.empty()) return;
+    const auto folder = claim_run_dir(config.run_dir);
+    config.jwt_secret = kept_secret(folder);
+    if (!config.jwt_secret.empty()) return;
+    make_secret(secret_path(folder));
+    config.jwt_secret = kept_secret(folder);
+}
