@@ -185,8 +185,8 @@ private:
         std::shared_ptr<PostgresConnection> connection, Clock::time_point budget_end) {
         const auto looked_up_by = std::min(budget_end, Clock::now() + connect_timeout_);
         const auto& url = config_.database_url.postgres;
-        const auto addresses =
-            silent_ones_last(co_await resolve_hosts(loop_, url.hosts, looked_up_by));
+        auto resolved = co_await resolve_hosts(loop_, url.hosts, looked_up_by);
+        const auto addresses = silent_ones_last(std::move(resolved));
         const auto longest =
             url.timeout ? std::min<milliseconds>(connect_timeout_, *url.timeout) : connect_timeout_;
         PostgresConnection::Outcome all;
