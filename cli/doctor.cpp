@@ -73,21 +73,22 @@ struct BehindTable {
     static consteval auto fields() { return std::tuple{json::field("table", &BehindTable::table)}; }
 };
 
-template <class T>
-Async<> ask(Database& database, const Query& query, std::vector<T>& answer) {
+Async<> ask_room(Database& database, Room& room) {
+    room = co_await database.one<Room>(sql::room_for_connections);
+}
+
+Async<> ask_tables_behind(Database& database, std::vector<BehindTable>& tables) {
     db::Batch batch;
-    batch.add(query);
+    const auto behind = batch.add<BehindTable>(sql::sequences_behind);
     const auto results = co_await database.run(std::move(batch));
-    answer = db::all<T>(*results.front());
+    tables = results.all(behind);
 }
 
 // What all processes together may take of the server's connections, and what they keep at rest.
 std::string check_connections(const Config& config) {
-    std::vector<Room> rooms;
-    with_database(config, [&](Database& database) {
-        return ask(database, sql::room_for_connections, rooms);
-    });
-    const auto room = rooms.front().room;
+    Room limit;
+    with_database(config, [&](Database& database) { return ask_room(database, limit); });
+    const auto room = limit.room;
     std::int64_t processes = 0;
     for (const auto& endpoint : read_endpoint_list())
         processes += static_cast<std::int64_t>(worker_count(config, endpoint));
@@ -112,9 +113,8 @@ std::string check_writes(const Config& config) {
 std::string check_sequences(const Config& config) {
     std::vector<BehindTable> behind;
     try {
-        with_database(config, [&](Database& database) {
-            return ask(database, sql::sequences_behind, behind);
-        });
+        with_database(config,
+                      [&](Database& database) { return ask_tables_behind(database, behind); });
     } catch (const DbError& error) {
         if (error.sqlstate() != insufficient_privilege) throw;
         return "unknown: this role needs SELECT on all sequences to look at them";
@@ -147,7 +147,7 @@ std::string check_limits(const Config& config) {
     std::chrono::microseconds round_trip{};
     try {
         Loop loop{1};
-        const auto redis = std::make_shared<RedisConnection>(loop, url);
+        const auto redis = std::make_shared<RedisConnection>(loop, *url);
         spawn(loop, ping_twice(redis, round_trip), rethrow);
         loop.run();
     } catch (const RedisError& error) {

@@ -61,12 +61,12 @@ Async<std::int64_t> prune_events(Database& database, seconds age) {
     for (std::int64_t last_id = 0;;) {
         const auto before = Clock::now();
         db::Batch batch;
-        batch.add(sql::prunable_events, last_id, batch_rows);
-        batch.add(sql::prune_events, last_id, batch_rows, limit);
+        const auto found = batch.add<LastOfBatch>(sql::prunable_events, last_id, batch_rows);
+        const auto pruned = batch.add(sql::prune_events, last_id, batch_rows, limit);
         const auto results = co_await database.run(std::move(batch));
-        const auto last = db::first<LastOfBatch>(*results[0])->id;
+        const auto last = results.one(found).id;
         if (!last) co_return count;
-        count += static_cast<std::int64_t>(results[1]->size());
+        count += static_cast<std::int64_t>(results.rows(pruned).size());
         last_id = *last;
         co_await sleep_for(Clock::now() - before);
     }
@@ -88,12 +88,14 @@ Async<std::int64_t> prune_jobs(Database& database, std::string status, seconds a
     for (Prunable last;;) {
         const auto before = Clock::now();
         db::Batch batch;
-        for (const auto* query : {&sql::prunable_jobs, &sql::prune_jobs})
-            batch.add(*query, status, last.created_at, last.id, limit, batch_rows);
+        const auto found = batch.add<Prunable>(sql::prunable_jobs, status, last.created_at, last.id,
+                                               limit, batch_rows);
+        const auto pruned =
+            batch.add(sql::prune_jobs, status, last.created_at, last.id, limit, batch_rows);
         const auto results = co_await database.run(std::move(batch));
-        const auto seen = db::all<Prunable>(*results[0]);
+        const auto seen = results.all(found);
         if (seen.empty()) co_return count;
-        count += static_cast<std::int64_t>(results[1]->size());
+        count += static_cast<std::int64_t>(results.rows(pruned).size());
         last = seen.back();
         co_await sleep_for(Clock::now() - before);
     }

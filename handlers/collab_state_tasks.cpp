@@ -51,13 +51,13 @@ Async<> query_board(Board& board, Database& database) {
     // The revision is read first: if the board changes between the two, the tasks are newer than
     // the revision they are kept under, and the next request reads them again.
     db::Batch batch;
-    batch.add(sql::board_revision);
-    batch.add(sql::list_collab_tasks_since, board.revision);
+    const auto current = batch.add<Revision>(sql::board_revision);
+    const auto tasks = batch.add<CollabTask>(sql::list_collab_tasks_since, board.revision);
     const auto results = co_await database.run(std::move(batch));
-    const auto revision = db::first<Revision>(*results[0])->revision;
+    const auto revision = results.one(current).revision;
     if (revision == board.revision) co_return;
     CollabState state;
-    state.items = db::all<CollabTask>(*results[1]);
+    state.items = results.all(tasks);
     board.body = std::make_shared<const std::string>(json::write(state));
     board.etag = entity_tag(*board.body);
     board.revision = revision;

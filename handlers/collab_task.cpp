@@ -23,24 +23,20 @@ Async<Response> patch(const Request& request, Context& context) {
             Error::validation_error,
             {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
 
-    const auto condition = request.condition();
-    db::Batch write, exists;
-    write.add(sql::update_collab_task, id, static_cast<std::optional<std::string>>(change.title),
-              change.description.has_value(), change.description.value_or(std::nullopt),
-              condition.tags, condition.is_among);
-    exists.add(sql::collab_task_exists, id);
-    const auto rows =
-        co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
-    co_return Response::ok(*db::first<CollabTask>(*rows));
+    const auto task = co_await conditional_write<CollabTask>(
+        context.db, request.condition(),
+        db::statement(sql::update_collab_task, id,
+                      static_cast<std::optional<std::string>>(change.title),
+                      change.description.has_value(), change.description.value_or(std::nullopt)),
+        db::statement(sql::collab_task_exists, id));
+    co_return Response::ok(task);
 }
 
 Async<Response> remove(const Request& request, Context& context) {
     const auto id = request.uuid("id");
-    const auto condition = request.condition();
-    db::Batch write, exists;
-    write.add(sql::delete_collab_task, id, condition.tags, condition.is_among);
-    exists.add(sql::collab_task_exists, id);
-    co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
+    co_await conditional_write(context.db, request.condition(),
+                               db::statement(sql::delete_collab_task, id),
+                               db::statement(sql::collab_task_exists, id));
     co_return Response::no_content();
 }
 

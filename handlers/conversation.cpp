@@ -16,11 +16,9 @@ Async<Response> get(const Request& request, Context& context) {
 
 Async<Response> remove(const Request& request, Context& context) {
     const auto id = request.id("id");
-    const auto condition = request.condition();
-    db::Batch write, exists;
-    write.add(sql::delete_conversation, request.user_id(), id, condition.tags, condition.is_among);
-    exists.add(sql::conversation_exists, request.user_id(), id);
-    co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
+    co_await conditional_write(context.db, request.condition(),
+                               db::statement(sql::delete_conversation, request.user_id(), id),
+                               db::statement(sql::conversation_exists, request.user_id(), id));
     co_return Response::no_content();
 }
 

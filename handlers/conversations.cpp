@@ -23,13 +23,14 @@ Async<Response> list(const Request& request, Context& context) {
                                 : (is_ascending ? sql::list_conversations_by_updated_at_asc
                                                 : sql::list_conversations_by_updated_at_desc);
     db::Batch batch;
-    batch.add(statement, request.user_id(), moment_of_key(start.key), start.id, query.limit + 1,
-              query.offset);
-    batch.add(sql::count_conversations, request.user_id());
+    const auto listed =
+        batch.add<Conversation>(statement, request.user_id(), moment_of_key(start.key), start.id,
+                                query.limit + 1, query.offset);
+    const auto counted = batch.add<Total>(sql::count_conversations, request.user_id());
     const auto results = co_await context.db.run(std::move(batch));
-    const auto total = db::first<Total>(*results[1])->total;
-    co_return page<Conversation>(
-        *results[0], query.limit, query.offset, total, name, [&](const Conversation& last) {
+    co_return page(
+        results.rows(listed), query.limit, query.offset, results.one(counted).total, name,
+        [&](const Conversation& last) {
             return Position{cursor_key(by_creation ? last.created_at : last.updated_at), last.id};
         });
 }

@@ -1,6 +1,7 @@
 // /jobs/{id}/cancel: nobody has to do it any more.
 // POST → 200 job | 401 | 404 | 409 | 422 | 429
 #include "shared/handler.hpp"
+#include "shared/jobs/change_job.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
@@ -11,12 +12,8 @@ Async<Response> cancel(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     db::Batch batch;
     batch.add(sql::cancel_job, id);
-    batch.add(sql::find_job, id);
-    const auto results = co_await context.db.run(std::move(batch));
-    const auto job = db::first<Job>(*results[1]);
-    if (!job) throw ApiError{Error::not_found};
-    if (job->status != "cancelled") throw ApiError{Error::conflict};
-    co_return Response::ok(*job);
+    const auto job = batch.add<Job>(sql::find_cancelled_job, id);
+    co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
 
 Endpoint endpoint() {

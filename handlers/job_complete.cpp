@@ -1,7 +1,7 @@
 // /jobs/{id}/complete: its worker has done it.
 // POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
-#include "shared/jobs/changed_job.hpp"
+#include "shared/jobs/change_job.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
@@ -11,10 +11,8 @@ Async<Response> complete(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     const auto done = request.body<JobResult>();
     db::Batch batch;
-    batch.add(sql::complete_job, id, done.lease_id, done.result);
-    batch.add(sql::job_exists, id);
-    const auto results = co_await context.db.run(std::move(batch));
-    co_return Response::ok(changed_job<Job>(results));
+    const auto job = batch.add<Job>(sql::complete_job, id, done.lease_id, done.result);
+    co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
 
 Endpoint endpoint() {

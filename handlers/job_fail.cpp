@@ -1,7 +1,7 @@
 // /jobs/{id}/fail: its worker could not do it.
 // POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
-#include "shared/jobs/changed_job.hpp"
+#include "shared/jobs/change_job.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
@@ -11,10 +11,9 @@ Async<Response> fail(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     const auto failure = request.body<JobFailure>();
     db::Batch batch;
-    batch.add(sql::fail_job, id, failure.lease_id, failure.error, failure.retry);
-    batch.add(sql::job_exists, id);
-    const auto results = co_await context.db.run(std::move(batch));
-    co_return Response::ok(changed_job<Job>(results));
+    const auto job =
+        batch.add<Job>(sql::fail_job, id, failure.lease_id, failure.error, failure.retry);
+    co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
 
 Endpoint endpoint() {

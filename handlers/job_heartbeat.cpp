@@ -1,7 +1,7 @@
 // /jobs/{id}/heartbeat: its worker is still at it.
 // POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
-#include "shared/jobs/changed_job.hpp"
+#include "shared/jobs/change_job.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
@@ -11,10 +11,9 @@ Async<Response> extend(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     const auto heartbeat = request.body<Heartbeat>();
     db::Batch batch;
-    batch.add(sql::extend_lease, id, heartbeat.lease_id, heartbeat.lease_seconds);
-    batch.add(sql::job_exists, id);
-    const auto results = co_await context.db.run(std::move(batch));
-    co_return Response::ok(changed_job<LeasedJob>(results));
+    const auto job =
+        batch.add<LeasedJob>(sql::extend_lease, id, heartbeat.lease_id, heartbeat.lease_seconds);
+    co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
 
 Endpoint endpoint() {

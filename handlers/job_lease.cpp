@@ -15,9 +15,10 @@ Async<Response> lease(const Request& request, Context& context) {
     db::Batch batch;
     batch.add(sql::fail_expired_jobs);
     batch.add(sql::release_expired_jobs, wanted.limit);
-    batch.add(sql::lease_jobs, wanted.limit, wanted.worker, Uuid::random(), wanted.lease_seconds);
+    const auto leased = batch.add<LeasedJob>(sql::lease_jobs, wanted.limit, wanted.worker,
+                                             Uuid::random(), wanted.lease_seconds);
     const auto results = co_await context.db.run(std::move(batch));
-    Leases leases{.jobs = db::all<LeasedJob>(*results[2])};
+    Leases leases{.jobs = results.all(leased)};
     const auto rank = [](const LeasedJob& job) {
         return std::tuple{job.run_at.microseconds, job.created_at.microseconds, job.id.text()};
     };

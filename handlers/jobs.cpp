@@ -20,12 +20,12 @@ Async<Response> list(const Request& request, Context& context) {
     const auto name = "jobs " + query.status.value_or("");
     const auto start = query.cursor ? read_uuid_cursor(name, *query.cursor) : start_of_list();
     db::Batch batch;
-    if (query.status)
-        batch.add(sql::list_jobs_of_status, start.moment, start.id, query.limit + 1, *query.status);
-    else
-        batch.add(sql::list_jobs, start.moment, start.id, query.limit + 1);
+    const auto listed =
+        query.status ? batch.add<Job>(sql::list_jobs_of_status, start.moment, start.id,
+                                      query.limit + 1, *query.status)
+                     : batch.add<Job>(sql::list_jobs, start.moment, start.id, query.limit + 1);
     const auto results = co_await context.db.run(std::move(batch));
-    JobList page{.jobs = db::all<Job>(*results[0]), .next_cursor = std::nullopt};
+    JobList page{.jobs = results.all(listed), .next_cursor = std::nullopt};
     if (std::ssize(page.jobs) > query.limit) {
         page.jobs.pop_back();
         const auto& last = page.jobs.back();
@@ -44,9 +44,9 @@ Async<Job> create_once(const std::string& key, const NewJob& wanted, const Reque
     batch.add(sql::take_idempotency_key, owner, key, digest, id, wanted.run_at);
     batch.add(sql::insert_job_of_key, owner, key, id, wanted.title, wanted.payload,
               wanted.max_attempts);
-    batch.add(sql::find_job_of_key, owner, key);
+    const auto found = batch.add<KeyedJob>(sql::find_job_of_key, owner, key);
     const auto results = co_await context.db.run(std::move(batch));
-    auto job = db::first<KeyedJob>(*results[2]);
+    auto job = results.first(found);
     // It was pruned in this very moment: the next request makes a new one.
     if (!job) throw ApiError{Error::service_unavailable};
     if (job->request_digest != digest)

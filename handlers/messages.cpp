@@ -23,22 +23,21 @@ Async<Response> list(const Request& request, Context& context) {
     const auto name = "messages of " + std::to_string(id) + " of " + request.user_id();
     const auto start = query.cursor ? read_cursor(name, *query.cursor) : Position{};
     db::Batch batch;
-    if (query.last)
-        batch.add(sql::list_last_messages, request.user_id(), id, *query.last);
-    else
-        batch.add(sql::list_messages, request.user_id(), id, start.id, query.limit + 1,
-                  query.offset);
-    batch.add(sql::count_messages, request.user_id(), id);
-    batch.add(sql::conversation_exists, request.user_id(), id);
+    const auto listed =
+        query.last ? batch.add<Message>(sql::list_last_messages, request.user_id(), id, *query.last)
+                   : batch.add<Message>(sql::list_messages, request.user_id(), id, start.id,
+                                        query.limit + 1, query.offset);
+    const auto counted = batch.add<Total>(sql::count_messages, request.user_id(), id);
+    const auto found = batch.add<Existence>(sql::conversation_exists, request.user_id(), id);
     const auto results = co_await context.db.run(std::move(batch));
-    if (!db::first<Existence>(*results[2])->exists) throw ApiError{Error::not_found};
-    const auto total = db::first<Total>(*results[1])->total;
-    const auto& messages = *results[0];
+    if (!results.one(found).exists) throw ApiError{Error::not_found};
+    const auto total = results.one(counted).total;
+    const auto messages = results.rows(listed);
     const auto count = static_cast<std::int64_t>(messages.size());
     if (query.last)
-        co_return page<Message>(messages, *query.last, std::max<std::int64_t>(0, total - count),
-                                total, name, position_of);
-    co_return page<Message>(messages, query.limit, query.offset, total, name, position_of);
+        co_return page(messages, *query.last, std::max<std::int64_t>(0, total - count), total, name,
+                       position_of);
+    co_return page(messages, query.limit, query.offset, total, name, position_of);
 }
 
 Async<Response> create(const Request& request, Context& context) {
@@ -46,9 +45,10 @@ Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewMessage>();
     db::Batch batch;
     batch.add(sql::touch_conversation, request.user_id(), id);
-    batch.add(sql::insert_message, request.user_id(), id, input.role, input.content);
+    const auto inserted =
+        batch.add<Message>(sql::insert_message, request.user_id(), id, input.role, input.content);
     const auto results = co_await context.db.run(std::move(batch));
-    const auto message = db::first<Message>(*results[1]);
+    const auto message = results.first(inserted);
     if (!message) throw ApiError{Error::not_found};
     // A message has no address of its own.
     co_return Response{201, json::write(*message)};

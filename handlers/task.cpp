@@ -19,14 +19,12 @@ Async<Response> get(const Request& request, Context& context) {
 
 Async<Response> change(const Request& request, Context& context, TaskChange change) {
     const auto id = request.id("id");
-    const auto condition = request.condition();
-    db::Batch write, exists;
-    write.add(sql::update_task, request.user_id(), id, change.title, change.description,
-              change.completed, condition.tags, condition.is_among);
-    exists.add(sql::task_exists, request.user_id(), id);
-    const auto rows =
-        co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
-    co_return Response::ok(*db::first<Task>(*rows));
+    const auto task = co_await conditional_write<Task>(
+        context.db, request.condition(),
+        db::statement(sql::update_task, request.user_id(), id, change.title, change.description,
+                      change.completed),
+        db::statement(sql::task_exists, request.user_id(), id));
+    co_return Response::ok(task);
 }
 
 Async<Response> put(const Request& request, Context& context) {
@@ -46,11 +44,9 @@ Async<Response> patch(const Request& request, Context& context) {
 
 Async<Response> remove(const Request& request, Context& context) {
     const auto id = request.id("id");
-    const auto condition = request.condition();
-    db::Batch write, exists;
-    write.add(sql::delete_task, request.user_id(), id, condition.tags, condition.is_among);
-    exists.add(sql::task_exists, request.user_id(), id);
-    co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
+    co_await conditional_write(context.db, request.condition(),
+                               db::statement(sql::delete_task, request.user_id(), id),
+                               db::statement(sql::task_exists, request.user_id(), id));
     co_return Response::no_content();
 }
 

@@ -9,18 +9,14 @@ namespace task_complete {
 Async<Response> patch(const Request& request, Context& context) {
     const auto id = request.id("id");
     const auto input = request.body<Completion>();
-    const auto condition = request.condition();
-    const std::optional<std::string> as_it_is;
-    db::Batch write, exists;
-    if (input.completed)
-        write.add(sql::update_task, request.user_id(), id, as_it_is, as_it_is, input.completed,
-                  condition.tags, condition.is_among);
-    else
-        write.add(sql::toggle_task, request.user_id(), id, condition.tags, condition.is_among);
-    exists.add(sql::task_exists, request.user_id(), id);
-    const auto rows =
-        co_await conditional_write(context.db, condition, std::move(write), std::move(exists));
-    co_return Response::ok(*db::first<Task>(*rows));
+    const std::optional<std::string> unchanged;
+    auto write = input.completed ? db::statement(sql::update_task, request.user_id(), id, unchanged,
+                                                 unchanged, input.completed)
+                                 : db::statement(sql::toggle_task, request.user_id(), id);
+    const auto task =
+        co_await conditional_write<Task>(context.db, request.condition(), std::move(write),
+                                         db::statement(sql::task_exists, request.user_id(), id));
+    co_return Response::ok(task);
 }
 
 Endpoint endpoint() {

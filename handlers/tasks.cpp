@@ -62,13 +62,14 @@ Async<Response> list(const Request& request, Context& context) {
 
     // `completed` is one of two values, of which both may be the same.
     db::Batch batch;
-    batch.add(list_query(query), request.user_id(), !with_pending, with_completed,
-              key_value(query, start), start.id, query.limit + 1, query.offset);
-    batch.add(sql::count_tasks, request.user_id(), !with_pending, with_completed);
+    const auto listed =
+        batch.add<Task>(list_query(query), request.user_id(), !with_pending, with_completed,
+                        key_value(query, start), start.id, query.limit + 1, query.offset);
+    const auto counted =
+        batch.add<Total>(sql::count_tasks, request.user_id(), !with_pending, with_completed);
     const auto results = co_await context.db.run(std::move(batch));
-    const auto total = db::first<Total>(*results[1])->total;
-    co_return page<Task>(*results[0], query.limit, query.offset, total, name,
-                         [&](const Task& task) { return position_of(task, query.sort); });
+    co_return page(results.rows(listed), query.limit, query.offset, results.one(counted).total,
+                   name, [&](const Task& task) { return position_of(task, query.sort); });
 }
 
 Async<Response> create(const Request& request, Context& context) {

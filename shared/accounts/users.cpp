@@ -24,28 +24,21 @@ Async<> UserDatabase::require_account() {
 }
 
 Async<db::Results> UserDatabase::run_with_account(db::Batch batch) {
-    db::Batch longer;
-    longer.add(sql::require_account, user_.user_id);
-    longer.append(std::move(batch));
-    db::Results results;
+    batch.prepend(db::statement(sql::require_account, user_.user_id));
     try {
-        results = co_await database_.run(std::move(longer));
+        auto results = co_await database_.run(std::move(batch));
+        has_asked_ = true;
+        co_return results;
     } catch (const DbError& error) {
         if (error.sqlstate() == account_missing) throw ApiError{Error::invalid_token};
         throw;
     }
-    has_asked_ = true;
-    results.erase(results.begin());
-    co_return results;
 }
 
 Async<db::Results> UserDatabase::run_with_row(db::Batch batch) {
     const auto email = user_.email.empty() ? std::nullopt : std::optional{ascii_lower(user_.email)};
-    db::Batch longer;
-    longer.add(sql::ensure_user, user_.user_id, email);
-    longer.append(std::move(batch));
-    auto results = co_await database_.run(std::move(longer));
+    batch.prepend(db::statement(sql::ensure_user, user_.user_id, email));
+    auto results = co_await database_.run(std::move(batch));
     known_.add(user_.user_id);
-    results.erase(results.begin());
     co_return results;
 }

@@ -209,7 +209,6 @@ void PostgresConnection::send(PostgresOperation& operation) {
     operation.was_sent = true;
     if (!operation.reads_only) ++writes_;
     const auto& statements = operation.batch.statements();
-    operation.results.reserve(statements.size());
     auto& expected = expected_.emplace_back(Expected{&operation, Clock::now()});
     bool is_sent = is_direct_ || limit_batch(expected);
     if (uses_names_)
@@ -311,8 +310,7 @@ void PostgresConnection::take(PGresult* raw) {
             if (front.prepared < front.preparing.size())
                 ++front.prepared;
             else
-                front.operation->results.push_back(
-                    std::make_unique<PostgresRows>(std::move(result)));
+                front.operation->results.add(std::make_unique<PostgresRows>(std::move(result)));
             return;
         default: break;
     }

@@ -28,7 +28,7 @@ struct PostgresOperation {
     const bool reads_only = batch.reads_only();
     Clock::time_point deadline;
     bool was_sent = false;
-    db::Results results;
+    db::Results results{batch};
     Promise promise;
 };
 

@@ -243,8 +243,8 @@ private:
 
 class SqliteDatabase final : public Database {
 public:
-    explicit SqliteDatabase(const Config& config)
-        : path_(*config.sqlite_path()),
+    SqliteDatabase(const Config& config, std::string path)
+        : path_(std::move(path)),
           synchronous_(config.sqlite_synchronous == Synchronous::full ? "FULL" : "NORMAL"),
           deadline_(config.db_deadline_ms) {}
 
@@ -397,8 +397,8 @@ private:
     }
 
     db::Results execute_all(const db::Batch& batch) {
-        db::Results results;
-        for (const auto& statement : batch.statements()) results.push_back(execute(statement));
+        db::Results results{batch};
+        for (const auto& statement : batch.statements()) results.add(execute(statement));
         return results;
     }
 
@@ -455,6 +455,6 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Database> open_sqlite(const Config& config) {
-    return std::make_unique<SqliteDatabase>(config);
+std::unique_ptr<Database> open_sqlite(const Config& config, std::string path) {
+    return std::make_unique<SqliteDatabase>(config, std::move(path));
 }

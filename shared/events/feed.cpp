@@ -155,11 +155,12 @@ Async<> Feed::poll() {
         bool is_full = false;
         try {
             db::Batch batch;
-            batch.add(sql::list_events, cursor_.transaction, cursor_.id, page_size);
-            batch.add(sql::event_bounds);
+            const auto listed =
+                batch.add<Event>(sql::list_events, cursor_.transaction, cursor_.id, page_size);
+            const auto bounds = batch.add<EventBounds>(sql::event_bounds);
             const auto results = co_await db_.run(std::move(batch));
-            const auto events = db::all<Event>(*results[0]);
-            if (!db::first<EventBounds>(*results[1]).value().reach(cursor_)) lose_all();
+            const auto events = results.all(listed);
+            if (!results.one(bounds).reach(cursor_)) lose_all();
             std::size_t bytes = 0;
             for (const auto& event : events) {
                 bytes += pass_on(event);

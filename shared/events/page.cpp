@@ -26,16 +26,16 @@ bool cut(std::vector<Event>& events) {
 Async<FeedPage> read_page(Database& db, const Audiences& audiences, EventCursor after,
                           std::int64_t limit) {
     db::Batch batch;
-    batch.add(sql::event_bounds);
-    batch.add(sql::list_events_of, audiences.everybody, audiences.jobs, audiences.user,
-              after.transaction, after.id, limit);
-    batch.add(sql::event_bounds);
+    const auto bounds_before = batch.add<EventBounds>(sql::event_bounds);
+    const auto events = batch.add<Event>(sql::list_events_of, audiences.everybody, audiences.jobs,
+                                         audiences.user, after.transaction, after.id, limit);
+    const auto bounds = batch.add<EventBounds>(sql::event_bounds);
     const auto results = co_await db.run(std::move(batch));
     // From before the page, which holds everything up to it.
-    const auto end = db::first<EventBounds>(*results[0]).value().end();
+    const auto end = results.one(bounds_before).end();
     FeedPage page;
-    page.events = db::all<Event>(*results[1]);
-    page.bounds = db::first<EventBounds>(*results[2]).value();
+    page.events = results.all(events);
+    page.bounds = results.one(bounds);
     const bool is_full = static_cast<std::int64_t>(page.events.size()) == limit;
     page.is_whole = !cut(page.events) && !is_full;
     page.next = page.events.empty() ? after : cursor_of(page.events.back());

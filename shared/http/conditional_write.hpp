@@ -1,14 +1,34 @@
 // Writes that depend on If-Match and If-None-Match.
 #pragma once
 
-#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "shared/async.hpp"
 #include "shared/db/database.hpp"
+#include "shared/error.hpp"
 #include "shared/http/conditional.hpp"
+#include "shared/models/existence.hpp"
 
-// Runs a write whose last statement compares the row with `condition`, and gives that statement's
-// rows. Where it has none it throws ApiError: not_found or, where the query named …_exists finds
-// the resource, what the condition says. One round trip.
-Async<std::unique_ptr<db::Rows>> conditional_write(Database& database, WriteCondition condition,
-                                                   db::Batch write, db::Batch exists);
+// Runs a write that compares the row with `condition`, and returns the row as a T; void for a write
+// whose row nobody needs. The last two parameters of the write, the tags and is_among, are added
+// here. Where the write has no row it throws ApiError: not_found or, where the query named …_exists
+// finds the resource, what the condition says. One round trip.
+template <class T = void>
+Async<T> conditional_write(Database& database, WriteCondition condition, db::Statement write,
+                           db::Statement exists) {
+    write.parameters.push_back(db::value_of(condition.tags));
+    write.parameters.push_back(db::value_of(condition.is_among));
+    db::Batch batch;
+    const auto written = batch.add<T>(std::move(write));
+    // Without a condition nothing else than a missing resource stops the write.
+    std::optional<db::Slot<Existence>> found;
+    if (condition.tags) found = batch.add<Existence>(std::move(exists));
+    const auto results = co_await database.run(std::move(batch));
+    if (results.rows(written).empty()) {
+        const bool is_there = found && results.one(*found).exists;
+        throw ApiError{is_there ? condition.refusal : Error::not_found};
+    }
+    if constexpr (!std::is_void_v<T>) co_return results.one(written);
+}

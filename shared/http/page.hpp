@@ -45,12 +45,11 @@ void check_paging(const std::optional<std::string>& cursor, std::int64_t offset)
 // A page of Ts from the first `limit` of the rows, of which there is one more when there is another
 // page. position_of(T) says where the last one lies.
 template <class T, class PositionOf>
-Response page(const db::Rows& rows, std::int64_t limit, std::int64_t offset, std::int64_t total,
-              std::string_view list, PositionOf position_of) {
+Response page(const db::TypedRows<T>& rows, std::int64_t limit, std::int64_t offset,
+              std::int64_t total, std::string_view list, PositionOf position_of) {
     const auto count = std::min(rows.size(), static_cast<std::size_t>(limit));
     std::optional<std::string> next_cursor;
-    if (count < rows.size())
-        next_cursor = write_cursor(list, position_of(db::aggregate<T>(rows, count - 1)));
-    return Response::page(db::write_rows<T>(rows, count),
+    if (count < rows.size()) next_cursor = write_cursor(list, position_of(rows[count - 1]));
+    return Response::page(rows.json(count),
                           {total, limit, offset, count < rows.size(), std::move(next_cursor)});
 }

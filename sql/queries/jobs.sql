@@ -256,3 +256,9 @@ SET status = 'cancelled',
     version = version + 1,
     updated_at = max(now(), updated_at)
 WHERE id = $1 AND status IN ('pending', 'running')
+
+-- name: find_cancelled_job
+SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+FROM jobs
+WHERE id = $1 AND status = 'cancelled'

@@ -349,10 +349,11 @@ std::string OpenDatabase::plan(const Query& query) {
         const auto& explain =
             explained_.emplace_back(Query{query.name, query.postgres, text.c_str(), true});
         db::Batch batch;
-        batch.add(explain);
+        const auto steps = batch.add(explain);
         const auto results = wait(db_->run(std::move(batch)));
-        for (std::size_t row = 0; row < results[0]->size(); ++row)
-            plan.append(results[0]->text(row, 3)).append("\n");
+        const auto& rows = results.rows(steps);
+        for (std::size_t row = 0; row < rows.size(); ++row)
+            plan.append(rows.text(row, 3)).append("\n");
         return plan;
     }
     std::string values;

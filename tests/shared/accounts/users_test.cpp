@@ -11,6 +11,13 @@ namespace {
 constexpr Query nonsense{"nonsense", "SELECT nothing FROM nowhere", "SELECT nothing FROM nowhere",
                          true};
 
+constexpr Query number{"number", "SELECT $1::bigint AS number", "SELECT $1 AS number", true};
+
+struct Number {
+    std::int64_t number = 0;
+    static consteval auto fields() { return std::tuple{json::field("number", &Number::number)}; }
+};
+
 // Passes batches on and notes how many statements each had.
 class Counting final : public Database {
 public:
@@ -72,15 +79,22 @@ ON_BOTH(users, cost_one_statement_once, Fixture, users) {
     cr_assert(users.counting.counts == (std::vector<std::size_t>{2, 1, 1}));
 }
 
-// The statement that makes the row is nobody's business.
-ON_BOTH(users, leave_the_results_as_they_are, Fixture, users) {
-    const Identity user{"a", ""};
-    UserDatabase db{users.counting, users.known, user};
-    for (int i = 0; i < 2; ++i) {
+// The statement that makes the row, or asks for the account, does not move the others' results.
+ON_BOTH(users, leave_the_results_to_their_slots, Fixture, users) {
+    users.database.add_user("b");
+    const Identity foreign{"a", ""};
+    Identity with_account{"b", ""};
+    with_account.needs_account = true;
+    for (const auto& user : {foreign, foreign, with_account}) {
+        UserDatabase db{users.counting, users.known, user};
         db::Batch batch;
-        batch.add(sql::ping).add(sql::ping);
-        cr_assert_eq(users.open.wait(db.run(std::move(batch))).size(), 2u);
+        const auto one = batch.add<Number>(number, std::int64_t{1});
+        const auto two = batch.add<Number>(number, std::int64_t{2});
+        const auto results = users.open.wait(db.run(std::move(batch)));
+        cr_expect_eq(results.one(one).number, 1);
+        cr_expect_eq(results.one(two).number, 2);
     }
+    cr_assert(users.counting.counts == (std::vector<std::size_t>{3, 2, 3}));
 }
 
 ON_BOTH(users, are_not_known_by_a_request_that_failed, Fixture, users) {

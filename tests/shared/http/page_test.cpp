@@ -52,7 +52,8 @@ private:
 };
 
 Response page_of(std::size_t count, std::int64_t limit) {
-    return page<Row>(Numbers{count}, limit, 7, 9, "rows", [](const Row& row) {
+    const Numbers rows{count};
+    return page(db::TypedRows<Row>{rows, "numbers"}, limit, 7, 9, "rows", [](const Row& row) {
         return Position{"key", row.id};
     });
 }
