@@ -9,9 +9,9 @@ bool lacks_sqlite_file(const Config& config) {
 }
 
 void require_sqlite_file(const Config& config) {
-    if (lacks_sqlite_file(config))
-        throw std::runtime_error(config.sqlite_path().value() +
-                                 " does not exist: run `steelthread migrate up`");
+    const auto path = config.sqlite_path();
+    if (path && lacks_sqlite_file(config))
+        throw std::runtime_error(*path + " does not exist: run `steelthread migrate up`");
 }
 
 void with_database(const Config& config, const std::function<Async<>(Database&)>& work) {

@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <thread>
 
@@ -200,9 +201,9 @@ std::unique_ptr<Connection> connect(const Config& config, Purpose purpose) {
 
 // Prepares the directory of the SQLite file. RUN_DIR has to be this service's.
 void make_place(const Config& config) {
-    if (!lacks_sqlite_file(config)) return;
-    const auto folder =
-        fs::weakly_canonical(fs::absolute(config.sqlite_path().value()).parent_path());
+    const auto path = config.sqlite_path();
+    if (!path || !lacks_sqlite_file(config)) return;
+    const auto folder = fs::weakly_canonical(fs::absolute(*path).parent_path());
     const fs::path run_dir = resolve_run_dir(config.run_dir);
     if (std::mismatch(run_dir.begin(), run_dir.end(), folder.begin(), folder.end()).first ==
         run_dir.end())
@@ -222,6 +223,13 @@ std::map<std::string, const char*> migrations(std::string_view engine, std::stri
         if (file.engine == engine && file.name.ends_with(suffix))
             found.emplace(file.name.substr(0, file.name.size() - suffix.size()), file.sql);
     return found;
+}
+
+// The first column of the first row, if there is one.
+std::optional<std::string> first_value(Connection& connection, const char* sql) {
+    const auto rows = connection.query(sql);
+    if (rows.empty() || rows.front().empty()) return std::nullopt;
+    return rows.front().front();
 }
 
 bool has_table(Connection& connection) {
@@ -259,12 +267,13 @@ std::map<std::string, std::string> applied_migrations(Connection& connection) {
 // that this one has not reached, and would be taken for not yet committed.
 bool has_foreign_events(Connection& connection) {
     if (connection.engine() == "sqlite") return false;
-    const auto newest = connection.query(
+    const auto is_ahead = first_value(
+        connection,
         "SELECT greatest("
         "(SELECT transaction_id::text::bigint FROM events ORDER BY transaction_id DESC LIMIT 1), "
         "(SELECT transaction_id::text::bigint FROM events_pruned)) >= "
         "pg_snapshot_xmax(pg_current_snapshot())::text::bigint");
-    return newest.front().front() == "t";
+    return is_ahead == "t";
 }
 
 // Their ids keep them in order. Another runner may have done it before this one has the lock.
@@ -327,13 +336,14 @@ void migrate_down(const Config& config, std::ostream& out) {
     connection->begin();
     const auto newest =
         has_table(*connection)
-            ? connection->query("SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1")
-            : std::vector<Row>{};
-    if (newest.empty()) {
+            ? first_value(*connection,
+                          "SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1")
+            : std::nullopt;
+    if (!newest) {
         out << "nothing to undo\n";
         return;
     }
-    const auto& name = newest.front().front();
+    const auto& name = *newest;
     const auto known = migrations(connection->engine(), "down");
     const auto found = known.find(name);
     if (found == known.end())

@@ -342,7 +342,7 @@ private:
         // What has not started yet will start from the new executable.
         const bool is_over =
             current.next == processes_.size() || !processes_[current.next].is_wanted;
-        if (!current.failure.empty() || is_over) return end_replacing();
+        if (!current.failure.empty() || is_over) return end_replacing(current);
         launch_successor(current, processes_[current.next]);
     }
 
@@ -388,12 +388,12 @@ private:
         if (current.old != 0) kill(current.old, SIGTERM);
     }
 
-    void end_replacing() {
-        close_pipe(*replacement_);
-        const auto request = requests_folder / replacement_->name;
-        if (!replacement_->failure.empty()) try {
+    void end_replacing(Replacement& ended) {
+        close_pipe(ended);
+        const auto request = requests_folder / ended.name;
+        if (!ended.failure.empty()) try {
                 make_file(request.string() + failed,
-                          replacement_->name + " is not replaced: " + replacement_->failure + "\n");
+                          ended.name + " is not replaced: " + ended.failure + "\n");
             } catch (const std::exception& error) {
                 logging::error("a failed restart", {{"reason", std::string_view{error.what()}}});
             }

@@ -28,7 +28,7 @@ Async<Account> log_in(const Request& request, Context& context) {
     auto account = co_await context.db.maybe<Account>(sql::find_account, email);
     const auto hash = account ? account->password_hash : std::nullopt;
     const bool is_right = co_await context.passwords.matches(credentials.password, hash);
-    if (!is_right) throw ApiError{Error::invalid_credentials};
+    if (!account || !hash || !is_right) throw ApiError{Error::invalid_credentials};
     if (!context.passwords.is_current(*hash)) {
         auto renewed = renew_hash(account->id, *hash, credentials.password, context);
         co_await std::move(renewed);

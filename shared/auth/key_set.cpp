@@ -98,7 +98,7 @@ KeySet::~KeySet() {
 void KeySet::look() {
     if (!loop_) return look_at_file();
     // Before the first token that needs a key, nobody is asked.
-    if (!fetched_at_ || is_fetching_) return;
+    if (!fetched_at_ || !looked_at_ || is_fetching_) return;
     const auto now = now_();
     if (now - *fetched_at_ >= refresh_after && now - *looked_at_ >= cool_down) start();
 }

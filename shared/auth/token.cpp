@@ -215,7 +215,11 @@ void Tokens::prepare() const {
     known_.resize(known_tokens);
 }
 
-Identity Tokens::verify(std::string_view token) const { return *decide(token, false); }
+Identity Tokens::verify(std::string_view token) const {
+    auto identity = decide(token, false);
+    if (!identity) throw std::logic_error("a token was neither accepted nor refused");
+    return std::move(*identity);
+}
 
 std::optional<Identity> Tokens::try_verify(std::string_view token) const {
     return decide(token, key_set_ != nullptr);
