@@ -3,7 +3,7 @@
 #include "shared/accounts/accounts.hpp"
 #include "shared/handler.hpp"
 
-namespace auth_login {
+namespace {
 
 Async<Response> post(const Request& request, Context& context) {
     const auto account = co_await log_in(request, context);
@@ -12,6 +12,8 @@ Async<Response> post(const Request& request, Context& context) {
         .expires_in = context.tokens.lifetime_seconds(),
     });
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -26,5 +28,3 @@ Endpoint endpoint() {
                         .errors = {Error::invalid_credentials}}},
     };
 }
-
-}  // namespace auth_login

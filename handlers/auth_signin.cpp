@@ -3,7 +3,7 @@
 #include "shared/accounts/accounts.hpp"
 #include "shared/handler.hpp"
 
-namespace auth_signin {
+namespace {
 
 Async<Response> post(const Request& request, Context& context) {
     const auto account = co_await log_in(request, context);
@@ -13,6 +13,8 @@ Async<Response> post(const Request& request, Context& context) {
         .user = {account.id, account.email, account.created_at},
     });
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -29,5 +31,3 @@ Endpoint endpoint() {
                         .errors = {Error::invalid_credentials}}},
     };
 }
-
-}  // namespace auth_signin

@@ -5,7 +5,7 @@
 #include "shared/models/account.hpp"
 #include "sql/users.hpp"
 
-namespace auth_signup {
+namespace {
 
 // The hash is made whether or not the e-mail is taken, so that the time does not tell.
 Async<Response> post(const Request& request, Context& context) {
@@ -18,6 +18,8 @@ Async<Response> post(const Request& request, Context& context) {
     if (!account) throw ApiError{Error::conflict};
     co_return Response{201, json::write(*account)};
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -34,5 +36,3 @@ Endpoint endpoint() {
                         .errors = {Error::conflict}}},
     };
 }
-
-}  // namespace auth_signup

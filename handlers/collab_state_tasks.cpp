@@ -6,7 +6,7 @@
 #include "shared/promise.hpp"
 #include "sql/collab_tasks.hpp"
 
-namespace collab_state_tasks {
+namespace {
 
 using Waiting = std::vector<Promise*>;
 
@@ -137,6 +137,8 @@ Async<Response> get(const Request&, Context& context) {
     co_return Response::cached(board.body, board.etag);
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/collab/state/tasks",
@@ -146,5 +148,3 @@ Endpoint endpoint() {
                         .answer = ok<CollabState>().with_etag()}},
     };
 }
-
-}  // namespace collab_state_tasks

@@ -6,7 +6,7 @@
 #include "shared/models/collab_task.hpp"
 #include "sql/collab_tasks.hpp"
 
-namespace collab_task {
+namespace {
 
 Async<Response> get(const Request& request, Context& context) {
     const auto task =
@@ -40,6 +40,8 @@ Async<Response> remove(const Request& request, Context& context) {
     co_return Response::no_content();
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/collab/tasks/{id}",
@@ -66,5 +68,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found, Error::validation_error}}},
     };
 }
-
-}  // namespace collab_task

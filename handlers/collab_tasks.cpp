@@ -4,7 +4,7 @@
 #include "shared/models/collab_task.hpp"
 #include "sql/collab_tasks.hpp"
 
-namespace collab_tasks {
+namespace {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewCollabTask>();
@@ -12,6 +12,8 @@ Async<Response> create(const Request& request, Context& context) {
                                                           input.title, input.description);
     co_return Response::ok(task).with("Location", "/collab/tasks/" + task.id.text());
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -24,5 +26,3 @@ Endpoint endpoint() {
                         .answer = ok<CollabTask>().with_etag().with_location()}},
     };
 }
-
-}  // namespace collab_tasks

@@ -5,7 +5,7 @@
 #include "shared/models/conversation.hpp"
 #include "sql/conversations.hpp"
 
-namespace conversation {
+namespace {
 
 Async<Response> get(const Request& request, Context& context) {
     const auto conversation = co_await context.db.maybe<Conversation>(
@@ -21,6 +21,8 @@ Async<Response> remove(const Request& request, Context& context) {
                                db::statement(sql::conversation_exists, request.user_id(), id));
     co_return Response::no_content();
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -41,5 +43,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found}}},
     };
 }
-
-}  // namespace conversation

@@ -6,7 +6,7 @@
 #include "shared/models/existence.hpp"
 #include "sql/conversations.hpp"
 
-namespace conversations {
+namespace {
 
 Async<Response> list(const Request& request, Context& context) {
     const auto query = request.query<ConversationQuery>();
@@ -44,6 +44,8 @@ Async<Response> create(const Request& request, Context& context) {
         conversation);
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/conversations",
@@ -64,5 +66,3 @@ Endpoint endpoint() {
                         .message = "Conversation created"}},
     };
 }
-
-}  // namespace conversations

@@ -5,7 +5,7 @@
 #include "shared/handler.hpp"
 #include "sql/events.hpp"
 
-namespace events {
+namespace {
 
 constexpr std::string_view event_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -41,6 +41,8 @@ Async<Response> note(const Request& request, Context& context) {
     co_return Response::ok(id);
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/events",
@@ -58,5 +60,3 @@ Endpoint endpoint() {
                         .answer = ok<NoteId>()}},
     };
 }
-
-}  // namespace events

@@ -3,7 +3,7 @@
 #include "shared/events/feed.hpp"
 #include "shared/handler.hpp"
 
-namespace events_tail {
+namespace {
 
 std::string as_server_sent(const Event& event) {
     return "id: " + event.id + "\nevent: " + event.type + "\ndata: " + in_one_line(event) + "\n\n";
@@ -39,6 +39,8 @@ Async<Response> tail(const Request& request, Context& context) {
     co_return response;
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/events/tail",
@@ -50,5 +52,3 @@ Endpoint endpoint() {
                         .answer = event_stream()}},
     };
 }
-
-}  // namespace events_tail

@@ -3,11 +3,13 @@
 #include "shared/handler.hpp"
 #include "shared/models/event.hpp"
 
-namespace events_ticket {
+namespace {
 
 Async<Response> issue(const Request& request, Context& context) {
     co_return Response::ok(Ticket{context.tokens.issue_ticket(request.identity()), ticket_seconds});
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -19,5 +21,3 @@ Endpoint endpoint() {
                         .answer = ok<Ticket>()}},
     };
 }
-
-}  // namespace events_ticket

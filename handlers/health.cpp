@@ -6,7 +6,7 @@
 #include "shared/log.hpp"
 #include "shared/models/service.hpp"
 
-namespace health {
+namespace {
 
 Async<bool> is_database_ready(const Request& request, Context& context) {
     try {
@@ -27,6 +27,8 @@ Async<Response> get(const Request& request, Context& context) {
                                     : Health{"degraded", "disconnected"});
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/health",
@@ -37,5 +39,3 @@ Endpoint endpoint() {
                         .answer = ok<Health>()}},
     };
 }
-
-}  // namespace health

@@ -4,12 +4,14 @@
 #include "shared/handler.hpp"
 #include "shared/models/service.hpp"
 
-namespace healthz {
+namespace {
 
 Async<Response> get(const Request&, Context& context) {
     co_await check_readiness(context.db);
     co_return Response::ok(Readiness{});
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -21,5 +23,3 @@ Endpoint endpoint() {
                         .answer = ok<Readiness>()}},
     };
 }
-
-}  // namespace healthz

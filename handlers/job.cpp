@@ -4,13 +4,15 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace job {
+namespace {
 
 Async<Response> get(const Request& request, Context& context) {
     const auto job = co_await context.db.maybe<Job>(sql::find_job, request.uuid("id"));
     if (!job) throw ApiError{Error::not_found};
     co_return Response::ok(*job);
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -24,5 +26,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found, Error::validation_error}}},
     };
 }
-
-}  // namespace job

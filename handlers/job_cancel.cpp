@@ -5,7 +5,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace job_cancel {
+namespace {
 
 // A job that was cancelled before is answered as it is.
 Async<Response> cancel(const Request& request, Context& context) {
@@ -15,6 +15,8 @@ Async<Response> cancel(const Request& request, Context& context) {
     const auto job = batch.add<Job>(sql::find_cancelled_job, id);
     co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -28,5 +30,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found, Error::conflict, Error::validation_error}}},
     };
 }
-
-}  // namespace job_cancel

@@ -5,7 +5,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace job_complete {
+namespace {
 
 Async<Response> complete(const Request& request, Context& context) {
     const auto id = request.uuid("id");
@@ -14,6 +14,8 @@ Async<Response> complete(const Request& request, Context& context) {
     const auto job = batch.add<Job>(sql::complete_job, id, done.lease_id, done.result);
     co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -28,5 +30,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found, Error::conflict}}},
     };
 }
-
-}  // namespace job_complete

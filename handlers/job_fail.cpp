@@ -5,7 +5,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace job_fail {
+namespace {
 
 Async<Response> fail(const Request& request, Context& context) {
     const auto id = request.uuid("id");
@@ -15,6 +15,8 @@ Async<Response> fail(const Request& request, Context& context) {
         batch.add<Job>(sql::fail_job, id, failure.lease_id, failure.error, failure.retry);
     co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -30,5 +32,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found, Error::conflict}}},
     };
 }
-
-}  // namespace job_fail

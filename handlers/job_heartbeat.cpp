@@ -5,7 +5,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace job_heartbeat {
+namespace {
 
 Async<Response> extend(const Request& request, Context& context) {
     const auto id = request.uuid("id");
@@ -15,6 +15,8 @@ Async<Response> extend(const Request& request, Context& context) {
         batch.add<LeasedJob>(sql::extend_lease, id, heartbeat.lease_id, heartbeat.lease_seconds);
     co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -29,5 +31,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found, Error::conflict}}},
     };
 }
-
-}  // namespace job_heartbeat

@@ -7,7 +7,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace job_lease {
+namespace {
 
 // One lease is for all jobs that a request takes.
 Async<Response> lease(const Request& request, Context& context) {
@@ -27,6 +27,8 @@ Async<Response> lease(const Request& request, Context& context) {
     co_return Response::ok(leases);
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/jobs/lease",
@@ -38,5 +40,3 @@ Endpoint endpoint() {
                         .answer = ok<Leases>()}},
     };
 }
-
-}  // namespace job_lease

@@ -6,7 +6,7 @@
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
-namespace jobs {
+namespace {
 
 // Before every job: lists begin with the newest.
 MomentAndUuid start_of_list() {
@@ -70,6 +70,8 @@ Async<Response> create(const Request& request, Context& context) {
     co_return Response::ok(job).with("Location", "/jobs/" + job.id.text());
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/jobs",
@@ -88,5 +90,3 @@ Endpoint endpoint() {
                         .takes_idempotency_key = true}},
     };
 }
-
-}  // namespace jobs

@@ -7,7 +7,7 @@
 #include "sql/conversations.hpp"
 #include "sql/messages.hpp"
 
-namespace messages {
+namespace {
 
 Position position_of(const Message& message) { return {{}, message.id}; }
 
@@ -54,6 +54,8 @@ Async<Response> create(const Request& request, Context& context) {
     co_return Response{201, json::write(*message)};
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/conversations/{id}/messages",
@@ -75,5 +77,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found}}},
     };
 }
-
-}  // namespace messages

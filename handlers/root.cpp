@@ -3,9 +3,11 @@
 #include "shared/handler.hpp"
 #include "shared/models/service.hpp"
 
-namespace root {
+namespace {
 
 Async<Response> get(const Request&, Context&) { co_return Response::ok(ServiceInfo{}); }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -17,5 +19,3 @@ Endpoint endpoint() {
                         .answer = ok<ServiceInfo>()}},
     };
 }
-
-}  // namespace root

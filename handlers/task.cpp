@@ -8,7 +8,7 @@
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
-namespace task {
+namespace {
 
 Async<Response> get(const Request& request, Context& context) {
     const auto task =
@@ -50,6 +50,8 @@ Async<Response> remove(const Request& request, Context& context) {
     co_return Response::no_content();
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/tasks/{id}",
@@ -86,5 +88,3 @@ Endpoint endpoint() {
               .errors = {Error::not_found}}},
     };
 }
-
-}  // namespace task

@@ -4,7 +4,7 @@
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
-namespace task_complete {
+namespace {
 
 Async<Response> patch(const Request& request, Context& context) {
     const auto id = request.id("id");
@@ -18,6 +18,8 @@ Async<Response> patch(const Request& request, Context& context) {
                                          db::statement(sql::task_exists, request.user_id(), id));
     co_return Response::ok(task);
 }
+
+}  // namespace
 
 Endpoint endpoint() {
     return {
@@ -35,5 +37,3 @@ Endpoint endpoint() {
                         .errors = {Error::not_found}}},
     };
 }
-
-}  // namespace task_complete

@@ -6,7 +6,7 @@
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
-namespace tasks {
+namespace {
 
 // One way to sort.
 struct Order {
@@ -80,6 +80,8 @@ Async<Response> create(const Request& request, Context& context) {
                                 task);
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/tasks",
@@ -100,5 +102,3 @@ Endpoint endpoint() {
                         .message = "Task created"}},
     };
 }
-
-}  // namespace tasks

@@ -5,7 +5,7 @@
 #include "shared/handler.hpp"
 #include "shared/websocket/websocket.hpp"
 
-namespace ws {
+namespace {
 
 std::string as_message(const Event& event) {
     return R"({"event":)" + in_one_line(event) + ",\"type\":\"event\"}\n";
@@ -64,6 +64,8 @@ void serve(int listener, Loop& loop, const Endpoint& served, Context& context) {
     serve_websocket(listener, loop, served, open_socket, context);
 }
 
+}  // namespace
+
 Endpoint endpoint() {
     return {
         .path = "/ws",
@@ -77,5 +79,3 @@ Endpoint endpoint() {
         .serve = serve,
     };
 }
-
-}  // namespace ws

@@ -134,6 +134,10 @@ std::optional<PathParameters> match_endpoint(const Endpoint& declared, std::stri
 // A declared path as clients write it, with `api_prefix` in the place of /api/v1.
 std::string mounted(std::string_view path, std::string_view api_prefix);
 
+// Defined by each handler file: the endpoint that its executable serves. The linker connects it
+// with main() (shared/main.cpp).
+Endpoint endpoint();
+
 // The field value of Allow: every declared method, HEAD with GET, and OPTIONS.
 std::string allowed_methods(const Endpoint& declared);
 

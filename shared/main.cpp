@@ -1,13 +1,9 @@
-// The main() of every handler. HANDLER is the name of its file, and so of its namespace.
-
+// The main() of every handler.
+#include "shared/endpoint.hpp"
 #include "shared/server/handler.hpp"
 #include "shared/signals.hpp"
 
-namespace HANDLER {
-Endpoint endpoint();
-}
-
 int main(int argc, char** argv) {
     end_with_signals();
-    return run_handler(HANDLER::endpoint, argc, argv);
+    return run_handler(endpoint, argc, argv);
 }

@@ -1,5 +1,4 @@
-// What nearly every file includes and takes longest to read; precompiled to shorten the build. Each
-// file still includes what it uses.
+// Precompiled to shorten the build: what most files include. Each file still includes what it uses.
 #include <rapidjson/document.h>
 
 #include <array>
@@ -20,3 +19,5 @@
 #include <unordered_map>
 #include <variant>
 #include <vector>
+
+#include "shared/endpoint.hpp"

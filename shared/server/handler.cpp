@@ -56,12 +56,12 @@ int serve(std::string_view name, const Endpoint& served, Config config) {
 
 }  // namespace
 
-int run_handler(Endpoint (*endpoint)(), int argc, char** argv) {
+int run_handler(Endpoint (*declare)(), int argc, char** argv) {
     std::string_view name = argc > 0 ? argv[0] : "handler";
     name.remove_prefix(name.rfind('/') + 1);
     const std::string_view option = argc > 1 ? argv[1] : "";
     try {
-        const auto served = endpoint();
+        const auto served = declare();
         if (option == "--describe") {
             std::cout << describe(served, name) << '\n';
             return EXIT_SUCCESS;

@@ -6,4 +6,4 @@ struct Endpoint;
 // Serves FastCGI when stdin is a listening socket, answers once as CGI when REQUEST_METHOD is set,
 // and describes the endpoint for --describe. Returns the exit status; 78 where the settings are at
 // fault. Throws nothing.
-int run_handler(Endpoint (*endpoint)(), int argc, char** argv);
+int run_handler(Endpoint (*declare)(), int argc, char** argv);

@@ -1,9 +1,5 @@
 #include "tests/support/service.hpp"
 
-namespace auth_login {
-
-Endpoint endpoint();
-
 namespace {
 
 void add_account(Service& service, const std::string& email, const std::string& password) {
@@ -108,5 +104,3 @@ ON_BOTH_ENGINES(auth_login, limits_attempts) {
     EXPECT_TEXT(std::string{refused.header("Retry-After")}, "43200");
     expect_error(service.send(login("bob@example.org", "x")), Error::invalid_credentials);
 }
-
-}  // namespace auth_login

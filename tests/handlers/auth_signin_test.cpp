@@ -1,10 +1,6 @@
 #include "tests/support/crypt.hpp"
 #include "tests/support/service.hpp"
 
-namespace auth_signin {
-
-Endpoint endpoint();
-
 namespace {
 
 constexpr const char* password = "correct horse";
@@ -159,5 +155,3 @@ Test(auth_signin, limits_before_it_asks_the_database) {
     EXPECT_TEXT(std::string{failed.header("Retry-After")}, "1");
     expect_error(service.send(signin(ada)), Error::rate_limited);
 }
-
-}  // namespace auth_signin

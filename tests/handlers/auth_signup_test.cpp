@@ -1,10 +1,6 @@
 #include "tests/support/crypt.hpp"
 #include "tests/support/service.hpp"
 
-namespace auth_signup {
-
-Endpoint endpoint();
-
 namespace {
 
 constexpr const char* password = "correct horse";
@@ -171,5 +167,3 @@ ON_BOTH_ENGINES(auth_signup, limits_attempts_before_it_hashes) {
     cr_expect_eq(hashes.load(), 0);
     expect_created(service.send(signup("bob@example.org")));
 }
-
-}  // namespace auth_signup

@@ -3,10 +3,6 @@
 #include "shared/server/serve.hpp"
 #include "tests/support/literals.hpp"
 
-namespace collab_state_tasks {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = "/collab/state/tasks";
@@ -231,5 +227,3 @@ Test(collab_state_tasks, requests_that_come_together_share_one_look) {
     overlap.wait_until_answered(5);
     cr_assert_eq(overlap.db.asked.size(), 1);
 }
-
-}  // namespace collab_state_tasks

@@ -1,10 +1,6 @@
 #include "shared/digest.hpp"
 #include "tests/support/literals.hpp"
 
-namespace collab_task {
-
-Endpoint endpoint();
-
 namespace {
 
 constexpr const char* id = "0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee";
@@ -259,5 +255,3 @@ ON_BOTH_ENGINES(collab_task, lists_its_methods) {
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(std::string{response.header("Allow")}, "GET, HEAD, PATCH, DELETE, OPTIONS");
 }
-
-}  // namespace collab_task

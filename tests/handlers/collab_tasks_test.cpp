@@ -1,10 +1,6 @@
 #include "shared/digest.hpp"
 #include "tests/support/service.hpp"
 
-namespace collab_tasks {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = "/collab/tasks";
@@ -230,5 +226,3 @@ ON_BOTH_ENGINES(collab_tasks, stores_what_was_sent) {
         EXPECT_TEXT(member(json_of(response), "title"), sent["title"].GetString());
     }
 }
-
-}  // namespace collab_tasks

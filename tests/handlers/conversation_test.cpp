@@ -1,9 +1,5 @@
 #include "tests/support/personal.hpp"
 
-namespace conversation {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = my_conversations + "/1";
@@ -161,5 +157,3 @@ Test(conversation, lists_its_methods) {
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, DELETE, OPTIONS");
 }
-
-}  // namespace conversation

@@ -2,10 +2,6 @@
 
 #include "tests/support/personal.hpp"
 
-namespace conversations {
-
-Endpoint endpoint();
-
 namespace {
 
 Response create(Service& service, const std::string& body = "") {
@@ -222,5 +218,3 @@ Test(conversations, lists_its_methods) {
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, OPTIONS");
 }
-
-}  // namespace conversations

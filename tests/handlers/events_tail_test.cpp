@@ -1,10 +1,6 @@
 #include "shared/http/stream.hpp"
 #include "tests/support/service.hpp"
 
-namespace events_tail {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = "/events/tail";
@@ -122,5 +118,3 @@ Test(events_tail, is_unavailable_without_a_database) {
     Service service{endpoint(), "postgresql://nobody@127.0.0.1:1/nothing"};
     expect_error(service.send({.target = path}), Error::service_unavailable);
 }
-
-}  // namespace events_tail

@@ -3,10 +3,6 @@
 #include "tests/support/service.hpp"
 #include "tests/support/whole_numbers.hpp"
 
-namespace events {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = "/events";
@@ -254,5 +250,3 @@ ON_BOTH_ENGINES(events, refuse_bad_notes) {
                  Error::auth_required);
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM events"), "0");
 }
-
-}  // namespace events

@@ -1,9 +1,5 @@
 #include "tests/support/service.hpp"
 
-namespace events_ticket {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = "/events/ticket";
@@ -68,5 +64,3 @@ ON_BOTH_ENGINES(events_ticket, is_no_token_and_no_ticket_for_another_ticket) {
     expect_error(service.send({.method = "POST", .target = path + "?ticket=" + ticket}),
                  Error::auth_required);
 }
-
-}  // namespace events_ticket

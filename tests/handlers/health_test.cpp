@@ -1,9 +1,5 @@
 #include "tests/support/service.hpp"
 
-namespace health {
-
-Endpoint endpoint();
-
 ON_BOTH_ENGINES(health, is_healthy_when_the_database_answers) {
     const auto response = service.send({.target = "/health"});
     cr_assert_eq(response.status(), 200);
@@ -34,5 +30,3 @@ Test(health, is_degraded_and_still_200_without_a_database_on_sqlite) {
 Test(health, is_degraded_and_still_200_without_a_database_on_postgres) {
     expect_degraded("postgresql://nobody@127.0.0.1:1/nothing");
 }
-
-}  // namespace health

@@ -7,10 +7,6 @@
 
 #include "tests/support/service.hpp"
 
-namespace healthz {
-
-Endpoint endpoint();
-
 ON_BOTH_ENGINES(healthz, is_ok_when_the_database_answers) {
     const auto response = service.send({.target = "/healthz"});
     cr_assert_eq(response.status(), 200);
@@ -85,5 +81,3 @@ Test(healthz, is_unavailable_without_a_database_on_postgres) {
     expect_unavailable("postgresql://nobody@127.0.0.1:1/nothing?password=hunter2",
                        {"127.0.0.1", "hunter2"});
 }
-
-}  // namespace healthz

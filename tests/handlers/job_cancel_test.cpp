@@ -1,10 +1,6 @@
 #include "shared/digest.hpp"
 #include "tests/support/jobs.hpp"
 
-namespace job_cancel {
-
-Endpoint endpoint();
-
 namespace {
 
 Response cancel(Service& service, const std::string& path) {
@@ -46,5 +42,3 @@ ON_BOTH_ENGINES(job_cancel, needs_an_api_key) {
 ON_BOTH_ENGINES(job_cancel, is_limited) {
     expect_is_limited(service, with_key("POST", unknown_job + "/cancel"));
 }
-
-}  // namespace job_cancel

@@ -2,10 +2,6 @@
 #include "tests/support/jobs.hpp"
 #include "tests/support/whole_numbers.hpp"
 
-namespace job_complete {
-
-Endpoint endpoint();
-
 ON_BOTH_ENGINES(job_complete, ends_the_job) {
     const auto path = add_running_job(service);
     const auto response = service.send(
@@ -104,5 +100,3 @@ ON_BOTH_ENGINES(job_complete, needs_an_api_key) {
 ON_BOTH_ENGINES(job_complete, is_limited) {
     expect_is_limited(service, with_key("POST", unknown_job + "/complete", lease_body("")));
 }
-
-}  // namespace job_complete

@@ -1,10 +1,6 @@
 #include "shared/digest.hpp"
 #include "tests/support/jobs.hpp"
 
-namespace job_fail {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string because = R"(,"error":"no route to host")";
@@ -112,5 +108,3 @@ ON_BOTH_ENGINES(job_fail, needs_an_api_key) {
 ON_BOTH_ENGINES(job_fail, is_limited) {
     expect_is_limited(service, with_key("POST", unknown_job + "/fail", lease_body(because)));
 }
-
-}  // namespace job_fail

@@ -1,9 +1,5 @@
 #include "tests/support/jobs.hpp"
 
-namespace job_heartbeat {
-
-Endpoint endpoint();
-
 ON_BOTH_ENGINES(job_heartbeat, extends_the_lease) {
     const auto path = add_running_job(service);
     const auto response =
@@ -71,5 +67,3 @@ ON_BOTH_ENGINES(job_heartbeat, needs_an_api_key) {
 ON_BOTH_ENGINES(job_heartbeat, is_limited) {
     expect_is_limited(service, with_key("POST", unknown_job + "/heartbeat", lease_body("")));
 }
-
-}  // namespace job_heartbeat

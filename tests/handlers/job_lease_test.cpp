@@ -7,10 +7,6 @@
 #include "sql/jobs.hpp"
 #include "tests/support/jobs.hpp"
 
-namespace job_lease {
-
-Endpoint endpoint();
-
 namespace {
 
 Response lease(Service& service, const std::string& more = "") {
@@ -207,5 +203,3 @@ ON_BOTH_ENGINES(job_lease, needs_an_api_key) {
 ON_BOTH_ENGINES(job_lease, is_limited) {
     expect_is_limited(service, with_key("POST", "/jobs/lease", R"({"worker":"w"})"));
 }
-
-}  // namespace job_lease

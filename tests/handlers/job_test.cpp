@@ -1,10 +1,6 @@
 #include "shared/digest.hpp"
 #include "tests/support/jobs.hpp"
 
-namespace job {
-
-Endpoint endpoint();
-
 ON_BOTH_ENGINES(job, is_answered_with_its_etag) {
     const auto path = add_running_job(service, {.title = "t", .payload = R"({"a":[1]})"});
     const auto response = service.send(with_key("GET", path));
@@ -38,5 +34,3 @@ ON_BOTH_ENGINES(job, may_be_missing) {
 ON_BOTH_ENGINES(job, needs_an_api_key) { expect_needs_key(service, with_key("GET", unknown_job)); }
 
 ON_BOTH_ENGINES(job, is_limited) { expect_is_limited(service, with_key("GET", unknown_job)); }
-
-}  // namespace job

@@ -5,10 +5,6 @@
 #include "tests/support/jobs.hpp"
 #include "tests/support/whole_numbers.hpp"
 
-namespace jobs {
-
-Endpoint endpoint();
-
 namespace {
 
 Response create(Service& service, const std::string& body) {
@@ -278,5 +274,3 @@ ON_BOTH_ENGINES(jobs, is_limited) {
 }
 
 ON_BOTH_ENGINES(jobs, limits_lists) { expect_is_limited(service, with_key("GET", "/jobs")); }
-
-}  // namespace jobs

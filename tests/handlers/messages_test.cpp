@@ -1,9 +1,5 @@
 #include "tests/support/personal.hpp"
 
-namespace messages {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = my_conversations + "/1/messages";
@@ -363,5 +359,3 @@ Test(messages, lists_its_methods) {
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, OPTIONS");
 }
-
-}  // namespace messages

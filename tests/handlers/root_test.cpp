@@ -1,9 +1,5 @@
 #include "tests/support/service.hpp"
 
-namespace root {
-
-Endpoint endpoint();
-
 ON_BOTH_ENGINES(root, says_what_it_is) {
     const auto response = service.send({.target = "/"});
     cr_assert_eq(response.status(), 200);
@@ -20,5 +16,3 @@ ON_BOTH_ENGINES(root, answers_head_without_a_body) {
     cr_assert(head.body().empty());
     cr_assert_eq(head.content_length(), get.body().size());
 }
-
-}  // namespace root

@@ -1,9 +1,5 @@
 #include "tests/support/personal.hpp"
 
-namespace task_complete {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = my_tasks + "/1/complete";
@@ -189,5 +185,3 @@ Test(task_complete, lists_its_methods) {
         EXPECT_TEXT(response.header("Allow"), "PATCH, OPTIONS");
     }
 }
-
-}  // namespace task_complete

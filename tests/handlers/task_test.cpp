@@ -1,9 +1,5 @@
 #include "tests/support/personal.hpp"
 
-namespace task {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = my_tasks + "/1";
@@ -462,5 +458,3 @@ ON_BOTH_ENGINES(task, the_last_of_racing_writes_wins) {
     for (const auto& response : service.send_all(sent)) cr_expect_eq(response.status(), 200);
     cr_assert_eq(count(service, "events WHERE type = 'task.updated'"), 8);
 }
-
-}  // namespace task

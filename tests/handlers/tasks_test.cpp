@@ -3,10 +3,6 @@
 
 #include "tests/support/personal.hpp"
 
-namespace tasks {
-
-Endpoint endpoint();
-
 namespace {
 
 Response create(Service& service, const std::string& body) {
@@ -907,5 +903,3 @@ Test(tasks, head_is_get_without_its_body) {
     EXPECT_TEXT(head.etag(), get.etag());
     cr_expect_eq(head.content_length(), get.body().size());
 }
-
-}  // namespace tasks

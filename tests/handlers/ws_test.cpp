@@ -5,10 +5,6 @@
 #include "tests/support/signer.hpp"
 #include "tests/support/web_socket.hpp"
 
-namespace ws {
-
-Endpoint endpoint();
-
 namespace {
 
 const std::string path = "/ws";
@@ -185,5 +181,3 @@ ON_BOTH_ENGINES(ws, refuses_what_proves_nothing) {
     expect_detail(service.send({.target = path + "?ticket=x&ticket=x"}), "query.ticket",
                   "value_error");
 }
-
-}  // namespace ws

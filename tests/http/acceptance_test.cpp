@@ -4,8 +4,6 @@
 #include "shared/text.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace acceptance_test {
-
 namespace {
 
 std::string sha256_tag(const std::string& body) {
@@ -137,5 +135,3 @@ ON_BOTH(acceptance, a_task_survives_a_restart, Stack, stack) {
     // A token outlives the process that made it.
     expect_status(stack.send(create(R"({"title":"another"})", authorization)), 200);
 }
-
-}  // namespace acceptance_test

@@ -2,8 +2,6 @@
 #include "tests/support/signer.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace accounts_test {
-
 namespace {
 
 const std::string credentials = R"({"email":"ada@example.org","password":"correct horse battery"})";
@@ -135,5 +133,3 @@ ON_BOTH(accounts, get_back_the_addresses_that_others_named, Fixture, accounts) {
     EXPECT_TEXT(accounts.count("users WHERE id = 'bob' AND email = 'bob@example.org'"), "1");
     cr_expect_eq(accounts.sign_up().status, 201);
 }
-
-}  // namespace accounts_test

@@ -8,8 +8,6 @@
 
 #include "tests/support/stack/stack.hpp"
 
-namespace better_auth_test {
-
 namespace {
 
 // `node server.mjs`. Its port is the first line that it prints.
@@ -150,5 +148,3 @@ Test(better_auth, tokens_of_a_real_server_work) {
     cr_expect_eq(create(cut_off, cut_off.authorization()).status, 200);
     cr_expect_eq(cut_off.send({.path = "/healthz"}).status, 200);
 }
-
-}  // namespace better_auth_test

@@ -11,8 +11,6 @@
 #include "tests/support/stack/cluster.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace commands_test {
-
 namespace {
 
 Variables variables_for(const std::string& url) {
@@ -463,5 +461,3 @@ Test(commands, the_doctor_names_every_fault) {
     others["BCRYPT_COST"] = "three";
     expect_fault(others, "settings: BCRYPT_COST must be ");
 }
-
-}  // namespace commands_test

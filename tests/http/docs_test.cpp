@@ -9,8 +9,6 @@
 #include "tests/support/stack/openapi.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace docs_test {
-
 namespace {
 
 constexpr const char* policy =
@@ -146,5 +144,3 @@ Test(docs, a_browser_reads_logs_in_and_tries_out) {
         cr_expect(url.starts_with(stack.base_url() + "/") || url.starts_with("data:"),
                   "a request to %s", url.c_str());
 }
-
-}  // namespace docs_test

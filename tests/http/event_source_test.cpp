@@ -16,8 +16,6 @@
 #include "tests/support/stack/browser.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace event_source_test {
-
 namespace {
 
 using namespace std::chrono_literals;
@@ -245,5 +243,3 @@ Test(event_source, and_web_socket_of_a_browser_get_every_event_once_on_sqlite, .
 Test(event_source, and_web_socket_of_a_browser_get_every_event_once_on_postgres, .timeout = 100) {
     follow_in_browser(Engine::postgres);
 }
-
-}  // namespace event_source_test

@@ -17,8 +17,6 @@
 #include "tests/support/stack/event_stream.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace events_test {
-
 namespace {
 
 using namespace std::chrono_literals;
@@ -436,5 +434,3 @@ Test(events, a_restart_of_postgres_ends_no_stream, .timeout = 100) {
         for (const auto& name : acknowledged) cr_expect(seen.contains(name), "%s", name.c_str());
     }
 }
-
-}  // namespace events_test

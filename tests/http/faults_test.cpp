@@ -19,8 +19,6 @@
 #include "tests/support/stack/cluster.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace faults_test {
-
 namespace {
 
 namespace fs = std::filesystem;
@@ -570,6 +568,8 @@ Test(faults, a_stop_that_had_to_kill_says_so) {
     cr_expect_neq(log.find("killed what did not stop in time"), log.npos, "%s", log.c_str());
 }
 
+namespace {
+
 // A pipe for a log; its end to write to is as the shell makes it.
 struct LogPipe {
     LogPipe() { cr_assert_eq(pipe2(ends, O_CLOEXEC), 0); }
@@ -596,6 +596,8 @@ struct LogPipe {
 
     int ends[2]{};
 };
+
+}  // namespace
 
 // Kills a handler, which the supervisor logs, and sends more requests than nginx and the supervisor
 // have room to keep the lines of.
@@ -765,5 +767,3 @@ Test(faults, a_long_run_dir_works) {
     cr_expect_eq(stack.command({"restart", "collab_tasks"}).status, 0);
     stack.create_task("kept");
 }
-
-}  // namespace faults_test

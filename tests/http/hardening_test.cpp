@@ -1,8 +1,6 @@
 // What makes a fault in a handler worth less to an attacker.
 #include "tests/support/stack/stack.hpp"
 
-namespace hardening_test {
-
 namespace {
 
 std::string proc(pid_t pid, const char* file) {
@@ -69,5 +67,3 @@ Test(hardening, programs_are_built_to_resist) {
         cr_expect_neq(symbols.find("__stack_chk_fail"), symbols.npos, "%s", name.c_str());
     }
 }
-
-}  // namespace hardening_test

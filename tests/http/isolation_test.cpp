@@ -10,8 +10,6 @@
 #include "shared/text.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace isolation_test {
-
 namespace {
 
 // Each operation that has {user_id} in its path, with a body that would succeed. An endpoint that
@@ -317,5 +315,3 @@ ON_BOTH(isolation, holds_at_every_mount, Neighbours, neighbours) {
         EXPECT_TEXT(neighbours.send("mallory", "GET", std::string{"/api/tasks"} + query).body,
                     mine.body);
 }
-
-}  // namespace isolation_test

@@ -11,8 +11,6 @@
 
 #include "tests/support/stack/stack.hpp"
 
-namespace jobs_test {
-
 namespace {
 
 using std::chrono::milliseconds;
@@ -167,5 +165,3 @@ ON_BOTH(jobs, survive_their_workers, Queue, queue) {
     cr_expect_gt(std::stoi(database.execute("SELECT sum(attempts) FROM jobs")), 300,
                  "%d workers were killed", killed);
 }
-
-}  // namespace jobs_test

@@ -2,8 +2,6 @@
 #include "tests/support/proxy.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace latency_test {
-
 namespace {
 
 constexpr const char* board = "/collab/state/tasks";
@@ -276,5 +274,3 @@ Test(latency, what_is_refused_takes_none) {
                     .headers = {std::string{"X-API-Key: "} + api_key}},
                    422, 0);
 }
-
-}  // namespace latency_test

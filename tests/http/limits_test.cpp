@@ -6,8 +6,6 @@
 #include "tests/support/redis.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace limits_test {
-
 namespace {
 
 constexpr const char* endpoints[] = {"/auth/login", "/api/auth/signin", "/api/auth/signup"};
@@ -165,5 +163,3 @@ Test(limits, a_call_from_the_shell_is_counted_in_redis) {
     }
     EXPECT_TEXT(redis.run({"EXISTS", "steelthread:limit:email:ada@example.org"}), "1");
 }
-
-}  // namespace limits_test

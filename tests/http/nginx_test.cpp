@@ -23,8 +23,6 @@
 #include "tests/support/stack/stack.hpp"
 #include "tests/support/web_socket.hpp"
 
-namespace nginx_test {
-
 namespace {
 
 namespace fs = std::filesystem;
@@ -1004,5 +1002,3 @@ Test(nginx, every_answer_has_the_security_headers_once) {
         cr_expect_eq(may_be_kept, !reply.header("etag").empty());
     }
 }
-
-}  // namespace nginx_test

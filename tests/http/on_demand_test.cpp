@@ -15,8 +15,6 @@
 #include "tests/support/stack/event_stream.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace on_demand_test {
-
 namespace {
 
 namespace fs = std::filesystem;
@@ -235,5 +233,3 @@ Test(on_demand, nothing_starts_once_nginx_has_ended) {
     cr_expect_eq(stack.wait_for_end(), 0, "%s", stack.log().c_str());
     close(late);
 }
-
-}  // namespace on_demand_test

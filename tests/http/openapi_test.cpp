@@ -9,8 +9,6 @@
 #include "tests/support/stack/schema.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace openapi_test {
-
 namespace {
 
 using rapidjson::Value;
@@ -239,5 +237,3 @@ Test(openapi, its_examples_are_valid) {
         cr_expect(fault.empty(), "%s %s: %s", method.c_str(), path.c_str(), fault.c_str());
     });
 }
-
-}  // namespace openapi_test

@@ -10,8 +10,6 @@
 
 #include "tests/support/stack/stack.hpp"
 
-namespace pages_test {
-
 namespace {
 
 namespace fs = std::filesystem;
@@ -213,5 +211,3 @@ Test(pages, have_links_that_resolve) {
             }
         }
 }
-
-}  // namespace pages_test

@@ -4,8 +4,6 @@
 #include "tests/support/stack/examples.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace preconditions_test {
-
 namespace {
 
 // One service for each engine.
@@ -99,5 +97,3 @@ ON_BOTH(preconditions, are_not_evaluated_for_a_post, Tried, tried) {
             cr_expect(reply.status / 100 == 2, "%s %s: %ld", path.c_str(), condition, reply.status);
         }
 }
-
-}  // namespace preconditions_test

@@ -1,8 +1,6 @@
 // API_PREFIX: where nginx offers the personal API, and nothing else does.
 #include "tests/support/stack/stack.hpp"
 
-namespace prefix_test {
-
 Test(prefix, moves_the_personal_api) {
     Stack stack{Engine::sqlite, {{"API_PREFIX", "/people/v2"}}};
     const auto authorization = stack.authorization_of("a b");
@@ -47,5 +45,3 @@ Test(prefix, moves_the_personal_api) {
     cr_expect_eq(too_large.status, 413);
     EXPECT_TEXT(json_member(too_large.body, "error.code"), "PAYLOAD_TOO_LARGE");
 }
-
-}  // namespace prefix_test

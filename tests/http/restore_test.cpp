@@ -4,8 +4,6 @@
 
 #include "tests/support/stack/stack.hpp"
 
-namespace restore_test {
-
 namespace {
 
 // One of everything, and a feed of which the beginning has been removed.
@@ -215,5 +213,3 @@ Test(restore, of_several_marks_the_greatest_is_kept_on_sqlite) {
 Test(restore, of_several_marks_the_greatest_is_kept_on_postgres) {
     keep_the_greatest_mark(Engine::postgres);
 }
-
-}  // namespace restore_test

@@ -11,8 +11,6 @@
 #include "shared/exit_status.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace shell_test {
-
 namespace {
 
 namespace fs = std::filesystem;
@@ -419,5 +417,3 @@ Test(shell, dotenv_fills_in_what_is_not_set) {
     for (const char* line : {"lower=", "A-B=", "nothing"})
         cr_expect_eq(lines_with(finished.output, line), 0, "%s", line);
 }
-
-}  // namespace shell_test

@@ -15,8 +15,6 @@
 #include "shared/exit_status.hpp"
 #include "tests/support/stack/stack.hpp"
 
-namespace start_test {
-
 namespace fs = std::filesystem;
 
 namespace {
@@ -410,5 +408,3 @@ Test(start, pid_1_stops_cleanly_once_it_serves) {
                [&] { return client.send({.path = "/healthz"}).status == 200; });
     cr_expect_eq(init.status_after(SIGTERM), 0);
 }
-
-}  // namespace start_test

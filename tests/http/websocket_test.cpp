@@ -13,8 +13,6 @@
 #include "tests/support/stack/stack.hpp"
 #include "tests/support/web_socket.hpp"
 
-namespace websocket_test {
-
 namespace {
 
 using namespace std::chrono_literals;
@@ -383,5 +381,3 @@ Test(websocket, a_slow_reader_holds_nobody_up, .timeout = 100) {
         EXPECT_TEXT(json_member(last, "event.subject"), std::to_string(i));
     }
 }
-
-}  // namespace websocket_test

@@ -3,8 +3,6 @@
 #include "shared/http/response.hpp"
 #include "tests/support/expect.hpp"
 
-namespace endpoint_test {
-
 namespace {
 
 struct Note {
@@ -254,5 +252,3 @@ Test(endpoint, lists_an_error_once) {
                 R"(["bad_request","conflict","payload_too_large","unsupported_media_type",)"
                 R"("validation_error","internal_error","service_unavailable"])");
 }
-
-}  // namespace endpoint_test

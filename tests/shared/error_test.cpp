@@ -4,8 +4,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace error_test {
-
 Test(error, keeps_the_codes_that_clients_know) {
     static constexpr struct {
         Error error;
@@ -81,5 +79,3 @@ Test(error, carries_its_details) {
     EXPECT_TEXT(error.what(), entry(Error::validation_error).message);
     EXPECT_TEXT(refusal([] { throw ApiError{Error::not_found}; }), "not_found");
 }
-
-}  // namespace error_test

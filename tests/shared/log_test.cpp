@@ -10,8 +10,6 @@
 #include "shared/timestamp.hpp"
 #include "tests/support/expect.hpp"
 
-namespace log_test {
-
 using namespace std::string_view_literals;
 
 namespace {
@@ -185,5 +183,3 @@ Test(log, drops_lines_that_nobody_takes_and_says_how_many) {
     const std::string control(1'000, '\x01');
     EXPECT_TEXT(logged([&] { logging::info(control); }), "nothing");
 }
-
-}  // namespace log_test

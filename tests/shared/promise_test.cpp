@@ -6,8 +6,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace promise_test {
-
 namespace {
 
 // Waits for the promise and notes how that ended.
@@ -161,5 +159,3 @@ Test(promise, may_be_left_undelivered) {
     }
     EXPECT_TEXT(ending, "");
 }
-
-}  // namespace promise_test

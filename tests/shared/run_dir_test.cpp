@@ -12,8 +12,6 @@
 #include "shared/config/config.hpp"
 #include "tests/support/expect.hpp"
 
-namespace run_dir_test {
-
 namespace fs = std::filesystem;
 
 namespace {
@@ -234,5 +232,3 @@ Test(run_dir, is_where_a_link_leads) {
         fault_in([&] { claim_run_dir(below); }),
         "RUN_DIR " + below + " cannot be made: " + place.path("file") + " is not a directory");
 }
-
-}  // namespace run_dir_test

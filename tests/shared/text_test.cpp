@@ -6,8 +6,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace text_test {
-
 using namespace std::string_view_literals;
 
 namespace {
@@ -226,5 +224,3 @@ Test(text, escapes_all_but_unreserved_characters) {
         EXPECT_TEXT(percent_decode(percent_encode(text)).value_or("nothing"), text);
     }
 }
-
-}  // namespace text_test

@@ -6,8 +6,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace timestamp_test {
-
 namespace {
 
 std::int64_t clock_microseconds() {
@@ -133,5 +131,3 @@ Test(timestamp, reads_what_it_writes) {
         cr_assert(Timestamp::parse(moment.text()) == moment);
     }
 }
-
-}  // namespace timestamp_test

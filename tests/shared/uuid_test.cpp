@@ -4,8 +4,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace uuid_test {
-
 using namespace std::string_view_literals;
 
 Test(uuid, reads_the_canonical_form_in_either_case) {
@@ -101,5 +99,3 @@ Test(uuid, is_ordered_like_its_text) {
     for (std::size_t i = 1; i < std::size(ascending); ++i)
         cr_expect(Uuid::parse(ascending[i - 1]) < Uuid::parse(ascending[i]), "%s", ascending[i]);
 }
-
-}  // namespace uuid_test

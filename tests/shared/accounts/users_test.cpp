@@ -4,8 +4,6 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-namespace users_test {
-
 namespace {
 
 constexpr Query nonsense{"nonsense", "SELECT nothing FROM nowhere", "SELECT nothing FROM nowhere",
@@ -213,5 +211,3 @@ Test(users, are_forgotten_one_by_one) {
     cr_expect_not(known.contains("a"));
     cr_expect(known.contains("b"));
 }
-
-}  // namespace users_test

@@ -12,8 +12,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/signer.hpp"
 
-namespace jws_test {
-
 using namespace std::string_literals;
 
 namespace {
@@ -728,5 +726,3 @@ Test(jws, a_signature_is_written_in_one_way) {
                   name, reason.c_str());
     }
 }
-
-}  // namespace jws_test

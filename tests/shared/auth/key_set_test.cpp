@@ -14,8 +14,6 @@
 #include "tests/support/key_server.hpp"
 #include "tests/support/signer.hpp"
 
-namespace key_set_test {
-
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
@@ -569,5 +567,3 @@ Test(fetch, speaks_http_only) {
                             std::string{"http://127.0.0.1:1/"}})
         EXPECT_TEXT(fetch_verdict(url).substr(0, 1), "!");
 }
-
-}  // namespace key_set_test

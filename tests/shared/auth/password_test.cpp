@@ -14,8 +14,6 @@
 #include "tests/support/crypt.hpp"
 #include "tests/support/expect.hpp"
 
-namespace password_test {
-
 using namespace std::string_literals;
 using namespace std::chrono_literals;
 
@@ -402,5 +400,3 @@ Test(password, ends_while_comparisons_wait) {
     stage.passwords.reset();
     cr_expect(!watch.is_overdue);
 }
-
-}  // namespace password_test

@@ -15,8 +15,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/signer.hpp"
 
-namespace token_test {
-
 using namespace std::string_literals;
 
 namespace {
@@ -764,5 +762,3 @@ Test(token, needs_a_key_set_for_public_keys) {
     EXPECT_TEXT(verdict(hmac_token(header, claims(), signer.pem())),
                 "signature: made with another key");
 }
-
-}  // namespace token_test

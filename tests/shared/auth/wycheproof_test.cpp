@@ -11,8 +11,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/signer.hpp"
 
-namespace wycheproof_test {
-
 namespace {
 
 using rapidjson::Value;
@@ -143,5 +141,3 @@ Test(wycheproof, figure_27_of_rfc_7520_once_its_key_names_es512) {
     });
     cr_expect_eq(count, 2);
 }
-
-}  // namespace wycheproof_test

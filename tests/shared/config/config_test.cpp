@@ -5,8 +5,6 @@
 #include "shared/config/setting.hpp"
 #include "tests/shared/config/loading.hpp"
 
-namespace config_test {
-
 static std::string default_of(const Setting& row) {
     return row.name == "JWT_SECRET" ? strong_secret : std::string{row.default_value};
 }
@@ -267,5 +265,3 @@ Test(config, issuer_and_audience_follow_from_the_url) {
     const auto file = load_quietly({{"JWKS_FILE", "/etc/keys.json"}});
     EXPECT_TEXT(file.jwks_issuer + file.jwks_audience, "");
 }
-
-}  // namespace config_test

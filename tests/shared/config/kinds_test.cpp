@@ -2,8 +2,6 @@
 
 #include "tests/shared/config/loading.hpp"
 
-namespace config_test {
-
 Test(config, takes_whole_numbers_within_bounds) {
     constexpr auto fault = "PORT must be a whole number from 1 to 65535";
     for (const char* value :
@@ -171,5 +169,3 @@ Test(config, prestart_is_on_or_off) {
     cr_expect_not(load_quietly({{"PRESTART", "off"}}).prestart);
     EXPECT_TEXT(faults({{"PRESTART", "yes"}}), "PRESTART must be one of on|off");
 }
-
-}  // namespace config_test

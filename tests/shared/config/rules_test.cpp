@@ -1,7 +1,5 @@
 #include "tests/shared/config/loading.hpp"
 
-namespace config_test {
-
 Test(config, reports_faults_of_production_along_with_the_others) {
     EXPECT_TEXT(faults({{"ENVIRONMENT", "production"},
                         {"PORT", "x"},
@@ -131,5 +129,3 @@ Test(config, skips_rules_that_read_a_faulty_setting) {
                 "JWT_SECRET_PREVIOUS contains a control character\n"
                 "JWT_SECRET must have at least 32 bytes in production");
 }
-
-}  // namespace config_test

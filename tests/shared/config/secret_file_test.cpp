@@ -5,8 +5,6 @@
 
 #include "tests/shared/config/loading.hpp"
 
-namespace config_test {
-
 namespace {
 
 std::string text_of(const std::string& path) {
@@ -163,5 +161,3 @@ Test(config, racing_processes_share_one_development_secret) {
         cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 2);  // and the mark
     }
 }
-
-}  // namespace config_test

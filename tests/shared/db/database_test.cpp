@@ -14,8 +14,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/proxy.hpp"
 
-namespace database_test {
-
 namespace {
 
 constexpr Query echo{
@@ -651,5 +649,3 @@ Test(sqlite, says_unavailable_when_the_file_cannot_be_opened) {
     OpenDatabase open{std::string{"sqlite:////nonexistent/folder/x.db"}};
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(sql::ping))), "08001");
 }
-
-}  // namespace database_test

@@ -7,8 +7,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/proxy.hpp"
 
-namespace hosts_test {
-
 namespace {
 
 using namespace std::chrono_literals;
@@ -168,5 +166,3 @@ Test(hosts, all_but_one_connection_are_closed_when_nobody_needs_them) {
     db->close();
     run_loop();
 }
-
-}  // namespace hosts_test

@@ -16,8 +16,6 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-namespace plans_test {
-
 namespace {
 
 // The board's events come first, then a user's and most of a million of jobs, among which one
@@ -445,5 +443,3 @@ Test(plans, know_each_personal_list) {
                       "no index is named for %s", query->name);
         }
 }
-
-}  // namespace plans_test

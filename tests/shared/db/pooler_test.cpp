@@ -16,8 +16,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/ports.hpp"
 
-namespace pooler_test {
-
 namespace {
 
 // PgBouncer with two server connections, in a folder of its own. It refuses to run as root.
@@ -174,5 +172,3 @@ Test(pooler, a_statement_that_takes_too_long_is_ended_by_the_server) {
                    "query LIKE '%pg_sleep%' AND pid <> pg_backend_pid()") == "0";
     });
 }
-
-}  // namespace pooler_test

@@ -6,8 +6,6 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-namespace rows_test {
-
 namespace {
 
 constexpr Query pairs{
@@ -142,5 +140,3 @@ ON_BOTH(rows, are_refused_to_the_slots_of_other_batches, OpenDatabase, open) {
     EXPECT_TEXT(mistake([&] { db::Results{}.one(slot); }),
                 "the slot of pairs belongs to another batch");
 }
-
-}  // namespace rows_test

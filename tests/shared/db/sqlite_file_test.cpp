@@ -10,8 +10,6 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-namespace sqlite_file_test {
-
 namespace fs = std::filesystem;
 
 namespace {
@@ -152,5 +150,3 @@ Test(sqlite_file, is_of_this_user_or_of_root) {
     file.expect_refused(file.path() + " could be replaced by user 65534, who owns the link " +
                         file.path() + ": choose another place for it");
 }
-
-}  // namespace sqlite_file_test

@@ -2,8 +2,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace sqlstate_test {
-
 Test(sqlstate, maps_what_a_client_can_act_on) {
     static constexpr struct {
         std::string_view sqlstate;
@@ -63,5 +61,3 @@ Test(sqlstate, knows_a_lost_connection) {
          {"", "0", "57", "57014", "53300", "23505", "40001", "XX000"})
         cr_expect_not(is_connection_failure(sqlstate), "%s", shown(sqlstate).c_str());
 }
-
-}  // namespace sqlstate_test

@@ -2,8 +2,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace cursor_test {
-
 Test(event_cursor, reads_what_it_writes) {
     for (const std::string text : {"0-0", "748-12", "9223372036854775807-9223372036854775807"}) {
         const auto cursor = EventCursor::parse(text);
@@ -37,5 +35,3 @@ Test(event_bounds, resume_where_nothing_is_missing) {
         EXPECT_TEXT((cursor ? cursor->text() : ""), wanted);
     }
 }
-
-}  // namespace cursor_test

@@ -4,8 +4,6 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-namespace feed_test {
-
 using namespace std::chrono_literals;
 
 namespace {
@@ -191,5 +189,3 @@ Test(feed, says_that_it_is_alive) {
     cr_expect_geq((Clock::now() - before) / 1ms, 150);
     EXPECT_TEXT(without.text(), "");
 }
-
-}  // namespace feed_test

@@ -3,8 +3,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace conditional_test {
-
 using namespace std::string_view_literals;
 
 namespace {
@@ -217,5 +215,3 @@ Test(conditional, says_why_a_write_is_refused) {
     EXPECT_TEXT(refused("", "\"a\"", true), "precondition_required");
     EXPECT_TEXT(write_condition("", "", true).tags.value_or("any"), "");
 }
-
-}  // namespace conditional_test

@@ -3,8 +3,6 @@
 #include "shared/json/reader.hpp"
 #include "tests/support/expect.hpp"
 
-namespace error_body_test {
-
 namespace {
 
 const ApiError& plain() {
@@ -91,5 +89,3 @@ Test(error_body, is_canonical_json_for_every_error) {
             EXPECT_TEXT(json::canonical(json::parse(text)), text);
         }
 }
-
-}  // namespace error_body_test

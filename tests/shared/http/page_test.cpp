@@ -7,8 +7,6 @@
 #include "shared/text.hpp"
 #include "tests/support/expect.hpp"
 
-namespace page_test {
-
 using namespace std::string_literals;
 
 namespace {
@@ -172,5 +170,3 @@ Test(page, cursors_of_uuids_give_back_their_position) {
           write_cursor("list", Position{id.text() + "0", 0})})
         EXPECT_TEXT(refusal([&] { read_uuid_cursor("list", forged_cursor); }), no_cursor);
 }
-
-}  // namespace page_test

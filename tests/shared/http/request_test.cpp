@@ -4,8 +4,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace request_test {
-
 namespace {
 
 struct Note {
@@ -106,5 +104,3 @@ Test(request, reads_its_body) {
     // As an empty object, where an operation may do without a body.
     EXPECT_TEXT(refusal([&] { read({}); }), "body/text: Field required (missing)");
 }
-
-}  // namespace request_test

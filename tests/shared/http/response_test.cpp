@@ -6,8 +6,6 @@
 #include "shared/http/conditional.hpp"
 #include "tests/support/expect.hpp"
 
-namespace response_test {
-
 using namespace std::string_view_literals;
 
 namespace {
@@ -188,5 +186,3 @@ Test(response, a_page_says_where_it_lies) {
     EXPECT_TEXT(response.body(), std::string{R"({"data":[1],"message":null,"pagination":)"} +
                                      pagination + R"(,"success":true})");
 }
-
-}  // namespace response_test

@@ -2,8 +2,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace target_test {
-
 using namespace std::string_view_literals;
 
 namespace {
@@ -253,5 +251,3 @@ Test(target, reports_every_fault_of_a_query) {
                 "query/limit: Input should be greater than or equal to 1 (greater_than_equal)\n"
                 "query/text: String should have at most 9 characters (string_too_long)");
 }
-
-}  // namespace target_test

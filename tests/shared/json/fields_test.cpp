@@ -2,8 +2,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace fields_test {
-
 namespace {
 
 using json::field;
@@ -524,5 +522,3 @@ Test(json_fields, parses_whole_numbers) {
                     "(int_parsing)");
     EXPECT_TEXT(parsed(std::string{"1\0", 2}).substr(0, 6), "query:");
 }
-
-}  // namespace fields_test

@@ -9,8 +9,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace reader_test {
-
 using namespace std::string_view_literals;
 
 namespace {
@@ -579,5 +577,3 @@ Test(json_canonical, is_its_own_canonical_form) {
         EXPECT_TEXT(canonical(once), once);
     }
 }
-
-}  // namespace reader_test

@@ -9,8 +9,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace writer_test {
-
 using namespace std::string_view_literals;
 
 namespace {
@@ -201,5 +199,3 @@ Test(json_writer, puts_commas_between_values_only) {
         out,
         R"(>{"a":[],"b":{},"c":[null,true,false,[1,2.5],{"d\"\n":"e","":{"f":[0]}},7],"g":null})");
 }
-
-}  // namespace writer_test

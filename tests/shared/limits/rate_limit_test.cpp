@@ -8,8 +8,6 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-namespace rate_limit_test {
-
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
@@ -135,5 +133,3 @@ Test(attempts, an_address_stands_for_its_network) {
                              "[2001:db8::1]", "192.0.2.1:80", "fe80::1%eth0"})
         EXPECT_TEXT(client_network(none), "");
 }
-
-}  // namespace rate_limit_test

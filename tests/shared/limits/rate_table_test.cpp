@@ -16,8 +16,6 @@
 #include "tests/shared/limits/limit_cases.hpp"
 #include "tests/support/expect.hpp"
 
-namespace rate_table_test {
-
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
@@ -386,5 +384,3 @@ Test(rate_table, its_clock_goes_on) {
     const auto before = boot_time_ms();
     wait_until("a millisecond passes", [&] { return boot_time_ms() > before; });
 }
-
-}  // namespace rate_table_test

@@ -14,8 +14,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/redis.hpp"
 
-namespace redis_limiter_test {
-
 using namespace std::chrono_literals;
 
 namespace {
@@ -319,5 +317,3 @@ Test(redis_limiter, takes_no_reply_of_another_for_its_own) {
     for (int i = 0; i < 3; ++i)
         EXPECT_TEXT(text_of(limiter.take("ann")), "refused 0 of 10, all in 60 s, one in 6 s");
 }
-
-}  // namespace redis_limiter_test

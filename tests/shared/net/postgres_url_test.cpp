@@ -4,8 +4,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace postgres_url_test {
-
 using namespace std::chrono_literals;
 
 namespace {
@@ -41,5 +39,3 @@ Test(postgres_url, takes_what_libpq_takes) {
                             "postgresql://[::1/d", "postgres://h/d?sslmode"})
         cr_expect_not(parse_postgres_url(url).has_value(), "%s", url);
 }
-
-}  // namespace postgres_url_test

@@ -9,8 +9,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace resolve_test {
-
 using namespace std::chrono_literals;
 
 namespace {
@@ -104,5 +102,3 @@ Test(resolve, says_so_when_no_host_has_an_address) {
 Test(resolve, waits_no_longer_than_it_may) {
     EXPECT_TEXT(places("postgresql://slow.test/db", 1ms), "");
 }
-
-}  // namespace resolve_test

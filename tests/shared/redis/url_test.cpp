@@ -2,8 +2,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace url_test {
-
 Test(redis_url, is_read) {
     static constexpr struct {
         const char* text;
@@ -65,5 +63,3 @@ Test(redis_url, is_refused) {
                              "redis://h\n"})
         cr_expect_not(parse_redis_url(text).has_value(), "%s", text);
 }
-
-}  // namespace url_test

@@ -15,8 +15,6 @@
 #include "tests/support/no_database.hpp"
 #include "tests/support/signer.hpp"
 
-namespace answer_test {
-
 namespace {
 
 struct Note {
@@ -941,5 +939,3 @@ Test(answer, logs_each_request_without_its_query) {
     logging::set_level(logging::Level::info);
     EXPECT_TEXT(written_by([&] { service.send(notes(), raw); }), "");
 }
-
-}  // namespace answer_test

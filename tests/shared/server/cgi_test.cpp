@@ -9,8 +9,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/no_database.hpp"
 
-namespace cgi_test {
-
 namespace {
 
 struct Text {
@@ -183,5 +181,3 @@ Test(cgi, fails_when_nobody_reads) {
     const Redirection standard_output{ends[1], STDOUT_FILENO};
     cr_expect(throws<std::runtime_error>(run_cgi));
 }
-
-}  // namespace cgi_test

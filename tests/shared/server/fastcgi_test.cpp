@@ -25,8 +25,6 @@
 #include "tests/support/no_database.hpp"
 #include "tests/support/ports.hpp"
 
-namespace fastcgi_test {
-
 // Null where the tests are linked without AddressSanitizer.
 extern "C" [[gnu::weak]] std::size_t __sanitizer_get_current_allocated_bytes();
 
@@ -966,5 +964,3 @@ Test(fastcgi, ends_when_the_last_peer_vanishes) {
     }
     cr_expect_eq(server.exit_status(), 0);
 }
-
-}  // namespace fastcgi_test

@@ -2,8 +2,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace raw_request_test {
-
 Test(raw_request, takes_each_variable_for_its_member) {
     static constexpr struct {
         const char* variable;
@@ -73,5 +71,3 @@ Test(raw_request, views_into_the_variables) {
     const char* const variables[] = {text, nullptr};
     cr_expect_eq(read_variables(variables).target.data(), text + 12);
 }
-
-}  // namespace raw_request_test

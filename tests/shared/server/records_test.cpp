@@ -8,8 +8,6 @@
 
 #include "tests/support/expect.hpp"
 
-namespace records_test {
-
 using namespace std::string_view_literals;
 
 namespace {
@@ -213,5 +211,3 @@ Test(records, report_a_peer_that_has_gone) {
     // Neither false for ever nor SIGPIPE, which would end this process.
     cr_expect(throws<std::system_error>([&] { records.write_some(stream.writer()); }));
 }
-
-}  // namespace records_test

@@ -9,8 +9,6 @@
 #include "tests/support/expect.hpp"
 #include "tests/support/no_database.hpp"
 
-namespace server_test {
-
 namespace {
 
 // Stops when so many connections have been accepted. Until then each of them is ready in each turn
@@ -67,5 +65,3 @@ Test(server, a_burst_of_connections_is_accepted_within_a_few_turns_of_the_loop) 
     cr_expect_eq(server.accepted(), clients.size());
     cr_expect_leq(server.turns(), clients.size() / 4, "%zu turns", server.turns());
 }
-
-}  // namespace server_test

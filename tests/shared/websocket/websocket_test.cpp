@@ -12,8 +12,6 @@
 #include "tests/support/ports.hpp"
 #include "tests/support/web_socket.hpp"
 
-namespace websocket_test {
-
 using namespace std::chrono_literals;
 
 namespace {
@@ -234,5 +232,3 @@ Test(websocket, closes_with_1011_after_a_failure) {
     cr_expect(early.head().starts_with("HTTP/1.1 101 "), "%s", early.head().c_str());
     cr_expect_eq(early.close_code(), 1011);
 }
-
-}  // namespace websocket_test
