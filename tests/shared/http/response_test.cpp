@@ -10,12 +10,12 @@ using namespace std::string_view_literals;
 
 namespace {
 
-struct Answer {
+struct Sample {
     std::string text = "a\n";
     std::int64_t count = 1;
 
     static consteval auto fields() {
-        return std::tuple{json::field("text", &Answer::text), json::field("count", &Answer::count)};
+        return std::tuple{json::field("text", &Sample::text), json::field("count", &Sample::count)};
     }
 };
 
@@ -24,7 +24,7 @@ constexpr auto body = R"({"count":1,"text":"a\n"})";
 }  // namespace
 
 Test(response, ok_holds_canonical_json) {
-    const auto response = Response::ok(Answer{});
+    const auto response = Response::ok(Sample{});
     cr_expect_eq(response.status(), 200);
     EXPECT_TEXT(response.body(), body);
     EXPECT_TEXT(response.etag(), "");
@@ -32,7 +32,7 @@ Test(response, ok_holds_canonical_json) {
 }
 
 Test(response, created_says_where) {
-    const auto response = Response::created("/collab/tasks/1", Answer{});
+    const auto response = Response::created("/collab/tasks/1", Sample{});
     cr_expect_eq(response.status(), 201);
     EXPECT_TEXT(response.body(), body);
     EXPECT_TEXT(cgi_head(response),
@@ -46,7 +46,7 @@ Test(response, no_content_has_no_length) {
 }
 
 Test(response, etag_is_that_of_the_sent_bytes) {
-    auto response = Response::ok(Answer{});
+    auto response = Response::ok(Sample{});
     response.tag();
     EXPECT_TEXT(response.etag(), entity_tag(response.body()));
     EXPECT_TEXT(cgi_head(response),
@@ -78,7 +78,7 @@ Test(response, body_stays_with_a_moved_response) {
 
 // RFC 9110, section 15.4.5.
 Test(response, not_modified_keeps_headers_and_drops_the_body) {
-    auto response = Response::ok(Answer{}).with("Vary", "Origin");
+    auto response = Response::ok(Sample{}).with("Vary", "Origin");
     response.tag();
     response.make_not_modified();
     cr_expect_eq(response.status(), 304);
@@ -94,7 +94,7 @@ Test(response, not_modified_keeps_headers_and_drops_the_body) {
 
 // RFC 9110, section 9.3.2.
 Test(response, head_keeps_the_length_of_the_body) {
-    auto response = Response::ok(Answer{});
+    auto response = Response::ok(Sample{});
     response.tag();
     const auto head = cgi_head(response);
     response.drop_body();
@@ -124,7 +124,7 @@ Test(response, refuses_to_inject_headers) {
         cr_expect(
             throws<std::invalid_argument>([&] { response.set("Location", std::string{value}); }));
         cr_expect(throws<std::invalid_argument>(
-            [&] { Response::created(std::string{value}, Answer{}); }));
+            [&] { Response::created(std::string{value}, Sample{}); }));
         EXPECT_TEXT(cgi_head(response), "Status: 204 No Content\r\nX-Request-ID: good\r\n\r\n");
     }
     for (const std::string_view name : {"X\r\nY"sv, "X\n"sv, "\0"sv})
@@ -146,12 +146,12 @@ Test(response, has_a_reason_for_every_registered_status) {
 }
 
 Test(response, wraps_its_body) {
-    auto response = Response::ok(Answer{});
+    auto response = Response::ok(Sample{});
     response.wrap("a \"message\"");
     EXPECT_TEXT(response.body(), std::string{R"({"data":)"} + body +
                                      R"(,"message":"a \"message\"","success":true})");
     cr_expect_eq(response.content_length(), response.body().size());
-    auto silent = Response::ok(Answer{});
+    auto silent = Response::ok(Sample{});
     silent.wrap("");
     EXPECT_TEXT(silent.body(),
                 std::string{R"({"data":)"} + body + R"(,"message":null,"success":true})");
@@ -168,7 +168,7 @@ Test(response, wraps_what_others_share) {
 
 // What is tagged is what the client asked for, and not the message around it.
 Test(response, etag_is_that_of_what_is_wrapped) {
-    auto response = Response::ok(Answer{});
+    auto response = Response::ok(Sample{});
     response.tag();
     response.wrap("message");
     EXPECT_TEXT(response.etag(), entity_tag(body));

@@ -13,19 +13,19 @@ using namespace std::string_view_literals;
 namespace {
 
 // Two ends of a stream that takes only a few kilobytes at a time.
-class Stream {
+class StreamPair {
 public:
     // The kernel makes 1 the least that it allows.
-    explicit Stream(int buffer_size = 1) {
+    explicit StreamPair(int buffer_size = 1) {
         cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends_), 0);
         setsockopt(ends_[0], SOL_SOCKET, SO_SNDBUF, &buffer_size, sizeof buffer_size);
     }
-    ~Stream() {
+    ~StreamPair() {
         close(ends_[0]);
         close_reader();
     }
-    Stream(const Stream&) = delete;
-    Stream& operator=(const Stream&) = delete;
+    StreamPair(const StreamPair&) = delete;
+    StreamPair& operator=(const StreamPair&) = delete;
 
     int writer() const { return ends_[0]; }
 
@@ -50,7 +50,7 @@ private:
 // All that the records come to; `times_full` counts how often the socket took no more.
 std::string written(ResponseRecords& records, std::size_t read_size = 1 << 20,
                     int* times_full = nullptr, int buffer_size = 1) {
-    Stream stream{buffer_size};
+    StreamPair stream{buffer_size};
     std::string all;
     while (!records.write_some(stream.writer())) {
         if (times_full) ++*times_full;
@@ -162,7 +162,7 @@ Test(records, are_followed_by_the_stop_record_once) {
 Test(records, take_the_stop_record_while_they_are_written) {
     const std::string body(100'000, 'x');
     ResponseRecords records{1, "", body};
-    Stream stream;
+    StreamPair stream;
     cr_assert_not(records.write_some(stream.writer()));
     records.add_stop_record();
     std::string all;
@@ -194,7 +194,7 @@ Test(records, may_be_thousands) {
 }
 
 Test(records, write_nothing_twice) {
-    Stream stream;
+    StreamPair stream;
     ResponseRecords records{1, "head", "body"};
     cr_expect(records.write_some(stream.writer()));
     cr_expect_eq(stream.read(1'000).size(), 48U);
@@ -204,7 +204,7 @@ Test(records, write_nothing_twice) {
 
 Test(records, report_a_peer_that_has_gone) {
     const std::string body(1'000'000, 'x');
-    Stream stream;
+    StreamPair stream;
     ResponseRecords records{1, "head", body};
     cr_expect_not(records.write_some(stream.writer()));
     stream.close_reader();
