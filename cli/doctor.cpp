@@ -147,7 +147,7 @@ std::string check_limits(const Config& config) {
     std::chrono::microseconds round_trip{};
     try {
         Loop loop{1};
-        const auto redis = std::make_shared<RedisConnection>(loop, *url);
+        const auto redis = std::make_shared<RedisConnection>(loop, url);
         spawn(loop, ping_twice(redis, round_trip), rethrow);
         loop.run();
     } catch (const RedisError& error) {

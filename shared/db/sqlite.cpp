@@ -14,8 +14,8 @@
 #include "shared/db/database_files.hpp"
 #include "shared/db/engines.hpp"
 #include "shared/db/sqlite_file.hpp"
+#include "shared/db/sqlite_functions.hpp"
 #include "shared/db/sqlstate.hpp"
-#include "shared/digest.hpp"
 #include "shared/log.hpp"
 
 namespace {
@@ -178,35 +178,6 @@ struct Bind {
     }
 };
 
-// The functions that queries use and SQLite lacks: now(), which stands still for a whole
-// transaction as it does in PostgreSQL, entity_tag(json), and require_account(count), which fails
-// for 0.
-void add_functions(sqlite3* connection, Timestamp* transaction_time) {
-    const auto add = [&](const char* name, int arguments, auto* function) {
-        if (sqlite3_create_function(connection, name, arguments, SQLITE_UTF8, transaction_time,
-                                    function, nullptr, nullptr) != SQLITE_OK)
-            fail(connection);
-    };
-    add(
-        "now", 0, +[](sqlite3_context* context, int, sqlite3_value**) {
-            const auto* const moment = static_cast<Timestamp*>(sqlite3_user_data(context));
-            sqlite3_result_int64(context, moment->microseconds);
-        });
-    add(
-        "entity_tag", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
-            const void* text = sqlite3_value_blob(arguments[0]);
-            const auto size = static_cast<std::size_t>(sqlite3_value_bytes(arguments[0]));
-            const auto tag = entity_tag({text ? static_cast<const char*>(text) : "", size});
-            sqlite3_result_text64(context, tag.data(), tag.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
-        });
-    add(
-        "require_account", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
-            if (sqlite3_value_int64(arguments[0]) > 0) return;
-            sqlite3_result_error(context, "no account", -1);
-            sqlite3_result_error_code(context, SQLITE_CONSTRAINT_FUNCTION);
-        });
-}
-
 // A place among the writers of a process, which have the lock in the order in which they came. Its
 // end is the next one's turn.
 class WriterPlace {
@@ -350,7 +321,7 @@ private:
             synchronous_;
         if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
         files_ = is_in_memory(raw) ? DatabaseFiles{} : DatabaseFiles{raw, path_};
-        add_functions(raw, &transaction_time_);
+        add_sqlite_functions(raw, &transaction_time_);
         if (sqlite3_create_function(raw, "can_write", 0, SQLITE_UTF8, nullptr, &can_write, nullptr,
                                     nullptr) != SQLITE_OK)
             fail(raw);

@@ -30,8 +30,8 @@ UPDATE collab_tasks
 SET title = coalesce($2, title),
     description = CASE WHEN $3 THEN $4 ELSE description END,
     version = version + 1,
-    updated_at = max(now(), updated_at)
-WHERE id = $1 AND ($5 IS NULL OR (instr($5, (
+    updated_at = greatest(now(), updated_at)
+WHERE id = $1 AND ($5 IS NULL OR (strpos($5, (
     SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = $1)) > 0) = $6)
 RETURNING id, title, description, version, created_at, updated_at
 
@@ -42,7 +42,7 @@ RETURNING id
 
 -- name: delete_collab_task sqlite
 DELETE FROM collab_tasks
-WHERE id = $1 AND ($2 IS NULL OR (instr($2, (
+WHERE id = $1 AND ($2 IS NULL OR (strpos($2, (
     SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = $1)) > 0) = $3)
 RETURNING id
 

@@ -22,18 +22,7 @@ WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR (strpos($3, enti
     '{"created_at":"' || rfc3339(created_at)
         || '","id":' || id
         || ',"updated_at":"' || rfc3339(updated_at)
-        || '","user_id":' || to_json(user_id)::text || '}')) > 0) = $4)
-RETURNING id
-
--- name: delete_conversation sqlite
-DELETE FROM conversations
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (instr($3, entity_tag(json_object(
-    'created_at', strftime('%Y-%m-%dT%H:%M:%S', created_at / 1000000, 'unixepoch')
-        || printf('.%06dZ', created_at % 1000000),
-    'id', id,
-    'updated_at', strftime('%Y-%m-%dT%H:%M:%S', updated_at / 1000000, 'unixepoch')
-        || printf('.%06dZ', updated_at % 1000000),
-    'user_id', user_id))) > 0) = $4)
+        || '","user_id":' || CAST(to_json(user_id) AS text) || '}')) > 0) = $4)
 RETURNING id
 
 -- name: count_conversations

@@ -82,7 +82,7 @@ SET status = 'failed',
     lease_id = NULL,
     lease_expires_at = NULL,
     version = version + 1,
-    updated_at = max(now(), updated_at)
+    updated_at = greatest(now(), updated_at)
 WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_leased
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts >= max_attempts
@@ -113,7 +113,7 @@ SET status = 'pending',
     lease_id = NULL,
     lease_expires_at = NULL,
     version = version + 1,
-    updated_at = max(now(), updated_at)
+    updated_at = greatest(now(), updated_at)
 WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_leased
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
@@ -135,7 +135,7 @@ SET status = 'running',
     attempts = attempts + 1,
     worker = $2,
     lease_id = $3,
-    lease_expires_at = now() + $4 * interval '1 second',
+    lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, $4),
     version = version + 1,
     updated_at = greatest(now(), updated_at)
 WHERE id = ANY (ARRAY(SELECT id FROM due))
@@ -148,9 +148,9 @@ SET status = 'running',
     attempts = attempts + 1,
     worker = $2,
     lease_id = $3,
-    lease_expires_at = now() + $4 * 1000000,
+    lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, $4),
     version = version + 1,
-    updated_at = max(now(), updated_at)
+    updated_at = greatest(now(), updated_at)
 WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_due
     WHERE status = 'pending' AND run_at <= now()
@@ -162,18 +162,9 @@ RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, er
 -- What a worker does with its job $1 holds only while its lease $2 does.
 -- name: extend_lease
 UPDATE jobs
-SET lease_expires_at = now() + $3 * interval '1 second',
+SET lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, $3),
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at, lease_id, lease_expires_at
-
--- name: extend_lease sqlite
-UPDATE jobs
-SET lease_expires_at = now() + $3 * 1000000,
-    version = version + 1,
-    updated_at = max(now(), updated_at)
 WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
 RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
     created_at, updated_at, lease_id, lease_expires_at
@@ -192,47 +183,18 @@ WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > no
 RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
     created_at, updated_at
 
--- name: complete_job sqlite
-UPDATE jobs
-SET status = 'completed',
-    result = $3,
-    error = NULL,
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = max(now(), updated_at)
-WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
-
 -- Tried again, if $4 and there are attempts left: after 1 second, 2, 4 … up to an hour.
 -- name: fail_job
 UPDATE jobs
 SET status = CASE WHEN $4 AND attempts < max_attempts THEN 'pending' ELSE 'failed' END,
     run_at = CASE WHEN $4 AND attempts < max_attempts
-        THEN now() + least(power(2, attempts - 1), 3600) * interval '1 second' ELSE run_at END,
+        THEN now() + make_interval(0, 0, 0, 0, 0, 0, least(power(2, attempts - 1), 3600)) ELSE run_at END,
     error = $3,
     worker = NULL,
     lease_id = NULL,
     lease_expires_at = NULL,
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
-
--- name: fail_job sqlite
-UPDATE jobs
-SET status = CASE WHEN $4 AND attempts < max_attempts THEN 'pending' ELSE 'failed' END,
-    run_at = CASE WHEN $4 AND attempts < max_attempts
-        THEN now() + min(1 << min(attempts - 1, 12), 3600) * 1000000 ELSE run_at END,
-    error = $3,
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = max(now(), updated_at)
 WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
 RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
     created_at, updated_at
@@ -245,16 +207,6 @@ SET status = 'cancelled',
     lease_expires_at = NULL,
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-WHERE id = $1 AND status IN ('pending', 'running')
-
--- name: cancel_job sqlite
-UPDATE jobs
-SET status = 'cancelled',
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = max(now(), updated_at)
 WHERE id = $1 AND status IN ('pending', 'running')
 
 -- name: find_cancelled_job

@@ -5,12 +5,6 @@ SET updated_at = greatest(now(), updated_at)
 WHERE user_id = $1 AND id = $2
 RETURNING id
 
--- name: touch_conversation sqlite
-UPDATE conversations
-SET updated_at = max(now(), updated_at)
-WHERE user_id = $1 AND id = $2
-RETURNING id
-
 -- Nothing without the conversation.
 -- name: insert_message
 INSERT INTO messages (conversation_id, user_id, role, content, created_at)

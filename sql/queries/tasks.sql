@@ -30,8 +30,8 @@ UPDATE tasks
 SET title = coalesce($3, title),
     description = coalesce($4, description),
     completed = coalesce($5, completed),
-    updated_at = max(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND ($6 IS NULL OR (instr($6, (
+    updated_at = greatest(now(), updated_at)
+WHERE user_id = $1 AND id = $2 AND ($6 IS NULL OR (strpos($6, (
     SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $7)
 RETURNING id, user_id, title, description, completed, created_at, updated_at
 
@@ -45,8 +45,8 @@ RETURNING id, user_id, title, description, completed, created_at, updated_at
 -- name: toggle_task sqlite
 UPDATE tasks
 SET completed = NOT completed,
-    updated_at = max(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (instr($3, (
+    updated_at = greatest(now(), updated_at)
+WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (strpos($3, (
     SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $4)
 RETURNING id, user_id, title, description, completed, created_at, updated_at
 
@@ -57,7 +57,7 @@ RETURNING id
 
 -- name: delete_task sqlite
 DELETE FROM tasks
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (instr($3, (
+WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (strpos($3, (
     SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $4)
 RETURNING id
 

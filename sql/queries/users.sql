@@ -19,9 +19,6 @@ UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2
 -- name: require_account
 SELECT ln(count(*)) FROM users WHERE id = $1
 
--- name: require_account sqlite
-SELECT require_account(count(*)) FROM users WHERE id = $1
-
 -- Nothing where the row is there already. An address that somebody else has is left out; where two
 -- take it at the same time, the second gets no row.
 -- name: ensure_user

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "shared/db/sqlstate.hpp"
+#include "shared/digest.hpp"
 #include "sql/all.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
@@ -66,6 +67,44 @@ db::Batch batch_of(const Query& query) {
 }
 
 }  // namespace
+
+// What queries use of PostgreSQL is there in SQLite as well.
+ON_BOTH(database, knows_the_same_functions, OpenDatabase, open) {
+    static constexpr auto text =
+        "SELECT (greatest(1, 2) = 2 AND greatest(NULL, 1) = 1 AND greatest(2, NULL) = 2) AS flag, "
+        "CAST(least(1.5, 2) * 2 + least(NULL, 1) + least(1, NULL) AS bigint) AS number, "
+        "CAST(to_json(CAST('a\"\n\xc3\xa4' AS text)) AS text) AS text "
+        "UNION ALL SELECT strpos(CAST(NULL AS text), 'x') IS NULL, "
+        "strpos('abc', 'bc') + strpos('abc', 'x'), entity_tag('{}') "
+        "UNION ALL SELECT now() + make_interval(0, 0, 0, 0, 0, 0, 1.5) > now(), "
+        "CAST(power(2, 40) + ln(1) AS bigint), rfc3339(now() + make_interval(0, 0, 0, 0, 0, 0, 1) "
+        "- "
+        "make_interval(0, 0, 0, 0, 0, 0, 1))";
+    static constexpr Query functions{"functions", text, text, true};
+    struct Row {
+        bool flag = false;
+        std::int64_t number = 0;
+        std::string text;
+        static consteval auto fields() {
+            using json::field;
+            return std::tuple{field("flag", &Row::flag), field("number", &Row::number),
+                              field("text", &Row::text)};
+        }
+    };
+    const auto results = open.wait(open.db().run(batch_of(functions)));
+    const auto rows = db::all<Row>(*results.at(0));
+    cr_assert_eq(rows.size(), 3UL);
+    for (const auto& row : rows) cr_expect(row.flag);
+    cr_expect_eq(rows[0].number, 5);
+    EXPECT_TEXT(rows[0].text, "\"a\\\"\\n\xc3\xa4\"");
+    cr_expect_eq(rows[1].number, 2);
+    EXPECT_TEXT(rows[1].text, entity_tag("{}"));
+    cr_expect_eq(rows[2].number, std::int64_t{1} << 40);
+    cr_expect(Timestamp::parse(rows[2].text).has_value(), "%s", rows[2].text.c_str());
+    constexpr Query no_logarithm{"no_logarithm", "SELECT ln(0)", "SELECT ln(0)", true};
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_logarithm))),
+                std::string{account_missing});
+}
 
 ON_BOTH(database, gives_back_every_type_as_it_was, OpenDatabase, open) {
     const auto id = Uuid::random();

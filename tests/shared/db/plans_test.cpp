@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "shared/db/sqlite_functions.hpp"
 #include "sql/conversations.hpp"
 #include "sql/events.hpp"
 #include "sql/jobs.hpp"
@@ -82,10 +83,8 @@ void add_sqlite_names(sqlite3* connection) {
         "to_timestamp", 1, +[](sqlite3_context* context, int, sqlite3_value** arguments) {
             sqlite3_result_int64(context, sqlite3_value_int64(arguments[0]) * 1'000'000);
         });
-    add(
-        "now", 0, +[](sqlite3_context* context, int, sqlite3_value**) {
-            sqlite3_result_int64(context, Timestamp::now().microseconds);
-        });
+    static auto now = Timestamp::now();
+    add_sqlite_functions(connection, &now);
 }
 
 std::string replaced(std::string text, std::string_view what, std::string_view with) {

@@ -1,0 +1,115 @@
+#include "shared/db/sqlite_functions.hpp"
+
+#include <sqlite3.h>
+
+#include <cmath>
+
+#include "shared/db/database.hpp"
+#include "shared/digest.hpp"
+#include "shared/json/writer.hpp"
+
+namespace {
+
+using Arguments = sqlite3_value**;
+
+std::string_view text_of(sqlite3_value* value) {
+    const void* const text = sqlite3_value_blob(value);
+    const auto size = static_cast<std::size_t>(sqlite3_value_bytes(value));
+    return {text ? static_cast<const char*>(text) : "", size};
+}
+
+void answer_text(sqlite3_context* context, std::string_view text) {
+    sqlite3_result_text64(context, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+bool is_null(sqlite3_value* value) { return sqlite3_value_type(value) == SQLITE_NULL; }
+
+bool is_less(sqlite3_value* left, sqlite3_value* right) {
+    if (sqlite3_value_type(left) == SQLITE_INTEGER && sqlite3_value_type(right) == SQLITE_INTEGER)
+        return sqlite3_value_int64(left) < sqlite3_value_int64(right);
+    return sqlite3_value_double(left) < sqlite3_value_double(right);
+}
+
+struct SqliteFunction {
+    const char* name;
+    int arguments;
+    void (*call)(sqlite3_context* context, int count, Arguments arguments);
+};
+
+// Null makes null, but greatest() and least() pass over it.
+constexpr SqliteFunction sqlite_functions[] = {
+    // The transaction's, so that it stands still as it does in PostgreSQL.
+    {"now", 0,
+     [](sqlite3_context* context, int, Arguments) {
+         const auto* const moment = static_cast<Timestamp*>(sqlite3_user_data(context));
+         sqlite3_result_int64(context, moment->microseconds);
+     }},
+    // make_interval(years, months, weeks, days, hours, minutes, seconds): of these only seconds, as
+    // microseconds, which is what moments are counted in.
+    {"make_interval", 7,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         if (is_null(arguments[6])) return;
+         sqlite3_result_int64(context, std::llround(sqlite3_value_double(arguments[6]) * 1e6));
+     }},
+    {"greatest", 2,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         const bool takes_second = is_null(arguments[0]) || is_less(arguments[0], arguments[1]);
+         const bool has_second = !is_null(arguments[1]);
+         sqlite3_result_value(context, arguments[takes_second && has_second ? 1 : 0]);
+     }},
+    {"least", 2,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         const bool takes_second = is_null(arguments[0]) || is_less(arguments[1], arguments[0]);
+         const bool has_second = !is_null(arguments[1]);
+         sqlite3_result_value(context, arguments[takes_second && has_second ? 1 : 0]);
+     }},
+    {"power", 2,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         if (is_null(arguments[0]) || is_null(arguments[1])) return;
+         sqlite3_result_double(context, std::pow(sqlite3_value_double(arguments[0]),
+                                                 sqlite3_value_double(arguments[1])));
+     }},
+    // The place of the first byte, where PostgreSQL counts characters: queries ask whether it is 0.
+    {"strpos", 2,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         if (is_null(arguments[0]) || is_null(arguments[1])) return;
+         const auto at = text_of(arguments[0]).find(text_of(arguments[1]));
+         sqlite3_result_int64(context,
+                              at == std::string_view::npos ? 0 : static_cast<std::int64_t>(at) + 1);
+     }},
+    {"rfc3339", 1,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         if (is_null(arguments[0])) return;
+         answer_text(context, Timestamp{sqlite3_value_int64(arguments[0])}.text());
+     }},
+    // Of texts.
+    {"to_json", 1,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         if (is_null(arguments[0])) return;
+         std::string json;
+         json::Writer{json}.string(text_of(arguments[0]));
+         answer_text(context, json);
+     }},
+    {"entity_tag", 1,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         answer_text(context, entity_tag(text_of(arguments[0])));
+     }},
+    // Fails for 0, as PostgreSQL's does: SQLite's own, where it has one, returns null.
+    {"ln", 1,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         if (is_null(arguments[0])) return;
+         const auto value = sqlite3_value_double(arguments[0]);
+         if (value > 0) return sqlite3_result_double(context, std::log(value));
+         sqlite3_result_error(context, "cannot take logarithm of zero", -1);
+         sqlite3_result_error_code(context, SQLITE_CONSTRAINT_FUNCTION);
+     }},
+};
+
+}  // namespace
+
+void add_sqlite_functions(sqlite3* connection, Timestamp* transaction_time) {
+    for (const auto& function : sqlite_functions)
+        if (sqlite3_create_function(connection, function.name, function.arguments, SQLITE_UTF8,
+                                    transaction_time, function.call, nullptr, nullptr) != SQLITE_OK)
+            throw DbError{"XX000", sqlite3_errmsg(connection)};
+}
