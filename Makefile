@@ -45,7 +45,8 @@ sources := $(handler_sources) $(cli_sources) $(shared_sources)
 test_sources := $(wildcard tests/*/*.cpp tests/*/*/*.cpp)
 bench_sources := $(wildcard bench/*.cpp)
 queries := $(wildcard sql/queries/*.sql)
-generated := build/generated/migrations.inc build/generated/sql/all.hpp \
+generated := build/generated/migrations.inc build/generated/functions.inc \
+	build/generated/sql/all.hpp \
 	$(queries:sql/queries/%.sql=build/generated/sql/%.hpp)
 
 objects = $(patsubst %.cpp,$(BUILD)/obj/%.o,$(1))
@@ -158,9 +159,11 @@ build/generated/sql/all.hpp: $(queries)
 	    echo 'inline constexpr std::span<const Query* const> all_queries[] = {'; \
 	    printf '    sql::%s_queries,\n' $(basename $(notdir $^)); echo '};'; } > $@
 
-build/generated/migrations.inc: sql/embed_migrations.awk $(wildcard sql/migrations/*/*.sql)
+build/generated/migrations.inc: $(wildcard sql/migrations/*/*.sql)
+build/generated/functions.inc: $(wildcard sql/functions/*/*.sql)
+build/generated/%.inc: sql/embed_files.awk
 	@mkdir -p $(@D)
-	@awk -f $^ > $@
+	@awk -f $< $(filter %.sql,$^) > $@
 
 # For clangd and clang-tidy. They cannot read GCC's precompiled header, so it is not in here.
 all_sources := $(sources) $(test_sources) $(bench_sources)

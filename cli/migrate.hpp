@@ -1,4 +1,5 @@
-// The schema of DATABASE_URL, from the migrations that are embedded in this executable.
+// The schema of DATABASE_URL, from the migrations and functions that are embedded in this
+// executable.
 #pragma once
 
 #include <iosfwd>
@@ -7,16 +8,18 @@
 
 #include "shared/config/config.hpp"
 
-// Applies what is pending, each migration in a transaction of its own and under a lock; takes over
-// the events of a dump that came from another PostgreSQL; and makes the account of DEV_USER_EMAIL
-// if there is none. Where nothing is pending it needs no right to change the schema. Waits up to
-// 5 s for the database. Says what it did, a line each. Throws std::runtime_error.
+// Applies the pending migrations and makes the functions, views and triggers of this release, all
+// in one transaction (shared/db/migrator.hpp); takes over the events of a dump that came from
+// another PostgreSQL; and makes the account of DEV_USER_EMAIL if there is none. An up-to-date
+// schema needs no right to change it. Waits up to 5 s for the database. Says what it did, a line
+// each. Throws std::runtime_error.
 void migrate_up(const Config& config, std::ostream& out);
 
 // Undoes the newest migration.
 void migrate_down(const Config& config, std::ostream& out);
 
-// Lists all migrations with the moment they were applied, or "pending". Changes nothing.
+// Lists all migrations with the moment they were applied, or "pending", and whether the functions
+// are up to date. Changes nothing.
 void migrate_status(const Config& config, std::ostream& out);
 
 struct Schema {

@@ -1,8 +1,12 @@
-// The migrations of both engines, embedded from sql/migrations at build time.
+// The schema of both engines as SQL texts, embedded from sql/migrations and sql/functions at build
+// time.
 #pragma once
 
 #include <algorithm>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 struct MigrationFile {
     std::string_view engine;  // "postgres" or "sqlite"
@@ -10,9 +14,29 @@ struct MigrationFile {
     const char* sql;
 };
 
+// Functions, views and triggers of one subject. The name begins with the number of the migration
+// from which on the file applies: of several files on a subject the last one that applies counts.
+struct FunctionFile {
+    std::string_view engine;
+    std::string_view name;     // "0004_tasks"
+    const char* sql;           // may run again; ":schema." stands for PostgreSQL's current schema
+    std::string_view objects;  // "task_json(tasks);task_changed()": what `sql` creates
+};
+
+struct SchemaFiles {
+    std::span<const MigrationFile> migrations;
+    std::span<const FunctionFile> functions;
+};
+
 inline constexpr MigrationFile migration_files[] = {
 #include "migrations.inc"
 };
+
+inline constexpr FunctionFile function_files[] = {
+#include "functions.inc"
+};
+
+inline constexpr SchemaFiles embedded_schema{migration_files, function_files};
 
 // "0001_users"
 consteval std::string_view newest_migration(std::string_view engine) {
@@ -23,3 +47,11 @@ consteval std::string_view newest_migration(std::string_view engine) {
     newest.remove_suffix(std::string_view{".up"}.size());
     return newest;
 }
+
+// The files that apply while `migration` is the newest one applied, in the order in which they are
+// run: that of the first file on each subject. None for an empty name.
+std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view migration,
+                                       std::span<const FunctionFile> files = function_files);
+
+// Tells sets of functions apart: the SHA-256 of their texts, in hex.
+std::string functions_digest(std::span<const FunctionFile> functions);

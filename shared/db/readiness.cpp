@@ -15,14 +15,23 @@ struct DatabaseState {
     }
 };
 
+// Of both engines: which one answers, only the database knows.
+const std::string& digests_of_functions() {
+    static const std::string digests =
+        functions_digest(functions_at("postgres", newest_migration("postgres"))) + ' ' +
+        functions_digest(functions_at("sqlite", newest_migration("sqlite")));
+    return digests;
+}
+
 }  // namespace
 
 Async<> check_readiness(Database& database) {
     static constexpr auto newest = newest_migration("postgres");
     static_assert(newest == newest_migration("sqlite"), "a migration has files for both engines");
-    const auto state = co_await database.one<DatabaseState>(sql::database_state, newest);
+    const auto state =
+        co_await database.one<DatabaseState>(sql::database_state, newest, digests_of_functions());
     if (!state.has_schema)
-        throw DbError{"42P01", "migrations are pending, up to " + std::string{newest}};
+        throw DbError{"42P01", "migrations or functions are pending, up to " + std::string{newest}};
     if (!state.takes_writes)
         throw DbError{"25006", "the database is read-only, or its disk is full"};
 }

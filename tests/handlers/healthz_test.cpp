@@ -24,6 +24,17 @@ ON_BOTH_ENGINES(healthz, is_unavailable_while_a_migration_is_pending) {
     cr_expect_eq(service.send({.target = "/healthz"}).status(), 200);
 }
 
+ON_BOTH_ENGINES(healthz, is_unavailable_with_the_functions_of_another_release) {
+    service.database().execute(
+        "UPDATE schema_migrations SET functions_digest = 'another' "
+        "WHERE name = (SELECT max(name) FROM schema_migrations)");
+    expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
+    // Those of a later release are as good.
+    service.database().execute(
+        "INSERT INTO schema_migrations (name, applied_at) VALUES ('9999_later', '')");
+    cr_expect_eq(service.send({.target = "/healthz"}).status(), 200);
+}
+
 ON_BOTH_ENGINES(healthz, is_unavailable_without_a_schema) {
     service.database().execute("ALTER TABLE schema_migrations RENAME TO gone");
     expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);

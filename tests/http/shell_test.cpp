@@ -289,16 +289,17 @@ static void migrate_there_and_back(Engine engine) {
         cr_assert(finished.status == 0, "%s: %s", direction, finished.errors.c_str());
         return finished.output;
     };
-    cr_expect_eq(pending(run("status")), 0);
+    cr_expect(run("status").ends_with("\nfunctions  up to date\n"));
     std::vector<std::string> names;
     std::istringstream lines{run("status")};
     for (std::string line; std::getline(lines, line);)
         names.push_back(line.substr(0, line.find(' ')));
+    names.pop_back();
     const int all = static_cast<int>(names.size());
     cr_expect_gt(all, 2);
     for (int left = all - 1; left >= 0; --left) {
         EXPECT_TEXT(run("down"), "undone " + names[static_cast<std::size_t>(left)] + "\n");
-        cr_expect_eq(pending(run("status")), all - left);
+        cr_expect_eq(pending(run("status")), all - left + 1);  // and the functions
     }
     EXPECT_TEXT(run("down"), "nothing to undo\n");
     const auto leftover = engine == Engine::sqlite

@@ -109,6 +109,10 @@ static void insist_on_schema(Engine engine) {
     const TestDatabase database{engine};
     const auto variables = variables_for(database.url());
     const std::string advice = ": run `steelthread migrate up`";
+    database.execute("UPDATE schema_migrations SET functions_digest = 'of another release'");
+    expect_refused(variables, "migrations", exit_config, "pending: functions" + advice);
+    EXPECT_TEXT(steelthread({"migrate", "up"}, variables).output,
+                "replaced the functions and triggers\n");
     database.execute("DELETE FROM schema_migrations WHERE name LIKE '0002%'");
     expect_refused(variables, "migrations", exit_config, "pending: 0002_events" + advice);
     database.execute("DROP TABLE schema_migrations");
@@ -143,7 +147,8 @@ static std::string log_of_start(const Variables& variables, long health) {
 Test(start, warns_of_a_newer_schema) {
     const TestDatabase database{Engine::sqlite};
     const auto variables = variables_for(database.url());
-    database.execute("INSERT INTO schema_migrations VALUES ('9999_future', 'now')");
+    database.execute(
+        "INSERT INTO schema_migrations (name, applied_at) VALUES ('9999_future', 'now')");
     const auto log = log_of_start(variables, 200);
     cr_expect(log.find(R"("message":"the schema is newer than this release")") != log.npos &&
                   log.find(R"("migrations":"9999_future")") != log.npos,

@@ -95,7 +95,7 @@ constexpr const char* fingerprint =
     "UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname !~ '^pg_(toast_)?temp' "
     "UNION ALL SELECT 'setting ' || setconfig::text FROM pg_db_role_setting "
     "JOIN pg_database ON pg_database.oid = setdatabase WHERE datname = current_database() "
-    "UNION ALL SELECT 'migration ' || name FROM schema_migrations "
+    "UNION ALL SELECT concat('migration ', name, functions_digest) FROM schema_migrations "
     "UNION ALL SELECT 'slot ' || slot FROM board_revisions) AS lines";
 
 constexpr const char* empty_tables =

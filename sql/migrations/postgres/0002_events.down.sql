@@ -1,3 +1,1 @@
-DROP FUNCTION entity_tag(text);
-DROP FUNCTION rfc3339(timestamptz);
 DROP TABLE events;

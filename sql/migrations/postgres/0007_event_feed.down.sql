@@ -1,5 +1,3 @@
-DROP TRIGGER events_removed ON events;
-DROP FUNCTION events_removed();
 DROP TABLE events_pruned;
 DROP INDEX events_of_audience;
 DROP INDEX events_in_commit_order;

@@ -1,3 +1,2 @@
-DROP TRIGGER events_removed;
 DROP TABLE events_pruned;
 DROP INDEX events_of_audience;

@@ -1,6 +1,6 @@
 -- At most one row, the greatest of several, and none in a new database, so that restored rows find room. (A database
 -- with events keeps its row: processes of an older release may still be reading it.)
-DROP TRIGGER events_removed;
+DROP TRIGGER IF EXISTS events_removed;
 ALTER TABLE events_pruned RENAME TO events_pruned_before;
 CREATE TABLE events_pruned (
     id INTEGER NOT NULL,

@@ -1,0 +1,24 @@
+#include "cli/developer_account.hpp"
+
+#include <ostream>
+
+#include "shared/auth/password.hpp"
+#include "shared/text.hpp"
+#include "shared/uuid.hpp"
+
+void make_developer_account(const Config& config, BlockingConnection& connection,
+                            std::ostream& out) {
+    if (config.dev_user_email.empty()) return;
+    const auto email = ascii_lower(config.dev_user_email);
+    if (!connection.query("SELECT id FROM users WHERE email = $1", {email}).empty()) {
+        out << "account " << email << " is there already, with the password it has\n";
+        return;
+    }
+    const auto hash = hash_password(config.dev_user_password.reveal(), config.bcrypt_cost);
+    const auto made = connection.query(
+        "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) "
+        "ON CONFLICT (email) DO NOTHING RETURNING id",
+        {Uuid::random().text(), email, hash});
+    // Another runner may have made it meanwhile.
+    if (!made.empty()) out << "account " << email << '\n';
+}

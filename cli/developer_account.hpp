@@ -1,0 +1,12 @@
+// The account of DEV_USER_EMAIL.
+#pragma once
+
+#include <iosfwd>
+
+#include "shared/config.hpp"
+#include "shared/db/blocking_connection.hpp"
+
+// Makes it if there is none, and says so in a line; an existing account keeps its password. Does
+// nothing without DEV_USER_EMAIL. Throws std::runtime_error.
+void make_developer_account(const Config& config, BlockingConnection& connection,
+                            std::ostream& out);

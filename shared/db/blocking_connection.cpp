@@ -1,0 +1,169 @@
+#include "shared/db/blocking_connection.hpp"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <sqlite3.h>
+
+#include <chrono>
+#include <limits>
+#include <stdexcept>
+#include <thread>
+
+#include "shared/db/sqlite_file.hpp"
+#include "shared/net/resolve.hpp"
+#include "shared/text.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+
+class BlockingPostgres final : public BlockingConnection {
+public:
+    BlockingPostgres(const Config& config, Purpose purpose)
+        : longest_answer_{purpose == Purpose::look ? config.db_deadline_ms : forever_ms} {
+        // Parameters in the URL win over those before it.
+        const auto timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000);
+        // As the handlers do: of several hosts one that takes writes. Empty counts as not given.
+        const char* const wanted = config.database_url.postgres.names_several_hosts() ? "read-write" : "";
+        const char* names[] = {"connect_timeout", "application_name", "target_session_attrs",
+                               "dbname", nullptr};
+        const char* values[] = {timeout.c_str(), "steelthread", wanted, config.database_url.text.c_str(),
+                                nullptr};
+        const auto give_up = Clock::now() + 5s;
+        bool was_up = false;
+        for (;;) {
+            connection_.reset(PQconnectdbParams(names, values, 1));
+            if (PQstatus(connection_.get()) == CONNECTION_OK) break;
+            if (purpose == Purpose::look) fail();
+            // Waiting helps against a server that is away, not against a wrong password.
+            const auto ping = PQpingParams(names, values, 1);
+            if (was_up || ping == PQPING_NO_ATTEMPT || Clock::now() > give_up) fail();
+            was_up = ping == PQPING_OK;
+            std::this_thread::sleep_for(std::chrono::milliseconds{100});
+        }
+        PQsetNoticeProcessor(
+            connection_.get(), [](void*, const char*) {}, nullptr);
+    }
+
+    std::string_view engine() const override { return "postgres"; }
+
+    void begin() override {
+        execute("BEGIN");
+        execute("SET LOCAL lock_timeout = '30s'");
+        // Held until the end of the transaction, so that it also works through a pooler.
+        execute("SELECT pg_advisory_xact_lock(5063112418)");
+    }
+
+    void execute(const std::string& sql) override { take(PQexec(connection_.get(), sql.c_str())); }
+
+    std::vector<Row> query(const char* sql, const Row& parameters) override {
+        std::vector<const char*> values;
+        for (const auto& parameter : parameters) values.push_back(parameter.c_str());
+        auto* const connection = connection_.get();
+        if (PQsendQueryParams(connection, sql, static_cast<int>(values.size()), nullptr,
+                              values.data(), nullptr, nullptr, 0) == 0)
+            fail();
+        await_answer();
+        auto rows = take(PQgetResult(connection));
+        PQclear(PQgetResult(connection));  // none: the connection is free for the next one
+        return rows;
+    }
+
+private:
+    using Clock = std::chrono::steady_clock;
+    static constexpr std::int64_t forever_ms = std::numeric_limits<int>::max();
+
+    void await_answer() {
+        const auto give_up = Clock::now() + longest_answer_;
+        while (PQisBusy(connection_.get()) != 0) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(give_up - Clock::now());
+            pollfd answer{PQsocket(connection_.get()), POLLIN, 0};
+            if (left.count() <= 0 || poll(&answer, 1, static_cast<int>(left.count())) == 0)
+                throw std::runtime_error("PostgreSQL: no answer in time");
+            if (PQconsumeInput(connection_.get()) == 0) fail();
+        }
+    }
+
+    std::vector<Row> take(PGresult* raw) {
+        const std::unique_ptr<PGresult, decltype(&PQclear)> result{raw, &PQclear};
+        const auto status = PQresultStatus(raw);
+        // A migration that has nothing to do is a comment.
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
+            fail();
+        std::vector<Row> rows(static_cast<std::size_t>(PQntuples(raw)));
+        for (int row = 0; row < PQntuples(raw); ++row)
+            for (int column = 0; column < PQnfields(raw); ++column)
+                rows[static_cast<std::size_t>(row)].emplace_back(PQgetvalue(raw, row, column));
+        return rows;
+    }
+
+    [[noreturn]] void fail() {
+        const std::string_view message = PQerrorMessage(connection_.get());
+        throw std::runtime_error("PostgreSQL: " + std::string{trimmed(message)});
+    }
+
+    std::chrono::milliseconds longest_answer_;
+    std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, &PQfinish};
+};
+
+class BlockingSqlite final : public BlockingConnection {
+public:
+    BlockingSqlite(const std::string& path, Purpose purpose) {
+        if (const auto fault = fault_of_sqlite_file(path); !fault.empty()) throw ConfigError(fault);
+        const bool is_look = purpose == Purpose::look;
+        sqlite3* raw = nullptr;
+        const int code =
+            sqlite3_open_v2(path.c_str(), &raw,
+                            SQLITE_OPEN_READWRITE | (is_look ? 0 : SQLITE_OPEN_CREATE), nullptr);
+        connection_.reset(raw);
+        if (code != SQLITE_OK) throw std::runtime_error("cannot open " + path);
+        sqlite3_busy_timeout(raw, 5000);
+        if (!is_look) execute("PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON");
+    }
+
+    std::string_view engine() const override { return "sqlite"; }
+    void begin() override { execute("BEGIN IMMEDIATE"); }
+
+    void execute(const std::string& sql) override {
+        if (sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
+            fail();
+    }
+
+    std::vector<Row> query(const char* sql, const Row& parameters) override {
+        sqlite3_stmt* raw = nullptr;
+        if (sqlite3_prepare_v2(connection_.get(), sql, -1, &raw, nullptr) != SQLITE_OK) fail();
+        const std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)> statement{
+            raw, &sqlite3_finalize};
+        for (std::size_t i = 0; i < parameters.size(); ++i)
+            sqlite3_bind_text(raw, static_cast<int>(i) + 1, parameters[i].c_str(), -1,
+                              SQLITE_TRANSIENT);
+        std::vector<Row> rows;
+        int code = 0;
+        while ((code = sqlite3_step(raw)) == SQLITE_ROW) {
+            Row row;
+            for (int i = 0; i < sqlite3_column_count(raw); ++i) {
+                const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(raw, i));
+                row.emplace_back(text ? text : "");
+            }
+            rows.push_back(std::move(row));
+        }
+        if (code != SQLITE_DONE) fail();
+        return rows;
+    }
+
+private:
+    [[noreturn]] void fail() {
+        throw std::runtime_error(std::string{"SQLite: "} + sqlite3_errmsg(connection_.get()));
+    }
+
+    std::unique_ptr<sqlite3, decltype(&sqlite3_close)> connection_{nullptr, &sqlite3_close};
+};
+
+}  // namespace
+
+std::unique_ptr<BlockingConnection> connect_blocking(const Config& config,
+                                                     BlockingConnection::Purpose purpose) {
+    if (const auto path = config.sqlite_path())
+        return std::make_unique<BlockingSqlite>(*path, purpose);
+    return std::make_unique<BlockingPostgres>(config, purpose);
+}

@@ -1,0 +1,28 @@
+#include "shared/db/migrations.hpp"
+
+#include "shared/digest.hpp"
+#include "shared/text.hpp"
+
+std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view migration,
+                                       std::span<const FunctionFile> files) {
+    const auto number_of = [](std::string_view name) { return name.substr(0, name.find('_')); };
+    const auto subject_of = [](std::string_view name) { return name.substr(name.find('_')); };
+    std::vector<FunctionFile> found;
+    for (const auto& file : files) {
+        if (file.engine != engine || number_of(file.name) > number_of(migration)) continue;
+        const auto same = std::find_if(found.begin(), found.end(), [&](const FunctionFile& other) {
+            return subject_of(other.name) == subject_of(file.name);
+        });
+        if (same == found.end())
+            found.push_back(file);
+        else
+            *same = file;
+    }
+    return found;
+}
+
+std::string functions_digest(std::span<const FunctionFile> functions) {
+    std::string texts;
+    for (const auto& file : functions) texts += file.sql;
+    return hex(bytes_of(sha256(texts)));
+}

@@ -1,0 +1,30 @@
+-- Each task as the service represents it, in canonical JSON (RFC 8785).
+CREATE VIEW collab_task_json (id, json) AS
+SELECT id, json_object(
+    'created_at', strftime('%Y-%m-%dT%H:%M:%S', created_at / 1000000, 'unixepoch')
+        || printf('.%06dZ', created_at % 1000000),
+    'description', description,
+    'id', id,
+    'title', title,
+    'updated_at', strftime('%Y-%m-%dT%H:%M:%S', updated_at / 1000000, 'unixepoch')
+        || printf('.%06dZ', updated_at % 1000000),
+    'version', version)
+FROM collab_tasks;
+
+CREATE TRIGGER collab_task_created AFTER INSERT ON collab_tasks BEGIN
+    UPDATE board_revisions SET revision = revision + 1;
+    INSERT INTO events (type, audience, subject, data)
+    SELECT 'task.created', 'public', '/collab/tasks/' || id, json FROM collab_task_json WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER collab_task_updated AFTER UPDATE ON collab_tasks BEGIN
+    UPDATE board_revisions SET revision = revision + 1;
+    INSERT INTO events (type, audience, subject, data)
+    SELECT 'task.updated', 'public', '/collab/tasks/' || id, json FROM collab_task_json WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER collab_task_deleted BEFORE DELETE ON collab_tasks BEGIN
+    UPDATE board_revisions SET revision = revision + 1;
+    INSERT INTO events (type, audience, subject, data)
+    SELECT 'task.deleted', 'public', '/collab/tasks/' || id, json FROM collab_task_json WHERE id = OLD.id;
+END;

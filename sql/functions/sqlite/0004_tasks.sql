@@ -1,0 +1,28 @@
+-- Each task as the service represents it, in canonical JSON (RFC 8785).
+CREATE VIEW task_json (id, user_id, json) AS
+SELECT id, user_id, json_object(
+    'completed', json(CASE WHEN completed THEN 'true' ELSE 'false' END),
+    'created_at', strftime('%Y-%m-%dT%H:%M:%S', created_at / 1000000, 'unixepoch')
+        || printf('.%06dZ', created_at % 1000000),
+    'description', description,
+    'id', id,
+    'title', title,
+    'updated_at', strftime('%Y-%m-%dT%H:%M:%S', updated_at / 1000000, 'unixepoch')
+        || printf('.%06dZ', updated_at % 1000000),
+    'user_id', user_id)
+FROM tasks;
+
+CREATE TRIGGER task_created AFTER INSERT ON tasks BEGIN
+    INSERT INTO events (type, audience, subject, data)
+    SELECT 'task.created', 'user:' || user_id, '/tasks/' || id, json FROM task_json WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER task_updated AFTER UPDATE ON tasks BEGIN
+    INSERT INTO events (type, audience, subject, data)
+    SELECT 'task.updated', 'user:' || user_id, '/tasks/' || id, json FROM task_json WHERE id = NEW.id;
+END;
+
+CREATE TRIGGER task_deleted BEFORE DELETE ON tasks BEGIN
+    INSERT INTO events (type, audience, subject, data)
+    SELECT 'task.deleted', 'user:' || user_id, '/tasks/' || id, json FROM task_json WHERE id = OLD.id;
+END;

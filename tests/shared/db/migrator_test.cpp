@@ -1,0 +1,313 @@
+// The way of a database through its versions, with and without what earlier releases left.
+#include "shared/db/migrator.hpp"
+
+#include <libpq-fe.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/support/database.hpp"
+#include "tests/support/expect.hpp"
+
+namespace migrator_test {
+
+namespace {
+
+class MigratedDatabase {
+public:
+    explicit MigratedDatabase(Engine engine)
+        : is_postgres_(engine == Engine::postgres), database_(engine) {}
+
+    Migrator::Applied up(const SchemaFiles& files = embedded_schema) {
+        const auto connection = connect();
+        return Migrator{*connection, files}.up();
+    }
+    std::string down(const SchemaFiles& files = embedded_schema) {
+        const auto connection = connect();
+        return Migrator{*connection, files}.down();
+    }
+    SchemaState state(const SchemaFiles& files = embedded_schema) {
+        const auto connection = connect();
+        return Migrator{*connection, files}.state();
+    }
+
+    std::string execute(const std::string& sql) { return database_.execute(sql); }
+    const std::string& url() const { return database_.url(); }
+    bool is_postgres() const { return is_postgres_; }
+    std::string_view engine() const { return is_postgres_ ? "postgres" : "sqlite"; }
+
+    // All that the schema consists of, but for the place of columns among others.
+    std::string schema() {
+        return execute(
+            is_postgres_
+                ? "SELECT string_agg(line, E'\\n' ORDER BY line COLLATE \"C\") FROM ("
+                  "SELECT pg_get_functiondef(oid) AS line FROM pg_proc "
+                  "WHERE pronamespace = 'public'::regnamespace "
+                  "UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal "
+                  "UNION ALL SELECT pg_get_indexdef(indexrelid) FROM pg_index "
+                  "WHERE indrelid::regclass::text NOT LIKE '%.%' "
+                  "UNION ALL SELECT conrelid::regclass || pg_get_constraintdef(oid) "
+                  "FROM pg_constraint WHERE connamespace = 'public'::regnamespace "
+                  "UNION ALL SELECT concat_ws(' ', table_name, column_name, data_type, "
+                  "is_nullable, "
+                  "column_default) FROM information_schema.columns "
+                  "WHERE table_schema = 'public') AS lines"
+                : "SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema "
+                  "WHERE name NOT LIKE 'schema_migrations' AND sql IS NOT NULL ORDER BY name)");
+    }
+
+    // As an earlier release did: its migrations made the functions, and nothing tells of them.
+    void migrate_as_before(std::size_t version) {
+        while (!down().empty()) continue;
+        execute("DROP TABLE schema_migrations");
+        execute(
+            "CREATE TABLE schema_migrations (name text NOT NULL PRIMARY KEY, "
+            "applied_at text NOT NULL)");
+        for (const auto& file : migration_files) {
+            const auto name = file.name.substr(0, file.name.find('.'));
+            if (file.engine != engine() || !file.name.ends_with(".up") || version == 0) continue;
+            execute(file.sql);
+            execute("INSERT INTO schema_migrations (name, applied_at) VALUES ('" +
+                    std::string{name} + "', 'before')");
+            --version;
+        }
+    }
+
+    // Adds a row to each table that this version has, and expects an event of each.
+    void expect_events(std::size_t version) {
+        const std::string moment = is_postgres_ ? "now()" : "1";
+        const std::string id =
+            "'00000000-0000-4000-8000-" + std::to_string(100'000'000'000 + ++rows_) + "'";
+        const std::string personal = "(user_id, created_at, updated_at";
+        const auto values = "('ann', " + moment + ", " + moment;
+        const std::pair<std::size_t, std::string> statements[] = {
+            {1, "INSERT INTO users (id) VALUES ('ann') ON CONFLICT DO NOTHING"},
+            {3, "INSERT INTO collab_tasks (id, title, created_at, updated_at) VALUES (" + id +
+                    ", 't', " + moment + ", " + moment + ")"},
+            {4, "INSERT INTO tasks " + personal + ", title, description, completed) VALUES " +
+                    values + ", 't', '', false)"},
+            {5, "INSERT INTO conversations " + personal + ") VALUES " + values +
+                    "); INSERT INTO messages (conversation_id, user_id, role, content, created_at) "
+                    "SELECT max(id), 'ann', 'user', 'c', " +
+                    moment + " FROM conversations"},
+            {6,
+             "INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, "
+             "updated_at) VALUES (" +
+                 id + ", 't', 'null', 3, " + moment + ", " + moment + ", " + moment + ")"}};
+        const auto count = "SELECT count(*) FROM events";
+        const long before = version < 2 ? 0 : std::stol(execute(count));
+        for (const auto& [first, sql] : statements)
+            if (version >= first) execute(sql);
+        if (version >= 3)
+            cr_expect_eq(std::stol(execute(count)),
+                         before + static_cast<long>(std::min(version, 6UL)) - 2, "at version %zu",
+                         version);
+        if (version >= 7) {
+            const auto oldest = execute("SELECT min(id) FROM events");
+            execute("DELETE FROM events WHERE id = " + oldest);
+            EXPECT_TEXT(execute("SELECT id FROM events_pruned"), oldest);
+        }
+    }
+
+private:
+    std::unique_ptr<BlockingConnection> connect() const {
+        return connect_blocking(test_config(database_.url()), BlockingConnection::Purpose::change);
+    }
+
+    bool is_postgres_;
+    TestDatabase database_;
+    int rows_ = 0;
+};
+
+// The schema of this release and one migration more, which changes what a function reads.
+class NextRelease {
+public:
+    explicit NextRelease(std::string_view engine) {
+        const bool is_postgres = engine == "postgres";
+        // Each refused while a function or trigger is there.
+        const char* const refused =
+            is_postgres ? "ALTER TABLE tasks ALTER COLUMN description TYPE varchar(1000)"
+                        : "CREATE TABLE next (slot INTEGER PRIMARY KEY, revision INTEGER NOT NULL) "
+                          "STRICT; INSERT INTO next SELECT slot, revision FROM board_revisions; "
+                          "DROP TABLE board_revisions; ALTER TABLE next RENAME TO board_revisions";
+        up_ = std::string{refused} +
+              "; ALTER TABLE tasks ADD COLUMN priority integer NOT NULL DEFAULT 3; "
+              "UPDATE tasks SET priority = 4";
+        const char* const back =
+            is_postgres ? "; ALTER TABLE tasks ALTER COLUMN description TYPE text" : "";
+        down_ = std::string{"ALTER TABLE tasks DROP COLUMN priority"} + back;
+        for (const auto& file : function_files)
+            if (file.engine == engine && file.name == "0004_tasks") {
+                functions_ = file.sql;
+                objects_ = file.objects;
+            }
+        const std::string_view before = is_postgres ? "'{\"completed\":'" : "'completed', json(";
+        const auto at = functions_.find(before);
+        cr_assert_neq(at, functions_.npos);
+        functions_.replace(at, before.size(),
+                           is_postgres ? "'{\"priority\":' || task.priority || ',\"completed\":'"
+                                       : "'priority', priority, 'completed', json(");
+        migrations_.assign(std::begin(migration_files), std::end(migration_files));
+        migrations_.push_back({engine, "0010_priority.up", up_.c_str()});
+        migrations_.push_back({engine, "0010_priority.down", down_.c_str()});
+        files_.assign(std::begin(function_files), std::end(function_files));
+        files_.push_back({engine, "0010_tasks", functions_.c_str(), objects_});
+    }
+    NextRelease(const NextRelease&) = delete;
+    NextRelease& operator=(const NextRelease&) = delete;
+
+    operator SchemaFiles() const { return {migrations_, files_}; }
+
+private:
+    std::string up_;
+    std::string down_;
+    std::string functions_;
+    std::string_view objects_;
+    std::vector<MigrationFile> migrations_;
+    std::vector<FunctionFile> files_;
+};
+
+constexpr std::size_t newest_version = 9;
+
+constexpr const char* newest_data =
+    "SELECT CAST(data AS text) FROM events ORDER BY id DESC LIMIT 1";
+
+}  // namespace
+
+ON_BOTH(migrator, comes_up_from_every_version, MigratedDatabase, database) {
+    const auto schema = database.schema();
+    for (std::size_t version = 0; version <= newest_version; ++version) {
+        database.migrate_as_before(version);
+        database.expect_events(version);
+        cr_expect_not(database.state().is_current());
+        const auto applied = database.up();
+        cr_expect_eq(applied.migrations.size(), newest_version - version);
+        cr_expect_eq(applied.has_replaced_functions, version == newest_version);
+        EXPECT_TEXT(database.schema(), schema);
+        cr_expect(database.state().is_current());
+        database.expect_events(newest_version);
+    }
+}
+
+ON_BOTH(migrator, goes_down_to_every_version_and_up_again, MigratedDatabase, database) {
+    const auto schema = database.schema();
+    for (std::size_t target = 0; target < newest_version; ++target) {
+        database.expect_events(newest_version);
+        for (auto version = newest_version; version-- > target;) {
+            cr_assert_not(database.down().empty());
+            database.expect_events(version);
+        }
+        cr_expect_not(database.state().is_current());
+        cr_expect_eq(database.up().migrations.size(), newest_version - target);
+        EXPECT_TEXT(database.schema(), schema);
+        cr_expect(database.state().is_current());
+    }
+}
+
+ON_BOTH(migrator, changes_a_table_that_functions_read, MigratedDatabase, database) {
+    const auto schema = database.schema();
+    const NextRelease next{database.engine()};
+    database.expect_events(newest_version);
+    for (int round = 0; round < 2; ++round) {
+        const auto events = database.execute("SELECT count(*) FROM events");
+        const auto applied = database.up(next).migrations;
+        cr_assert_eq(applied.size(), 1UL);
+        EXPECT_TEXT(applied[0], "0010_priority");
+        cr_expect(database.state(next).is_current());
+        EXPECT_TEXT(database.execute("SELECT count(*) FROM events"), events);
+        EXPECT_TEXT(database.execute("SELECT min(priority) FROM tasks"), "4");
+        database.expect_events(newest_version);
+        database.execute("UPDATE tasks SET priority = 7 WHERE id = (SELECT max(id) FROM tasks)");
+        cr_expect(database.execute(newest_data).find("\"priority\":7,") != std::string::npos);
+
+        EXPECT_TEXT(database.down(next), "0010_priority");
+        cr_expect(database.state().is_current());  // the earlier release goes on
+        if (database.is_postgres()) EXPECT_TEXT(database.schema(), schema);
+        database.execute("UPDATE tasks SET title = 'u' WHERE id = (SELECT max(id) FROM tasks)");
+        const auto data = database.execute(newest_data);
+        cr_expect(data.find("\"title\":\"u\"") != data.npos, "%s", data.c_str());
+        cr_expect(data.find("priority") == data.npos, "%s", data.c_str());
+    }
+}
+
+ON_BOTH(migrator, leaves_a_newer_schema_alone, MigratedDatabase, database) {
+    const NextRelease next{database.engine()};
+    database.up(next);
+    const auto schema = database.schema();
+    const auto state = database.state();
+    cr_expect(state.is_current());
+    cr_expect_eq(state.newer.size(), 1UL);
+    const auto applied = database.up();
+    cr_expect(applied.migrations.empty() && !applied.has_replaced_functions);
+    EXPECT_TEXT(database.schema(), schema);
+    cr_expect_throw(database.down(), std::runtime_error);
+    EXPECT_TEXT(database.schema(), schema);
+}
+
+ON_BOTH(migrator, replaces_functions_that_were_edited, MigratedDatabase, database) {
+    const auto schema = database.schema();
+    std::string edited;
+    std::vector<FunctionFile> functions{std::begin(function_files), std::end(function_files)};
+    for (auto& file : functions)
+        if (file.engine == database.engine() && file.name == "0004_tasks") {
+            edited = file.sql;
+            const std::string_view before = "'/tasks/'";
+            for (auto at = edited.find(before); at != edited.npos; at = edited.find(before, at))
+                edited.replace(at, before.size(), "'/errands/'");
+            file.sql = edited.c_str();
+        }
+    const SchemaFiles files{migration_files, functions};
+    const auto before = database.state(files);
+    cr_expect(before.pending.empty() && !before.has_functions);
+    const auto applied = database.up(files);
+    cr_expect(applied.migrations.empty() && applied.has_replaced_functions);
+    cr_expect(database.state(files).is_current());
+    cr_expect_not(database.up(files).has_replaced_functions);
+    database.expect_events(newest_version);
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM events WHERE subject LIKE '/errands/%'"),
+                "1");
+    cr_expect_not(database.state().is_current());
+    cr_expect(database.up().has_replaced_functions);
+    EXPECT_TEXT(database.schema(), schema);
+}
+
+// Statements of a running service are prepared once; each write finds its functions, and leaves
+// its event, whatever moment it is.
+Test(migrator, disturbs_no_writer) {
+    MigratedDatabase database{Engine::postgres};
+    database.expect_events(newest_version);
+    const NextRelease next{"postgres"};
+    const auto before = std::stol(database.execute("SELECT count(*) FROM events"));
+    std::atomic<bool> is_over = false;
+    std::atomic<long> writes = 0;
+    const auto write = [&](const char* sql) {
+        const PgConnection connection{PQconnectdb(database.url().c_str())};
+        PQclear(PQprepare(connection.get(), "write", sql, 0, nullptr));
+        while (!is_over) {
+            PGresult* const result =
+                PQexecPrepared(connection.get(), "write", 0, nullptr, nullptr, nullptr, 0);
+            cr_expect_eq(PQresultStatus(result), PGRES_COMMAND_OK, "%s",
+                         PQresultErrorMessage(result));
+            writes += std::stol(PQcmdTuples(result));
+            PQclear(result);
+        }
+    };
+    std::vector<std::thread> writers;
+    for (const char* sql : {"INSERT INTO tasks (user_id, title, description, completed) "
+                            "VALUES ('ann', 'w', '', false)",
+                            "UPDATE tasks SET completed = NOT completed WHERE id = 1 "
+                            "AND strpos(entity_tag(task_json(tasks)), '\"') > 0",
+                            "INSERT INTO collab_tasks (id, title) VALUES (gen_random_uuid(), 'w')"})
+        writers.emplace_back(write, sql);
+    for (int round = 0; round < 20; ++round) {
+        const long seen = writes;
+        database.up(next);
+        database.down(next);
+        wait_until("the writers go on", [&] { return writes > seen + 10; });
+    }
+    is_over = true;
+    for (auto& writer : writers) writer.join();
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM events"), std::to_string(before + writes));
+}
+
+}  // namespace migrator_test
