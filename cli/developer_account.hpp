@@ -3,7 +3,7 @@
 
 #include <iosfwd>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 #include "shared/db/blocking_connection.hpp"
 
 // Makes it if there is none, and says so in a line; an existing account keeps its password. Does

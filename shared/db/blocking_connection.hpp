@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/config.hpp"
+#include "shared/config/config.hpp"
 
 // Everything throws std::runtime_error with the engine's message. Its end rolls back.
 class BlockingConnection {

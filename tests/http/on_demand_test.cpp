@@ -65,11 +65,6 @@ std::string received(int fd, const std::string& end) {
     return text;
 }
 
-void send_all(int fd, const std::string& text) {
-    cr_assert_eq(send(fd, text.data(), text.size(), MSG_NOSIGNAL),
-                 static_cast<ssize_t>(text.size()));
-}
-
 // A request whose endpoint is still being started when the service stops; `meanwhile` comes before
 // the start may go on.
 template <class Meanwhile>
@@ -183,11 +178,11 @@ Test(on_demand, a_stop_answers_a_stream_that_nginx_passes_on_late) {
         cr_assert_geq(fd, 0);
         const timeval patience{20, 0};
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-        send_all(fd, std::string{"GET "} + path + " HTTP/1.1\r\nHost: localhost\r\n");
+        cr_assert(send_all(fd, std::string{"GET "} + path + " HTTP/1.1\r\nHost: localhost\r\n"));
         begin_to_stop(stack);
         wait_until("the endpoint has ended", [&] { return stack.processes(name).empty(); });
         const auto start = std::chrono::steady_clock::now();
-        send_all(fd, "\r\n");
+        cr_assert(send_all(fd, "\r\n"));
         const auto answer = received(fd, "");
         cr_expect(answer.starts_with("HTTP/1.1 "), "%s: %s", path, answer.c_str());
         close(fd);
@@ -205,14 +200,15 @@ Test(on_demand, a_stop_starts_what_is_asked_for_until_nginx_has_ended) {
     cr_assert_geq(fd, 0);
     const timeval patience{20, 0};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    send_all(fd, "POST /collab/tasks HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n" +
-                     stack.authorization_of("ann") +
-                     "\r\nContent-Type: application/json\r\nContent-Length: " +
-                     std::to_string(body.size()) + "\r\n\r\n");
+    cr_assert(
+        send_all(fd, "POST /collab/tasks HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n" +
+                         stack.authorization_of("ann") +
+                         "\r\nContent-Type: application/json\r\nContent-Length: " +
+                         std::to_string(body.size()) + "\r\n\r\n"));
     EXPECT_TEXT(received(fd, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
     begin_to_stop(stack);
     cr_expect(stack.processes("collab_tasks").empty());
-    send_all(fd, body);
+    cr_assert(send_all(fd, body));
     const auto answer = received(fd, "");
     cr_expect(answer.starts_with("HTTP/1.1 200 "), "%s", answer.c_str());
     close(fd);
