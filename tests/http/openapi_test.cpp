@@ -191,9 +191,9 @@ Test(openapi, the_document_follows_the_declarations) {
     EXPECT_TEXT(at(one + "/get/responses/304"), R"({"$ref":"#/components/responses/NotModified"})");
     EXPECT_TEXT(at(one + "/patch/responses/304"), "<absent>");
     EXPECT_TEXT(at(one + "/patch/responses/428"),
-                R"({"$ref":"#/components/responses/OrchestratorPreconditionRequired"})");
+                R"({"$ref":"#/components/responses/PlainPreconditionRequired"})");
     EXPECT_TEXT(at("/paths/:api:tasks:{id}/put/responses/404"),
-                R"({"$ref":"#/components/responses/ApiNotFound"})");
+                R"({"$ref":"#/components/responses/EnvelopedNotFound"})");
     EXPECT_TEXT(at("/paths/:collab:tasks/post/requestBody/required"), "true");
     EXPECT_TEXT(at("/paths/:api:tasks:{id}:complete/patch/requestBody/required"), "false");
     EXPECT_TEXT(at("/paths/:collab:tasks/post/responses/200/headers/Location"),

@@ -140,7 +140,7 @@ Test(endpoint, describes_the_parameters_of_its_path) {
                                .shape = Shape::enveloped,
                                .operations = {}}),
                 R"({"id":{"format":"uuid","type":"string"}})");
-    EXPECT_TEXT(parameters_of({.path = "/{user_id}", .shape = Shape::enveloped, .operations = {}}),
+    EXPECT_TEXT(parameters_of({.path = "/{user_id}", .tag = "x", .operations = {}}),
                 R"({"user_id":{"description":"The token's user","minLength":1,"type":"string"}})");
 }
 

@@ -98,9 +98,11 @@ constexpr const char* fingerprint =
     "UNION ALL SELECT concat('migration ', name, functions_digest) FROM schema_migrations "
     "UNION ALL SELECT 'slot ' || slot FROM board_revisions) AS lines";
 
+// Every table but those whose rows a migration made.
 constexpr const char* empty_tables =
-    "TRUNCATE users, events, collab_tasks, tasks, conversations, messages, jobs, "
-    "idempotency_keys RESTART IDENTITY; "
+    "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || "
+    "' RESTART IDENTITY' FROM pg_tables WHERE schemaname = 'public' "
+    "AND tablename NOT IN ('schema_migrations', 'board_revisions', 'events_pruned')); END $$; "
     "UPDATE events_pruned SET (transaction_id, id) = ('0', 0) WHERE id > 0";
 
 // The engine of the body that runs.

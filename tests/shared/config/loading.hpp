@@ -12,8 +12,6 @@
 #include "shared/config/config.hpp"
 #include "tests/support/expect.hpp"
 
-namespace config_test {
-
 namespace fs = std::filesystem;
 
 inline constexpr auto strong_secret = "0123456789abcdef0123456789abcdef";
@@ -74,5 +72,3 @@ inline Variables production(Variables more = {}) {
     more.insert({{"ENVIRONMENT", "production"}, {"JWT_SECRET", strong_secret}});
     return more;
 }
-
-}  // namespace config_test

@@ -91,8 +91,10 @@ ON_BOTH(database, knows_the_same_functions, OpenDatabase, open) {
                               field("text", &Row::text)};
         }
     };
-    const auto results = open.wait(open.db().run(batch_of(functions)));
-    const auto rows = db::all<Row>(*results.at(0));
+    db::Batch batch;
+    const auto slot = batch.add<Row>(functions);
+    const auto results = open.wait(open.db().run(std::move(batch)));
+    const auto rows = results.all(slot);
     cr_assert_eq(rows.size(), 3UL);
     for (const auto& row : rows) cr_expect(row.flag);
     cr_expect_eq(rows[0].number, 5);

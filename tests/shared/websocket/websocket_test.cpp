@@ -4,6 +4,8 @@
 
 #include <optional>
 
+#include "shared/http/request.hpp"
+#include "shared/http/response.hpp"
 #include "shared/websocket/websocket.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"

@@ -13,7 +13,9 @@ void fill_in(std::string& path, const std::string& name, const std::string& valu
 
 }  // namespace
 
-Examples::Examples(const Stack& stack) : client_(stack.port()), token_(stack.authorization()) {
+Examples::Examples(const Stack& stack, const std::string& user)
+    : client_(stack.port()),
+      token_(user.empty() ? stack.authorization() : stack.authorization_of(user)) {
     const auto location = create("/api/tasks");
     user_ = location.substr(8, location.find("/tasks") - 8);  // behind "/api/v1/"
 }

@@ -8,7 +8,8 @@
 
 class Examples {
 public:
-    explicit Examples(const Stack& stack);
+    // With the token of a user, or of any.
+    explicit Examples(const Stack& stack, const std::string& user = {});
 
     // A path of the document with parameters of things that are there: for {id} something new.
     std::string filled(std::string path);
