@@ -9,6 +9,7 @@
 #include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
+#include "cli/nginx_config.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/db/sqlite_file.hpp"
 #include "shared/log.hpp"

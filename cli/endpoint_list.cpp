@@ -2,13 +2,11 @@
 
 #include <rapidjson/document.h>
 
-#include <fstream>
 #include <ostream>
-#include <sstream>
-#include <stdexcept>
 
 #include "cli/handlers.hpp"
-#include "cli/nginx.hpp"
+#include "cli/nginx_config.hpp"
+#include "cli/read_file.hpp"
 #include "shared/json/fields.hpp"
 #include "shared/json/reader.hpp"
 
@@ -30,13 +28,8 @@ void print_endpoint_list(std::ostream& out) {
 }
 
 std::vector<EndpointEntry> read_endpoint_list() {
-    const auto path = template_folder() + "/endpoints.json";
-    std::ifstream file{path};
-    std::stringstream text;
-    text << file.rdbuf();
-    if (!file) throw std::runtime_error("cannot read " + path);
+    const auto document = json::parse(read_file(template_folder() + "/endpoints.json"));
     std::vector<EndpointEntry> entries;
-    const auto document = json::parse(text.str());
     for (const auto& entry : document.GetArray())
         entries.push_back({.name = std::string{json::text_of(entry["name"])},
                            .hashes_passwords = entry["hashes_passwords"].IsTrue(),

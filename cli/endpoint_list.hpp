@@ -12,7 +12,7 @@
 struct EndpointEntry {
     std::string name;
     bool hashes_passwords = false;
-    bool is_stream = false;         // its answers go on until somebody ends them
+    bool is_stream = false;  // its answers go on until somebody ends them
 };
 
 void print_endpoint_list(std::ostream& out);

@@ -44,7 +44,7 @@ constexpr std::string_view help = R"(usage: steelthread COMMAND
 For `make generate`:
   routes, maps, request_fields
                          print nginx/routes.conf, nginx/maps.conf, nginx/request_fields.conf
-  openapi                print nginx/openapi.json
+  openapi BASE           print nginx/openapi.json, with its fixed parts from the file BASE
   errors                 print docs/errors.md
   endpoints json|markdown
                          print nginx/endpoints.json, the tables of docs/endpoints.md
@@ -95,6 +95,10 @@ int run(const Words& words) {
         return examine(std::cout) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (command == "run" && (argument.empty() || argument == "--migrate"))
         return supervise(load_config(), !argument.empty());
+    if (command == "openapi" && !argument.empty()) {
+        print_openapi(argument, std::cout);
+        return EXIT_SUCCESS;
+    }
     if (command == "restart" && !argument.empty()) return request_restart(run_dir(), argument);
     if (command == "migrate" && (argument == "up" || argument == "down" || argument == "status"))
         return migrate(argument);
@@ -106,7 +110,6 @@ int run(const Words& words) {
         {"routes", [] { print_routes(std::cout); }},
         {"maps", [] { print_maps(std::cout); }},
         {"request_fields", [] { print_request_fields(std::cout); }},
-        {"openapi", [] { print_openapi(std::cout); }},
         {"errors", [] { print_errors(std::cout); }},
         {"endpoints json", [] { print_endpoint_list(std::cout); }},
         {"endpoints markdown", [] { print_endpoints_markdown(std::cout); }},

@@ -1,15 +1,9 @@
 #include "cli/nginx.hpp"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <rapidjson/document.h>
-#include <rapidjson/writer.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -17,124 +11,15 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
 
-#include "cli/run_dir.hpp"
-#include "shared/auth/password.hpp"
-#include "shared/endpoint.hpp"
 #include "shared/log.hpp"
-#include "shared/server/raw_request.hpp"
 
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string read(const fs::path& path) {
-    std::ifstream file{path};
-    std::stringstream text;
-    text << file.rdbuf();
-    if (!file) throw std::runtime_error("cannot read " + path.string());
-    return text.str();
-}
-
-void replace(std::string& text, const std::string& word, const std::string& value) {
-    for (auto at = text.find(word); at != text.npos; at = text.find(word, at + value.size()))
-        text.replace(at, word.size(), value);
-}
-
-// Nothing in an origin ends the \Q that takes its characters as they are.
-std::string origin_lines(const Config& config) {
-    std::string lines;
-    for (const auto& origin : config.allowed_origins)
-        lines.append("        \"~^\\Q")
-            .append(origin)
-            .append("\\E\\z\" \"")
-            .append(origin)
-            .append("\";\n");
-    return lines;
-}
-
-// Without them nothing is believed of X-Forwarded-For.
-std::string proxy_lines(const Config& config) {
-    std::string lines;
-    for (const auto& network : config.trusted_proxies)
-        lines.append("    set_real_ip_from ").append(network).append(";\n");
-    if (lines.empty()) return lines;
-    return lines + "    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;\n";
-}
-
-// The OpenAPI document. Where API_PREFIX is /api, two of its paths are one and the same.
-std::string openapi_text(const Config& config, const fs::path& folder) {
-    auto text = read(folder / "openapi.json");
-    replace(text, "${API_PREFIX}", config.api_prefix);
-    rapidjson::Document document;
-    document.Parse(text.data(), text.size());
-    if (document.HasParseError() || !document.IsObject() || !document.HasMember("paths"))
-        throw std::runtime_error((folder / "openapi.json").string() + " is no OpenAPI document");
-    auto& paths = document["paths"];
-    std::set<std::string> seen;
-    for (auto path = paths.MemberBegin(); path != paths.MemberEnd();)
-        path = seen.insert(path->name.GetString()).second ? path + 1 : paths.EraseMember(path);
-    rapidjson::StringBuffer written;
-    rapidjson::Writer<rapidjson::StringBuffer> writer{written};
-    document.Accept(writer);
-    return written.GetString();
-}
-
-// What nginx serves from files, in public/. It changes in one step: it may be asked for while it is
-// rendered anew.
-void publish(const Config& config, const fs::path& folder) {
-    make_folder("public");
-    replace_file("public/openapi.json", openapi_text(config, folder));
-    replace_link(folder / "docs", "public/docs");
-}
-
-// What one network may have at a time of nginx's connections
-// (docs/adr/0007-what-one-network-may-have.md).
-struct NetworkLimits {
-    rlim_t requests;  // under way, each of which takes two connections once its body is there
-    rlim_t bodies;    // of these, with a body
-    rlim_t endpoint;  // of these, to one endpoint
-    rlim_t streams;   // two connections each
-};
-
-// Of 24,576 connections ten networks cannot have all. Where there are few, one has no more than a
-// quarter for its requests.
-NetworkLimits network_limits(rlim_t connections) {
-    const auto requests = std::min<rlim_t>(640, connections / 8);
-    return {.requests = requests,
-            .bodies = requests * 9 / 10,
-            .endpoint = requests * 9 / 10,
-            .streams = requests * 6 / 10};
-}
-
-using std::chrono::milliseconds;
-
-// What a handler may need beside its database: two seconds for a key set, a fifth of one for each
-// count in Redis, and the moments of a busy machine.
-constexpr milliseconds longest_rest{3'000};
-
-// How long a handler waits for one batch at most: the connection may have to be made first.
-milliseconds longest_batch(const Config& config) {
-    return milliseconds{config.db_deadline_ms + config.db_connect_timeout_ms};
-}
-
-// How long nginx waits for an answer, so that it gives up no request whose one batch is still under
-// way.
-milliseconds patience(const Config& config) { return longest_batch(config) + longest_rest; }
-
-// The same of an endpoint that hashes passwords. The longest way is that of log_in() where the cost
-// has changed: an account is read, its hash compared, a new one made and written. A hash of cost 12
-// takes a third of a second.
-milliseconds hashing_patience(const Config& config) {
-    const milliseconds hash{(500 << config.bcrypt_cost) >> 12};
-    return 2 * (longest_batch(config) + max_password_wait + hash) + longest_rest;
-}
-
-std::string in_nginx(milliseconds time) { return std::to_string(time.count()) + "ms"; }
 
 using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
 
@@ -154,57 +39,6 @@ std::string reachable_host(const Config& config) {
 }
 
 }  // namespace
-
-std::string template_folder() {
-    const auto beside = fs::read_symlink("/proc/self/exe").parent_path();
-    for (const auto& folder : {beside / "nginx", beside.parent_path() / "nginx",
-                               beside.parent_path().parent_path() / "nginx"})
-        if (fs::exists(folder / "nginx.conf.in")) return folder.string();
-    throw std::runtime_error("nginx.conf.in is not beside " + beside.string());
-}
-
-void render_nginx(const Config& config) {
-    const fs::path folder = template_folder();
-    auto text = read(folder / "nginx.conf.in");
-    const bool is_ipv6 = config.host.find(':') != config.host.npos;
-    replace(text, "${HOST}", is_ipv6 ? "[" + config.host + "]" : config.host);
-    replace(text, "${PORT}", std::to_string(config.port));
-    replace(text, "${ORIGINS}", origin_lines(config));
-    replace(text, "${TRUSTED_PROXIES}", proxy_lines(config));
-    rlimit files{};
-    getrlimit(RLIMIT_NOFILE, &files);
-    // Two for each of 10,000 streams of the feed, and some for requests. Each costs nginx 0.4 KiB.
-    const auto connections = std::min<rlim_t>(files.rlim_cur, 24'576);
-    replace(text, "${CONNECTIONS}", std::to_string(connections));
-    replace(text, "${EXPOSED_HEADERS}", std::string{exposed_headers});
-    replace(text, "${MAX_BODY_BYTES}", std::to_string(default_max_body));
-    replace(text, "${REQUEST_ID}",
-            "[A-Za-z0-9" + std::string{request_id_punctuation} + "]{1," +
-                std::to_string(max_request_id_bytes) + "}");
-    // Workers of a root nginx would become another user, who may not open the sockets.
-    replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
-    replace(text, "${API_PREFIX}", config.api_prefix);
-    const auto limits = network_limits(connections);
-    const auto replace_numbers = [&](std::string& part) {
-        replace(part, "${PATIENCE}", in_nginx(patience(config)));
-        replace(part, "${HASHING_PATIENCE}", in_nginx(hashing_patience(config)));
-        replace(part, "${REQUESTS_PER_NETWORK}", std::to_string(limits.requests));
-        replace(part, "${BODIES_PER_NETWORK}", std::to_string(limits.bodies));
-        replace(part, "${ENDPOINT_PER_NETWORK}", std::to_string(limits.endpoint));
-        replace(part, "${STREAMS_PER_NETWORK}", std::to_string(limits.streams));
-        replace(part, "${STREAMS}", std::to_string(connections * 7 / 16));
-    };
-    replace_numbers(text);
-    replace_file("nginx.conf", text);
-    for (const char* name : {"maps.conf", "request_fields.conf", "routes.conf", "streams.conf",
-                             "common_headers.conf", "error_headers.conf", "docs_headers.conf"}) {
-        auto part = read(folder / name);
-        replace(part, "${API_PREFIX}", config.api_prefix);
-        replace_numbers(part);
-        replace_file(name, part);
-    }
-    publish(config, folder);
-}
 
 std::vector<std::string> nginx_command() {
     const char* path = std::getenv("PATH");
@@ -246,7 +80,7 @@ void wait_for_orphaned_nginx(const std::string& run_dir) {
     logging::warning("waiting for the nginx of a service that was killed");
     const auto latest = std::chrono::steady_clock::now() + longest;
     while (is_orphan() && std::chrono::steady_clock::now() < latest)
-        std::this_thread::sleep_for(milliseconds{10});
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
 }
 
 bool nginx_answers(const Config& config) {

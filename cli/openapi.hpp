@@ -2,5 +2,8 @@
 #pragma once
 
 #include <iosfwd>
+#include <string>
 
-void print_openapi(std::ostream& out);
+// Prints what the handlers declare and the error registry implies, added to the fixed parts of the
+// document in the file `base` (cli/openapi.base.json). Throws std::runtime_error.
+void print_openapi(const std::string& base, std::ostream& out);

@@ -22,6 +22,7 @@
 #include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
+#include "cli/nginx_config.hpp"
 #include "cli/process.hpp"
 #include "cli/relay.hpp"
 #include "cli/run_dir.hpp"

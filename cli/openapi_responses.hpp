@@ -1,0 +1,38 @@
+// The responses of the OpenAPI document that report errors: one for each shape of error body and
+// each status in the error registry, and one for what nginx may answer to any request.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/openapi_json.hpp"
+#include "shared/error.hpp"
+
+namespace openapi {
+
+// The shape of an endpoint's error bodies.
+struct Shape {
+    const char* name;                    // the first word of its schema and of its responses
+    std::string_view ErrorEntry::*code;  // what its bodies call an error
+};
+inline constexpr Shape plain{"Plain", &ErrorEntry::type};
+inline constexpr Shape enveloped{"Enveloped", &ErrorEntry::code};
+
+// "PlainNotFound", or "PlainNotFoundLimited" where the response has the headers of a limit. Throws
+// std::out_of_range when no error has the status.
+std::string error_name(const Shape& shape, int status, bool has_limit);
+
+// The name of the response with which nginx may answer any request.
+std::string refusal_name(const Shape& shape);
+
+// References to these headers, to those of a limit, and to X-Request-ID, which every response has.
+Json response_headers(std::vector<std::string> names, bool has_limit);
+
+// {"schema": <schema>}
+Json media(const Json& schema);
+
+// All of them, for components.responses.
+Members error_responses();
+
+}  // namespace openapi

@@ -1,0 +1,32 @@
+// The named schemas of the OpenAPI document: its components.schemas.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "cli/openapi_json.hpp"
+
+namespace openapi {
+
+class Schemas {
+public:
+    // The schema to write where `declared` is used. Each schema in it that has a title is added
+    // under that name and replaced by a reference. An answer contains every member; only a
+    // request may omit some.
+    Json use(const rapidjson::Value& declared, bool is_answer);
+
+    // Adds a schema and returns a reference to it. Throws std::runtime_error when a different one
+    // has the name.
+    Json add(const std::string& name, const Json& schema);
+
+    // All of them, sorted by name.
+    Json all() const;
+
+private:
+    Json properties(const rapidjson::Value& schemas, bool is_answer);
+    Json alternatives(const rapidjson::Value& schemas, bool is_answer);
+
+    std::map<std::string, Json> by_name_;
+};
+
+}  // namespace openapi
