@@ -18,6 +18,7 @@
 #include "cli/openapi.hpp"
 #include "cli/prune.hpp"
 #include "cli/reference.hpp"
+#include "cli/restart.hpp"
 #include "cli/routes.hpp"
 #include "cli/supervisor.hpp"
 #include "shared/config/config.hpp"

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,11 +12,13 @@
 #include <cstring>
 #include <string_view>
 
+#include "shared/log.hpp"
 #include "shared/server/ready.hpp"
 
 namespace {
 
-constexpr int exit_cannot_run = 127;  // as shells have it
+constexpr int exit_cannot_run = 127;  // as in shells
+constexpr milliseconds pause_after_failure{5000};
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
     std::vector<char*> pointers;
@@ -39,7 +42,7 @@ std::vector<std::string> variables(Choice is_chosen) {
 [[noreturn]] void become(const Process& process, pid_t parent, const sigset_t& signal_mask) {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent) _exit(EXIT_FAILURE);  // it died before prctl
+    if (getppid() != parent) _exit(EXIT_FAILURE);  // the parent died before prctl()
     sigprocmask(SIG_SETMASK, &signal_mask, nullptr);
     [[maybe_unused]] const auto ignored = std::signal(SIGPIPE, SIG_DFL);
     if (process.socket >= 0) dup2(process.socket, STDIN_FILENO);
@@ -61,11 +64,24 @@ bool start(Process& process, const sigset_t& signal_mask) {
     const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid == 0) become(process, parent, signal_mask);
-    if (pid < 0) return false;
-    setpgid(pid, pid);  // both do it: whoever is first, the group exists before it is signalled
+    if (pid < 0) {
+        logging::error("could not start a process",
+                       {{"name", std::string_view{process.name}},
+                        {"reason", std::string_view{std::strerror(errno)}}});
+        process.next_start = Clock::now() + pause_after_failure;
+        return false;
+    }
+    setpgid(pid, pid);  // the child does it, too: the group exists before either goes on
     process.pid = pid;
     process.started = Clock::now();
     return true;
+}
+
+void log_end(const Process& process, int status) {
+    logging::warning("process ended",
+                     {{"name", std::string_view{process.name}},
+                      {"exit_status", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
+                      {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0}});
 }
 
 void limit_resources() {

@@ -1,0 +1,77 @@
+#include "cli/restart.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+
+#include "cli/handlers.hpp"
+#include "cli/run_dir.hpp"
+#include "shared/log.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path requests_folder = "restart";
+constexpr const char* failed = ".failed";
+
+}  // namespace
+
+int request_restart(const std::string& run_dir, const std::string& endpoint) {
+    const auto handlers = handler_executables();
+    if (std::none_of(handlers.begin(), handlers.end(),
+                     [&](const auto& path) { return path.filename() == endpoint; }))
+        throw std::runtime_error("there is no endpoint " + endpoint);
+    const pid_t supervisor = supervisor_of(run_dir);
+    if (supervisor <= 0)
+        throw std::runtime_error("no steelthread runs in " + fs::absolute(run_dir).string() +
+                                 ": set RUN_DIR to that of the service");
+    const auto request = fs::path{run_dir} / requests_folder / endpoint;
+    const auto failure = request.string() + failed;
+    fs::remove(failure);
+    make_file(request, "");
+    if (kill(supervisor, SIGUSR1) != 0)
+        throw std::runtime_error("cannot ask the supervisor in " + run_dir);
+    while (fs::exists(request)) {
+        if (supervisor_of(run_dir) != supervisor)
+            throw std::runtime_error("the supervisor in " + run_dir + " has ended");
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    }
+    std::ifstream reason{failure};
+    if (!reason) return EXIT_SUCCESS;
+    std::cerr << reason.rdbuf();
+    fs::remove(failure);
+    return EXIT_FAILURE;
+}
+
+std::optional<std::string> next_restart_request() {
+    std::error_code error;
+    fs::directory_iterator requests{requests_folder, error};
+    for (; !error && requests != fs::directory_iterator{}; requests.increment(error)) {
+        std::error_code ignored;
+        // request_restart() creates regular files only. Anything else could not be removed,
+        // perhaps.
+        if (requests->is_regular_file(ignored) && requests->path().extension() != failed)
+            return requests->path().filename().string();
+    }
+    return std::nullopt;
+}
+
+void answer_restart_request(const std::string& endpoint, const std::string& failure) {
+    const auto request = requests_folder / endpoint;
+    if (!failure.empty()) try {
+            make_file(request.string() + failed, endpoint + " was not replaced: " + failure + "\n");
+        } catch (const std::exception& error) {
+            logging::error("could not report a failed restart",
+                           {{"reason", std::string_view{error.what()}}});
+        }
+    std::error_code ignored;
+    fs::remove(request, ignored);
+}
