@@ -86,10 +86,10 @@ std::string check_schema(const Config& config) {
 
 void check_start(const Config& config, bool migrates) {
     refuse_second(config.run_dir);
-    check_run_dir(config);  // what lies there can be believed from here on
+    check_run_dir(config);  // from here on its files can be trusted
     wait_for_orphaned_nginx(config.run_dir);
     for (const auto& check : of_start) check.look(config);
-    // A file is there or not; a server may come later.
+    // A server may become available later, a file will not.
     if (migrates && !config.sqlite_path()) return;
     Schema schema;
     try {

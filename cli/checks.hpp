@@ -1,5 +1,5 @@
-// What has to be right before the service starts. `run` insists on it, and `doctor` reports it, by
-// the same functions.
+// What must hold before the service starts: `run` refuses to start without it, and `doctor` reports
+// it. Both use these functions.
 #pragma once
 
 #include <iosfwd>
@@ -10,22 +10,22 @@
 
 struct Check {
     const char* name;
-    // What it found. Throws what is wrong. Writes nothing.
+    // Returns what it found. Throws when something is wrong. Writes nothing.
     std::string (*look)(const Config&);
 };
 
-// In the order in which they are made.
+// In the order in which they must run.
 std::span<const Check> start_checks();
 
-// The database has the schema of this release. Throws ConfigError where it has not, and
-// std::runtime_error where the database cannot be asked. Writes nothing.
+// Checks that the database has the schema of this release. Throws ConfigError when it does not, and
+// std::runtime_error when the schema cannot be read. Writes nothing.
 std::string check_schema(const Config& config);
 
-// All of start_checks(), and that no other service runs in RUN_DIR; and unless the schema is about
-// to be brought up, check_schema(): a server that cannot be asked is a warning in the log, and so
-// is a schema that is newer. A SQLite file that cannot be read is refused in any case. Throws what
-// is wrong.
+// Runs start_checks() and check_schema(), and checks that no other service runs in RUN_DIR. Logs a
+// warning when the database server does not answer, or when the schema is newer than this release.
+// With `migrates` the schema is not checked, as it is about to be brought up. Throws when anything
+// is wrong, and always when a SQLite file cannot be read.
 void check_start(const Config& config, bool migrates);
 
-// migrate_up(), with that same warning of a newer schema.
+// Calls migrate_up(), and logs the same warning when the schema is newer.
 void bring_schema_up(const Config& config, std::ostream& out);

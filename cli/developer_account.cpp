@@ -19,6 +19,6 @@ void make_developer_account(const Config& config, BlockingConnection& connection
         "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) "
         "ON CONFLICT (email) DO NOTHING RETURNING id",
         {Uuid::random().text(), email, hash});
-    // Another runner may have made it meanwhile.
+    // Another `migrate up` may have created it meanwhile.
     if (!made.empty()) out << "account " << email << '\n';
 }

@@ -6,7 +6,7 @@
 #include "shared/config/config.hpp"
 #include "shared/db/blocking_connection.hpp"
 
-// Makes it if there is none, and says so in a line; an existing account keeps its password. Does
-// nothing without DEV_USER_EMAIL. Throws std::runtime_error.
+// Creates it and prints a line about that; an existing account keeps its password. Does nothing
+// without DEV_USER_EMAIL. Throws std::runtime_error.
 void make_developer_account(const Config& config, BlockingConnection& connection,
                             std::ostream& out);

@@ -1,4 +1,4 @@
-// What makes development convenient, and is refused in production.
+// Commands for developers. They refuse to run in production.
 #pragma once
 
 #include <iosfwd>
@@ -6,13 +6,12 @@
 
 #include "shared/config/config.hpp"
 
-// Prints a token of this service for any user id, valid for JWT_EXPIRE_MINUTES, and makes the user
-// where there is none. Throws std::runtime_error in production and for a schema that is not up to
-// date, DbError, and std::invalid_argument for an id that no token may hold.
+// Prints a token for a user id, valid for JWT_EXPIRE_MINUTES, and creates the user if necessary.
+// Throws std::runtime_error in production and when the schema is not up to date,
+// std::invalid_argument when a token cannot contain the id, and DbError.
 void print_token(const Config& config, const std::string& user_id, std::ostream& out);
 
-// Gives a user some tasks and a conversation, and the board some tasks, each where there are none;
-// says what it added. An empty id stands for the account of DEV_USER_EMAIL, or demo-user without
-// one. Throws std::runtime_error in production and for a schema that is not up to date, and
-// DbError.
+// Adds tasks to the board, and tasks and a conversation to a user, unless some exist; prints what
+// it has added. An empty id means the account of DEV_USER_EMAIL, or demo-user if that is not set.
+// Throws std::runtime_error in production and when the schema is not up to date, and DbError.
 void seed(const Config& config, const std::string& user_id, std::ostream& out);

@@ -27,7 +27,7 @@
 
 namespace {
 
-// A check returns what it found, and throws what is wrong.
+// A check returns what it found, and throws when something is wrong.
 std::string plural(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
@@ -46,7 +46,7 @@ Async<> ping_twice(Database& database, std::chrono::microseconds& round_trip) {
 }
 
 std::string check_database(const Config& config) {
-    if (config.sqlite_path()) {  // with_database() may change the mode of its journal
+    if (config.sqlite_path()) {  // with_database() may change its journal mode
         require_sqlite_file(config);
         look_at_schema(config);
         return database_name(config) + " can be read";
@@ -84,7 +84,7 @@ Async<> ask_tables_behind(Database& database, std::vector<BehindTable>& tables) 
     tables = results.all(behind);
 }
 
-// What all processes together may take of the server's connections, and what they keep at rest.
+// The most connections that all processes together may open, and how many they keep when idle.
 std::string check_connections(const Config& config) {
     Room limit;
     with_database(config, [&](Database& database) { return ask_room(database, limit); });
@@ -104,7 +104,7 @@ std::string check_connections(const Config& config) {
            "; raise max_connections, lower DB_POOL_SIZE, or connect through a pooler";
 }
 
-// What /healthz asks.
+// The same query as that of /healthz.
 std::string check_writes(const Config& config) {
     with_database(config, [](Database& database) { return check_readiness(database); });
     return "are taken";
@@ -159,7 +159,7 @@ std::string check_limits(const Config& config) {
 std::string check_key_set(const Config& config) {
     const bool is_file = !config.jwks_url;
     if (is_file && config.jwks_file.empty()) return "none";
-    // A URL may hold a secret.
+    // A URL may contain a secret.
     const auto source = is_file ? "JWKS_FILE (" + config.jwks_file + ")" : "JWKS_URL";
     try {
         const auto parsed =
@@ -167,7 +167,7 @@ std::string check_key_set(const Config& config) {
         auto found = plural(parsed.keys.size(), "key") + " of " + source;
         for (const auto& reason : parsed.skipped) found += "; one is skipped: " + reason;
         if (parsed.keys.empty())
-            throw std::runtime_error("no key that verifies anything here: " + found);
+            throw std::runtime_error("it has no key that this service can use: " + found);
         return found;
     } catch (const std::exception& error) {
         throw std::runtime_error(source + ": " + error.what());

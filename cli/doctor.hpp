@@ -1,9 +1,9 @@
-// `steelthread doctor`: what would keep the service from running here, and what to do about it.
+// `steelthread doctor`: reports what would prevent the service from running here, and the remedy.
 #pragma once
 
 #include <iosfwd>
 
-// Looks at the settings, at all that `run` insists on (checks.hpp), the database, the limits and
-// the key set, a line each: "ok" or "FAULT" with what is wrong. Writes nothing. True without a
-// fault.
+// Checks the settings, what `run` requires (checks.hpp), the database, the limits and the key set.
+// Prints one line for each: "ok", or "FAULT" with the reason. Writes no file. Returns true when
+// there is no fault.
 bool examine(std::ostream& out);

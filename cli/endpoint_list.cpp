@@ -38,6 +38,6 @@ std::vector<EndpointEntry> read_endpoint_list() {
 }
 
 std::size_t worker_count(const Config& config, const EndpointEntry& endpoint) {
-    // One hash must not keep everybody else from logging in.
+    // One hash must not block all other logins.
     return config.worker_count(endpoint.name, endpoint.hashes_passwords ? 2 : 1);
 }

@@ -1,5 +1,6 @@
-// nginx/endpoints.json: what the service has to know of an endpoint before it starts one of its
-// processes. Made from the handlers' declarations, so that a start need not run every one of them.
+// nginx/endpoints.json: what the service must know about an endpoint before it starts one of its
+// processes. It is generated from the handlers' declarations, so that a start need not run them
+// all.
 #pragma once
 
 #include <cstddef>
@@ -12,14 +13,13 @@
 struct EndpointEntry {
     std::string name;
     bool hashes_passwords = false;
-    bool is_stream = false;  // its answers go on until somebody ends them
+    bool is_stream = false;  // its answers do not end by themselves
 };
 
 void print_endpoint_list(std::ostream& out);
 
-// The list that is installed beside this executable. Throws std::runtime_error where it cannot be
-// read.
+// Reads the list that is installed beside this executable. Throws std::runtime_error.
 std::vector<EndpointEntry> read_endpoint_list();
 
-// How many processes an endpoint gets: WORKERS_<ENDPOINT>, or as many as its work needs.
+// The number of processes of an endpoint: WORKERS_<ENDPOINT>, or its default.
 std::size_t worker_count(const Config& config, const EndpointEntry& endpoint);

@@ -17,10 +17,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What an executable writes to stdout.
+// Runs an executable and returns what it writes to stdout.
 std::string output_of(const fs::path& executable, const char* option) {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("cannot create a pipe");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <vector>
 
-// Their executables, in alphabetical order. Throws std::runtime_error where there are none.
+// Their executables in alphabetical order. Throws std::runtime_error when there are none.
 std::vector<std::filesystem::path> handler_executables();
 
 // What --describe prints for each of them (shared/endpoint.hpp). Throws std::runtime_error when two

@@ -1,4 +1,4 @@
-// steelthread: runs the service, looks after its schema, and helps its developers.
+// steelthread: runs the service, maintains its schema, and helps its developers.
 
 #include <sys/stat.h>
 
@@ -33,13 +33,13 @@ constexpr std::string_view help = R"(usage: steelthread COMMAND
 
   run [--migrate]        serve on HOST:PORT until SIGTERM; --migrate brings the schema up first
   restart ENDPOINT       replace the processes of one endpoint without losing a request
-  migrate up|down|status apply what is pending | undo the newest | list
+  migrate up|down|status apply pending migrations | undo the newest | list all
   prune [--events-older-than AGE] [--jobs-older-than AGE]
                          delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d
-  doctor                 say what would keep the service from running here
+  doctor                 report what would prevent the service from running here
   token --user ID        print a token for a user (development)
-  seed [--user ID]       add some tasks and a conversation to look at (development)
-  config                 print the settings in force, secrets masked
+  seed [--user ID]       add sample tasks and a conversation (development)
+  config                 print the effective settings, with secrets masked
   version
 
 For `make generate`:
@@ -67,7 +67,7 @@ int migrate(const std::string& direction) {
     return EXIT_SUCCESS;
 }
 
-// Without the other settings: whoever restarts an endpoint need not know the secrets.
+// Does not load the other settings: restarting an endpoint requires no secrets.
 std::string run_dir() {
     const char* value = std::getenv("RUN_DIR");
     if (value && *value) return value;
@@ -127,7 +127,7 @@ int run(const Words& words) {
 
 int main(int argc, char** argv) {
     end_with_signals();
-    umask(0077);  // the database and everything else in RUN_DIR is nobody else's to read
+    umask(0077);  // other users must not read the database and the rest of RUN_DIR
     try {
         return run({argv + 1, argv + argc});
     } catch (const ConfigError& error) {

@@ -8,18 +8,18 @@
 
 #include "shared/config/config.hpp"
 
-// Applies the pending migrations and makes the functions, views and triggers of this release, all
-// in one transaction (shared/db/migrator.hpp); takes over the events of a dump that came from
-// another PostgreSQL; and makes the account of DEV_USER_EMAIL if there is none. An up-to-date
-// schema needs no right to change it. Waits up to 5 s for the database. Says what it did, a line
-// each. Throws std::runtime_error.
+// Applies the pending migrations and creates the functions, views and triggers of this release, all
+// in one transaction (shared/db/migrator.hpp); takes over the events of a dump from another
+// PostgreSQL; and creates the account of DEV_USER_EMAIL if there is none. When the schema is up to
+// date, the role needs no right to change it. Waits up to 5 s for the database. Prints a line for
+// each change. Throws std::runtime_error.
 void migrate_up(const Config& config, std::ostream& out);
 
 // Undoes the newest migration.
 void migrate_down(const Config& config, std::ostream& out);
 
-// Lists all migrations with the moment they were applied, or "pending", and whether the functions
-// are up to date. Changes nothing.
+// Lists all migrations with the time at which they were applied, or "pending", and whether the
+// functions are up to date. Changes nothing.
 void migrate_status(const Config& config, std::ostream& out);
 
 struct Schema {
@@ -27,10 +27,10 @@ struct Schema {
     std::vector<std::string> newer;    // applied, and unknown to this release
 };
 
-// Changes nothing, and makes no file: one that is not there has no schema. Waits
-// up to DB_CONNECT_TIMEOUT_MS for each address to connect, and DB_DEADLINE_MS for each answer.
-// Throws std::runtime_error.
+// Reads the state of the schema. Changes nothing and creates no file: a missing SQLite file has no
+// schema. Waits up to DB_CONNECT_TIMEOUT_MS for a connection to each address, and up to
+// DB_DEADLINE_MS for each answer. Throws std::runtime_error.
 Schema look_at_schema(const Config& config);
 
-// The database for people: its engine and where it is, without user and password.
+// The name of the database in messages: its engine and place, without user and password.
 std::string database_name(const Config& config);

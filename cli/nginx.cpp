@@ -77,7 +77,7 @@ void wait_for_orphaned_nginx(const std::string& run_dir) {
         return pid > 0 && fs::equivalent("/proc/" + std::to_string(pid) + "/cwd", run_dir, error);
     };
     if (!is_orphan()) return;
-    logging::warning("waiting for the nginx of a service that was killed");
+    logging::warning("waiting for the nginx of a killed service to end");
     const auto latest = std::chrono::steady_clock::now() + longest;
     while (is_orphan() && std::chrono::steady_clock::now() < latest)
         std::this_thread::sleep_for(std::chrono::milliseconds{10});
@@ -87,7 +87,7 @@ bool nginx_answers(const Config& config) {
     const auto address = resolve(reachable_host(config), config.port);
     const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const timeval timeout{1, 0};
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);  // and to connect
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);  // applies to connect(), too
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     char answer[16] = {};
     const std::string request = "GET /livez HTTP/1.0\r\n\r\n";

@@ -27,7 +27,7 @@ void replace(std::string& text, const std::string& word, const std::string& valu
         text.replace(at, word.size(), value);
 }
 
-// Nothing in an origin ends the \Q that takes its characters as they are.
+// An origin cannot contain the \E that would end the quotation.
 std::string origin_lines(const Config& config) {
     std::string lines;
     for (const auto& origin : config.allowed_origins)
@@ -39,7 +39,7 @@ std::string origin_lines(const Config& config) {
     return lines;
 }
 
-// Without them nothing is believed of X-Forwarded-For.
+// Without trusted proxies X-Forwarded-For is ignored.
 std::string proxy_lines(const Config& config) {
     std::string lines;
     for (const auto& network : config.trusted_proxies)
@@ -48,14 +48,15 @@ std::string proxy_lines(const Config& config) {
     return lines + "    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;\n";
 }
 
-// The OpenAPI document. Where API_PREFIX is /api, two of its paths are one and the same.
+// The OpenAPI document. When API_PREFIX is /api, two of its paths become the same one.
 std::string openapi_text(const Config& config, const fs::path& folder) {
     auto text = read_file(folder / "openapi.json");
     replace(text, "${API_PREFIX}", config.api_prefix);
     rapidjson::Document document;
     document.Parse(text.data(), text.size());
     if (document.HasParseError() || !document.IsObject() || !document.HasMember("paths"))
-        throw std::runtime_error((folder / "openapi.json").string() + " is no OpenAPI document");
+        throw std::runtime_error((folder / "openapi.json").string() +
+                                 " is not an OpenAPI document");
     auto& paths = document["paths"];
     std::set<std::string> seen;
     for (auto path = paths.MemberBegin(); path != paths.MemberEnd();)
@@ -66,25 +67,25 @@ std::string openapi_text(const Config& config, const fs::path& folder) {
     return written.GetString();
 }
 
-// What nginx serves from files, in public/. It changes in one step: it may be asked for while it is
-// rendered anew.
+// The files that nginx serves, in public/. Each is replaced in one step, because nginx may serve it
+// at the same time.
 void publish(const Config& config, const fs::path& folder) {
     make_folder("public");
     replace_file("public/openapi.json", openapi_text(config, folder));
     replace_link(folder / "docs", "public/docs");
 }
 
-// What one network may have at a time of nginx's connections
+// How many of nginx's connections one network may use at a time
 // (docs/adr/0007-what-one-network-may-have.md).
 struct NetworkLimits {
-    rlim_t requests;  // under way, each of which takes two connections once its body is there
-    rlim_t bodies;    // of these, with a body
-    rlim_t endpoint;  // of these, to one endpoint
-    rlim_t streams;   // two connections each
+    rlim_t requests;  // under way; each needs two connections once its body has arrived
+    rlim_t bodies;    // of the requests, those with a body
+    rlim_t endpoint;  // of the requests, those to one endpoint
+    rlim_t streams;   // each needs two connections
 };
 
-// Of 24,576 connections ten networks cannot have all. Where there are few, one has no more than a
-// quarter for its requests.
+// Ten networks cannot use all of 24,576 connections. When there are fewer, the requests of one
+// network cannot use more than a quarter.
 NetworkLimits network_limits(rlim_t connections) {
     const auto requests = std::min<rlim_t>(640, connections / 8);
     return {.requests = requests,
@@ -95,22 +96,21 @@ NetworkLimits network_limits(rlim_t connections) {
 
 using std::chrono::milliseconds;
 
-// What a handler may need beside its database: two seconds for a key set, a fifth of one for each
-// count in Redis, and the moments of a busy machine.
+// How long a handler may need in addition to its database: two seconds for a key set, a fifth of a
+// second for each count in Redis, and some time on a busy machine.
 constexpr milliseconds longest_rest{3'000};
 
-// How long a handler waits for one batch at most: the connection may have to be made first.
+// How long a handler waits for one batch at most, including a new connection.
 milliseconds longest_batch(const Config& config) {
     return milliseconds{config.db_deadline_ms + config.db_connect_timeout_ms};
 }
 
-// How long nginx waits for an answer, so that it gives up no request whose one batch is still under
-// way.
+// How long nginx waits for an answer: long enough for a handler that runs one batch.
 milliseconds patience(const Config& config) { return longest_batch(config) + longest_rest; }
 
-// The same of an endpoint that hashes passwords. The longest way is that of log_in() where the cost
-// has changed: an account is read, its hash compared, a new one made and written. A hash of cost 12
-// takes a third of a second.
+// The same for an endpoint that hashes passwords. log_in() takes longest when the cost has changed:
+// it reads an account, compares the hash, computes a new one and writes it. A hash of cost 12 takes
+// a third of a second.
 milliseconds hashing_patience(const Config& config) {
     const milliseconds hash{(500 << config.bcrypt_cost) >> 12};
     return 2 * (longest_batch(config) + max_password_wait + hash) + longest_rest;
@@ -125,7 +125,7 @@ std::string template_folder() {
     for (const auto& folder : {beside / "nginx", beside.parent_path() / "nginx",
                                beside.parent_path().parent_path() / "nginx"})
         if (fs::exists(folder / "nginx.conf.in")) return folder.string();
-    throw std::runtime_error("nginx.conf.in is not beside " + beside.string());
+    throw std::runtime_error("cannot find nginx/nginx.conf.in beside " + beside.string());
 }
 
 std::string request_id_pattern() {
@@ -143,13 +143,14 @@ void render_nginx(const Config& config) {
     replace(text, "${TRUSTED_PROXIES}", proxy_lines(config));
     rlimit files{};
     getrlimit(RLIMIT_NOFILE, &files);
-    // Two for each of 10,000 streams of the feed, and some for requests. Each costs nginx 0.4 KiB.
+    // Two for each of 10,000 streams of the feed, and some for requests. A connection costs nginx
+    // 0.4 KiB.
     const auto connections = std::min<rlim_t>(files.rlim_cur, 24'576);
     replace(text, "${CONNECTIONS}", std::to_string(connections));
     replace(text, "${EXPOSED_HEADERS}", std::string{exposed_headers});
     replace(text, "${MAX_BODY_BYTES}", std::to_string(default_max_body));
     replace(text, "${REQUEST_ID}", request_id_pattern());
-    // Workers of a root nginx would become another user, who may not open the sockets.
+    // If root starts nginx, its workers would run as another user, who cannot open the sockets.
     replace(text, "${USER}", geteuid() == 0 ? "user root;" : "");
     replace(text, "${API_PREFIX}", config.api_prefix);
     const auto limits = network_limits(connections);

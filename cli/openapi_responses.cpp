@@ -78,11 +78,12 @@ Json refusal(const Shape& shape) {
     auto schema = error_schema(plain, entries);
     if (&shape == &enveloped)
         schema = object({{"anyOf", array({error_schema(enveloped, entries), schema})}});
-    return object({{"description",
-                    "nginx refuses any request that is malformed, too large or one too many, "
-                    "before an endpoint sees it, and answers for one that is away."},
-                   {"headers", response_headers({}, false)},
-                   {"content", error_content(schema, entries)}});
+    return object(
+        {{"description",
+          "nginx itself refuses a request that is malformed, too large or beyond a limit, "
+          "and answers for an endpoint that is down."},
+         {"headers", response_headers({}, false)},
+         {"content", error_content(schema, entries)}});
 }
 
 }  // namespace

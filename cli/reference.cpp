@@ -16,10 +16,10 @@ std::string default_of(const Setting& setting) {
     return setting.default_value.empty() ? "–" : "`" + std::string{setting.default_value} + "`";
 }
 
-// Who may call an operation, in words.
+// The credentials that an operation needs, in words.
 std::string_view callers_of(const rapidjson::Value& operation) {
-    // The handshake of a WebSocket lets everybody in: only an open connection can tell a
-    // browser why it is closed.
+    // A WebSocket's handshake is answered without credentials, because a browser learns why a
+    // connection was refused only after it was open.
     if (operation["answer"]["status"].GetInt() == 101) return "token, API key or ticket";
     return rule_named(json::text_of(operation["auth"])).label;
 }

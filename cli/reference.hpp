@@ -1,4 +1,4 @@
-// The tables of the documentation that are made from the code.
+// The tables of the documentation that are generated from the code.
 #pragma once
 
 #include <iosfwd>

@@ -17,11 +17,12 @@ namespace {
 constexpr std::size_t most_waiting = 65'536;
 
 [[noreturn]] void fail() {
-    throw std::system_error(errno, std::generic_category(), "no pipe for the log");
+    throw std::system_error(errno, std::generic_category(), "cannot create a pipe for the log");
 }
 
-// poll() promises room for PIPE_BUF bytes in a pipe, but for less in a terminal: that one is opened
-// anew, so that O_NONBLOCK is nobody else's. Elsewhere the flag would be everybody's.
+// poll() promises room for PIPE_BUF bytes in a pipe, but for less in a terminal. A terminal is
+// therefore opened again with O_NONBLOCK: set on the inherited descriptor, the flag would apply to
+// every process that shares it.
 int open_sink(int stream) {
     if (isatty(stream)) {
         const auto path = "/proc/self/fd/" + std::to_string(stream);
@@ -34,7 +35,7 @@ int open_sink(int stream) {
 }  // namespace
 
 Relay::Relay(int stream) : stream_(stream), sink_(open_sink(stream)) {
-    // The end to write to does not block either: a stopped supervisor must not stop its children.
+    // The write end does not block either: a stopped supervisor must not block its children.
     int ends[2];
     if (sink_ < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail();
     pipe_ = ends[0];
@@ -62,7 +63,7 @@ bool Relay::forward() {
     return count > 0;
 }
 
-// A line that has begun is kept to its end.
+// A line whose beginning was kept is kept to its end.
 void Relay::keep(std::string_view text) {
     while (!text.empty()) {
         if (!is_line_begun_) {
@@ -81,8 +82,7 @@ void Relay::keep(std::string_view text) {
     }
 }
 
-// Whole lines as far as they fit into what is written at once; nothing while there is but the
-// beginning of one.
+// As many whole lines as fit into one write; empty while there is only the beginning of one.
 std::string_view Relay::next_chunk(std::size_t begin) const {
     const auto chunk = std::string_view{text_}.substr(begin, PIPE_BUF);
     const auto end = chunk.rfind('\n');
@@ -97,10 +97,10 @@ void Relay::put() {
          chunk = next_chunk(done)) {
         const auto count = write(sink_, chunk.data(), chunk.size());
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) break;
-        // Without a reader nothing waits for one.
+        // Without a reader nothing is kept.
         done += count < 0 ? chunk.size() : static_cast<std::size_t>(count);
     }
     text_.erase(0, done);
     if (dropped_ > 0 && text_.size() < most_waiting)
-        logging::warning("lines of the log were dropped", {{"count", std::exchange(dropped_, 0)}});
+        logging::warning("dropped lines of the log", {{"count", std::exchange(dropped_, 0)}});
 }

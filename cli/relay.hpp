@@ -1,8 +1,8 @@
-// A standard stream that never blocks whoever writes to it.
+// A standard stream that never blocks its writers.
 //
-// This process and the children that it starts write into a pipe, and forward() passes on to the
-// stream's reader whatever it takes without waiting. A reader that stands still costs lines of the
-// log, once as many wait as a pipe holds, and a reader that has gone costs all of them.
+// This process and its children write to a pipe, and forward() passes on to the stream's reader
+// what it accepts without waiting. If the reader stops reading, lines of the log are dropped as
+// soon as more are waiting than a pipe can hold. If the reader has gone, all lines are dropped.
 #pragma once
 
 #include <poll.h>
@@ -14,17 +14,18 @@
 
 class Relay {
 public:
-    // Takes the place of `stream`: STDOUT_FILENO or STDERR_FILENO. Throws std::system_error.
+    // Replaces `stream`, STDOUT_FILENO or STDERR_FILENO. Throws std::system_error.
     explicit Relay(int stream);
-    // Passes on what is there, as far as the reader takes it at once, and gives the stream back.
+    // Passes on what the reader accepts at once, and restores the stream.
     ~Relay();
     Relay(const Relay&) = delete;
     Relay& operator=(const Relay&) = delete;
 
-    // Adds what is worth waking up for.
+    // Adds the descriptors to wait for.
     void watch(std::vector<pollfd>& descriptors) const;
 
-    // Reads once from the pipe and writes what the reader takes. True when there was something.
+    // Reads once from the pipe and writes what the reader accepts. Returns true if it has read
+    // anything.
     bool forward();
 
 private:
@@ -33,15 +34,15 @@ private:
     std::string_view next_chunk(std::size_t begin) const;
 
     int stream_;
-    int sink_ = -1;     // the stream as it was
-    int pipe_ = -1;     // its end to read from
-    std::string text_;  // lines that wait for the reader
+    int sink_ = -1;     // the original stream
+    int pipe_ = -1;     // the read end
+    std::string text_;  // lines waiting for the reader
     bool is_line_begun_ = false;
     bool is_dropping_ = false;
     int dropped_ = 0;
 };
 
-// Both streams; what one of them has to say of itself still passes through the other.
+// Both streams. A message about one of them still passes through the other.
 struct Streams {
     Relay errors{STDERR_FILENO};
     Relay output{STDOUT_FILENO};

@@ -17,7 +17,7 @@ constexpr std::string_view generated = "# Generated from the code by `make gener
 
 struct Route {
     std::string name;
-    std::vector<std::string> paths;  // all at which clients find it
+    std::vector<std::string> paths;  // every path of the endpoint
     std::string methods;             // as in Allow
     std::int64_t max_body = 0;
     bool hashes_passwords = false;
@@ -49,7 +49,7 @@ std::vector<Route> routes() {
     return found;
 }
 
-// Each path of each endpoint: the declared ones before those at which it is found as well.
+// Each path of each endpoint: the declared paths, then the additional ones.
 template <class Print>
 void for_each_path(const std::vector<Route>& all, Print print) {
     for (const auto& route : all) print(route, route.paths.front());
@@ -72,18 +72,18 @@ std::string pattern_of(const std::string& path, std::string_view characters) {
     return pattern;
 }
 
-// nginx matches the decoded path, so a parameter must not take in control bytes that were escaped
-// (nor must the end: `$` also matches before a final line feed); the handler looks at the raw path
-// again.
+// nginx matches the decoded path, so a parameter must not match control bytes that were escaped,
+// and the end must not be `$`, which also matches before a final line feed. The handler checks the
+// raw path again.
 std::string location_of(const std::string& path) {
     if (pattern_of(path, "") == "^" + path) return "= " + path;
     return "~ \"" + pattern_of(path, R"([^/\x00-\x1f\x7f])") + "\\z\"";
 }
 
-// What nginx itself answers, and as what. A handler that is away or too slow is a dependency that
-// fails, and a 500 of nginx itself (those of handlers are passed on as they are) means that it has
-// no connection left, which passes; an HTTP version or transfer coding that nginx does not know is
-// a bad request.
+// The statuses that nginx generates itself, and the errors that clients see instead. A handler that
+// is down or too slow is a failing dependency. nginx's own 500 means that it has no connection
+// left, which is temporary; a handler's 500 is passed on. An HTTP version or transfer coding that
+// nginx does not know is a bad request.
 struct NginxError {
     const char* statuses;
     Error error;
@@ -108,7 +108,7 @@ constexpr std::pair<ErrorShape, const char*> shapes[] = {
     {ErrorShape::problem, "problem"},
 };
 
-// The body as a string of nginx's configuration language, where only the request id is a variable.
+// The body as a string in nginx's configuration language. The request id is its only variable.
 std::string body_literal(Error error, ErrorShape shape) {
     std::string literal;
     const auto body = error_body(shape, ApiError{error}, "$correlation_id");
@@ -117,7 +117,7 @@ std::string body_literal(Error error, ErrorShape shape) {
         literal += c;
     }
     if (std::count(body.begin(), body.end(), '$') != 1)
-        throw std::runtime_error("nginx cannot hold a $ in: " + body);
+        throw std::runtime_error("nginx cannot quote the $ in: " + body);
     return "'" + literal + "'";
 }
 
@@ -136,9 +136,9 @@ void print_error_location(std::ostream& out, Error error, ErrorShape shape,
     out << "    return " << row.status << " " << body_literal(error, shape) << ";\n}\n";
 }
 
-// nginx asks again when a kept connection breaks, though never for a POST or PATCH that it has
-// sent. PUT and DELETE change something as well, but nginx does not know: they get connections that
-// are not kept, and one that was just made is not tried again.
+// nginx retries a request when a connection that it has kept breaks, but never a POST or PATCH that
+// it has sent. It would retry PUT and DELETE, which change something as well: those use new
+// connections, on which nginx does not retry.
 bool is_sent_once(const Route& route) {
     return (", " + route.methods).find(", PUT,") != std::string::npos ||
            (", " + route.methods).find(", DELETE,") != std::string::npos;
@@ -148,7 +148,7 @@ void print_location(std::ostream& out, const Route& route, const std::string& pa
     out << "location " << location_of(path) << " { set $endpoint " << route.name << ";";
     if (route.is_stream) out << " include streams.conf;";
     if (route.is_websocket) {
-        // A ping comes each 20 seconds.
+        // A ping is sent every 20 seconds.
         out << " proxy_read_timeout 60s; proxy_pass http://" << route.name << "; }\n";
         return;
     }
@@ -159,7 +159,7 @@ void print_location(std::ostream& out, const Route& route, const std::string& pa
         out << " if ($request_method ~ \"^(PUT|DELETE)\\z\") { fastcgi_pass " << route.name
             << "_once; }";
     if (route.hashes_passwords) out << " fastcgi_read_timeout ${HASHING_PATIENCE};";
-    // A comment comes each 15 seconds.
+    // A comment is sent every 15 seconds.
     if (route.is_stream) out << " fastcgi_read_timeout 60s;";
     out << " fastcgi_pass " << route.name << "; }\n";
 }

@@ -1,4 +1,4 @@
-// What nginx is told about the endpoints.
+// The parts of nginx's configuration that follow from the handlers' declarations.
 #pragma once
 
 #include <iosfwd>
@@ -7,17 +7,17 @@
 
 #include "shared/error.hpp"
 
-// A declared path as clients see it, with the word that API_PREFIX replaces.
+// A declared path as clients see it, with ${API_PREFIX} in place of that setting.
 std::string public_path(const std::string& path);
 
-// The errors with which nginx itself may answer any request, before a handler has seen it.
+// The errors that nginx itself may answer to any request, before a handler has seen it.
 std::vector<Error> errors_of_nginx();
 
-// nginx/routes.conf: a location for each path, and for each error that nginx answers.
+// Prints nginx/routes.conf: a location for each path, and for each error that nginx answers.
 void print_routes(std::ostream& out);
 
-// nginx/maps.conf: the allowed methods of each path, and an upstream for each endpoint.
+// Prints nginx/maps.conf: the allowed methods of each path, and an upstream for each endpoint.
 void print_maps(std::ostream& out);
 
-// nginx/request_fields.conf: what nginx passes on of a request.
+// Prints nginx/request_fields.conf: what nginx passes on of a request.
 void print_request_fields(std::ostream& out);

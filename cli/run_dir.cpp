@@ -59,8 +59,8 @@ void enter_run_dir(Config& config) {
     config.run_dir = folder;
     setenv("RUN_DIR", folder.c_str(), 1);
 
-    // The descriptor stays open: the lock is the process's. The file stays too, because a lock on a
-    // removed file keeps nobody out.
+    // The descriptor stays open, because closing it would release the lock. The file is never
+    // removed, because a second process could then lock a new one.
     const int fd = open(pid_file, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
     if (fd < 0) fail_in_place_of_file(pid_file);
     if (!is_own_file(fd))
@@ -71,7 +71,7 @@ void enter_run_dir(Config& config) {
     const auto pid = std::to_string(getpid()) + "\n";
     if (ftruncate(fd, 0) != 0 || write(fd, pid.data(), pid.size()) < 0) fail(pid_file);
 
-    // Nobody uses it, and it may be damaged or of another version.
+    // No process uses it now, and it may be damaged or written by another version.
     remove_file(rate_table_file);
     for (const char* name : {"sockets", "restart", "temporary"}) make_folder(name);
 }
@@ -85,7 +85,7 @@ pid_t supervisor_of(const std::string& run_dir) {
     const auto size = is_locked ? read(fd, text, sizeof text) : 0;
     pid_t pid = 0;
     if (size > 0) std::from_chars(text, text + size, pid);
-    // Whoever may write to the file must not name a process of somebody else.
+    // A user who can write to the file must not be able to name another user's process.
     struct stat file {};
     struct stat process {};
     const bool is_theirs = fstat(fd, &file) == 0 &&
@@ -117,7 +117,7 @@ int listen_on(const std::string& endpoint) {
 
 void make_file(const std::string& path, const std::string& text) {
     int fd = -1;
-    do {  // two who ask for the same restart make the same file
+    do {  // two requests for the same restart create the same file
         remove_file(path);
         fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     } while (fd < 0 && errno == EEXIST);
@@ -144,7 +144,7 @@ void replace_link(const std::string& target, const std::string& path) {
 }
 
 void make_folder(const std::string& path) {
-    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("cannot make " + path);
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) fail("cannot create " + path);
     struct stat status {};
     const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     const bool is_own =

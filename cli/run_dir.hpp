@@ -1,5 +1,5 @@
-// RUN_DIR, where a running service keeps its sockets, its rendered configuration and its pid files.
-// shared/run_dir.hpp says whose it is.
+// RUN_DIR, the folder of a running service's sockets, rendered configuration and pid files.
+// shared/run_dir.hpp defines who may own it.
 #pragma once
 
 #include <sys/types.h>
@@ -8,32 +8,32 @@
 
 #include "shared/config/config.hpp"
 
-// Claims RUN_DIR, makes it absolute, in `config` and in the environment, and the current folder;
-// locks it for as long as this process lives. Throws ConfigError where it is not this service's,
-// std::runtime_error when another supervisor has it.
+// Claims RUN_DIR, makes its path absolute in `config` and in the environment, changes to it, and
+// locks it until this process ends. Throws ConfigError when it does not belong to this service, and
+// std::runtime_error when another supervisor has locked it.
 void enter_run_dir(Config& config);
 
-// The process that holds the lock of RUN_DIR; 0 for none.
+// The process that has locked RUN_DIR; 0 if there is none.
 pid_t supervisor_of(const std::string& run_dir);
 
-// Throws std::runtime_error when a supervisor has RUN_DIR.
+// Throws std::runtime_error when a supervisor has locked RUN_DIR.
 void refuse_second(const std::string& run_dir);
 
-// Listens on sockets/<endpoint>.sock in the current folder, whose own name may be too long for a
-// socket's address.
+// Listens on sockets/<endpoint>.sock and returns the descriptor. The path is relative to the
+// current folder, because an absolute one may be too long for a socket's address.
 int listen_on(const std::string& endpoint);
 
-// These take the place of what was there and follow no link. They throw std::runtime_error, with
-// the path, where they cannot: for a folder in the place of a file, say.
+// These functions replace an existing file and never follow a link. They throw std::runtime_error
+// with the path when they fail, for example because a folder has the name of the file.
 
-// A new file of mode 0600. It is not there for a moment, or incomplete.
+// Creates a file of mode 0600. For a moment it may be missing or incomplete.
 void make_file(const std::string& path, const std::string& text);
 
-// The same in one step, over `path`.new.
+// Does the same in one step, by renaming `path`.new.
 void replace_file(const std::string& path, const std::string& text);
 
-// A symbolic link, in one step.
+// Creates a symbolic link, in one step.
 void replace_link(const std::string& target, const std::string& path);
 
-// A folder of mode 0700; one of this user's may be there.
+// Creates a folder of mode 0700, unless this user has one there.
 void make_folder(const std::string& path);

@@ -232,7 +232,7 @@ private:
         waited_for_nginx_ += std::min<Clock::duration>(since, longest_probe);
         last_probe_ = now;
         if (waited_for_nginx_ < longest_start) return;
-        logging::error("nginx does not answer");
+        logging::error("nginx did not answer within 10 seconds");
         stop(EXIT_FAILURE);
     }
 

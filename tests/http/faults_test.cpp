@@ -565,7 +565,8 @@ Test(faults, a_stop_that_had_to_kill_says_so) {
     kill(stack.processes("healthz").at(0), SIGSTOP);
     cr_expect_eq(stack.stop(), 1);
     const auto log = stack.log();
-    cr_expect_neq(log.find("killed what did not stop in time"), log.npos, "%s", log.c_str());
+    cr_expect_neq(log.find("killed the processes that did not stop in time"), log.npos, "%s",
+                  log.c_str());
 }
 
 namespace {
@@ -622,7 +623,7 @@ Test(faults, a_log_that_nobody_takes_holds_nothing_up) {
     log.fill();
     log_a_lot(stack);
     std::string text;
-    while (text.find("lines of the log were dropped") == text.npos) text += log.read_some();
+    while (text.find("dropped lines of the log") == text.npos) text += log.read_some();
     cr_expect_neq(text.find(R"("message":"process ended","name":"root")"), text.npos);
     log.fill();
     log_a_lot(stack);

@@ -604,7 +604,8 @@ Test(nginx, preflights_are_answered) {
         expect_security_headers(reply);
         EXPECT_TEXT(reply.header("access-control-allow-origin"), allowed_origin);
         EXPECT_TEXT(reply.header("access-control-allow-methods"), methods);
-        cr_expect(reply.header("access-control-allow-headers").find("Authorization, ") == 0);
+        const auto allowed = reply.header("access-control-allow-headers");
+        cr_expect_neq(allowed.find("Authorization"), allowed.npos);
         EXPECT_TEXT(reply.header("access-control-max-age"), "600");
         call.headers[0] = "Origin: http://example.org";
         const auto refused = stack.send(call);

@@ -102,7 +102,7 @@ Test(start, looks_before_it_writes) {
     fs::copy_file(built("steelthread"), copy + "/steelthread");
     fs::create_symlink(built("handlers"), copy + "/handlers");
     setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
-    expect_refused(variables, "programs", 1, "nginx.conf.in is not beside " + copy);
+    expect_refused(variables, "programs", 1, "cannot find nginx/nginx.conf.in beside " + copy);
 }
 
 static void insist_on_schema(Engine engine) {
