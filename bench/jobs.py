@@ -246,12 +246,15 @@ def pair_script(bench):
     pgbench cannot read an answer within a pipeline."""
     lease = Call("/jobs/lease",
                  statements=("fail_expired_jobs", "release_expired_jobs", "lease_jobs"),
-                 parameters={"release_expired_jobs": (1,),
-                             "lease_jobs": (1, "bench", "(gen_random_uuid())", 30)})
+                 parameters={"release_expired_jobs": {"limit": 1},
+                             "lease_jobs": {"limit": 1, "worker": "bench",
+                                            "lease_id": "(gen_random_uuid())",
+                                            "lease_seconds": 30}})
     job = "(current_setting('bench.job')::uuid)"
     complete = Call("/jobs/{id}/complete", statements=("complete_job", "job_exists"),
-                    parameters={"complete_job": (job, "(current_setting('bench.lease')::uuid)",
-                                                 "null"), "job_exists": (job,)})
+                    parameters={"complete_job": {"id": job, "result": "null",
+                                                 "lease_id": "(current_setting('bench.lease')::uuid)"},
+                                "job_exists": {"id": job}})
     statements = {**bench.statements, "lease_jobs": bench.statements["lease_jobs"] + """,
         set_config('bench.job', jobs.id::text, false),
         set_config('bench.lease', lease_id::text, false)"""}

@@ -28,7 +28,7 @@ class Run:
 
 @dataclass
 class Call:
-    """A request, and the statements it stands for with the values of their parameters."""
+    """A request, and the statements it stands for with the values of their parameters by name."""
 
     path: str
     method: str = "GET"
@@ -97,19 +97,19 @@ def pgbench(url, script, seconds, clients, groups):
 
 
 def write_script(path, call, statements):
-    """The call's SQL for pgbench. $1 becomes :p1, a parameter again; a value that must differ from
+    """The call's SQL for pgbench. $title becomes a variable, a parameter again; a value that must differ from
     row to row is SQL (in parentheses) and stays in the text. Several go in one pipeline, as one
     batch of the service does."""
     variables = {}
     lines = []
     for name in call.statements:
         def replace(match):
-            value = call.parameters[name][int(match[1]) - 1]
+            value = call.parameters[name][match[1]]
             if str(value).startswith("("):
                 return value
             variables[f"{name}_{match[1]}"] = value
             return f":{name}_{match[1]}"
-        lines.append(re.sub(r"\$(\d+)", replace, statements[name]) + ";")
+        lines.append(re.sub(r"\$(\w+)", replace, statements[name]) + ";")
     if len(lines) > 1:
         lines = ["\\startpipeline", *lines, "\\endpipeline"]
     path.write_text("\n".join(lines) + "\n")

@@ -24,15 +24,16 @@ def healthz_call(bench):
 def create_call(bench):
     return Call("/collab/tasks", "POST", {"Authorization": f"Bearer {bench.token}", **JSON}, TASK,
                 statements=("require_account", "insert_collab_task"),
-                parameters={"require_account": (bench.postgres.sql("SELECT min(id) FROM users"),),
-                            "insert_collab_task": ("(gen_random_uuid())", "Buy milk and bread",
-                                                   "From the corner shop, before it closes.")})
+                parameters={"require_account": {"id": bench.postgres.sql("SELECT min(id) FROM users")},
+                            "insert_collab_task": {
+                                "id": "(gen_random_uuid())", "title": "Buy milk and bread",
+                                "description": "From the corner shop, before it closes."}})
 
 
 def get_call(bench):
     task = bench.postgres.sql("SELECT id FROM collab_tasks ORDER BY created_at OFFSET 40 LIMIT 1")
     return Call(f"/collab/tasks/{task}", statements=("find_collab_task",),
-                parameters={"find_collab_task": (task,)})
+                parameters={"find_collab_task": {"id": task}})
 
 
 def board_call(bench, is_known):
@@ -41,7 +42,7 @@ def board_call(bench, is_known):
     if is_known:
         call.headers, call.status = {"If-None-Match": etag}, 304
     revision = bench.postgres.sql(bench.statements["board_revision"])
-    call.parameters = {"list_collab_tasks_since": (revision,)}
+    call.parameters = {"list_collab_tasks_since": {"revision": revision}}
     return call
 
 
@@ -50,29 +51,32 @@ def own(user, path, statements, parameters, **rest):
     headers = {"Authorization": f"Bearer {token_of(user)}", **rest.pop("headers", {})}
     return Call(f"/api/v1/{user}/{path}", headers=headers,
                 statements=("require_account", *statements),
-                parameters={"require_account": (user,), **parameters}, **rest)
+                parameters={"require_account": {"id": user}, **parameters}, **rest)
 
 
 def tasks_call(bench, user="user-1"):
+    counted = {"user_id": user, "completed": "(false)", "or_completed": "(true)"}
     return own(user, "tasks", statements=("list_tasks_by_created_at_desc", "count_tasks"),
-               parameters={"list_tasks_by_created_at_desc": (user, "(false)", "(true)", "9999-12-31",
-                                                             2 ** 62, 101, 0),
-                           "count_tasks": (user, "(false)", "(true)")})
+               parameters={"list_tasks_by_created_at_desc": {**counted, "after_key": "9999-12-31",
+                                                             "after_id": 2 ** 62, "limit": 101,
+                                                             "offset": 0},
+                           "count_tasks": counted})
 
 
 def task_call(bench, user="user-1"):
     task = bench.postgres.sql(
         f"SELECT id FROM tasks WHERE user_id = '{user}' ORDER BY id OFFSET 40 LIMIT 1")
     return own(user, f"tasks/{task}", statements=("find_task",),
-               parameters={"find_task": (user, task)})
+               parameters={"find_task": {"user_id": user, "id": task}})
 
 
 def create_task_call(bench):
     user = "user-2"  # the list stays as it is
     return own(user, "tasks", method="POST", headers=JSON, body=TASK, status=201,
                statements=("insert_task",),
-               parameters={"insert_task": (user, "Buy milk and bread",
-                                           "From the corner shop, before it closes.", "(false)")})
+               parameters={"insert_task": {"user_id": user, "title": "Buy milk and bread",
+                                           "description": "From the corner shop, before it closes.",
+                                           "completed": "(false)"}})
 
 
 @contextlib.contextmanager

@@ -138,14 +138,14 @@ class Postgres:
 
 
 def queries():
-    """The service's own statements for PostgreSQL, by name."""
+    """The service's own statements for PostgreSQL by name, with $name for each parameter."""
     found = {}
-    for file in sorted((ROOT / "sql/queries").glob("*.sql")):
-        for block in re.split(r"^-- name: ", file.read_text(), flags=re.MULTILINE)[1:]:
-            name, _, text = block.partition("\n")
-            if " " not in name.strip():
-                text = re.sub(r"^--.*\n?", "", text, flags=re.MULTILINE)
-                found[name.strip()] = text.strip().rstrip(";")
+    for file in sorted((ROOT / "build/generated/sql").glob("*.hpp")):
+        text = file.read_text()
+        names = {query: re.findall(r'"(\w+)"', listed) for query, listed in
+                 re.findall(r"string_view (\w+)_parameters\[\] = {(.*)};", text)}
+        for query, sql in re.findall(r'Query (\w+){\s+"\w+",\s+R"sql\((.*?)\)sql"', text, re.DOTALL):
+            found[query] = re.sub(r"\$(\d+)", lambda match: "$" + names[query][int(match[1]) - 1], sql)
     return found
 
 

@@ -39,7 +39,8 @@ void require_schema(const Config& config) {
 
 Async<> make_user(Database& database, std::string user_id) {
     db::Batch batch;
-    batch.add(sql::ensure_user, user_id, std::optional<std::string>{});
+    batch.add(sql::ensure_user, db::named("id", user_id),
+              db::named("email", db::Null<std::string>{}));
     co_await database.run(std::move(batch));
 }
 
@@ -57,18 +58,24 @@ Async<> seed_board(Database& database, std::ostream& out) {
     if (counted.total > 0) co_return;
     db::Batch batch;
     for (const auto* title : board_titles)
-        batch.add(sql::insert_collab_task, Uuid::random(), title, std::optional<std::string>{});
+        batch.add(sql::insert_collab_task, db::named("id", Uuid::random()),
+                  db::fields_of(NewCollabTask{.title = title, .description = std::nullopt}));
     co_await database.run(std::move(batch));
     out << "added " << std::size(board_titles) << " tasks to the board\n";
 }
 
 Async<> seed_tasks(Database& database, const std::string& user_id, std::ostream& out) {
-    const auto counted = co_await database.one<Total>(sql::count_tasks, user_id, false, true);
+    const auto counted = co_await database.one<Total>(
+        sql::count_tasks, db::named("user_id", user_id), db::named("completed", false),
+        db::named("or_completed", true));
     if (counted.total > 0) co_return;
     db::Batch batch;
     bool is_completed = true;  // the first one
     for (const auto* title : task_titles)
-        batch.add(sql::insert_task, user_id, title, "", std::exchange(is_completed, false));
+        batch.add(sql::insert_task, db::named("user_id", user_id),
+                  db::fields_of(NewTask{.title = title,
+                                        .description = {},
+                                        .completed = std::exchange(is_completed, false)}));
     co_await database.run(std::move(batch));
     out << "added " << std::size(task_titles) << " tasks of " << user_id << '\n';
 }
@@ -78,8 +85,11 @@ Async<> seed_conversation(Database& database, const std::string& user_id, std::o
     if (counted.total > 0) co_return;
     const auto made = co_await database.one<Conversation>(sql::insert_conversation, user_id);
     db::Batch batch;
-    batch.add(sql::insert_message, user_id, made.id, "user", "What is due today?");
-    batch.add(sql::insert_message, user_id, made.id, "assistant", "Four things; milk comes first.");
+    const NewMessage messages[] = {{"user", "What is due today?"},
+                                   {"assistant", "Four things; milk comes first."}};
+    for (const auto& message : messages)
+        batch.add(sql::insert_message, db::named("user_id", user_id),
+                  db::named("conversation_id", made.id), db::fields_of(message));
     co_await database.run(std::move(batch));
     out << "added a conversation of " << user_id << '\n';
 }

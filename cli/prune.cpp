@@ -61,8 +61,11 @@ Async<std::int64_t> prune_events(Database& database, seconds age) {
     for (std::int64_t last_id = 0;;) {
         const auto before = Clock::now();
         db::Batch batch;
-        const auto found = batch.add<LastOfBatch>(sql::prunable_events, last_id, batch_rows);
-        const auto pruned = batch.add(sql::prune_events, last_id, batch_rows, limit);
+        const auto found = batch.add<LastOfBatch>(
+            sql::prunable_events, db::named("after_id", last_id), db::named("limit", batch_rows));
+        const auto pruned =
+            batch.add(sql::prune_events, db::named("after_id", last_id),
+                      db::named("limit", batch_rows), db::named("created_before", limit));
         const auto results = co_await database.run(std::move(batch));
         const auto last = results.one(found).id;
         if (!last) co_return count;
@@ -88,10 +91,14 @@ Async<std::int64_t> prune_jobs(Database& database, std::string status, seconds a
     for (Prunable last;;) {
         const auto before = Clock::now();
         db::Batch batch;
-        const auto found = batch.add<Prunable>(sql::prunable_jobs, status, last.created_at, last.id,
-                                               limit, batch_rows);
+        const auto found =
+            batch.add<Prunable>(sql::prunable_jobs, db::named("status", status),
+                                db::named("after", last.created_at), db::named("after_id", last.id),
+                                db::named("created_before", limit), db::named("limit", batch_rows));
         const auto pruned =
-            batch.add(sql::prune_jobs, status, last.created_at, last.id, limit, batch_rows);
+            batch.add(sql::prune_jobs, db::named("status", status),
+                      db::named("after", last.created_at), db::named("after_id", last.id),
+                      db::named("created_before", limit), db::named("limit", batch_rows));
         const auto results = co_await database.run(std::move(batch));
         const auto seen = results.all(found);
         if (seen.empty()) co_return count;

@@ -13,8 +13,9 @@ Async<Response> post(const Request& request, Context& context) {
     const auto email = ascii_lower(input.email);
     co_await count_attempt(request, context, email);
     const auto hash = co_await context.passwords.hash(input.password);
-    const auto account = co_await context.db.maybe<AccountView>(sql::insert_account,
-                                                                Uuid::random().text(), email, hash);
+    const auto account = co_await context.db.maybe<AccountView>(
+        sql::insert_account, db::named("id", Uuid::random().text()), db::named("email", email),
+        db::named("password_hash", hash));
     if (!account) throw ApiError{Error::conflict};
     co_return Response{201, json::write(*account)};
 }

@@ -18,16 +18,14 @@ Async<Response> get(const Request& request, Context& context) {
 Async<Response> patch(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     const auto change = request.body<CollabTaskChange>();
-    if (!change.title && !change.description)
+    if (json::is_empty(change))
         throw ApiError{
             Error::validation_error,
             {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
 
     const auto task = co_await conditional_write<CollabTask>(
         context.db, request.condition(),
-        db::statement(sql::update_collab_task, id,
-                      static_cast<std::optional<std::string>>(change.title),
-                      change.description.has_value(), change.description.value_or(std::nullopt)),
+        db::partial(sql::update_collab_task, db::named("id", id), db::fields_of(change)),
         db::statement(sql::collab_task_exists, id));
     co_return Response::ok(task);
 }
@@ -35,7 +33,7 @@ Async<Response> patch(const Request& request, Context& context) {
 Async<Response> remove(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     co_await conditional_write(context.db, request.condition(),
-                               db::statement(sql::delete_collab_task, id),
+                               db::partial(sql::delete_collab_task, db::named("id", id)),
                                db::statement(sql::collab_task_exists, id));
     co_return Response::no_content();
 }

@@ -8,8 +8,8 @@ namespace {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewCollabTask>();
-    const auto task = co_await context.db.one<CollabTask>(sql::insert_collab_task, Uuid::random(),
-                                                          input.title, input.description);
+    const auto task = co_await context.db.one<CollabTask>(
+        sql::insert_collab_task, db::named("id", Uuid::random()), db::fields_of(input));
     co_return Response::ok(task).with("Location", "/collab/tasks/" + task.id.text());
 }
 

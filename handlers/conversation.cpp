@@ -9,16 +9,20 @@ namespace {
 
 Async<Response> get(const Request& request, Context& context) {
     const auto conversation = co_await context.db.maybe<Conversation>(
-        sql::find_conversation, request.user_id(), request.id("id"));
+        sql::find_conversation, db::named("user_id", request.user_id()),
+        db::named("id", request.id("id")));
     if (!conversation) throw ApiError{Error::not_found};
     co_return Response::ok(*conversation);
 }
 
 Async<Response> remove(const Request& request, Context& context) {
     const auto id = request.id("id");
-    co_await conditional_write(context.db, request.condition(),
-                               db::statement(sql::delete_conversation, request.user_id(), id),
-                               db::statement(sql::conversation_exists, request.user_id(), id));
+    co_await conditional_write(
+        context.db, request.condition(),
+        db::partial(sql::delete_conversation, db::named("user_id", request.user_id()),
+                    db::named("id", id)),
+        db::statement(sql::conversation_exists, db::named("user_id", request.user_id()),
+                      db::named("id", id)));
     co_return Response::no_content();
 }
 

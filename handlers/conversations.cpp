@@ -23,9 +23,10 @@ Async<Response> list(const Request& request, Context& context) {
                                 : (is_ascending ? sql::list_conversations_by_updated_at_asc
                                                 : sql::list_conversations_by_updated_at_desc);
     db::Batch batch;
-    const auto listed =
-        batch.add<Conversation>(statement, request.user_id(), moment_of_key(start.key), start.id,
-                                query.limit + 1, query.offset);
+    const auto listed = batch.add<Conversation>(
+        statement, db::named("user_id", request.user_id()),
+        db::named("after_key", moment_of_key(start.key)), db::named("after_id", start.id),
+        db::named("limit", query.limit + 1), db::named("offset", query.offset));
     const auto counted = batch.add<Total>(sql::count_conversations, request.user_id());
     const auto results = co_await context.db.run(std::move(batch));
     co_return page(

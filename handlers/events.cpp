@@ -35,9 +35,9 @@ Async<Response> note(const Request& request, Context& context) {
                        {{{"body", "event"},
                          "Value error, use letters, digits, '.', '_' and '-'",
                          "value_error"}}};
-    const auto type = "note." + input.event;
-    const auto details = input.details.value_or(json::Raw{});
-    const auto id = co_await context.db.one<NoteId>(sql::insert_note, type, input.target, details);
+    const auto id = co_await context.db.one<NoteId>(
+        sql::insert_note, db::named("type", "note." + input.event),
+        db::named("subject", input.target), db::named("data", input.details.value_or(json::Raw{})));
     co_return Response::ok(id);
 }
 

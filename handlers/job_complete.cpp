@@ -11,7 +11,7 @@ Async<Response> complete(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     const auto done = request.body<JobResult>();
     db::Batch batch;
-    const auto job = batch.add<Job>(sql::complete_job, id, done.lease_id, done.result);
+    const auto job = batch.add<Job>(sql::complete_job, db::named("id", id), db::fields_of(done));
     co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
 

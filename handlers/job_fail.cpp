@@ -11,8 +11,7 @@ Async<Response> fail(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     const auto failure = request.body<JobFailure>();
     db::Batch batch;
-    const auto job =
-        batch.add<Job>(sql::fail_job, id, failure.lease_id, failure.error, failure.retry);
+    const auto job = batch.add<Job>(sql::fail_job, db::named("id", id), db::fields_of(failure));
     co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
 

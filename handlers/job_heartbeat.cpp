@@ -12,7 +12,7 @@ Async<Response> extend(const Request& request, Context& context) {
     const auto heartbeat = request.body<Heartbeat>();
     db::Batch batch;
     const auto job =
-        batch.add<LeasedJob>(sql::extend_lease, id, heartbeat.lease_id, heartbeat.lease_seconds);
+        batch.add<LeasedJob>(sql::extend_lease, db::named("id", id), db::fields_of(heartbeat));
     co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
 }
 

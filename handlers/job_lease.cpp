@@ -15,8 +15,8 @@ Async<Response> lease(const Request& request, Context& context) {
     db::Batch batch;
     batch.add(sql::fail_expired_jobs);
     batch.add(sql::release_expired_jobs, wanted.limit);
-    const auto leased = batch.add<LeasedJob>(sql::lease_jobs, wanted.limit, wanted.worker,
-                                             Uuid::random(), wanted.lease_seconds);
+    const auto leased = batch.add<LeasedJob>(sql::lease_jobs, db::named("lease_id", Uuid::random()),
+                                             db::fields_of(wanted));
     const auto results = co_await context.db.run(std::move(batch));
     Leases leases{.jobs = results.all(leased)};
     const auto rank = [](const LeasedJob& job) {

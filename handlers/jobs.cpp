@@ -20,10 +20,11 @@ Async<Response> list(const Request& request, Context& context) {
     const auto name = "jobs " + query.status.value_or("");
     const auto start = query.cursor ? read_uuid_cursor(name, *query.cursor) : start_of_list();
     db::Batch batch;
-    const auto listed =
-        query.status ? batch.add<Job>(sql::list_jobs_of_status, start.moment, start.id,
-                                      query.limit + 1, *query.status)
-                     : batch.add<Job>(sql::list_jobs, start.moment, start.id, query.limit + 1);
+    auto select = db::partial(query.status ? sql::list_jobs_of_status : sql::list_jobs,
+                              db::named("before", start.moment), db::named("before_id", start.id),
+                              db::named("limit", query.limit + 1));
+    if (query.status) select.give(db::named("status", *query.status));
+    const auto listed = batch.add<Job>(std::move(select).finish());
     const auto results = co_await context.db.run(std::move(batch));
     JobList page{.jobs = results.all(listed), .next_cursor = std::nullopt};
     if (std::ssize(page.jobs) > query.limit) {
@@ -41,10 +42,13 @@ Async<Job> create_once(const std::string& key, const NewJob& wanted, const Reque
     const auto id = Uuid::random();
     const auto digest = entity_tag(json::write(wanted));
     db::Batch batch;
-    batch.add(sql::take_idempotency_key, owner, key, digest, id, wanted.run_at);
-    batch.add(sql::insert_job_of_key, owner, key, id, wanted.title, wanted.payload,
-              wanted.max_attempts);
-    const auto found = batch.add<KeyedJob>(sql::find_job_of_key, owner, key);
+    batch.add(sql::take_idempotency_key, db::named("api_key", owner), db::named("key", key),
+              db::named("request_digest", digest), db::named("job_id", id),
+              db::named("run_at", wanted.run_at));
+    batch.add(sql::insert_job_of_key, db::named("api_key", owner), db::named("key", key),
+              db::named("job_id", id), db::fields_of(wanted).without("run_at"));
+    const auto found = batch.add<KeyedJob>(sql::find_job_of_key, db::named("api_key", owner),
+                                           db::named("key", key));
     const auto results = co_await context.db.run(std::move(batch));
     auto job = results.first(found);
     // It was pruned in this very moment: the next request makes a new one.
@@ -64,8 +68,8 @@ Async<Response> create(const Request& request, Context& context) {
     if (key) {
         job = co_await create_once(*key, wanted, request, context);
     } else {
-        job = co_await context.db.one<Job>(sql::insert_job, Uuid::random(), wanted.title,
-                                           wanted.payload, wanted.max_attempts, wanted.run_at);
+        job = co_await context.db.one<Job>(sql::insert_job, db::named("id", Uuid::random()),
+                                           db::fields_of(wanted));
     }
     co_return Response::ok(job).with("Location", "/jobs/" + job.id.text());
 }

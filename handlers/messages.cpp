@@ -23,12 +23,18 @@ Async<Response> list(const Request& request, Context& context) {
     const auto name = "messages of " + std::to_string(id) + " of " + request.user_id();
     const auto start = query.cursor ? read_cursor(name, *query.cursor) : Position{};
     db::Batch batch;
-    const auto listed =
-        query.last ? batch.add<Message>(sql::list_last_messages, request.user_id(), id, *query.last)
-                   : batch.add<Message>(sql::list_messages, request.user_id(), id, start.id,
-                                        query.limit + 1, query.offset);
-    const auto counted = batch.add<Total>(sql::count_messages, request.user_id(), id);
-    const auto found = batch.add<Existence>(sql::conversation_exists, request.user_id(), id);
+    auto select =
+        db::partial(query.last ? sql::list_last_messages : sql::list_messages,
+                    db::named("user_id", request.user_id()), db::named("conversation_id", id),
+                    db::named("limit", query.last.value_or(query.limit + 1)));
+    if (!query.last)
+        select.give(db::named("after_id", start.id), db::named("offset", query.offset));
+    const auto listed = batch.add<Message>(std::move(select).finish());
+    const auto counted =
+        batch.add<Total>(sql::count_messages, db::named("user_id", request.user_id()),
+                         db::named("conversation_id", id));
+    const auto found = batch.add<Existence>(
+        sql::conversation_exists, db::named("user_id", request.user_id()), db::named("id", id));
     const auto results = co_await context.db.run(std::move(batch));
     if (!results.one(found).exists) throw ApiError{Error::not_found};
     const auto total = results.one(counted).total;
@@ -44,9 +50,11 @@ Async<Response> create(const Request& request, Context& context) {
     const auto id = request.id("id");
     const auto input = request.body<NewMessage>();
     db::Batch batch;
-    batch.add(sql::touch_conversation, request.user_id(), id);
+    batch.add(sql::touch_conversation, db::named("user_id", request.user_id()),
+              db::named("conversation_id", id));
     const auto inserted =
-        batch.add<Message>(sql::insert_message, request.user_id(), id, input.role, input.content);
+        batch.add<Message>(sql::insert_message, db::named("user_id", request.user_id()),
+                           db::named("conversation_id", id), db::fields_of(input));
     const auto results = co_await context.db.run(std::move(batch));
     const auto message = results.first(inserted);
     if (!message) throw ApiError{Error::not_found};

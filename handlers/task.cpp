@@ -11,42 +11,45 @@
 namespace {
 
 Async<Response> get(const Request& request, Context& context) {
-    const auto task =
-        co_await context.db.maybe<Task>(sql::find_task, request.user_id(), request.id("id"));
+    const auto task = co_await context.db.maybe<Task>(
+        sql::find_task, db::named("user_id", request.user_id()), db::named("id", request.id("id")));
     if (!task) throw ApiError{Error::not_found};
     co_return Response::ok(*task);
 }
 
-Async<Response> change(const Request& request, Context& context, TaskChange change) {
+// The change is a TaskReplacement or a TaskChange.
+template <class Change>
+Async<Response> write(const Request& request, Context& context, Change change) {
     const auto id = request.id("id");
     const auto task = co_await conditional_write<Task>(
         context.db, request.condition(),
-        db::statement(sql::update_task, request.user_id(), id, change.title, change.description,
-                      change.completed),
-        db::statement(sql::task_exists, request.user_id(), id));
+        db::partial(sql::update_task, db::named("user_id", request.user_id()), db::named("id", id),
+                    db::fields_of(change)),
+        db::statement(sql::task_exists, db::named("user_id", request.user_id()),
+                      db::named("id", id)));
     co_return Response::ok(task);
 }
 
 Async<Response> put(const Request& request, Context& context) {
-    auto input = request.body<TaskReplacement>();
-    return change(request, context,
-                  {std::move(input.title), std::move(input.description), input.completed});
+    return write(request, context, request.body<TaskReplacement>());
 }
 
 Async<Response> patch(const Request& request, Context& context) {
-    auto input = request.body<TaskChange>();
-    if (!input.title && !input.description && !input.completed)
+    auto change = request.body<TaskChange>();
+    if (json::is_empty(change))
         throw ApiError{
             Error::validation_error,
             {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
-    return change(request, context, std::move(input));
+    return write(request, context, std::move(change));
 }
 
 Async<Response> remove(const Request& request, Context& context) {
     const auto id = request.id("id");
-    co_await conditional_write(context.db, request.condition(),
-                               db::statement(sql::delete_task, request.user_id(), id),
-                               db::statement(sql::task_exists, request.user_id(), id));
+    co_await conditional_write(
+        context.db, request.condition(),
+        db::partial(sql::delete_task, db::named("user_id", request.user_id()), db::named("id", id)),
+        db::statement(sql::task_exists, db::named("user_id", request.user_id()),
+                      db::named("id", id)));
     co_return Response::no_content();
 }
 

@@ -9,13 +9,15 @@ namespace {
 Async<Response> patch(const Request& request, Context& context) {
     const auto id = request.id("id");
     const auto input = request.body<Completion>();
-    const std::optional<std::string> unchanged;
-    auto write = input.completed ? db::statement(sql::update_task, request.user_id(), id, unchanged,
-                                                 unchanged, input.completed)
-                                 : db::statement(sql::toggle_task, request.user_id(), id);
-    const auto task =
-        co_await conditional_write<Task>(context.db, request.condition(), std::move(write),
-                                         db::statement(sql::task_exists, request.user_id(), id));
+    TaskChange change;
+    change.completed = input.completed;
+    auto write = input.completed ? db::partial(sql::update_task, db::fields_of(change))
+                                 : db::partial(sql::toggle_task);
+    write.give(db::named("user_id", request.user_id()), db::named("id", id));
+    const auto task = co_await conditional_write<Task>(
+        context.db, request.condition(), std::move(write),
+        db::statement(sql::task_exists, db::named("user_id", request.user_id()),
+                      db::named("id", id)));
     co_return Response::ok(task);
 }
 

@@ -62,11 +62,14 @@ Async<Response> list(const Request& request, Context& context) {
 
     // `completed` is one of two values, of which both may be the same.
     db::Batch batch;
-    const auto listed =
-        batch.add<Task>(list_query(query), request.user_id(), !with_pending, with_completed,
-                        key_value(query, start), start.id, query.limit + 1, query.offset);
-    const auto counted =
-        batch.add<Total>(sql::count_tasks, request.user_id(), !with_pending, with_completed);
+    const auto listed = batch.add<Task>(
+        list_query(query), db::named("user_id", request.user_id()),
+        db::named("completed", !with_pending), db::named("or_completed", with_completed),
+        db::named("after_key", key_value(query, start)), db::named("after_id", start.id),
+        db::named("limit", query.limit + 1), db::named("offset", query.offset));
+    const auto counted = batch.add<Total>(sql::count_tasks, db::named("user_id", request.user_id()),
+                                          db::named("completed", !with_pending),
+                                          db::named("or_completed", with_completed));
     const auto results = co_await context.db.run(std::move(batch));
     co_return page(results.rows(listed), query.limit, query.offset, results.one(counted).total,
                    name, [&](const Task& task) { return position_of(task, query.sort); });
@@ -75,7 +78,7 @@ Async<Response> list(const Request& request, Context& context) {
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewTask>();
     const auto task = co_await context.db.one<Task>(
-        sql::insert_task, request.user_id(), input.title, input.description, input.completed);
+        sql::insert_task, db::named("user_id", request.user_id()), db::fields_of(input));
     co_return Response::created(context.own_path(request) + "/tasks/" + std::to_string(task.id),
                                 task);
 }

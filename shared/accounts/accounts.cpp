@@ -12,7 +12,8 @@ Async<> renew_hash(std::string id, std::string old_hash, std::string password, C
     try {
         const auto hash = co_await context.passwords.hash(password);
         db::Batch batch;
-        batch.add(sql::renew_password_hash, id, old_hash, hash);
+        batch.add(sql::renew_password_hash, db::named("id", id), db::named("old_hash", old_hash),
+                  db::named("new_hash", hash));
         co_await context.db.run(std::move(batch));
     } catch (const std::exception& error) {
         logging::warning("password hash not renewed", {{"reason", std::string_view{error.what()}}});

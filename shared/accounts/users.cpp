@@ -37,7 +37,8 @@ Async<db::Results> UserDatabase::run_with_account(db::Batch batch) {
 
 Async<db::Results> UserDatabase::run_with_row(db::Batch batch) {
     const auto email = user_.email.empty() ? std::nullopt : std::optional{ascii_lower(user_.email)};
-    batch.prepend(db::statement(sql::ensure_user, user_.user_id, email));
+    batch.prepend(
+        db::statement(sql::ensure_user, db::named("id", user_.user_id), db::named("email", email)));
     auto results = co_await database_.run(std::move(batch));
     known_.add(user_.user_id);
     co_return results;

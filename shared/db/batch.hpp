@@ -5,53 +5,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "shared/db/query.hpp"
-#include "shared/json/fields.hpp"
-#include "shared/timestamp.hpp"
-#include "shared/uuid.hpp"
+#include "shared/db/statement.hpp"
 
 namespace db {
-
-// SQL's NULL still has a type: what it would be if it were there. Prepared statements need it.
-template <class T>
-struct Null {};
-
-using Value = std::variant<bool, std::int64_t, std::string, Uuid, Timestamp, Null<bool>,
-                           Null<std::int64_t>, Null<std::string>, Null<Uuid>, Null<Timestamp>>;
-
-inline Value value_of(const Value& value) { return value; }
-inline Value value_of(bool value) { return value; }
-inline Value value_of(std::int64_t value) { return value; }
-inline Value value_of(std::string value) { return value; }
-inline Value value_of(std::string_view value) { return std::string{value}; }
-inline Value value_of(const char* value) { return std::string{value}; }
-inline Value value_of(const json::Raw& value) { return value.text; }
-inline Value value_of(const Uuid& value) { return value; }
-inline Value value_of(const Timestamp& value) { return value; }
-template <class T>
-Value value_of(const std::optional<T>& value) {
-    return value ? value_of(*value) : Value{Null<T>{}};
-}
-
-struct Statement {
-    const Query* query;
-    std::vector<Value> parameters;
-};
-
-template <class... Parameters>
-Statement statement(const Query& query, const Parameters&... parameters) {
-    Statement made{&query, {}};
-    made.parameters.reserve(sizeof...(parameters));
-    (made.parameters.push_back(value_of(parameters)), ...);
-    return made;
-}
 
 // The place of a statement in its batch, without the statements that were prepended.
 struct Place {
@@ -84,9 +44,10 @@ public:
         statements_.push_back(std::move(statement));
         return slot;
     }
-    template <class T = void, class... Parameters>
-    Slot<T> add(const Query& query, const Parameters&... parameters) {
-        return add<T>(db::statement(query, parameters...));
+    // The parts are those of db::statement().
+    template <class T = void, class... Parts>
+    Slot<T> add(const Query& query, Parts&&... parts) {
+        return add<T>(db::statement(query, std::forward<Parts>(parts)...));
     }
 
     // Runs before all others and has no slot: theirs remain valid.

@@ -46,19 +46,31 @@ public:
     // The database for what outlives the request that this one belongs to.
     virtual Database& lasting() { return *this; }
 
-    template <class T, class... Parameters>
-    Async<std::optional<T>> maybe(const Query& query, Parameters... parameters) {
+    // The first row of one statement, if there is any. The parts are those of db::statement().
+    template <class T, class... Parts>
+    Async<std::optional<T>> maybe(const Query& query, Parts&&... parts) {
+        return first_row<T>(db::statement(query, std::forward<Parts>(parts)...));
+    }
+
+    // Exactly one row; none is a std::logic_error.
+    template <class T, class... Parts>
+    Async<T> one(const Query& query, Parts&&... parts) {
+        return one_row<T>(db::statement(query, std::forward<Parts>(parts)...));
+    }
+
+private:
+    template <class T>
+    Async<std::optional<T>> first_row(db::Statement statement) {
         db::Batch batch;
-        const auto row = batch.add<T>(query, parameters...);
+        const auto row = batch.add<T>(std::move(statement));
         const auto results = co_await run(std::move(batch));
         co_return results.first(row);
     }
 
-    // Exactly one row; none is a std::logic_error.
-    template <class T, class... Parameters>
-    Async<T> one(const Query& query, Parameters... parameters) {
+    template <class T>
+    Async<T> one_row(db::Statement statement) {
         db::Batch batch;
-        const auto row = batch.add<T>(query, parameters...);
+        const auto row = batch.add<T>(std::move(statement));
         const auto results = co_await run(std::move(batch));
         co_return results.one(row);
     }

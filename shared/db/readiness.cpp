@@ -28,8 +28,9 @@ const std::string& digests_of_functions() {
 Async<> check_readiness(Database& database) {
     static constexpr auto newest = newest_migration("postgres");
     static_assert(newest == newest_migration("sqlite"), "a migration has files for both engines");
-    const auto state =
-        co_await database.one<DatabaseState>(sql::database_state, newest, digests_of_functions());
+    const auto state = co_await database.one<DatabaseState>(
+        sql::database_state, db::named("newest_migration", newest),
+        db::named("digests", digests_of_functions()));
     if (!state.has_schema)
         throw DbError{"42P01", "migrations or functions are pending, up to " + std::string{newest}};
     if (!state.takes_writes)

@@ -155,8 +155,9 @@ Async<> Feed::poll() {
         bool is_full = false;
         try {
             db::Batch batch;
-            const auto listed =
-                batch.add<Event>(sql::list_events, cursor_.transaction, cursor_.id, page_size);
+            const auto listed = batch.add<Event>(
+                sql::list_events, db::named("after_transaction", cursor_.transaction),
+                db::named("after_id", cursor_.id), db::named("limit", page_size));
             const auto bounds = batch.add<EventBounds>(sql::event_bounds);
             const auto results = co_await db_.run(std::move(batch));
             const auto events = results.all(listed);

@@ -27,8 +27,11 @@ Async<FeedPage> read_page(Database& db, const Audiences& audiences, EventCursor 
                           std::int64_t limit) {
     db::Batch batch;
     const auto bounds_before = batch.add<EventBounds>(sql::event_bounds);
-    const auto events = batch.add<Event>(sql::list_events_of, audiences.everybody, audiences.jobs,
-                                         audiences.user, after.transaction, after.id, limit);
+    const auto events =
+        batch.add<Event>(sql::list_events_of, db::named("everybody", audiences.everybody),
+                         db::named("jobs", audiences.jobs), db::named("user", audiences.user),
+                         db::named("after_transaction", after.transaction),
+                         db::named("after_id", after.id), db::named("limit", limit));
     const auto bounds = batch.add<EventBounds>(sql::event_bounds);
     const auto results = co_await db.run(std::move(batch));
     // From before the page, which holds everything up to it.

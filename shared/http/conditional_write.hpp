@@ -12,16 +12,15 @@
 #include "shared/models/existence.hpp"
 
 // Runs a write that compares the row with `condition`, and returns the row as a T; void for a write
-// whose row nobody needs. The last two parameters of the write, the tags and is_among, are added
-// here. Where the write has no row it throws ApiError: not_found or, where the query named …_exists
-// finds the resource, what the condition says. One round trip.
+// whose row nobody needs. The parameters :tags and :is_among of the write are given here. Where the
+// write has no row it throws ApiError: not_found or, where the query named …_exists finds the
+// resource, what the condition says. One round trip.
 template <class T = void>
-Async<T> conditional_write(Database& database, WriteCondition condition, db::Statement write,
+Async<T> conditional_write(Database& database, WriteCondition condition, db::PartialStatement write,
                            db::Statement exists) {
-    write.parameters.push_back(db::value_of(condition.tags));
-    write.parameters.push_back(db::value_of(condition.is_among));
+    write.give(db::named("tags", condition.tags), db::named("is_among", condition.is_among));
     db::Batch batch;
-    const auto written = batch.add<T>(std::move(write));
+    const auto written = batch.add<T>(std::move(write).finish());
     // Without a condition nothing else than a missing resource stops the write.
     std::optional<db::Slot<Existence>> found;
     if (condition.tags) found = batch.add<Existence>(std::move(exists));

@@ -309,6 +309,15 @@ void for_each_field(Visit visit) {
     (std::make_index_sequence<field_count<T>>{});
 }
 
+// Whether a PATCH names no member: each field is a Maybe without a value.
+template <Declared T>
+bool is_empty(const T& change) {
+    bool is_empty = true;
+    for_each_field<T>(
+        [&](const auto& field) { is_empty = is_empty && !(change.*field.member).has_value(); });
+    return is_empty;
+}
+
 // Refuses what is no object (`model_attributes_type`) and members that T does not declare.
 bool check_members(const rapidjson::Value& value, const std::string_view* names, std::size_t count,
                    Faults& faults);

@@ -1,60 +1,63 @@
 -- Everything here has the user's id in its condition.
+
+-- fragment: conversation_columns
+id, user_id, created_at, updated_at
+
 -- name: insert_conversation
 INSERT INTO conversations (user_id, created_at, updated_at)
-VALUES ($1, now(), now())
-RETURNING id, user_id, created_at, updated_at
+VALUES (:user_id, now(), now())
+RETURNING {conversation_columns}
 
 -- name: find_conversation
-SELECT id, user_id, created_at, updated_at
+SELECT {conversation_columns}
 FROM conversations
-WHERE user_id = $1 AND id = $2
+WHERE user_id = :user_id AND id = :id
 
 -- name: conversation_exists
 SELECT count(*) > 0 AS "exists"
 FROM conversations
-WHERE user_id = $1 AND id = $2
+WHERE user_id = :user_id AND id = :id
 
--- The last two parameters are a WriteCondition: tags, which are null where any will do, and whether the row's tag is
--- among them.
+-- The tags of the WriteCondition are null where any will do.
 -- name: delete_conversation
 DELETE FROM conversations
-WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR (strpos($3, entity_tag(
+WHERE user_id = :user_id AND id = :id AND (CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(
     '{"created_at":"' || rfc3339(created_at)
         || '","id":' || id
         || ',"updated_at":"' || rfc3339(updated_at)
-        || '","user_id":' || CAST(to_json(user_id) AS text) || '}')) > 0) = $4)
+        || '","user_id":' || CAST(to_json(user_id) AS text) || '}')) > 0) = :is_among)
 RETURNING id
 
 -- name: count_conversations
 SELECT count(*) AS total
 FROM conversations
-WHERE user_id = $1
+WHERE user_id = :user_id
 
--- The lists: what lies behind the position ($2, $3), with a limit and an offset.
+-- The lists, from behind a position.
 -- name: list_conversations_by_created_at_asc
-SELECT id, user_id, created_at, updated_at
+SELECT {conversation_columns}
 FROM conversations
-WHERE user_id = $1 AND (created_at, id) > ($2, $3)
+WHERE user_id = :user_id AND (created_at, id) > (:after_key, :after_id)
 ORDER BY created_at, id
-LIMIT $4 OFFSET $5
+LIMIT :limit OFFSET :offset
 
 -- name: list_conversations_by_created_at_desc
-SELECT id, user_id, created_at, updated_at
+SELECT {conversation_columns}
 FROM conversations
-WHERE user_id = $1 AND (created_at, id) < ($2, $3)
+WHERE user_id = :user_id AND (created_at, id) < (:after_key, :after_id)
 ORDER BY created_at DESC, id DESC
-LIMIT $4 OFFSET $5
+LIMIT :limit OFFSET :offset
 
 -- name: list_conversations_by_updated_at_asc
-SELECT id, user_id, created_at, updated_at
+SELECT {conversation_columns}
 FROM conversations
-WHERE user_id = $1 AND (updated_at, id) > ($2, $3)
+WHERE user_id = :user_id AND (updated_at, id) > (:after_key, :after_id)
 ORDER BY updated_at, id
-LIMIT $4 OFFSET $5
+LIMIT :limit OFFSET :offset
 
 -- name: list_conversations_by_updated_at_desc
-SELECT id, user_id, created_at, updated_at
+SELECT {conversation_columns}
 FROM conversations
-WHERE user_id = $1 AND (updated_at, id) < ($2, $3)
+WHERE user_id = :user_id AND (updated_at, id) < (:after_key, :after_id)
 ORDER BY updated_at DESC, id DESC
-LIMIT $4 OFFSET $5
+LIMIT :limit OFFSET :offset

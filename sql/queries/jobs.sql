@@ -1,21 +1,24 @@
+-- fragment: job_columns
+id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
+    created_at, updated_at
+
 -- name: insert_job
 INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_at)
-VALUES ($1, $2, $3, $4, coalesce($5, now()), now(), now())
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
+VALUES (:id, :title, :payload, :max_attempts, coalesce(:run_at, now()), now(), now())
+RETURNING {job_columns}
 
 -- With an Idempotency-Key: the key is taken first, and whoever took it makes the job. Another request with
 -- the same key waits here for the first one's commit.
 -- name: take_idempotency_key
 INSERT INTO idempotency_keys (api_key, key, request_digest, job_id, run_at, created_at)
-VALUES ($1, $2, $3, $4, coalesce($5, now()), now())
+VALUES (:api_key, :key, :request_digest, :job_id, coalesce(:run_at, now()), now())
 ON CONFLICT (api_key, key) DO NOTHING
 
 -- name: insert_job_of_key
 INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_at)
-SELECT job_id, $4, $5, $6, run_at, created_at, created_at
+SELECT job_id, :title, :payload, :max_attempts, run_at, created_at, created_at
 FROM idempotency_keys
-WHERE api_key = $1 AND key = $2 AND job_id = $3
+WHERE api_key = :api_key AND key = :key AND job_id = :job_id
 
 -- The job of a key as it was when it was made.
 -- name: find_job_of_key
@@ -23,36 +26,33 @@ SELECT jobs.id, jobs.title, jobs.payload, 'pending' AS status, CAST(0 AS bigint)
     jobs.max_attempts, keys.run_at, 'null' AS result, CAST(NULL AS text) AS error,
     CAST(1 AS bigint) AS version, jobs.created_at, jobs.created_at AS updated_at, keys.request_digest
 FROM idempotency_keys AS keys JOIN jobs ON jobs.id = keys.job_id
-WHERE keys.api_key = $1 AND keys.key = $2
+WHERE keys.api_key = :api_key AND keys.key = :key
 
 -- name: find_job
-SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
+SELECT {job_columns}
 FROM jobs
-WHERE id = $1
+WHERE id = :id
 
 -- name: job_exists
 SELECT count(*) > 0 AS "exists"
 FROM jobs
-WHERE id = $1
+WHERE id = :id
 
--- The lists: what was made before ($1, $2), with a limit.
+-- The lists, the newest jobs first.
 -- name: list_jobs
-SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
+SELECT {job_columns}
 FROM jobs
-WHERE (created_at, id) < ($1, $2)
+WHERE (created_at, id) < (:before, :before_id)
 ORDER BY created_at DESC, id DESC
-LIMIT $3
+LIMIT :limit
 
 -- Bounds and order begin with the status, as those of list_events_of with the audience.
 -- name: list_jobs_of_status
-SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
+SELECT {job_columns}
 FROM jobs
-WHERE (status, created_at, id) <= ($4, $1, $2) AND id <> $2 AND status >= $4
+WHERE (status, created_at, id) <= (:status, :before, :before_id) AND id <> :before_id AND status >= :status
 ORDER BY status DESC, created_at DESC, id DESC
-LIMIT $3
+LIMIT :limit
 
 -- A lease is three statements, which commit as one. Jobs that nobody will do any more come first, at most
 -- 100 of them. SQLite would take the index by status, and sort, if it were not told another one; PostgreSQL would read
@@ -95,7 +95,7 @@ WITH expired AS (
     SELECT id FROM jobs
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
     ORDER BY run_at, created_at, id
-    LIMIT $1
+    LIMIT :limit
     FOR UPDATE SKIP LOCKED)
 UPDATE jobs
 SET status = 'pending',
@@ -118,7 +118,7 @@ WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_leased
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
     ORDER BY run_at, created_at, id
-    LIMIT $1)
+    LIMIT :limit)
 
 -- Rows come in any order. When the statements before have written, this transaction's place in the feed is
 -- fixed: what a later one has changed meanwhile (its xmin has a small negative age; a large one is that of a row
@@ -128,76 +128,71 @@ WITH due AS (
     SELECT id FROM jobs
     WHERE status = 'pending' AND run_at <= now() AND age(xmin) NOT BETWEEN -1000000 AND -1
     ORDER BY run_at, created_at, id
-    LIMIT $1
+    LIMIT :limit
     FOR UPDATE SKIP LOCKED)
 UPDATE jobs
 SET status = 'running',
     attempts = attempts + 1,
-    worker = $2,
-    lease_id = $3,
-    lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, $4),
+    worker = :worker,
+    lease_id = :lease_id,
+    lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, :lease_seconds),
     version = version + 1,
     updated_at = greatest(now(), updated_at)
 WHERE id = ANY (ARRAY(SELECT id FROM due))
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at, lease_id, lease_expires_at
+RETURNING {job_columns}, lease_id, lease_expires_at
 
 -- name: lease_jobs sqlite
 UPDATE jobs
 SET status = 'running',
     attempts = attempts + 1,
-    worker = $2,
-    lease_id = $3,
-    lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, $4),
+    worker = :worker,
+    lease_id = :lease_id,
+    lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, :lease_seconds),
     version = version + 1,
     updated_at = greatest(now(), updated_at)
 WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_due
     WHERE status = 'pending' AND run_at <= now()
     ORDER BY run_at, created_at, id
-    LIMIT $1)
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at, lease_id, lease_expires_at
+    LIMIT :limit)
+RETURNING {job_columns}, lease_id, lease_expires_at
 
--- What a worker does with its job $1 holds only while its lease $2 does.
+-- A worker changes its job only while it holds the lease.
 -- name: extend_lease
 UPDATE jobs
-SET lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, $3),
+SET lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, :lease_seconds),
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at, lease_id, lease_expires_at
+WHERE id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
+RETURNING {job_columns}, lease_id, lease_expires_at
 
 -- name: complete_job
 UPDATE jobs
 SET status = 'completed',
-    result = $3,
+    result = :result,
     error = NULL,
     worker = NULL,
     lease_id = NULL,
     lease_expires_at = NULL,
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
+WHERE id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
+RETURNING {job_columns}
 
--- Tried again, if $4 and there are attempts left: after 1 second, 2, 4 … up to an hour.
+-- Tried again, if :retry and there are attempts left: after 1 second, 2, 4 … up to an hour.
 -- name: fail_job
 UPDATE jobs
-SET status = CASE WHEN $4 AND attempts < max_attempts THEN 'pending' ELSE 'failed' END,
-    run_at = CASE WHEN $4 AND attempts < max_attempts
+SET status = CASE WHEN :retry AND attempts < max_attempts THEN 'pending' ELSE 'failed' END,
+    run_at = CASE WHEN :retry AND attempts < max_attempts
         THEN now() + make_interval(0, 0, 0, 0, 0, 0, least(power(2, attempts - 1), 3600)) ELSE run_at END,
-    error = $3,
+    error = :error,
     worker = NULL,
     lease_id = NULL,
     lease_expires_at = NULL,
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-WHERE id = $1 AND lease_id = $2 AND status = 'running' AND lease_expires_at > now()
-RETURNING id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
+WHERE id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
+RETURNING {job_columns}
 
 -- name: cancel_job
 UPDATE jobs
@@ -207,10 +202,9 @@ SET status = 'cancelled',
     lease_expires_at = NULL,
     version = version + 1,
     updated_at = greatest(now(), updated_at)
-WHERE id = $1 AND status IN ('pending', 'running')
+WHERE id = :id AND status IN ('pending', 'running')
 
 -- name: find_cancelled_job
-SELECT id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
-    created_at, updated_at
+SELECT {job_columns}
 FROM jobs
-WHERE id = $1 AND status = 'cancelled'
+WHERE id = :id AND status = 'cancelled'

@@ -1,110 +1,118 @@
 -- Everything here has the user's id in its condition.
+
+-- fragment: task_columns
+id, user_id, title, description, completed, created_at, updated_at
+
+-- The WriteCondition of a write: the tags are null where any will do.
+-- fragment: condition
+(CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(task_json(tasks))) > 0) = :is_among)
+
+-- fragment: condition_sqlite
+(:tags IS NULL OR (strpos(:tags, (
+    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = :id)) > 0) = :is_among)
+
 -- name: insert_task
 INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at)
-VALUES ($1, $2, $3, $4, now(), now())
-RETURNING id, user_id, title, description, completed, created_at, updated_at
+VALUES (:user_id, :title, :description, :completed, now(), now())
+RETURNING {task_columns}
 
 -- name: find_task
-SELECT id, user_id, title, description, completed, created_at, updated_at
+SELECT {task_columns}
 FROM tasks
-WHERE user_id = $1 AND id = $2
+WHERE user_id = :user_id AND id = :id
 
 -- name: task_exists
 SELECT count(*) > 0 AS "exists"
 FROM tasks
-WHERE user_id = $1 AND id = $2
+WHERE user_id = :user_id AND id = :id
 
--- Null leaves a column as it is. The last two parameters of a write are a WriteCondition: tags, which are null where
--- any will do, and whether the row's tag is among them.
+-- Null leaves a column as it is.
 -- name: update_task
 UPDATE tasks
-SET title = coalesce($3, title),
-    description = coalesce($4, description),
-    completed = coalesce($5, completed),
+SET title = coalesce(:title, title),
+    description = coalesce(:description, description),
+    completed = coalesce(:completed, completed),
     updated_at = greatest(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND (CAST($6 AS text) IS NULL OR (strpos($6, entity_tag(task_json(tasks))) > 0) = $7)
-RETURNING id, user_id, title, description, completed, created_at, updated_at
+WHERE user_id = :user_id AND id = :id AND {condition}
+RETURNING {task_columns}
 
 -- name: update_task sqlite
 UPDATE tasks
-SET title = coalesce($3, title),
-    description = coalesce($4, description),
-    completed = coalesce($5, completed),
+SET title = coalesce(:title, title),
+    description = coalesce(:description, description),
+    completed = coalesce(:completed, completed),
     updated_at = greatest(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND ($6 IS NULL OR (strpos($6, (
-    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $7)
-RETURNING id, user_id, title, description, completed, created_at, updated_at
+WHERE user_id = :user_id AND id = :id AND {condition_sqlite}
+RETURNING {task_columns}
 
 -- name: toggle_task
 UPDATE tasks
 SET completed = NOT completed,
     updated_at = greatest(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR (strpos($3, entity_tag(task_json(tasks))) > 0) = $4)
-RETURNING id, user_id, title, description, completed, created_at, updated_at
+WHERE user_id = :user_id AND id = :id AND {condition}
+RETURNING {task_columns}
 
 -- name: toggle_task sqlite
 UPDATE tasks
 SET completed = NOT completed,
     updated_at = greatest(now(), updated_at)
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (strpos($3, (
-    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $4)
-RETURNING id, user_id, title, description, completed, created_at, updated_at
+WHERE user_id = :user_id AND id = :id AND {condition_sqlite}
+RETURNING {task_columns}
 
 -- name: delete_task
 DELETE FROM tasks
-WHERE user_id = $1 AND id = $2 AND (CAST($3 AS text) IS NULL OR (strpos($3, entity_tag(task_json(tasks))) > 0) = $4)
+WHERE user_id = :user_id AND id = :id AND {condition}
 RETURNING id
 
 -- name: delete_task sqlite
 DELETE FROM tasks
-WHERE user_id = $1 AND id = $2 AND ($3 IS NULL OR (strpos($3, (
-    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = $2)) > 0) = $4)
+WHERE user_id = :user_id AND id = :id AND {condition_sqlite}
 RETURNING id
 
 -- name: count_tasks
 SELECT count(*) AS total
 FROM tasks
-WHERE user_id = $1 AND completed IN ($2, $3)
+WHERE user_id = :user_id AND completed IN (:completed, :or_completed)
 
--- The lists: tasks whose `completed` is $2 or $3, behind the position ($4, $5), with a limit and an offset.
+-- The lists, from behind a position. `completed` is one of two values, which may be the same.
 -- name: list_tasks_by_created_at_asc
-SELECT id, user_id, title, description, completed, created_at, updated_at
+SELECT {task_columns}
 FROM tasks
-WHERE user_id = $1 AND completed IN ($2, $3) AND (created_at, id) > ($4, $5)
+WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (created_at, id) > (:after_key, :after_id)
 ORDER BY created_at, id
-LIMIT $6 OFFSET $7
+LIMIT :limit OFFSET :offset
 
 -- name: list_tasks_by_created_at_desc
-SELECT id, user_id, title, description, completed, created_at, updated_at
+SELECT {task_columns}
 FROM tasks
-WHERE user_id = $1 AND completed IN ($2, $3) AND (created_at, id) < ($4, $5)
+WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (created_at, id) < (:after_key, :after_id)
 ORDER BY created_at DESC, id DESC
-LIMIT $6 OFFSET $7
+LIMIT :limit OFFSET :offset
 
 -- name: list_tasks_by_updated_at_asc
-SELECT id, user_id, title, description, completed, created_at, updated_at
+SELECT {task_columns}
 FROM tasks
-WHERE user_id = $1 AND completed IN ($2, $3) AND (updated_at, id) > ($4, $5)
+WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (updated_at, id) > (:after_key, :after_id)
 ORDER BY updated_at, id
-LIMIT $6 OFFSET $7
+LIMIT :limit OFFSET :offset
 
 -- name: list_tasks_by_updated_at_desc
-SELECT id, user_id, title, description, completed, created_at, updated_at
+SELECT {task_columns}
 FROM tasks
-WHERE user_id = $1 AND completed IN ($2, $3) AND (updated_at, id) < ($4, $5)
+WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (updated_at, id) < (:after_key, :after_id)
 ORDER BY updated_at DESC, id DESC
-LIMIT $6 OFFSET $7
+LIMIT :limit OFFSET :offset
 
 -- name: list_tasks_by_title_asc
-SELECT id, user_id, title, description, completed, created_at, updated_at
+SELECT {task_columns}
 FROM tasks
-WHERE user_id = $1 AND completed IN ($2, $3) AND (title, id) > ($4, $5)
+WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (title, id) > (:after_key, :after_id)
 ORDER BY title, id
-LIMIT $6 OFFSET $7
+LIMIT :limit OFFSET :offset
 
 -- name: list_tasks_by_title_desc
-SELECT id, user_id, title, description, completed, created_at, updated_at
+SELECT {task_columns}
 FROM tasks
-WHERE user_id = $1 AND completed IN ($2, $3) AND (title, id) < ($4, $5)
+WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (title, id) < (:after_key, :after_id)
 ORDER BY title DESC, id DESC
-LIMIT $6 OFFSET $7
+LIMIT :limit OFFSET :offset

@@ -191,27 +191,30 @@ ON_BOTH_ENGINES(messages, are_their_owners_alone) {
 ON_BOTH_ENGINES(messages, the_schema_refuses_another_users_conversation) {
     add_conversation(service);
     add_conversation(service, other);
-    constexpr Query smuggle{
+    static constexpr std::string_view parameters[] = {"conversation_id", "user_id"};
+    static constexpr Query smuggle{
         "smuggle",
         "INSERT INTO messages (conversation_id, user_id, role, content, created_at) "
         "VALUES ($1, $2, 'user', 'x', now())",
         "INSERT INTO messages (conversation_id, user_id, role, content, created_at) "
         "VALUES ($1, $2, 'user', 'x', now())",
-        false};
-    constexpr Query hand_over{"hand_over", "UPDATE conversations SET user_id = $1 WHERE id = $2",
-                              "UPDATE conversations SET user_id = $1 WHERE id = $2", false};
+        false, parameters};
+    static constexpr Query hand_over{
+        "hand_over", "UPDATE conversations SET user_id = $2 WHERE id = $1",
+        "UPDATE conversations SET user_id = $2 WHERE id = $1", false, parameters};
     OpenDatabase open{service.database().url()};
     const auto state_of = [&](db::Batch batch) {
         return open.sqlstate_of(open.db().run(std::move(batch)));
     };
     db::Batch theirs;
-    theirs.add(smuggle, std::int64_t{2}, me);
+    theirs.add(smuggle, db::named("conversation_id", std::int64_t{2}), db::named("user_id", me));
     EXPECT_TEXT(state_of(std::move(theirs)), "23503");
     db::Batch mine;
-    mine.add(smuggle, std::int64_t{1}, me);
+    mine.add(smuggle, db::named("conversation_id", std::int64_t{1}), db::named("user_id", me));
     EXPECT_TEXT(state_of(std::move(mine)), "");
     db::Batch given;
-    given.add(hand_over, other, std::int64_t{1});
+    given.add(hand_over, db::named("conversation_id", std::int64_t{1}),
+              db::named("user_id", other));
     EXPECT_TEXT(state_of(std::move(given)), "23503");
 }
 

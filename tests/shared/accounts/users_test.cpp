@@ -9,7 +9,9 @@ namespace {
 constexpr Query nonsense{"nonsense", "SELECT nothing FROM nowhere", "SELECT nothing FROM nowhere",
                          true};
 
-constexpr Query number{"number", "SELECT $1::bigint AS number", "SELECT $1 AS number", true};
+constexpr std::string_view number_parameter[] = {"number"};
+constexpr Query number{"number", "SELECT $1::bigint AS number", "SELECT $1 AS number", true,
+                       number_parameter};
 
 struct Number {
     std::int64_t number = 0;

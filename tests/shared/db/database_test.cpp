@@ -17,15 +17,17 @@
 
 namespace {
 
+constexpr std::string_view echo_parameters[] = {"flag", "number", "text", "id", "moment"};
 constexpr Query echo{
     "echo",
     "SELECT $1::boolean AS flag, $2::bigint AS number, $3::text AS text, $4::uuid AS id, "
     "$5::timestamptz AS moment",
-    "SELECT $1 AS flag, $2 AS number, $3 AS text, $4 AS id, $5 AS moment", true};
+    "SELECT $1 AS flag, $2 AS number, $3 AS text, $4 AS id, $5 AS moment", true, echo_parameters};
 constexpr Query make_table{"make_table", "CREATE TABLE things (id bigint PRIMARY KEY, name text)",
                            "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT)", false};
+constexpr std::string_view thing_parameters[] = {"id", "name"};
 constexpr Query add_thing{"add_thing", "INSERT INTO things (id, name) VALUES ($1, $2)",
-                          "INSERT INTO things (id, name) VALUES ($1, $2)", false};
+                          "INSERT INTO things (id, name) VALUES ($1, $2)", false, thing_parameters};
 constexpr Query count_things{"count_things", "SELECT count(*) AS number FROM things",
                              "SELECT count(*) AS number FROM things", true};
 constexpr Query nonsense{"nonsense", "SELECT nothing FROM nowhere", "SELECT nothing FROM nowhere",
@@ -111,8 +113,8 @@ ON_BOTH(database, knows_the_same_functions, OpenDatabase, open) {
 ON_BOTH(database, gives_back_every_type_as_it_was, OpenDatabase, open) {
     const auto id = Uuid::random();
     const Timestamp moment{-1};
-    const auto row = open.wait(open.db().one<Echoed>(echo, true, std::int64_t{INT64_MIN},
-                                                     std::string{"a\xf0\x9f\x98\x80"}, id, moment));
+    const auto row = open.wait(open.db().one<Echoed>(
+        echo, db::fields_of(Echoed{true, INT64_MIN, "a\xf0\x9f\x98\x80", id, moment})));
     cr_assert(*row.flag);
     cr_assert_eq(*row.number, INT64_MIN);
     EXPECT_TEXT(row.text->c_str(), "a\xf0\x9f\x98\x80");
@@ -122,16 +124,14 @@ ON_BOTH(database, gives_back_every_type_as_it_was, OpenDatabase, open) {
 
 ON_BOTH(database, gives_back_null_of_every_type, OpenDatabase, open) {
     for (int i = 0; i < 2; ++i) {
-        const auto row = open.wait(open.db().one<Echoed>(
-            echo, std::optional<bool>{}, std::optional<std::int64_t>{},
-            std::optional<std::string>{}, std::optional<Uuid>{}, std::optional<Timestamp>{}));
+        const auto row = open.wait(open.db().one<Echoed>(echo, db::fields_of(Echoed{})));
         cr_assert(!row.flag && !row.number && !row.text && !row.id && !row.moment);
     }
 }
 
 ON_BOTH(database, tells_an_empty_text_from_null, OpenDatabase, open) {
     const auto row = open.wait(
-        open.db().one<Echoed>(echo, false, std::int64_t{0}, std::string{}, Uuid{}, Timestamp{}));
+        open.db().one<Echoed>(echo, db::fields_of(Echoed{false, 0, "", Uuid{}, Timestamp{}})));
     cr_assert(row.text.has_value());
     cr_assert(row.text->empty());
 }
@@ -139,15 +139,15 @@ ON_BOTH(database, tells_an_empty_text_from_null, OpenDatabase, open) {
 ON_BOTH(database, commits_a_batch_as_one, OpenDatabase, open) {
     open.wait(open.db().run(batch_of(make_table)));
     db::Batch good;
-    good.add(add_thing, std::int64_t{1}, "one");
-    good.add(add_thing, std::int64_t{2}, "two");
+    good.add(add_thing, db::named("id", std::int64_t{1}), db::named("name", "one"));
+    good.add(add_thing, db::named("id", std::int64_t{2}), db::named("name", "two"));
     const auto counted = good.add<Number>(count_things);
     const auto results = open.wait(open.db().run(std::move(good)));
     cr_assert_eq(results.one(counted).number, 2);
 
     db::Batch bad;
-    bad.add(add_thing, std::int64_t{3}, "three");
-    bad.add(add_thing, std::int64_t{1}, "again");
+    bad.add(add_thing, db::named("id", std::int64_t{3}), db::named("name", "three"));
+    bad.add(add_thing, db::named("id", std::int64_t{1}), db::named("name", "again"));
     EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(bad))), "23505");
     cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 2);
 }
@@ -289,7 +289,7 @@ Test(postgres, what_was_given_up_is_not_done_later) {
     std::vector<Async<db::Results>> batches;
     for (int i = 0; i < 40; ++i) {
         db::Batch write;
-        write.add(add_thing, std::int64_t{i}, "late");
+        write.add(add_thing, db::named("id", std::int64_t{i}), db::named("name", "late"));
         batches.push_back(open.db().run(std::move(write)));
         batches.push_back(open.db().run(batch_of(count_things)));
     }
@@ -329,8 +329,9 @@ Test(postgres, stuck_writes_do_not_fail_others) {
     const PgConnection holder{PQconnectdb(database.url().c_str())};
     PQclear(PQexec(holder.get(), "BEGIN; UPDATE things SET name = 'held' WHERE id = 1"));
 
-    constexpr Query rename{"rename", "UPDATE things SET name = 'new' WHERE id = $1", "SELECT 1",
-                           false};
+    static constexpr std::string_view id_parameter[] = {"id"};
+    static constexpr Query rename{"rename", "UPDATE things SET name = 'new' WHERE id = $1",
+                                  "SELECT 1", false, id_parameter};
     const auto renaming = [&](std::int64_t id) {
         db::Batch batch;
         batch.add(rename, id);
@@ -409,7 +410,7 @@ Test(sqlite, says_unavailable_while_another_process_writes) {
     OpenDatabase other{config};
     other.wait(other.db().run(batch_of(begin)));
     db::Batch batch;
-    batch.add(add_thing, std::int64_t{1}, "one");
+    batch.add(add_thing, db::named("id", std::int64_t{1}), db::named("name", "one"));
     EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(batch))), "55P03");
     cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 0);
 }
@@ -423,7 +424,7 @@ Test(sqlite, waits_for_another_process_and_does_not_hold_the_loop) {
     constexpr Query commit{"commit", "SELECT 1", "COMMIT", true};
     other.wait(other.db().run(batch_of(begin)));
     db::Batch batch;
-    batch.add(add_thing, std::int64_t{1}, "one");
+    batch.add(add_thing, db::named("id", std::int64_t{1}), db::named("name", "one"));
     // The lock is released between two turns of the loop that waits for it.
     const auto state = open.sqlstate_while(open.db().run(std::move(batch)), [&] {
         other.wait(other.db().run(batch_of(commit)));
@@ -443,7 +444,8 @@ Test(sqlite, says_so_when_the_disk_is_full_and_keeps_what_it_acknowledged) {
     std::string state;
     while (state.empty() && acknowledged < 1000) {
         db::Batch batch;
-        batch.add(add_thing, acknowledged + 1, std::string(2000, 'x'));
+        batch.add(add_thing, db::named("id", acknowledged + 1),
+                  db::named("name", std::string(2000, 'x')));
         state = open.sqlstate_of(open.db().run(std::move(batch)));
         if (state.empty()) ++acknowledged;
     }
@@ -457,10 +459,11 @@ namespace {
 
 constexpr Query begin_writing{"begin_writing", "SELECT 1", "BEGIN IMMEDIATE", true};
 constexpr Query end_writing{"end_writing", "SELECT 1", "COMMIT", true};
+constexpr std::string_view name_parameter[] = {"name"};
 constexpr Query append_thing{"append_thing", "SELECT 1",
                              "INSERT INTO things (id, name) "
                              "SELECT coalesce(max(id), 0) + 1, $1 FROM things",
-                             false};
+                             false, name_parameter};
 constexpr Query never_ends{"never_ends", "SELECT 1",
                            "WITH RECURSIVE counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM "
                            "counter) SELECT count(*) AS number FROM counter",

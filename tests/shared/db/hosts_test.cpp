@@ -14,7 +14,8 @@ using namespace std::chrono_literals;
 // Writes, in a database that takes writes.
 db::Batch a_write() {
     db::Batch batch;
-    batch.add(sql::prune_events, std::int64_t{0}, std::int64_t{1}, Timestamp{});
+    batch.add(sql::prune_events, db::named("after_id", std::int64_t{0}),
+              db::named("limit", std::int64_t{1}), db::named("created_before", Timestamp{}));
     return batch;
 }
 

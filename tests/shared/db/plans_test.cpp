@@ -307,15 +307,15 @@ constexpr const char* by_id = "PRIMARY KEY (rowid>?";
 constexpr Case feed[] = {
     {&sql::list_events, "'1', 300000, 100", 100, "events_in_commit_order", by_id},
     {&sql::list_events, "'1', 1199990, 100", 100, "events_in_commit_order", by_id},
-    {&sql::list_events_of, "'public', NULL, NULL, '1', 300000, 100", 100, "events_of_audience",
+    {&sql::list_events_of, "'public', '1', 300000, 100, NULL, NULL", 100, "events_of_audience",
      nullptr, true},
-    {&sql::list_events_of, "'public', 'user:few', 'user:none', '0', 0, 100", 200,
+    {&sql::list_events_of, "'public', '0', 0, 100, 'user:few', 'user:none'", 200,
      "events_of_audience", nullptr, true},
-    {&sql::list_events_of, "'jobs', 'user:none', 'user:few', '0', 0, 100", 200,
+    {&sql::list_events_of, "'jobs', '0', 0, 100, 'user:none', 'user:few'", 200,
      "events_of_audience", nullptr, true},
-    {&sql::list_events_of, "'user:many', NULL, NULL, '0', 0, 100", 100, "events_of_audience",
+    {&sql::list_events_of, "'user:many', '0', 0, 100, NULL, NULL", 100, "events_of_audience",
      nullptr, true},
-    {&sql::list_events_of, "'user:none', 'public', 'user:few', '1', 700000, 1000", 100,
+    {&sql::list_events_of, "'user:none', '1', 700000, 1000, 'public', 'user:few'", 100,
      "events_of_audience", nullptr, true},
 };
 
@@ -326,22 +326,22 @@ constexpr Case jobs[] = {
     {&sql::list_jobs, "to_timestamp(500000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_created_at"},
     {&sql::list_jobs_of_status,
-     "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'completed'", 101,
+     "'completed', to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_status"},
     {&sql::list_jobs_of_status,
-     "to_timestamp(300000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'completed'", 101,
+     "'completed', to_timestamp(300000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_status"},
     {&sql::list_jobs_of_status,
-     "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'cancelled'", 101,
+     "'cancelled', to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_status"},
     {&sql::list_jobs_of_status,
-     "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'failed'", 101,
+     "'failed', to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_status"},
     {&sql::list_jobs_of_status,
-     "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'running'", 101,
+     "'running', to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_status"},
     {&sql::list_jobs_of_status,
-     "to_timestamp(750000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101, 'pending'", 101,
+     "'pending', to_timestamp(750000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_status"},
     {&sql::fail_expired_jobs, "", 100, "jobs_leased"},
     {&sql::release_expired_jobs, "100", 100, "jobs_leased", nullptr, true},
@@ -367,12 +367,12 @@ constexpr Case pruning[] = {
      "1000",
      1000, "jobs_by_status"},
     {&sql::prune_jobs,
-     "'cancelled', to_timestamp(0), '00000000-0000-4000-8000-000000000000', "
-     "to_timestamp(4000000), 1000",
+     "to_timestamp(4000000), 'cancelled', to_timestamp(0), "
+     "'00000000-0000-4000-8000-000000000000', 1000",
      1000, "jobs_by_status"},
     {&sql::prune_jobs,
-     "'failed', to_timestamp(0), '00000000-0000-4000-8000-000000000000', to_timestamp(4000000), "
-     "1000",
+     "to_timestamp(4000000), 'failed', to_timestamp(0), "
+     "'00000000-0000-4000-8000-000000000000', 1000",
      1000, "jobs_by_status"},
 };
 
@@ -402,13 +402,13 @@ constexpr Case personal[] = {
     {&sql::list_conversations_by_updated_at_desc, "…, to_timestamp(9000000), 0, 101, 0", 101,
      "conversations_by_updated_at"},
     {&sql::count_messages, "…, 1", 60000, "messages_in_order"},
-    {&sql::list_messages, "…, 1, 0, 101, 0", 101, "messages_in_order"},
+    {&sql::list_messages, "1, …, 0, 101, 0", 101, "messages_in_order"},
     // At the end of a long conversation that is older than most messages.
-    {&sql::list_messages, "…, 1, 39999, 101, 0", 101, "messages_in_order"},
-    {&sql::list_messages, "…, 20000, 0, 101, 0", 101, "messages_in_order"},
-    {&sql::list_messages, "…, 500, 0, 101, 0", 101, "messages_in_order"},
-    {&sql::list_last_messages, "…, 1, 101", 101, "messages_in_order", nullptr, true},
-    {&sql::list_last_messages, "…, 500, 101", 101, "messages_in_order", nullptr, true},
+    {&sql::list_messages, "1, …, 39999, 101, 0", 101, "messages_in_order"},
+    {&sql::list_messages, "20000, …, 0, 101, 0", 101, "messages_in_order"},
+    {&sql::list_messages, "500, …, 0, 101, 0", 101, "messages_in_order"},
+    {&sql::list_last_messages, "1, …, 101", 101, "messages_in_order", nullptr, true},
+    {&sql::list_last_messages, "500, …, 101", 101, "messages_in_order", nullptr, true},
 };
 
 void expect_all(Engine engine) {

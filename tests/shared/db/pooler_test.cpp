@@ -106,7 +106,8 @@ Test(pooler, serves_many_batches_over_few_server_connections) {
     std::vector<Async<db::Results>> batches;
     for (int i = 0; i < 300; ++i) {
         db::Batch batch;
-        batch.add(sql::insert_collab_task, Uuid::random(), "task", std::optional<std::string>{});
+        batch.add(sql::insert_collab_task, db::named("id", Uuid::random()),
+                  db::named("title", "task"), db::named("description", db::Null<std::string>{}));
         batch.add(sql::board_revision);
         batches.push_back(open.db().run(std::move(batch)));
     }
