@@ -251,9 +251,9 @@ def pair_script(bench):
                                             "lease_id": "(gen_random_uuid())",
                                             "lease_seconds": 30}})
     job = "(current_setting('bench.job')::uuid)"
+    lease_id = "(current_setting('bench.lease')::uuid)"
     complete = Call("/jobs/{id}/complete", statements=("complete_job", "job_exists"),
-                    parameters={"complete_job": {"id": job, "result": "null",
-                                                 "lease_id": "(current_setting('bench.lease')::uuid)"},
+                    parameters={"complete_job": {"id": job, "lease_id": lease_id, "result": "null"},
                                 "job_exists": {"id": job}})
     statements = {**bench.statements, "lease_jobs": bench.statements["lease_jobs"] + """,
         set_config('bench.job', jobs.id::text, false),

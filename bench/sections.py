@@ -22,9 +22,10 @@ def healthz_call(bench):
 
 
 def create_call(bench):
+    user = bench.postgres.sql("SELECT min(id) FROM users")
     return Call("/collab/tasks", "POST", {"Authorization": f"Bearer {bench.token}", **JSON}, TASK,
                 statements=("require_account", "insert_collab_task"),
-                parameters={"require_account": {"id": bench.postgres.sql("SELECT min(id) FROM users")},
+                parameters={"require_account": {"id": user},
                             "insert_collab_task": {
                                 "id": "(gen_random_uuid())", "title": "Buy milk and bread",
                                 "description": "From the corner shop, before it closes."}})

@@ -144,8 +144,10 @@ def queries():
         text = file.read_text()
         names = {query: re.findall(r'"(\w+)"', listed) for query, listed in
                  re.findall(r"string_view (\w+)_parameters\[\] = {(.*)};", text)}
-        for query, sql in re.findall(r'Query (\w+){\s+"\w+",\s+R"sql\((.*?)\)sql"', text, re.DOTALL):
-            found[query] = re.sub(r"\$(\d+)", lambda match: "$" + names[query][int(match[1]) - 1], sql)
+        for query, sql in re.findall(r'Query (\w+){\s+"\w+",\s+R"sql\((.*?)\)sql"', text,
+                                     re.DOTALL):
+            found[query] = re.sub(
+                r"\$(\d+)", lambda match: f"${names[query][int(match[1]) - 1]}", sql)
     return found
 
 
