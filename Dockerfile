@@ -1,11 +1,9 @@
 # The image: a build stage, and a run stage with nginx and the executables. It runs as an unprivileged user on a
 # read-only root file system and writes to RUN_DIR only, which is on a tmpfs.
 FROM debian:bookworm-slim AS build
-RUN apt-get update \
- && apt-get install -y --no-install-recommends g++ lld make pkg-config libfcgi-dev libpq-dev rapidjson-dev \
-    libssl-dev libjwt-dev libboost1.81-dev libsqlite3-dev libcrypt-dev libcurl4-openssl-dev libhiredis-dev \
- && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
+COPY cli/packages cli/packages
+RUN cli/packages build && rm -rf /var/lib/apt/lists/*
 COPY Makefile ./
 COPY shared shared
 COPY sql sql

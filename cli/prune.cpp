@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <ostream>
 #include <string_view>
 #include <tuple>
@@ -12,6 +11,7 @@
 #include "shared/async.hpp"
 #include "shared/db/database.hpp"
 #include "shared/json/fields.hpp"
+#include "shared/number.hpp"
 #include "shared/timestamp.hpp"
 #include "shared/uuid.hpp"
 #include "sql/prune.hpp"
@@ -33,13 +33,11 @@ constexpr std::array<std::pair<std::string_view, std::optional<seconds> Ages::*>
 constexpr std::array<const char*, 3> ended = {"completed", "failed", "cancelled"};
 
 std::optional<seconds> parse_age(std::string_view text) {
-    std::int64_t number = 0;
-    const auto* const end = text.data() + text.size();
-    const auto [unit, error] = std::from_chars(text.data(), end, number);
-    if (error != std::errc{} || unit + 1 != end || number < 1 || number > oldest.count())
-        return std::nullopt;
+    if (text.empty()) return std::nullopt;
+    const auto number = parse_number<std::int64_t>(text.substr(0, text.size() - 1));
+    if (!number || *number < 1 || *number > oldest.count()) return std::nullopt;
     for (const auto& [letter, length] : units)
-        if (letter == *unit && number <= oldest / length) return number * length;
+        if (letter == text.back() && *number <= oldest / length) return *number * length;
     return std::nullopt;
 }
 

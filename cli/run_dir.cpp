@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "shared/limits/rate_table.hpp"
+#include "shared/own_file.hpp"
 #include "shared/run_dir.hpp"
 
 namespace {
@@ -43,11 +44,6 @@ void remove_file(const std::string& path) {
 
 void rename_over(const std::string& from, const std::string& to) {
     if (rename(from.c_str(), to.c_str()) != 0) fail_in_place_of_file(to);
-}
-
-bool is_own_file(int fd) {
-    struct stat status {};
-    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid();
 }
 
 }  // namespace

@@ -19,9 +19,7 @@ Async<Response> patch(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     const auto change = request.body<CollabTaskChange>();
     if (json::is_empty(change))
-        throw ApiError{
-            Error::validation_error,
-            {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
+        throw invalid({"body"}, "Value error, name at least one member to change");
 
     const auto task = co_await conditional_write<CollabTask>(
         context.db, request.condition(),

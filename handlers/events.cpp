@@ -11,10 +11,8 @@ constexpr std::string_view event_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
 [[noreturn]] void refuse_cursor() {
-    throw ApiError{Error::validation_error,
-                   {{{"query", "after"},
-                     "Value error, unknown, or what comes after it is gone: read everything anew",
-                     "value_error"}}};
+    throw invalid({"query", "after"},
+                  "Value error, unknown, or what comes after it is gone: read everything anew");
 }
 
 Async<Response> list(const Request& request, Context& context) {
@@ -31,10 +29,7 @@ Async<Response> list(const Request& request, Context& context) {
 Async<Response> note(const Request& request, Context& context) {
     const auto input = request.body<Note>();
     if (input.event.find_first_not_of(event_characters) != input.event.npos)
-        throw ApiError{Error::validation_error,
-                       {{{"body", "event"},
-                         "Value error, use letters, digits, '.', '_' and '-'",
-                         "value_error"}}};
+        throw invalid({"body", "event"}, "Value error, use letters, digits, '.', '_' and '-'");
     const auto id = co_await context.db.one<NoteId>(
         sql::insert_note, db::named("type", "note." + input.event),
         db::named("subject", input.target), db::named("data", input.details.value_or(json::Raw{})));

@@ -54,10 +54,8 @@ Async<Job> create_once(const std::string& key, const NewJob& wanted, const Reque
     // It was pruned in this very moment: the next request makes a new one.
     if (!job) throw ApiError{Error::service_unavailable};
     if (job->request_digest != digest)
-        throw ApiError{Error::validation_error,
-                       {{{"header", "Idempotency-Key"},
-                         "Value error, another body was sent with this key",
-                         "value_error"}}};
+        throw invalid({"header", "Idempotency-Key"},
+                      "Value error, another body was sent with this key");
     co_return std::move(*job);
 }
 

@@ -37,9 +37,7 @@ Async<Response> put(const Request& request, Context& context) {
 Async<Response> patch(const Request& request, Context& context) {
     auto change = request.body<TaskChange>();
     if (json::is_empty(change))
-        throw ApiError{
-            Error::validation_error,
-            {{{"body"}, "Value error, name at least one member to change", "value_error"}}};
+        throw invalid({"body"}, "Value error, name at least one member to change");
     return write(request, context, std::move(change));
 }
 

@@ -55,3 +55,7 @@ private:
     Error error_;
     std::vector<ErrorDetail> details_;
 };
+
+// A validation_error with one detail.
+ApiError invalid(std::vector<std::variant<std::string, long>> location, std::string message,
+                 std::string type = "value_error");

@@ -1,8 +1,9 @@
 #include "shared/quota.hpp"
 
 #include <array>
-#include <charconv>
 #include <utility>
+
+#include "shared/number.hpp"
 
 namespace {
 
@@ -17,9 +18,9 @@ std::optional<Quota> parse_quota(std::string_view text) {
     const auto slash = text.find('/');
     if (slash == text.npos) return std::nullopt;
     Quota quota;
-    const auto* const end = text.data() + slash;
-    const auto parsed = std::from_chars(text.data(), end, quota.limit);
-    if (parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+    const auto limit = parse_number<decltype(quota.limit)>(text.substr(0, slash));
+    if (!limit) return std::nullopt;
+    quota.limit = *limit;
     for (const auto& [name, window] : units)
         if (name == text.substr(slash + 1)) quota.window = window;
     if (quota.limit < 1 || quota.limit > quota.window.count() * 1000) return std::nullopt;

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "shared/config_error.hpp"
+#include "shared/own_file.hpp"
 #include "shared/trusted_path.hpp"
 
 namespace {
@@ -58,12 +59,12 @@ bool is_empty_folder(const path& folder) {
 }
 
 bool is_marked(const path& folder) {
-    const auto is_own_file = [&](std::string_view name) {
+    const auto is_mark = [&](std::string_view name) {
         const auto status = status_of(folder / name);
-        return status && S_ISREG(status->st_mode) && status->st_uid == geteuid();
+        return status && is_own_file(*status);
     };
-    return is_own_file(run_dir_mark) ||
-           std::any_of(std::begin(older_marks), std::end(older_marks), is_own_file);
+    return is_mark(run_dir_mark) ||
+           std::any_of(std::begin(older_marks), std::end(older_marks), is_mark);
 }
 
 [[noreturn]] void refuse_foreign(const path& folder, uid_t owner, const std::string& inside) {

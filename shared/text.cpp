@@ -51,14 +51,6 @@ int hex_value(char c) {
     return -1;
 }
 
-// The byte that two digits stand for, or -1.
-int hex_byte(std::string_view digits) {
-    if (digits.size() != 2) return -1;
-    const int high = hex_value(digits[0]);
-    const int low = hex_value(digits[1]);
-    return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
 bool is_unreserved(char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
            std::string_view{"-._~"}.find(c) != std::string_view::npos;
@@ -145,6 +137,13 @@ std::optional<std::string> unhex(std::string_view digits) {
         bytes += static_cast<char>(byte);
     }
     return hex(bytes) == digits ? std::optional{bytes} : std::nullopt;
+}
+
+int hex_byte(std::string_view digits) {
+    if (digits.size() != 2) return -1;
+    const int high = hex_value(digits[0]);
+    const int low = hex_value(digits[1]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
 std::optional<std::string> percent_decode(std::string_view text) {

@@ -34,6 +34,9 @@ std::string hex(std::string_view bytes);
 // The bytes again; nullopt for anything that hex() does not write.
 std::optional<std::string> unhex(std::string_view digits);
 
+// The byte that two hexadecimal digits of either case stand for; -1 for anything else.
+int hex_byte(std::string_view digits);
+
 // Undoes percent-encoding (RFC 3986, section 2.1) once; nullopt for a malformed escape. Any byte
 // may come out, NUL included.
 std::optional<std::string> percent_decode(std::string_view text);

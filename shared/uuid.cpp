@@ -5,14 +5,9 @@
 #include <iterator>
 #include <stdexcept>
 
-namespace {
+#include "shared/text.hpp"
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
+namespace {
 
 constexpr bool hyphen_before(std::size_t byte) {
     return byte == 4 || byte == 6 || byte == 8 || byte == 10;
@@ -35,22 +30,16 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
     std::size_t at = 0;
     for (std::size_t i = 0; i < uuid.bytes.size(); ++i) {
         if (hyphen_before(i) && text[at++] != '-') return std::nullopt;
-        const int high = hex_digit(text[at++]);
-        const int low = hex_digit(text[at++]);
-        if (high < 0 || low < 0) return std::nullopt;
-        uuid.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
+        const int byte = hex_byte(text.substr(at, 2));
+        if (byte < 0) return std::nullopt;
+        uuid.bytes[i] = static_cast<std::uint8_t>(byte);
+        at += 2;
     }
     return uuid;
 }
 
 std::string Uuid::text() const {
-    static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(36);
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (hyphen_before(i)) text += '-';
-        text += digits[bytes[i] >> 4];
-        text += digits[bytes[i] & 0x0f];
-    }
+    auto text = hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+    for (const std::size_t hyphen : {8, 13, 18, 23}) text.insert(hyphen, 1, '-');
     return text;
 }

@@ -15,6 +15,7 @@
 
 #include "shared/error.hpp"
 #include "shared/password_bounds.hpp"
+#include "shared/scope_exit.hpp"
 
 namespace {
 
@@ -67,16 +68,9 @@ std::string bcrypt(const char* password, const char* setting) {
 }
 
 // Overwrites a password at the end of its scope.
-class Wiped {
-public:
-    explicit Wiped(std::string& secret) : secret_{secret} {}
-    ~Wiped() { OPENSSL_cleanse(secret_.data(), secret_.size()); }
-    Wiped(const Wiped&) = delete;
-    Wiped& operator=(const Wiped&) = delete;
-
-private:
-    std::string& secret_;
-};
+auto wipe_at_end(std::string& password) {
+    return ScopeExit{[&] { OPENSSL_cleanse(password.data(), password.size()); }};
+}
 
 }  // namespace
 
@@ -110,7 +104,7 @@ Passwords::Passwords(int cost, std::chrono::milliseconds longest_wait)
 // of each above it is the work of the current cost.
 
 Async<bool> Passwords::matches(std::string password, std::optional<std::string> hash) {
-    const Wiped wiped{password};
+    const auto wipe = wipe_at_end(password);
     const bool is_account = hash && is_bcrypt_hash(*hash);
     bool is_same = false;
     co_await off_loop([&] {
@@ -127,7 +121,7 @@ bool Passwords::is_current(const std::string& hash) const {
 }
 
 Async<std::string> Passwords::hash(std::string password) {
-    const Wiped wiped{password};
+    const auto wipe = wipe_at_end(password);
     std::string made;
     co_await off_loop([&] { made = hash_password(password, cost_); });
     co_return made;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 
+#include "shared/number.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -37,10 +37,8 @@ bool is_network(std::string_view text) {
     if (slash == text.npos) return true;
     const auto length = text.substr(slash + 1);
     const int longest = address.find(':') == address.npos ? 32 : 128;
-    int bits = -1;
-    const auto parsed = std::from_chars(length.data(), length.data() + length.size(), bits);
-    return parsed.ec == std::errc{} && parsed.ptr == length.data() + length.size() && bits >= 0 &&
-           bits <= longest;
+    const auto bits = parse_number<int>(length);
+    return bits && *bits >= 0 && *bits <= longest;
 }
 
 bool is_origin(std::string_view text) {

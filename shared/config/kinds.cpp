@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shared/number.hpp"
 #include "shared/text.hpp"
 
 namespace kinds {
@@ -27,11 +28,11 @@ std::string Number::form() const {
 }
 
 std::string Number::read_number(std::string_view text, std::int64_t& number) const {
-    const auto* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, number);
-    if (parsed.ec == std::errc{} && parsed.ptr == end && number >= minimum_ && number <= maximum_)
-        return {};
-    return "must be a whole number from " + form();
+    const auto parsed = parse_number<std::int64_t>(text);
+    if (!parsed || *parsed < minimum_ || *parsed > maximum_)
+        return "must be a whole number from " + form();
+    number = *parsed;
+    return {};
 }
 
 std::optional<std::size_t> Choice::index_of(std::string_view text) const {

@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 #include <openssl/rand.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "shared/config/config.hpp"
+#include "shared/own_file.hpp"
 #include "shared/run_dir.hpp"
 #include "shared/text.hpp"
 
@@ -16,22 +16,18 @@ namespace {
 
 std::string secret_path(const std::string& run_dir) { return run_dir + "/jwt_secret"; }
 
-// Makes a secret and its file, which is complete before it appears under its name; the first
-// process to come wins.
+// Makes a secret and its file, unless another process is faster.
 void make_secret(const std::string& path) {
     std::string bytes(32, '\0');
     if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), 32) != 1)
         throw ConfigError("no random bytes for JWT_SECRET");
-    std::string own = path + ".XXXXXX";
-    const int fd = mkostemp(own.data(), O_CLOEXEC);
-    const std::string secret = hex(bytes);
-    const bool is_written =
-        fd >= 0 && write(fd, secret.data(), secret.size()) == static_cast<ssize_t>(secret.size());
-    const std::string reason = is_written ? "" : std::strerror(errno);
-    if (fd >= 0) close(fd);
-    if (!is_written) throw ConfigError("cannot write " + own + ": " + reason);
-    [[maybe_unused]] const int lost_race = link(own.c_str(), path.c_str());
-    unlink(own.c_str());
+    const auto error = create_file(path, [secret = hex(bytes)](int fd) {
+        const auto count = write(fd, secret.data(), secret.size());
+        if (count < 0) return last_error();
+        return count == std::ssize(secret) ? std::error_code{}
+                                           : std::make_error_code(std::errc::io_error);
+    });
+    if (error) throw ConfigError("cannot write " + path + ": " + error.message());
 }
 
 }  // namespace
@@ -42,9 +38,7 @@ Secret kept_secret(const std::string& run_dir) {
     const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return {};
     if (fd < 0 && errno != ELOOP) throw ConfigError(path + ": " + std::strerror(errno));
-    struct stat status {};
-    const bool is_own =
-        fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid();
+    const bool is_own = fd >= 0 && is_own_file(fd);
     char buffer[4096];
     const auto size = is_own ? read(fd, buffer, sizeof buffer) : 0;
     if (fd >= 0) close(fd);

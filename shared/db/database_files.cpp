@@ -4,11 +4,11 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <filesystem>
 
 #include "shared/db/database.hpp"
+#include "shared/number.hpp"
 
 namespace {
 
@@ -27,8 +27,7 @@ int descriptor_of(const struct stat& file) {
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd", ignored}) {
         const auto name = entry.path().filename().string();
-        int fd = -1;
-        std::from_chars(name.data(), name.data() + name.size(), fd);
+        const int fd = parse_number<int>(name).value_or(-1);
         struct stat status {};
         if (fstat(fd, &status) == 0 && is_same_file(status, file)) return fd;
     }

@@ -17,6 +17,7 @@
 #include "shared/db/sqlite_functions.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/log.hpp"
+#include "shared/scope_exit.hpp"
 
 namespace {
 
@@ -375,13 +376,10 @@ private:
 
     std::unique_ptr<db::Rows> execute(const db::Statement& statement) {
         sqlite3_stmt* const prepared = prepare(*statement.query);
-        struct Reset {
-            sqlite3_stmt* statement;
-            ~Reset() {
-                sqlite3_reset(statement);
-                sqlite3_clear_bindings(statement);
-            }
-        } const reset_at_end{prepared};
+        const ScopeExit reset_at_end{[&] {
+            sqlite3_reset(prepared);
+            sqlite3_clear_bindings(prepared);
+        }};
 
         for (std::size_t i = 0; i < statement.parameters.size(); ++i) {
             // "$1" is a name for SQLite, not a position.

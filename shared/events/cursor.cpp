@@ -1,17 +1,13 @@
 #include "shared/events/cursor.hpp"
 
-#include <charconv>
+#include "shared/number.hpp"
 
 namespace {
 
 // A whole number from 0 without a sign or leading zeros.
 std::optional<std::int64_t> number_of(std::string_view text) {
-    std::int64_t number = 0;
-    const auto* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, number);
-    if (parsed.ec != std::errc{} || parsed.ptr != end || text.front() == '-') return std::nullopt;
-    if (text.size() > 1 && text.front() == '0') return std::nullopt;
-    return number;
+    if (text.starts_with('-') || (text.size() > 1 && text.front() == '0')) return std::nullopt;
+    return parse_number<std::int64_t>(text);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "shared/context.hpp"
 #include "shared/events/page.hpp"
 #include "shared/log.hpp"
+#include "shared/scope_exit.hpp"
 #include "sql/events.hpp"
 
 namespace {
@@ -58,11 +59,7 @@ Async<> Feed::serve(Stream& stream, Audiences audiences, EventCursor cursor,
                     Clock::time_point until, std::string keep_alive) {
     const auto self = shared_from_this();
     Listener listener{stream, std::move(audiences), cursor};
-    struct Leave {
-        Feed& feed;
-        Listener& listener;
-        ~Leave() { feed.leave(listener); }
-    } const leave_at_end{*this, listener};
+    const ScopeExit leave_at_end{[&] { leave(listener); }};
 
     auto written = Clock::now();
     while (!stream.is_over() && listener.state_ != State::lost && Clock::now() < until) {

@@ -1,10 +1,10 @@
 #include "shared/http/page.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "shared/digest.hpp"
+#include "shared/number.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -21,12 +21,9 @@ std::string digest(std::string_view list, std::string_view position) {
 }
 
 [[noreturn]] void refuse() {
-    throw ApiError{
-        Error::validation_error,
-        {{{"query", "cursor"},
-          "Value error, no cursor of this list: take next_cursor of a page with the same "
-          "parameters",
-          "value_error"}}};
+    throw invalid({"query", "cursor"},
+                  "Value error, no cursor of this list: take next_cursor of a page with the same "
+                  "parameters");
 }
 
 }  // namespace
@@ -66,14 +63,11 @@ MomentAndUuid read_uuid_cursor(std::string_view list, std::string_view cursor) {
 std::string cursor_key(const Timestamp& moment) { return std::to_string(moment.microseconds); }
 
 Timestamp moment_of_key(std::string_view key) {
-    Timestamp moment;
-    const auto* const end = key.data() + key.size();
-    const auto parsed = std::from_chars(key.data(), end, moment.microseconds);
-    if (parsed.ec != std::errc{} || parsed.ptr != end ||
-        moment.microseconds < Timestamp::first().microseconds ||
-        moment.microseconds > Timestamp::last().microseconds)
+    const auto microseconds = parse_number<std::int64_t>(key);
+    if (!microseconds || *microseconds < Timestamp::first().microseconds ||
+        *microseconds > Timestamp::last().microseconds)
         refuse();
-    return moment;
+    return {*microseconds};
 }
 
 Position before_all_moments(bool is_ascending) {
@@ -83,7 +77,5 @@ Position before_all_moments(bool is_ascending) {
 
 void check_paging(const std::optional<std::string>& cursor, std::int64_t offset) {
     if (cursor && offset != 0)
-        throw ApiError{
-            Error::validation_error,
-            {{{"query", "offset"}, "Value error, a cursor says where to begin", "value_error"}}};
+        throw invalid({"query", "offset"}, "Value error, a cursor says where to begin");
 }

@@ -32,10 +32,8 @@ std::optional<std::string> Request::idempotency_key() const {
     const bool is_visible =
         std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
     if (key.size() > max_bytes || !is_visible)
-        throw ApiError{Error::validation_error,
-                       {{{"header", "Idempotency-Key"},
-                         "Value error, 1 to 255 visible ASCII characters",
-                         "value_error"}}};
+        throw invalid({"header", "Idempotency-Key"},
+                      "Value error, 1 to 255 visible ASCII characters");
     return std::string{key};
 }
 
@@ -48,9 +46,7 @@ std::string_view Request::parameter(std::string_view name) const {
 Uuid Request::uuid(std::string_view name) const {
     const auto uuid = Uuid::parse(parameter(name));
     if (!uuid)
-        throw ApiError{
-            Error::validation_error,
-            {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
+        throw invalid({"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing");
     return *uuid;
 }
 

@@ -1,8 +1,8 @@
 #include "shared/json/fields.hpp"
 
 #include <algorithm>
-#include <charconv>
 
+#include "shared/number.hpp"
 #include "shared/text.hpp"
 
 namespace json {
@@ -170,10 +170,8 @@ std::int64_t Type<std::int64_t>::read(const rapidjson::Value& value, const Rules
 }
 
 std::int64_t Type<std::int64_t>::parse(std::string_view text, const Rules& rules, Faults& faults) {
-    std::int64_t number = 0;
-    const auto* const end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data(), end, number);
-    if (parsed.ec == std::errc{} && parsed.ptr == end) return in_range(number, rules, faults);
+    if (const auto number = parse_number<std::int64_t>(text))
+        return in_range(*number, rules, faults);
     faults.add("Input should be a valid integer, unable to parse string as an integer",
                "int_parsing");
     return 0;

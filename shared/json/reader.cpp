@@ -18,9 +18,8 @@ namespace json {
 namespace {
 
 [[noreturn]] void refuse(const std::string& root, std::size_t offset, const std::string& message) {
-    throw ApiError{
-        Error::validation_error,
-        {{{root, static_cast<long>(offset)}, "JSON decode error: " + message, "json_invalid"}}};
+    throw invalid({root, static_cast<long>(offset)}, "JSON decode error: " + message,
+                  "json_invalid");
 }
 
 // UTF-16 code unit order (RFC 8785, section 3.2.3). It differs from UTF-8 byte order only where a

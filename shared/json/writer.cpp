@@ -5,13 +5,14 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "shared/text.hpp"
+
 namespace json {
 
 namespace {
 
 // The escape of each byte below 0x20, '"' and '\' (RFC 8785, section 3.2.2.2).
 void append_escape(std::string& out, char c) {
-    static constexpr char digits[] = "0123456789abcdef";
     switch (c) {
         case '"': out += "\\\""; break;
         case '\\': out += "\\\\"; break;
@@ -20,10 +21,7 @@ void append_escape(std::string& out, char c) {
         case '\n': out += "\\n"; break;
         case '\f': out += "\\f"; break;
         case '\r': out += "\\r"; break;
-        default:
-            out += "\\u00";
-            out += digits[static_cast<unsigned char>(c) >> 4];
-            out += digits[c & 0x0f];
+        default: out.append("\\u00").append(hex({&c, 1}));
     }
 }
 

@@ -16,6 +16,7 @@
 #include <stdexcept>
 
 #include "shared/digest.hpp"
+#include "shared/own_file.hpp"
 #include "shared/run_dir.hpp"
 
 namespace {
@@ -100,34 +101,31 @@ Step step(std::int64_t moment_ms, const Quota& quota, std::int64_t now_ms) {
     return {decide(quota, ahead_ms), now_ms + ahead_ms + pace.interval_ms};
 }
 
-[[noreturn]] void fail(const std::string& path, const char* reason) {
+[[noreturn]] void fail(const std::string& path, const std::string& reason) {
     throw std::runtime_error(path + ": " + reason);
 }
 
-// Makes the file, which is complete before it appears under its name; the first process to come
-// wins. Its blocks are there from the start: a full disk could otherwise kill whoever writes later.
+// Makes the file unless another process is faster. Its blocks are allocated at once: otherwise a
+// full disk could kill a process that writes to the mapping later.
 void make(const std::string& path) {
     claim_run_dir(std::filesystem::path{path}.parent_path());
     Header header{.version = version, .secret = {}, .padding = {}};
     if (RAND_bytes(header.secret.data(), static_cast<int>(header.secret.size())) != 1)
         fail(path, "no random bytes");
-    std::string own = path + ".XXXXXX";
-    const int fd = mkostemp(own.data(), O_CLOEXEC);
-    if (fd < 0) fail(path, std::strerror(errno));
-    int error = posix_fallocate(fd, 0, sizeof(File));
-    if (error == 0 && pwrite(fd, &header, sizeof header, 0) != sizeof header) error = EIO;
-    close(fd);
-    if (error == 0 && link(own.c_str(), path.c_str()) != 0 && errno != EEXIST) error = errno;
-    unlink(own.c_str());
-    if (error != 0) fail(path, std::strerror(error));
+    const auto error = create_file(path, [&](int fd) {
+        int code = posix_fallocate(fd, 0, sizeof(File));
+        if (code == 0 && pwrite(fd, &header, sizeof header, 0) != sizeof header) code = EIO;
+        return std::error_code{code, std::generic_category()};
+    });
+    if (error) fail(path, error.message());
 }
 
 // RUN_DIR may be a folder where others can leave something.
 bool is_our_table(int fd) {
     struct stat status {};
     Header header{};
-    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-           (status.st_mode & 077) == 0 && status.st_size == sizeof(File) &&
+    return fstat(fd, &status) == 0 && is_own_file(status) && (status.st_mode & 077) == 0 &&
+           status.st_size == sizeof(File) &&
            pread(fd, &header, sizeof header, 0) == sizeof header && header.version == version;
 }
 

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 
+#include "shared/number.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -13,12 +13,8 @@ namespace {
 constexpr int most_databases = 1'000'000;
 
 std::optional<int> whole_number(std::string_view digits, int minimum, int maximum) {
-    int number = -1;
-    const auto* const end = digits.data() + digits.size();
-    const auto parsed = std::from_chars(digits.data(), end, number);
-    if (parsed.ec != std::errc{} || parsed.ptr != end || number < minimum || number > maximum)
-        return std::nullopt;
-    return number;
+    const auto number = parse_number<int>(digits);
+    return number && *number >= minimum && *number <= maximum ? number : std::nullopt;
 }
 
 bool is_name(std::string_view host) {

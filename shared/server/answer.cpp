@@ -51,7 +51,7 @@ void check_body(const RawRequest& raw, const Operation& operation) {
     if (!operation.request_schema) return;
     if (operation.is_body_optional && raw.body.empty()) return;
     if (raw.body.empty() && raw.content_type.empty())
-        throw ApiError{Error::validation_error, {{{"body"}, "Field required", "missing"}}};
+        throw invalid({"body"}, "Field required", "missing");
     const auto media_type = trimmed(raw.content_type.substr(0, raw.content_type.find(';')));
     if (!ascii_iequals(media_type, "application/json"))
         throw ApiError{Error::unsupported_media_type};
@@ -115,9 +115,8 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
     for (const auto& [name, value] : parameters) {
         if (name != "user_id" || value.empty() || value == identity.user_id) continue;
         if (config.user_id_format == UserIdFormat::uuid && !Uuid::parse(value))
-            throw ApiError{
-                Error::validation_error,
-                {{{"path", std::string{name}}, "Input should be a valid UUID", "uuid_parsing"}}};
+            throw invalid({"path", std::string{name}}, "Input should be a valid UUID",
+                          "uuid_parsing");
         throw ApiError{Error::forbidden};
     }
 }

@@ -1,9 +1,9 @@
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <stdexcept>
 
+#include "shared/number.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
 
@@ -14,12 +14,7 @@ namespace {
 std::string read_body(std::string_view method, std::size_t max_body) {
     std::size_t limit = max_body + 1;
     if (const char* length = std::getenv("CONTENT_LENGTH"); length && *length) {
-        const std::string_view text{length};
-        std::size_t announced = 0;
-        const auto [end, error] =
-            std::from_chars(text.data(), text.data() + text.size(), announced);
-        if (error == std::errc{} && end == text.data() + text.size())
-            limit = std::min(limit, announced);
+        limit = std::min(limit, parse_number<std::size_t>(length).value_or(limit));
     } else if (method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "DELETE") {
         return {};
     }

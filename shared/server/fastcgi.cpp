@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <unordered_set>
 
+#include "shared/scope_exit.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/records.hpp"
 #include "shared/server/serve.hpp"
@@ -197,11 +198,7 @@ private:
     Async<> serve(Socket socket) override {
         Connection connection{std::move(socket)};
         connections_.insert(&connection);
-        struct Leave {
-            FastCgiServer& server;
-            Connection* connection;
-            ~Leave() { server.connections_.erase(connection); }
-        } const leave_at_end{*this, &connection};
+        const ScopeExit forget_at_end{[&] { connections_.erase(&connection); }};
 
         std::string body;
         for (bool is_kept = true; is_kept;) {
@@ -238,10 +235,7 @@ private:
         const auto stream =
             std::make_shared<FastCgiStream>(loop(), connection.socket(), connection.request_id());
         stream->watch_peer();
-        struct Leave {
-            FastCgiStream& stream;
-            ~Leave() { stream.forget_socket(); }
-        } const leave_at_end{*stream};
+        const ScopeExit forget_at_end{[&] { stream->forget_socket(); }};
         const OpenStream open{*this, *stream};
         co_await stream->write(cgi_head(response));
         co_await response.stream()(*stream);

@@ -14,6 +14,7 @@
 
 #include "shared/json/writer.hpp"
 #include "shared/log.hpp"
+#include "shared/scope_exit.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
 #include "shared/server/server.hpp"
@@ -75,10 +76,7 @@ public:
     // Answers what comes until the peer has closed, or must be closed. Then the stream is over,
     // also when an answer could not be sent.
     Async<> read() {
-        struct End {
-            Stream& stream;
-            ~End() { stream.end(); }
-        } const end_at_last{*this};
+        const ScopeExit end_stream{[this] { end(); }};
         beast::flat_buffer buffer;
         while (!is_over()) {
             error_code error;

@@ -90,6 +90,11 @@ Finished dump(const std::string& options, const std::string& from, const std::st
     return run_command({"/bin/sh", "-c", command}, base_variables());
 }
 
+void expect_same_data(const Target& target, const TestDatabase& database) {
+    for (const char* sql : {numbers_of_rows, feed})
+        EXPECT_TEXT(target.execute(sql), database.execute(sql));
+}
+
 void migrate(const std::string& direction, const std::string& url) {
     const auto finished =
         run_command({built("steelthread"), "migrate", direction}, variables_for(url));
@@ -113,8 +118,7 @@ Test(restore, a_full_dump_comes_back) {
     const Target target{"full"};
     const auto finished = dump("", url_of(database), target.url());
     cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
-    for (const char* sql : {numbers_of_rows, feed})
-        EXPECT_TEXT(target.execute(sql), database.execute(sql));
+    expect_same_data(target, database);
     expect_service(target);
 }
 
@@ -127,8 +131,7 @@ Test(restore, the_data_alone_comes_back_without_triggers) {
     const auto finished = dump("--data-only --disable-triggers --exclude-table=schema_migrations",
                                url_of(database), target.url());
     cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
-    for (const char* sql : {numbers_of_rows, feed})
-        EXPECT_TEXT(target.execute(sql), database.execute(sql));
+    expect_same_data(target, database);
     // No board that anybody has kept passes for this one.
     const auto after = target.execute(board_revision);
     cr_expect(after != before && after != database.execute(board_revision), "%s", after.c_str());
@@ -178,13 +181,18 @@ Test(restore, triggers_work_after_a_migration_back) {
     }
 }
 
+// To the schema before the one that this test is about.
+static void migrate_back(const TestDatabase& database) {
+    do migrate("down", database.url());
+    while (database.execute("SELECT count(*) FROM schema_migrations WHERE name LIKE '0008%'") !=
+           "0");
+}
+
 // A data-only restore of before has left a second row.
 static void keep_the_greatest_mark(Engine engine) {
     const TestDatabase database{engine};
     const bool is_postgres = engine == Engine::postgres;
-    do migrate("down", database.url());
-    while (database.execute("SELECT count(*) FROM schema_migrations WHERE name LIKE '0008%'") !=
-           "0");
+    migrate_back(database);
     EXPECT_TEXT(database.execute("SELECT count(*) FROM events_pruned"), "1");
     for (const char* mark : {"7", "9", "8"})
         database.execute(std::string{"INSERT INTO events_pruned VALUES ("} +
@@ -198,9 +206,7 @@ static void keep_the_greatest_mark(Engine engine) {
     database.execute("DELETE FROM events WHERE id < 12");
     EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "11");
     // And back.
-    do migrate("down", database.url());
-    while (database.execute("SELECT count(*) FROM schema_migrations WHERE name LIKE '0008%'") !=
-           "0");
+    migrate_back(database);
     EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "11");
     database.execute("DELETE FROM events");
     EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "12");

@@ -79,3 +79,10 @@ Test(error, carries_its_details) {
     EXPECT_TEXT(error.what(), entry(Error::validation_error).message);
     EXPECT_TEXT(refusal([] { throw ApiError{Error::not_found}; }), "not_found");
 }
+
+Test(error, an_invalid_value_has_one_detail) {
+    const auto error = invalid({"body", 3L, "title"}, "Field required", "missing");
+    cr_expect(error.error() == Error::validation_error);
+    EXPECT_TEXT(refusal([&] { throw error; }), "body/[3]/title: Field required (missing)");
+    EXPECT_TEXT(refusal([] { throw invalid({"body"}, "odd"); }), "body: odd (value_error)");
+}

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "shared/config/config.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
 
 namespace fs = std::filesystem;
 
@@ -18,29 +18,17 @@ namespace {
 
 constexpr uid_t somebody = 65'534;
 
-// A folder of the test's own, and RUN_DIR in it, which is not there.
-class Place {
+// A folder and RUN_DIR in it, which does not exist at first.
+class Place : public Folder {
 public:
-    Place() {
-        std::string pattern = fs::temp_directory_path() / "run_dir_test.XXXXXX";
-        cr_assert(mkdtemp(pattern.data()) != nullptr);
-        path_ = fs::canonical(pattern);
-    }
-    ~Place() { fs::remove_all(path_); }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-
-    std::string path(const std::string& name = "run") const { return path_ / name; }
+    std::string path(const std::string& name = "run") const { return Folder::path(name); }
 
     // Makes RUN_DIR, with this mode and one file if it has a name.
-    void make(mode_t mode, const std::string& file = "") const {
+    void make(mode_t mode, const std::string& name = "") const {
         fs::create_directories(path());
-        if (!file.empty()) std::ofstream{path() + "/" + file} << "kept";
+        if (!name.empty()) file("run/" + name, "kept");
         cr_assert_eq(chmod(path().c_str(), mode), 0);
     }
-
-private:
-    fs::path path_;
 };
 
 struct stat status_of(const std::string& path) {
@@ -225,8 +213,7 @@ Test(run_dir, is_where_a_link_leads) {
                                                place.path("link") +
                                                ": choose another place for it");
     }
-    std::ofstream{place.path("file")} << "kept";
-    expect_refused(place.path("file"), "is not a directory");
+    expect_refused(place.file("file", "kept"), "is not a directory");
     const auto below = place.path("file/run");
     EXPECT_TEXT(
         fault_in([&] { claim_run_dir(below); }),

@@ -189,6 +189,14 @@ Test(text, reads_no_other_hex) {
         cr_expect_not(unhex(digits).has_value(), "%s", shown(digits).c_str());
 }
 
+Test(text, reads_two_hex_digits_of_either_case) {
+    cr_expect_eq(hex_byte("00"), 0);
+    cr_expect_eq(hex_byte("fF"), 255);
+    cr_expect_eq(hex_byte("A9"), 0xa9);
+    for (const auto digits : {""sv, "0"sv, "000"sv, "0g"sv, " 0"sv, "-1"sv, "0x"sv, "\0\0"sv})
+        cr_expect_eq(hex_byte(digits), -1, "%s", shown(digits).c_str());
+}
+
 Test(text, splits_between_separators) {
     const auto parts_of = [](std::string_view text) {
         std::string parts;

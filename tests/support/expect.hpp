@@ -13,20 +13,16 @@
 #include <variant>
 
 #include "shared/error.hpp"
+#include "shared/text.hpp"
 
 // Printable ASCII as it is and every other byte as \xNN, so that a report shows NULs and bad UTF-8.
 inline std::string shown(std::string_view text) {
-    static constexpr char digits[] = "0123456789abcdef";
     std::string printable;
     for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if ((byte >= 0x20 && byte < 0x7f) || c == '\n') {
+        if ((c >= 0x20 && c < 0x7f) || c == '\n')
             printable += c;
-            continue;
-        }
-        printable += "\\x";
-        printable += digits[byte >> 4];
-        printable += digits[byte & 0x0f];
+        else
+            printable.append("\\x").append(hex({&c, 1}));
     }
     return printable;
 }

@@ -1,7 +1,6 @@
 #include "shared/auth/key_set.hpp"
 
 #include <filesystem>
-#include <fstream>
 #include <mutex>
 #include <semaphore>
 #include <string>
@@ -11,6 +10,7 @@
 #include "shared/auth/token.hpp"
 #include "shared/config/config.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
 #include "tests/support/key_server.hpp"
 #include "tests/support/signer.hpp"
 
@@ -433,33 +433,11 @@ Test(key_set, an_end_while_keys_are_fetched_is_clean) {
 
 // --- a file
 
-namespace {
-
-class File {
-public:
-    File() : path_{fs::temp_directory_path() / ("keys." + std::to_string(getpid()))} {}
-    ~File() { fs::remove(path_); }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-
-    const std::string& path() const { return path_; }
-    void write(const std::string& text) const { std::ofstream{path_, std::ios::binary} << text; }
-    void replace(const std::string& text) const {
-        std::ofstream{path_ + ".new", std::ios::binary} << text;
-        fs::rename(path_ + ".new", path_);
-    }
-    void remove() const { fs::remove(path_); }
-
-private:
-    std::string path_;
-};
-
-}  // namespace
-
 Test(key_set, a_file_is_read_again_when_it_changes) {
-    const File file;
+    const Folder folder;
+    const auto path = folder.path("keys");
     auto moment = Clock::now();
-    const Tokens tokens{configured(), KeySet::of_file(file.path(), [&] { return moment; }),
+    const Tokens tokens{configured(), KeySet::of_file(path, [&] { return moment; }),
                         [] { return now_seconds; }};
     const auto verdict = [&](const Signer& signer) -> std::string {
         try {
@@ -472,26 +450,26 @@ Test(key_set, a_file_is_read_again_when_it_changes) {
         }
     };
     EXPECT_TEXT(verdict(first()), "service_unavailable");
-    file.write("{");
+    folder.file("keys", "{");
     moment += 1s;
     EXPECT_TEXT(verdict(first()), "service_unavailable");
-    file.write(set_of({first().jwk()}));
+    folder.file("keys", set_of({first().jwk()}));
     EXPECT_TEXT(verdict(first()), "service_unavailable");
     moment += 1s;
     EXPECT_TEXT(verdict(first()), "ann");
     EXPECT_TEXT(verdict(second()), no_key);
-    file.replace(set_of({second().jwk()}));
+    fs::rename(folder.file("keys.new", set_of({second().jwk()})), path);
     EXPECT_TEXT(verdict(first()), "ann");
     moment += 1s;
     EXPECT_TEXT(verdict(first()), no_key);
     EXPECT_TEXT(verdict(second()), "ann");
     for (const auto& nonsense :
          {std::string{"nonsense"}, std::string(max_fetched_bytes + 1, ' ')}) {
-        file.write(nonsense);
+        folder.file("keys", nonsense);
         moment += 1s;
         EXPECT_TEXT(verdict(second()), "ann");
     }
-    file.remove();
+    fs::remove(path);
     moment += 1s;
     EXPECT_TEXT(verdict(second()), "ann");
 }
@@ -560,10 +538,10 @@ Test(fetch, gives_a_slow_server_two_seconds) {
 }
 
 Test(fetch, speaks_http_only) {
-    const File file;
-    file.write(set_of({first().jwk()}));
-    for (const auto& url : {"file://" + file.path(), std::string{"ftp://127.0.0.1/keys"},
-                            std::string{"gopher://127.0.0.1/"}, std::string{"not a url"},
-                            std::string{"http://127.0.0.1:1/"}})
+    const Folder folder;
+    const auto path = folder.file("keys", set_of({first().jwk()}));
+    for (const auto& url :
+         {"file://" + path, std::string{"ftp://127.0.0.1/keys"}, std::string{"gopher://127.0.0.1/"},
+          std::string{"not a url"}, std::string{"http://127.0.0.1:1/"}})
         EXPECT_TEXT(fetch_verdict(url).substr(0, 1), "!");
 }

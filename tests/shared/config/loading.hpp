@@ -1,48 +1,19 @@
 // Configurations from variables, for the tests of settings.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
-#include <fstream>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "shared/config/config.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
 
 namespace fs = std::filesystem;
 
 inline constexpr auto strong_secret = "0123456789abcdef0123456789abcdef";
 inline const std::string secret_required =
     "JWT_SECRET is required in production: make one with `openssl rand -hex 32`";
-
-// A folder of the test's own, removed at its end; it can hold RUN_DIR and secret files.
-class Folder {
-public:
-    Folder() {
-        std::string pattern = fs::temp_directory_path() / "config_test.XXXXXX";
-        cr_assert(mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    ~Folder() { fs::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-
-    std::string path(const std::string& name = "") const {
-        return name.empty() ? path_ : path_ + "/" + name;
-    }
-
-    // The path of a new file.
-    std::string file(const std::string& name, std::string_view text) const {
-        std::ofstream{path(name), std::ios::binary} << text;
-        return path(name);
-    }
-
-private:
-    std::string path_;
-};
 
 inline Config load(const Variables& variables) { return load_config(variables); }
 

@@ -15,6 +15,7 @@
 
 #include "tests/shared/limits/limit_cases.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
@@ -23,24 +24,7 @@ namespace {
 
 constexpr Quota ten_a_minute{10, 60s};
 constexpr std::int64_t noon_ms = 43'200'000;
-
-// A folder of the test's own.
-class Folder {
-public:
-    Folder() {
-        std::string pattern = fs::temp_directory_path() / "rate_table.XXXXXX";
-        cr_assert(mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    ~Folder() { fs::remove_all(path_); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-
-    std::string file() const { return path_ + "/rate_limits"; }
-
-private:
-    std::string path_;
-};
+constexpr const char* file_name = "rate_limits";
 
 int allowed_of(RateTable& table, const std::string& key, int attempts, std::int64_t now_ms,
                const Quota& quota = ten_a_minute) {
@@ -151,7 +135,7 @@ void begin(Race& race, int processes) {
 
 Test(rate_table, decides_as_every_limiter) {
     const Folder folder;
-    RateTable table{folder.file()};
+    RateTable table{folder.path(file_name)};
     auto now_ms = noon_ms;
     for (const auto& [later_ms, decision] : limit_cases) {
         now_ms += later_ms;
@@ -161,7 +145,7 @@ Test(rate_table, decides_as_every_limiter) {
 
 Test(rate_table, is_exact_to_the_millisecond) {
     const Folder folder;
-    RateTable table{folder.file()};
+    RateTable table{folder.path(file_name)};
     cr_assert_eq(allowed_of(table, "ann", 20, noon_ms), 10);
     const auto take = [&](std::int64_t after_ms) {
         return text_of(table.take("ann", ten_a_minute, noon_ms + after_ms));
@@ -175,7 +159,7 @@ Test(rate_table, is_exact_to_the_millisecond) {
 
 Test(rate_table, counts_each_key_alone) {
     const Folder folder;
-    RateTable table{folder.file()};
+    RateTable table{folder.path(file_name)};
     cr_expect_eq(allowed_of(table, "email:ann", 12, noon_ms), 10);
     cr_expect_eq(allowed_of(table, "email:bob", 12, noon_ms), 10);
     cr_expect_eq(allowed_of(table, "address:ann", 12, noon_ms), 10);
@@ -186,7 +170,7 @@ Test(rate_table, is_exact_for_odd_quotas) {
     std::vector<Quota> quotas{{1, 1s}, {7, 60s}, {600, 1s}, {1000, 1s}};
     quotas.insert(quotas.end(), std::begin(odd_quotas), std::end(odd_quotas));
     const Folder folder;
-    RateTable table{folder.file()};
+    RateTable table{folder.path(file_name)};
     for (const auto& quota : quotas) {
         const auto key = std::to_string(quota.limit) + "/" + std::to_string(quota.window.count());
         const auto limit = static_cast<int>(quota.limit);
@@ -196,8 +180,8 @@ Test(rate_table, is_exact_for_odd_quotas) {
 
 Test(rate_table, is_one_table_however_often_it_is_opened) {
     const Folder folder;
-    RateTable one{folder.file()};
-    RateTable other{folder.file()};
+    RateTable one{folder.path(file_name)};
+    RateTable other{folder.path(file_name)};
     cr_expect_eq(allowed_of(one, "ann", 4, noon_ms), 4);
     cr_expect_eq(allowed_of(other, "ann", 20, noon_ms), 6);
     cr_expect_eq(allowed_of(one, "ann", 1, noon_ms), 0);
@@ -206,7 +190,7 @@ Test(rate_table, is_one_table_however_often_it_is_opened) {
 // As many as fill a tenth of all buckets.
 Test(rate_table, keeps_thousands_of_keys_apart) {
     const Folder folder;
-    RateTable table{folder.file()};
+    RateTable table{folder.path(file_name)};
     constexpr int count = 4'000;
     const auto key = [](int i) { return "key " + std::to_string(i); };
     for (int round = 0; round < 3; ++round)
@@ -221,7 +205,7 @@ Test(rate_table, keeps_thousands_of_keys_apart) {
 // Three times as many as fit: the one that is used up holds out longest.
 Test(rate_table, a_full_table_forgets_those_first_that_end_first) {
     const Folder folder;
-    RateTable table{folder.file()};
+    RateTable table{folder.path(file_name)};
     cr_assert_eq(allowed_of(table, "used up", 20, noon_ms), 10);
     for (int i = 0; i < 200'000; ++i) table.take("key " + std::to_string(i), ten_a_minute, noon_ms);
     cr_expect_eq(allowed_of(table, "used up", 1, noon_ms), 0);
@@ -231,7 +215,7 @@ Test(rate_table, a_full_table_forgets_those_first_that_end_first) {
 // An earlier boot, or a quota that was changed since.
 Test(rate_table, a_moment_too_far_ahead_counts_for_nothing) {
     const Folder folder;
-    RateTable table{folder.file()};
+    RateTable table{folder.path(file_name)};
     cr_assert_eq(allowed_of(table, "ann", 20, noon_ms), 10);
     cr_expect_eq(allowed_of(table, "ann", 20, noon_ms - 59'000), 0);
     cr_expect_eq(allowed_of(table, "ann", 20, 1'000), 10);
@@ -242,8 +226,8 @@ Test(rate_table, a_moment_too_far_ahead_counts_for_nothing) {
 // What a process leaves that is killed while it copies an entry.
 Test(rate_table, of_two_entries_of_a_key_the_later_one_counts) {
     const Folder folder;
-    RateTable table{folder.file()};
-    const Words words{folder.file()};
+    RateTable table{folder.path(file_name)};
+    const Words words{folder.path(file_name)};
     table.take("ann", ten_a_minute, noon_ms);
     auto* const bucket = words.used_bucket();
     const auto old = bucket[0];
@@ -261,7 +245,7 @@ Test(rate_table, of_two_entries_of_a_key_the_later_one_counts) {
 
 Test(rate_table, makes_its_folder_and_a_file_for_its_user_alone) {
     const Folder folder;
-    const auto path = folder.file() + "/deeper/rate_limits";
+    const auto path = folder.path(file_name) + "/deeper/rate_limits";
     umask(0);
     const RateTable table{path};
     struct stat status {};
@@ -275,7 +259,7 @@ Test(rate_table, makes_its_folder_and_a_file_for_its_user_alone) {
 
 Test(rate_table, refuses_what_is_no_table) {
     const Folder folder;
-    const auto path = folder.file();
+    const auto path = folder.path(file_name);
     { const RateTable table{path}; }
     const auto size = fs::file_size(path);
     fs::resize_file(path, size - 1);
@@ -314,7 +298,7 @@ Test(rate_table, racing_processes_get_the_limit_and_no_more, .timeout = 100) {
         auto& race = shared_race();
         std::vector<pid_t> pids;
         for (int i = 0; i < processes; ++i)
-            pids.push_back(start_process(folder.file(), race, [&](RateTable& table) {
+            pids.push_back(start_process(folder.path(file_name), race, [&](RateTable& table) {
                 for (int key = 0; key < keys; ++key)
                     race.allowed[key] += allowed_of(table, std::to_string(key), 20, noon_ms);
             }));
@@ -331,11 +315,11 @@ Test(rate_table, racing_processes_get_the_limit_where_keys_share_a_bucket, .time
     constexpr int processes = 4;
     constexpr int rounds = 400;
     const Folder folder;
-    const auto keys = keys_of_one_bucket(folder.file(), 5);
+    const auto keys = keys_of_one_bucket(folder.path(file_name), 5);
     auto& race = shared_race();
     std::vector<pid_t> pids;
     for (int i = 0; i < processes; ++i)
-        pids.push_back(start_process(folder.file(), race, [&, i](RateTable& table) {
+        pids.push_back(start_process(folder.path(file_name), race, [&, i](RateTable& table) {
             for (int round = 0; round < rounds; ++round) {
                 // Nobody's entry of the round before counts any more.
                 const auto now_ms = noon_ms + (round + 100) * 3'600'000LL;
@@ -361,7 +345,7 @@ Test(rate_table, a_process_that_is_killed_leaves_nothing_locked, .timeout = 100)
         const auto started_ms = noon_ms + round * 3'600'000;
         std::vector<pid_t> pids;
         for (int i = 0; i < 4; ++i)
-            pids.push_back(start_process(folder.file(), race, [&](RateTable& table) {
+            pids.push_back(start_process(folder.path(file_name), race, [&](RateTable& table) {
                 for (int turn = 0;; ++turn) {
                     table.take("churn " + std::to_string(turn % 30'000), ten_a_minute, started_ms);
                     ++race.allowed[0];
@@ -372,7 +356,7 @@ Test(rate_table, a_process_that_is_killed_leaves_nothing_locked, .timeout = 100)
         wait_until("all are at work", [&] { return race.allowed[0] > before + 1000; });
         for (const pid_t pid : pids) kill(pid, SIGKILL);
         for (const pid_t pid : pids) cr_assert_eq(waitpid(pid, nullptr, 0), pid);
-        RateTable table{folder.file()};
+        RateTable table{folder.path(file_name)};
         const auto key = "survivor " + std::to_string(round);
         cr_assert_eq(allowed_of(table, key, 20, started_ms), 10);
         for (int i = 0; i < 1000; ++i)

@@ -22,6 +22,7 @@
 #include "shared/server/serve.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/folder.hpp"
 #include "tests/support/no_database.hpp"
 #include "tests/support/ports.hpp"
 
@@ -284,8 +285,6 @@ int exit_status_of(pid_t pid) {
 class ServerProcess {
 public:
     explicit ServerProcess(rlim_t most_descriptors = 4096) : most_descriptors_(most_descriptors) {
-        folder_ = test_variable("TEST_DIR") + "/fastcgi.XXXXXX";
-        cr_assert_not_null(mkdtemp(folder_.data()));
         listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         const auto address = socket_address();
         cr_assert_eq(bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address),
@@ -326,7 +325,6 @@ public:
             waitpid(pid_, nullptr, 0);
         }
         if (listener_ >= 0) close(listener_);
-        std::filesystem::remove_all(folder_);
     }
 
     ServerProcess(const ServerProcess&) = delete;
@@ -412,14 +410,14 @@ private:
     sockaddr_un socket_address() const {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
-        const auto path = folder_ + "/socket";
+        const auto path = folder_.path("socket");
         cr_assert_lt(path.size(), sizeof address.sun_path);
         path.copy(address.sun_path, path.size());
         return address;
     }
 
     rlim_t most_descriptors_;
-    std::string folder_;
+    Folder folder_;
     int listener_ = -1;
     pid_t pid_ = -1;
 };

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "shared/text.hpp"
 #include "tests/support/expect.hpp"
 
 using namespace std::string_view_literals;
@@ -80,11 +81,7 @@ Parsed parse(std::string_view bytes) {
         cr_assert_geq(bytes.size(), 8);
         const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
         const std::size_t length = byte(4) * 256U + byte(5);
-        for (std::size_t i = 0; i < 8; ++i) {
-            parsed.headers += "0123456789abcdef"[byte(i) >> 4];
-            parsed.headers += "0123456789abcdef"[byte(i) & 15];
-        }
-        parsed.headers += ' ';
+        parsed.headers.append(hex(bytes.substr(0, 8))).append(" ");
         cr_assert_geq(bytes.size(), 8 + length);
         if (byte(1) == 6) parsed.output += bytes.substr(8, length);
         bytes.remove_prefix(8 + length);
