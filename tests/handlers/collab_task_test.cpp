@@ -1,4 +1,5 @@
 #include "shared/digest.hpp"
+#include "tests/support/json_text.hpp"
 #include "tests/support/literals.hpp"
 
 namespace {
@@ -238,7 +239,7 @@ ON_BOTH_ENGINES(collab_task, of_two_racing_patches_one_wins) {
     std::vector<Sent> sent;
     for (int i = 0; i < 8; ++i)
         sent.push_back(with_match(
-            service.with_token("PATCH", path, R"({"title":")" + std::to_string(i) + R"("})"),
+            service.with_token("PATCH", path, json_text(R"({"title":$})", std::to_string(i))),
             etag));
     int won = 0;
     for (const auto& response : service.send_all(sent))

@@ -1,4 +1,5 @@
 #include "shared/digest.hpp"
+#include "tests/support/json_text.hpp"
 #include "tests/support/service.hpp"
 
 namespace {
@@ -48,7 +49,7 @@ ON_BOTH_ENGINES(collab_tasks, writes_an_event_and_a_revision_with_the_task) {
 ON_BOTH_ENGINES(collab_tasks, takes_the_longest_title_in_characters) {
     const auto title = of_length(255, "\xf0\x9f\x98\x80");
     const auto response =
-        service.send(service.with_token("POST", path, R"({"title":")" + title + R"("})"));
+        service.send(service.with_token("POST", path, json_text(R"({"title":$})", title)));
     cr_assert_eq(response.status(), 200);
     EXPECT_TEXT(member(json_of(response), "title"), title);
     const auto longer =
@@ -121,7 +122,7 @@ ON_BOTH_ENGINES(collab_tasks, refuses_a_too_long_description) {
     const auto longest = of_length(1024, "é");
     cr_assert_eq(service
                      .send(service.with_token(
-                         "POST", path, R"({"title":"x","description":")" + longest + R"("})"))
+                         "POST", path, json_text(R"({"title":"x","description":$})", longest)))
                      .status(),
                  200);
     expect_detail(service.send(service.with_token(

@@ -1,3 +1,4 @@
+#include "tests/support/json_text.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -18,9 +19,10 @@ ON_BOTH_ENGINES(conversation, is_shown_to_its_owner) {
     add_conversation(service, me, a_moment, a_moment + 1);
     const auto response = get(service);
     cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
-    EXPECT_TEXT(data_of(response), R"({"created_at":"2026-01-08T12:34:56.123456Z","id":1,)"
-                                   R"("updated_at":"2026-01-08T12:34:56.123457Z","user_id":")" +
-                                       me + R"("})");
+    EXPECT_TEXT(data_of(response),
+                json_text(R"({"created_at":"2026-01-08T12:34:56.123456Z","id":1,)"
+                          R"("updated_at":"2026-01-08T12:34:56.123457Z","user_id":$})",
+                          me));
     cr_expect_eq(response.etag().size(), 66u);
     auto sent = service.with_token("HEAD", path);
     EXPECT_TEXT(service.send(sent).etag(), response.etag());

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "tests/support/json_text.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -59,9 +60,9 @@ ON_BOTH_ENGINES(conversations, creates_one) {
     const auto response = create(service);
     cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
     const auto moment = member(json_of(response)["data"], "created_at");
-    EXPECT_TEXT(data_of(response, "Conversation created"),
-                R"({"created_at":")" + moment + R"(","id":1,"updated_at":")" + moment +
-                    R"(","user_id":")" + me + R"("})");
+    EXPECT_TEXT(
+        data_of(response, "Conversation created"),
+        json_text(R"({"created_at":$,"id":1,"updated_at":$,"user_id":$})", moment, moment, me));
     EXPECT_TEXT(response.header("Location"), my_conversations + "/1");
     cr_expect_eq(response.etag().size(), 66u);
     cr_assert_eq(count(service, "conversations WHERE user_id = '" + me + "'"), 1);

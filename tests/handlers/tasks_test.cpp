@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/support/json_text.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -162,9 +163,9 @@ ON_BOTH_ENGINES(tasks, creates_a_task) {
     const auto& data = body["data"];
     const auto moment = member(data, "created_at");
     EXPECT_TEXT(data_of(response, "Task created"),
-                R"({"completed":true,"created_at":")" + moment +
-                    R"(","description":"two litres","id":1,"title":"Buy milk","updated_at":")" +
-                    moment + R"(","user_id":")" + me + R"("})");
+                json_text(R"({"completed":true,"created_at":$,"description":"two litres","id":1,)"
+                          R"("title":"Buy milk","updated_at":$,"user_id":$})",
+                          moment, moment, me));
     EXPECT_TEXT(response.header("Location"), my_tasks + "/1");
     EXPECT_TEXT(response.header("Cache-Control"), "no-store, no-transform");
     cr_expect_eq(response.etag().size(), 66u);
