@@ -1,9 +1,9 @@
 // The main() of every handler.
 #include "shared/endpoint.hpp"
-#include "shared/server/handler.hpp"
+#include "shared/server/endpoint_main.hpp"
 #include "shared/signals.hpp"
 
 int main(int argc, char** argv) {
     end_with_signals();
-    return run_handler(endpoint, argc, argv);
+    return endpoint_main(endpoint, argc, argv);
 }

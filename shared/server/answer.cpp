@@ -38,12 +38,12 @@ bool is_request_id(std::string_view id) {
            });
 }
 
-const Operation* find_operation(const RawRequest& raw, const Endpoint& served) {
+const Operation* find_operation(const RawRequest& raw, const Endpoint& endpoint) {
     const auto method = parse_method(raw.method == "HEAD" ? "GET" : raw.method);
     const auto found =
-        std::find_if(served.operations.begin(), served.operations.end(),
+        std::find_if(endpoint.operations.begin(), endpoint.operations.end(),
                      [&](const auto& operation) { return operation.method == method; });
-    return found == served.operations.end() ? nullptr : &*found;
+    return found == endpoint.operations.end() ? nullptr : &*found;
 }
 
 void check_body(const RawRequest& raw, const Operation& operation) {
@@ -57,7 +57,8 @@ void check_body(const RawRequest& raw, const Operation& operation) {
         throw ApiError{Error::unsupported_media_type};
 }
 
-// Nullopt when the keys have to come first. `verify` is one of Tokens' two ways.
+// Verifies the token. Returns nullopt if keys must be fetched first. `verify` is one of the two
+// methods of Tokens.
 template <class Verify>
 auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
     -> std::optional<Identity> {
@@ -74,7 +75,7 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
     }
 }
 
-// The ticket of a request; nullopt when there is none.
+// Verifies the ticket; nullopt if the request has none.
 std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
     json::Faults faults{"query"};
     faults.enter("ticket");
@@ -93,8 +94,8 @@ std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
     }
 }
 
-// Proves the caller by the ticket, token and API key that the request holds; nullopt as `verify`
-// gives it.
+// Authenticates the caller by the request's ticket, token and API key. Returns nullopt if `verify`
+// does.
 template <class Verify>
 std::optional<Identity> identify(const RawRequest& raw, const AuthRule& rule, Context& context,
                                  Verify verify) {
@@ -110,7 +111,7 @@ std::optional<Identity> identify(const RawRequest& raw, const AuthRule& rule, Co
     return identity;
 }
 
-// Another's id is refused whether or not anybody has it.
+// Another user's id is refused whether or not that user exists.
 void check_owner(const PathParameters& parameters, const Identity& identity, const Config& config) {
     for (const auto& [name, value] : parameters) {
         if (name != "user_id" || value.empty() || value == identity.user_id) continue;
@@ -121,9 +122,9 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
     }
 }
 
-// Nothing succeeds with the token of an account that is gone. A user of another issuer whose row
-// has gone since it was last seen, or whose address another user took at the same time, is refused
-// by the foreign keys; the second attempt makes the row.
+// Refuses the token of a deleted account. If a user of another issuer has lost the row since the
+// last request, or another user took the same address at the same time, the foreign keys refuse the
+// first attempt and the second one creates the row.
 Async<Response> run_handler(const Operation& operation, const Request& request, Context& context) {
     if (!rule_of(operation.auth).makes_user && !request.identity().needs_account) {
         auto response = co_await operation.handler(request, context);
@@ -148,20 +149,20 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
     co_return response;
 }
 
-Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& context,
+Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context& context,
                         Headers& headers) {
-    auto parameters = match_endpoint(served, raw.target, context.config.api_prefix);
+    auto parameters = match_endpoint(endpoint, raw.target, context.config.api_prefix);
     if (!parameters) throw ApiError{Error::not_found};
     if (raw.method == "OPTIONS")
-        co_return Response::no_content().with("Allow", allowed_methods(served));
-    const auto* const operation = find_operation(raw, served);
+        co_return Response::no_content().with("Allow", allowed_methods(endpoint));
+    const auto* const operation = find_operation(raw, endpoint);
     if (!operation) throw ApiError{Error::method_not_allowed};
     const auto& rule = rule_of(operation->auth);
-    // All answers tell what is left of a limit: also the one to a bad body.
+    // Every answer reports what is left of a limit, including the one to an invalid body.
     if (!rule.counts_requests) check_body(raw, *operation);
     auto identity = identify(raw, rule, context, &Tokens::try_verify);
     if (!identity) {
-        co_await context.tokens.keys_fetched();
+        co_await context.tokens.wait_for_keys();
         identity = identify(raw, rule, context, &Tokens::verify);
     }
     if (rule.owns_path) check_owner(*parameters, *identity, context.config);
@@ -174,7 +175,7 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     }
     Response response = co_await run_handler(*operation, request, context);
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
-    if (served.shape == Shape::enveloped && !response.body().empty())
+    if (endpoint.shape == Shape::enveloped && !response.body().empty())
         response.wrap(operation->message);
     if (operation->method == Method::get && response.status() == 200 && !response.etag().empty()) {
         check_if_match(raw.if_match, response.etag());
@@ -183,26 +184,26 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& served, Context& 
     const bool has_etag = !response.etag().empty();
     std::string cache_control =
         operation->auth != Auth::none || !has_etag ? "no-store" : "no-cache";
-    // A proxy that compresses makes the ETag a weak one, which no If-Match matches.
+    // A proxy that compresses turns the ETag into a weak one, which never matches If-Match.
     if (has_etag) cache_control += ", no-transform";
     response.set("Cache-Control", std::move(cache_control));
     co_return response;
 }
 
-Response error_response(const RawRequest& raw, const Endpoint& served, const ApiError& error) {
-    const auto shape = error_shape(served.shape == Shape::enveloped, raw.accept);
+Response error_response(const RawRequest& raw, const Endpoint& endpoint, const ApiError& error) {
+    const auto shape = error_shape(endpoint.shape == Shape::enveloped, raw.accept);
     const auto& row = entry(error.error());
     Response response{row.status, error_body(shape, error, raw.request_id)};
     response.set("Cache-Control", "no-store");
     response.set("Content-Type", std::string{media_type(shape)});
     if (error.error() == Error::method_not_allowed)
-        response.set(row.header, allowed_methods(served));
+        response.set(row.header, allowed_methods(endpoint));
     else if (!row.header.empty())
         response.set(row.header, std::string{row.header_value});
     return response;
 }
 
-// What a failure inside becomes for the client; the log gets the reason.
+// Turns an internal failure into the error for the client; the reason goes to the log.
 ApiError disclose(const std::exception_ptr& failure, std::string_view request_id) {
     try {
         std::rethrow_exception(failure);
@@ -244,7 +245,7 @@ void add_cors(Response& response, const RawRequest& raw, const Context& context)
 
 }  // namespace
 
-Async<Response> answer(const RawRequest& received, const Endpoint& served, Context& context) {
+Async<Response> answer(const RawRequest& received, const Endpoint& endpoint, Context& context) {
     const auto started = Clock::now();
     const std::string request_id = is_request_id(received.request_id)
                                        ? std::string{received.request_id}
@@ -256,11 +257,11 @@ Async<Response> answer(const RawRequest& received, const Endpoint& served, Conte
     Headers headers;
     Response response{500, {}};
     try {
-        response = co_await respond(raw, served, context, headers);
+        response = co_await respond(raw, endpoint, context, headers);
     } catch (...) {
         failure = std::current_exception();
     }
-    if (failure) response = error_response(raw, served, disclose(failure, request_id));
+    if (failure) response = error_response(raw, endpoint, disclose(failure, request_id));
     for (auto& [name, value] : headers) response.set(name, std::move(value));
 
     if (!response.body().empty() && response.header("Content-Type").empty())

@@ -9,8 +9,9 @@
 
 namespace {
 
-// CONTENT_LENGTH bytes, or all of stdin when the variable is not set (a person at a shell) and the
-// method has a body; one byte more than allowed is enough to know that a body is too large.
+// Reads CONTENT_LENGTH bytes or, if that variable is not set (a person at a shell) and the method
+// has a body, all of stdin. One byte more than the limit is enough to detect a body that is too
+// large.
 std::string read_body(std::string_view method, std::size_t max_body) {
     std::size_t limit = max_body + 1;
     if (const char* length = std::getenv("CONTENT_LENGTH"); length && *length) {
@@ -32,12 +33,12 @@ std::string read_body(std::string_view method, std::size_t max_body) {
 void write_all(std::string_view text) {
     while (!text.empty()) {
         const auto count = write(STDOUT_FILENO, text.data(), text.size());
-        if (count <= 0) throw std::runtime_error("stdout cannot be written");
+        if (count <= 0) throw std::runtime_error("cannot write to stdout");
         text.remove_prefix(static_cast<std::size_t>(count));
     }
 }
 
-// On stdout, until the process is ended.
+// A stream to stdout that lasts until the process is ended.
 class StdoutStream final : public Stream {
 public:
     using Stream::Stream;
@@ -50,14 +51,14 @@ public:
 
 }  // namespace
 
-void answer_cgi(Loop& loop, const Endpoint& served, Context& context) {
+void answer_cgi(Loop& loop, const Endpoint& endpoint, Context& context) {
     RawRequest raw = read_variables(environ);
-    const std::string body = read_body(raw.method, served.max_body);
-    raw.is_body_too_large = body.size() > served.max_body;
+    const std::string body = read_body(raw.method, endpoint.max_body);
+    raw.is_body_too_large = body.size() > endpoint.max_body;
     if (!raw.is_body_too_large) raw.body = body;
 
     const auto run = [&]() -> Async<> {
-        const Response response = co_await answer(raw, served, context);
+        const Response response = co_await answer(raw, endpoint, context);
         write_all(cgi_head(response));
         write_all(response.body());
         if (response.stream()) {

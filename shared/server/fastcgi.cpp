@@ -1,6 +1,6 @@
 // FastCGI over kept-alive connections. libfcgi reads requests, Asio watches the descriptors, and
-// records.cpp writes the answers. libfcgi wants blocking descriptors and Asio makes them
-// non-blocking; each line of serve() that looks odd is there for that reason, and says so.
+// records.cpp writes the answers. libfcgi needs blocking descriptors and Asio makes them
+// non-blocking, which is the reason for the lines below that look odd.
 
 #include <fcgiapp.h>
 #include <fcntl.h>
@@ -23,26 +23,26 @@ namespace {
 using boost::asio::redirect_error;
 using boost::system::error_code;
 
-// However slowly a peer reads, an answer is kept no longer.
+// An answer is dropped after this time if the peer reads too slowly.
 constexpr auto longest_write = std::chrono::seconds{30};
 
-// A connection that nginx opened and keeps, with libfcgi's state of it.
+// A connection that nginx opened and keeps, with libfcgi's state for it.
 class Connection {
 public:
     explicit Connection(Socket socket) : socket_(std::move(socket)) {
         const int fd = socket_.native_handle();
-        // Asio must believe that the descriptor is non-blocking, or async_wait() makes it so again;
-        // libfcgi takes EAGAIN for an error and needs it blocking.
+        // Asio must believe that the descriptor is non-blocking; otherwise async_wait() makes it
+        // so. libfcgi takes EAGAIN for an error and needs a blocking one.
         socket_.native_non_blocking(true);
         fcntl(fd, F_SETFL, 0);
-        // A peer that stops in the middle of a request may hold the loop no longer than this.
+        // Bounds how long a peer that stops in the middle of a request can block the loop.
         const timeval timeout{2, 0};
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 
-        FCGX_InitRequest(&request_, -1, 0);  // -1: FCGX_Accept_r can never wait in accept()
-        // libfcgi closes its own descriptor, Asio its own.
+        FCGX_InitRequest(&request_, -1, 0);  // -1: FCGX_Accept_r never waits in accept()
+        // libfcgi closes its own descriptor, Asio closes the other one.
         request_.ipcFd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        FCGX_Detach(&request_);  // close without shutdown() and a wait of 2 s
+        FCGX_Detach(&request_);  // closes without shutdown() and a 2 s wait
     }
 
     ~Connection() {
@@ -54,13 +54,13 @@ public:
 
     Socket& socket() { return socket_; }
 
-    // True while nginx may close this connection, or send a request on it, at any moment.
+    // Whether nginx may close this connection, or send a request on it, at any moment.
     bool is_idle() const { return is_idle_; }
 
-    // Waits for the first byte of a request; false when the peer has closed. A receive with
-    // MSG_PEEK would block, for Asio tries at once; with MSG_DONTWAIT it costs a recv() in vain
-    // where async_wait() costs an epoll_ctl(), and leaves an event behind that would pass for the
-    // peer's end in FastCgiStream::watch_peer().
+    // Waits for the first byte of a request; returns false if the peer has closed the connection. A
+    // receive with MSG_PEEK would block because Asio tries at once. With MSG_DONTWAIT it would cost
+    // a failing recv() where async_wait() costs an epoll_ctl(), and leave an event behind that
+    // FastCgiStream::watch_peer() would take for the end of the peer.
     Async<bool> wait_for_request() {
         error_code error;
         is_idle_ = true;
@@ -73,11 +73,11 @@ public:
         co_return first == FirstByte::is_there;
     }
 
-    // Reads one request with its whole body; false when it was cut off or is no FastCGI.
+    // Reads one request with its whole body; false if it is incomplete or not FastCGI.
     bool read_request(std::string& body, std::size_t max_body) {
-        request_.keepConnection = 1;  // or FCGX_Accept_r closes ipcFd first
+        request_.keepConnection = 1;  // otherwise FCGX_Accept_r closes ipcFd first
         if (FCGX_Accept_r(&request_) != 0) return false;
-        // To the end, for GET too: what is left of stdin spoils the next request.
+        // Reads to the end even for GET: the rest of stdin would corrupt the next request.
         char buffer[16 * 1024];
         body.clear();
         for (;;) {
@@ -85,12 +85,12 @@ public:
             if (count <= 0) break;
             if (body.size() <= max_body) body.append(buffer, static_cast<std::size_t>(count));
         }
-        // FCGX_Accept_r is 0 for parameters that were cut off, too.
+        // FCGX_Accept_r also returns 0 for incomplete parameters.
         return FCGX_GetError(request_.in) == 0;
     }
 
-    // Whether the peer has closed the connection, so that nobody waits for the answer. A peer that
-    // has only finished sending still does.
+    // Whether the peer has closed the connection and no longer waits for the answer. A peer that
+    // has only finished sending still waits.
     bool is_abandoned() {
         pollfd closed{socket_.native_handle(), 0, 0};
         return poll(&closed, 1, 0) == 1;
@@ -100,16 +100,16 @@ public:
     bool is_kept() const { return request_.keepConnection != 0; }
     std::uint16_t request_id() const { return static_cast<std::uint16_t>(request_.requestId); }
 
-    // Forgets the request that was read; the variables are gone then.
+    // Releases the request; its variables become invalid.
     void end_request() { FCGX_Free(&request_, 0); }
 
-    // The same for the last one: libfcgi's buffers go, too. The socket stays.
+    // Releases the last request together with libfcgi's buffers. The socket stays open.
     void end_last_request() { FCGX_Free(&request_, 1); }
 
 private:
     enum class FirstByte { none_yet, is_there, never };
 
-    // libfcgi would block when a wake-up brought nothing.
+    // libfcgi would block if the wake-up was spurious.
     FirstByte peek() {
         char byte = 0;
         const auto count = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -123,20 +123,20 @@ private:
     bool is_idle_ = false;
 };
 
-// The rest of a connection whose last answer goes on. It may outlive its coroutine by one turn of
-// the loop, for what waits on the socket.
+// The rest of a connection whose last answer is a stream. It may outlive its coroutine by one turn
+// of the loop because of pending waits on the socket.
 class FastCgiStream final : public Stream, public std::enable_shared_from_this<FastCgiStream> {
 public:
     FastCgiStream(Loop& loop, Socket& socket, std::uint16_t request_id)
         : Stream{loop}, loop_(loop), socket_(&socket), request_id_(request_id) {}
 
-    // From now on a peer that goes ends the stream: nginx sends nothing more but its end.
+    // From now on a peer that closes the connection ends the stream: nginx sends nothing else.
     void watch_peer() {
         socket_->async_wait(Socket::wait_read,
                             [self = shared_from_this()](error_code) { self->end(); });
     }
 
-    // The socket is about to close.
+    // Call this before the socket is closed.
     void forget_socket() { socket_ = nullptr; }
 
     Async<> write(std::string_view bytes) override {
@@ -187,10 +187,10 @@ private:
 
 class FastCgiServer final : public Server {
 public:
-    FastCgiServer(int listener, Loop& loop, const Endpoint& served, Context& context)
-        : Server{listener, loop, context}, served_(served) {
-        // Its handlers of SIGTERM, SIGUSR1 and SIGPIPE come to nothing but the second: SIGTERM is
-        // blocked by now, and run() ignores SIGPIPE.
+    FastCgiServer(int listener, Loop& loop, const Endpoint& endpoint, Context& context)
+        : Server{listener, loop, context}, endpoint_(endpoint) {
+        // It installs handlers for SIGTERM, SIGUSR1 and SIGPIPE. Only the second one has an effect:
+        // SIGTERM is already blocked, and run() ignores SIGPIPE.
         FCGX_Init();
     }
 
@@ -203,15 +203,15 @@ private:
         std::string body;
         for (bool is_kept = true; is_kept;) {
             const bool has_request = co_await connection.wait_for_request();
-            if (!has_request || !connection.read_request(body, served_.max_body)) break;
+            if (!has_request || !connection.read_request(body, endpoint_.max_body)) break;
             is_kept = connection.is_kept();
             RawRequest raw = read_variables(connection.variables());
             // nginx gives up on a request that has waited too long and answers 503 itself.
             const bool may_write = raw.method != "GET" && raw.method != "HEAD";
             if (may_write && connection.is_abandoned()) break;
-            raw.is_body_too_large = body.size() > served_.max_body;
+            raw.is_body_too_large = body.size() > endpoint_.max_body;
             if (!raw.is_body_too_large) raw.body = body;
-            const Response response = co_await answer(raw, served_, context());
+            const Response response = co_await answer(raw, endpoint_, context());
             if (response.stream()) {
                 connection.end_last_request();
                 co_await write_stream(connection, response);
@@ -222,7 +222,7 @@ private:
         }
     }
 
-    // Lets nginx close what is idle.
+    // Makes nginx close idle connections.
     void tell_idle_peers() override {
         for (auto* const connection : connections_)
             if (connection->is_idle())
@@ -230,7 +230,7 @@ private:
                      MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 
-    // Afterwards the connection is closed.
+    // The caller closes the connection afterwards.
     Async<> write_stream(Connection& connection, const Response& response) {
         const auto stream =
             std::make_shared<FastCgiStream>(loop(), connection.socket(), connection.request_id());
@@ -248,7 +248,7 @@ private:
         ResponseRecords records{connection.request_id(), head, response.body()};
         std::optional<Timer> timer;
         for (;;) {
-            // Each time: the stop may come while the peer reads.
+            // Checked each time, because the stop may come while the peer reads.
             if (is_stopping()) records.add_stop_record();
             if (records.write_some(connection.socket().native_handle())) break;
             if (!timer) close_later(connection.socket(), timer.emplace(loop(), longest_write));
@@ -258,7 +258,7 @@ private:
 
     void close_later(Socket& socket, Timer& timer) {
         timer.async_wait([this, &socket](error_code error) {
-            // It may have expired just before the connection ended.
+            // The timer may have expired just before the connection ended.
             const bool is_open = std::any_of(
                 connections_.begin(), connections_.end(),
                 [&](auto* const connection) { return &connection->socket() == &socket; });
@@ -266,12 +266,12 @@ private:
         });
     }
 
-    const Endpoint& served_;
+    const Endpoint& endpoint_;
     std::unordered_set<Connection*> connections_;
 };
 
 }  // namespace
 
-void serve_fastcgi(int listener, Loop& loop, const Endpoint& served, Context& context) {
-    FastCgiServer{listener, loop, served, context}.run();
+void serve_fastcgi(int listener, Loop& loop, const Endpoint& endpoint, Context& context) {
+    FastCgiServer{listener, loop, endpoint, context}.run();
 }

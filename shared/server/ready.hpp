@@ -1,7 +1,7 @@
-// How a server says that it is ready.
+// How a server reports that it is ready.
 #pragma once
 
-// The variable that names an inherited descriptor, by its number. The server writes a byte to it
-// and closes it right before it accepts its first connection. Where the variable is missing, nobody
-// asks.
+// The environment variable with the number of an inherited descriptor. The server writes a byte to
+// that descriptor and closes it right before it accepts its first connection. Without the variable
+// it reports nothing.
 inline constexpr const char* ready_variable = "READY_FD";

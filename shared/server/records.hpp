@@ -11,24 +11,24 @@
 #include <string_view>
 #include <vector>
 
-// An empty FCGI_STDERR record. nginx drops an idle connection on which it arrives, and does not
-// keep one on which it follows END_REQUEST: how a server that stops gets rid of connections without
-// losing the request that may be under way on them.
+// An empty FCGI_STDERR record. nginx drops an idle connection that receives one, and does not keep
+// a connection that receives one after END_REQUEST. A stopping server closes its connections this
+// way without losing a request that is already on the wire.
 inline constexpr std::string_view stop_record{"\x01\x07\x00\x01\x00\x00\x00\x00", 8};
 
-// A part of an answer as STDOUT records, copied.
+// A copy of a part of an answer, as STDOUT records.
 std::string stdout_records(std::uint16_t request_id, std::string_view content);
 
-// The bytes of one answer. The head and body are not copied: they must live until all is written.
+// The bytes of one answer. The head and the body are not copied and must live until all is written.
 class ResponseRecords {
 public:
     ResponseRecords(std::uint16_t request_id, std::string_view head, std::string_view body);
 
-    // Lets the stop record follow, once; for as long as something is left to write.
+    // Appends the stop record, once. Has no effect after everything was written.
     void add_stop_record();
 
-    // Writes as much as the socket takes without waiting. False when some of it is left; throws
-    // std::system_error when the peer has gone.
+    // Writes as much as the socket takes without blocking. Returns false if something is left;
+    // throws std::system_error if the peer has closed the connection.
     bool write_some(int socket);
 
 private:
@@ -36,8 +36,8 @@ private:
     void add_header(std::uint8_t type, std::size_t content_length);
 
     std::uint16_t request_id_;
-    std::deque<std::array<char, 16>> headers_;  // addresses stay
+    std::deque<std::array<char, 16>> headers_;  // stable addresses
     std::vector<iovec> parts_;
-    std::size_t first_ = 0;  // the part to go on with
+    std::size_t first_ = 0;  // the next part to write
     bool has_stop_record_ = false;
 };

@@ -23,8 +23,8 @@ int family_of(int fd) {
     return address.ss_family;
 }
 
-// Becomes readable with the first SIGTERM or SIGINT. A handler would interrupt libfcgi in the
-// middle of a request, for read() is never restarted on a socket with SO_RCVTIMEO.
+// Becomes readable with the first SIGTERM or SIGINT. A signal handler would interrupt libfcgi in
+// the middle of a request: read() is never restarted on a socket with SO_RCVTIMEO.
 int stop_signals() {
     sigset_t signals;
     sigemptyset(&signals);
@@ -85,9 +85,9 @@ Async<> Server::accept_connections() {
         error_code error;
         co_await acceptor_.async_wait(Acceptor::wait_read, redirect_error(use_awaitable, error));
         // One turn of the loop may serve a request on every open connection, on SQLite with a
-        // commit each; if it accepted only one connection, the k-th of a burst would wait for k
-        // turns. Accepting as many as are open lets a burst in within a few turns, and leaves some
-        // to the endpoint's other processes.
+        // commit each. If it accepted only one connection, the k-th connection of a burst would
+        // wait for k turns. Accepting as many connections as are open admits a burst within a few
+        // turns and leaves some to the endpoint's other processes.
         for (int most = running_; !error && most > 0; --most) {
             Socket socket{loop_};
             acceptor_.accept(socket, error);
@@ -96,7 +96,7 @@ Async<> Server::accept_connections() {
         const bool is_failure = error && error != boost::asio::error::would_block &&
                                 error != boost::asio::error::try_again;
         if (is_failure && acceptor_.is_open()) {
-            // Out of descriptors, say: other connections must end first.
+            // For example if the process is out of descriptors: other connections must end first.
             logging::warning("accept failed", {{"reason", std::string_view{error.message()}}});
             co_await sleep_for(std::chrono::milliseconds{100});
         }
@@ -108,7 +108,7 @@ void Server::stop() {
     acceptor_.close();
     tell_idle_peers();
     for (auto* const stream : streams_) stream->end();
-    // Of those that do not read; the others have ended by then.
+    // Aborts the streams whose peers do not read; the others have ended by now.
     abort_timer_.expires_after(longest_farewell);
     abort_timer_.async_wait([this](error_code error) {
         if (!error)

@@ -1,5 +1,5 @@
-// What every server of connections does alike: it accepts them, and when it is told to stop it
-// waits for the last of them.
+// What all servers share: they accept connections and, when told to stop, wait until the last
+// connection has ended.
 #pragma once
 
 #include <boost/asio/basic_socket_acceptor.hpp>
@@ -16,42 +16,42 @@
 using StreamProtocol = boost::asio::generic::stream_protocol;
 using Socket = boost::asio::basic_stream_socket<StreamProtocol, Loop::executor_type>;
 
-// How long a server that was told to stop waits for what runs, before it ends the process.
+// How long a stopping server waits for requests in progress before it ends the process.
 inline constexpr auto longest_stop = std::chrono::seconds{8};
-// Of that, for a stream whose peer does not read.
+// How much of that time a stream gets whose peer does not read.
 inline constexpr auto longest_farewell = std::chrono::seconds{3};
 
 class Server {
 public:
-    // Takes the listening socket `listener`, which is closed by a stop. Make it before any other
-    // thread: from here on SIGTERM and SIGINT are blocked, in this one and those that it starts.
+    // Takes the listening socket `listener`; a stop closes it. Create the server before any other
+    // thread: it blocks SIGTERM and SIGINT in this thread and in those that this thread starts.
     Server(int listener, Loop& loop, Context& context);
     virtual ~Server() = default;
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Serves until the first SIGTERM or SIGINT, which stays pending. Then lets requests finish,
+    // Serves until the first SIGTERM or SIGINT, which stays pending. Then it lets requests finish,
     // ends streams, closes the database and returns; after `longest_stop` it ends the process
-    // instead. The process ignores SIGPIPE from here on. Says that it is ready where somebody asks
+    // instead. From here on the process ignores SIGPIPE. Reports that it is ready
     // (shared/server/ready.hpp).
     void run();
 
 protected:
-    // Serves one connection to its end. What it throws ends this connection alone.
+    // Serves one connection to its end. An exception ends this connection only.
     virtual Async<> serve(Socket socket) = 0;
 
-    // Called at a stop, before any stream is told.
+    // Called when the server stops, before it ends the streams.
     virtual void tell_idle_peers() {}
 
-    // Runs a coroutine that the server lives for: with the last of them it ends.
+    // Runs a coroutine. The server ends after the last of them.
     void start(Async<> coroutine);
 
     Loop& loop() const { return loop_; }
     Context& context() const { return context_; }
     bool is_stopping() const { return is_stopping_; }
 
-    // While it lives, a stop ends the stream, and `longest_farewell` later aborts it. During a stop
-    // the stream is over at once.
+    // Registers a stream for its lifetime. A stop ends the stream and aborts it `longest_farewell`
+    // later. A stream that opens during a stop is ended at once.
     class OpenStream {
     public:
         OpenStream(Server& server, Stream& stream);

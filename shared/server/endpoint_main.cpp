@@ -1,4 +1,4 @@
-#include "shared/server/handler.hpp"
+#include "shared/server/endpoint_main.hpp"
 
 #include <malloc.h>
 #include <sys/socket.h>
@@ -23,9 +23,9 @@ bool is_listening(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
 }
 
-int usage(std::string_view name, const Endpoint& served) {
-    std::cerr << name << " answers " << served.path << "\n\n"
-              << "  REQUEST_METHOD=GET REQUEST_URI=" << served.path << " " << name
+int usage(std::string_view name, const Endpoint& endpoint) {
+    std::cerr << name << " answers " << endpoint.path << "\n\n"
+              << "  REQUEST_METHOD=GET REQUEST_URI=" << endpoint.path << " " << name
               << "   answer once, as CGI (body on stdin)\n"
               << "  " << name << " --describe      print the endpoint as JSON\n"
               << "  " << name << " --dump-config   print the configuration, secrets masked\n"
@@ -33,10 +33,11 @@ int usage(std::string_view name, const Endpoint& served) {
     return exit_usage;
 }
 
-int serve(std::string_view name, const Endpoint& served, Config config) {
-    umask(0077);  // what it writes is nobody else's to read
+int serve(std::string_view name, const Endpoint& endpoint, Config config) {
+    umask(0077);  // its files are private to this user
     ensure_secret(config);
-    // Fixed, or glibc would raise it with the first large board, and keep the memory of the others.
+    // A fixed threshold: glibc would raise it with the first large board and then keep freed
+    // memory.
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     logging::set_level(config.log_level);
     logging::set_endpoint(name);
@@ -48,22 +49,22 @@ int serve(std::string_view name, const Endpoint& served, Config config) {
     ProcessState state;
     Context context{config, *database, tokens, api_keys, passwords, state};
     if (is_listening(STDIN_FILENO))
-        (served.serve ? served.serve : serve_fastcgi)(STDIN_FILENO, loop, served, context);
+        (endpoint.serve ? endpoint.serve : serve_fastcgi)(STDIN_FILENO, loop, endpoint, context);
     else
-        answer_cgi(loop, served, context);
+        answer_cgi(loop, endpoint, context);
     return EXIT_SUCCESS;
 }
 
 }  // namespace
 
-int run_handler(Endpoint (*declare)(), int argc, char** argv) {
+int endpoint_main(Endpoint (*declare)(), int argc, char** argv) {
     std::string_view name = argc > 0 ? argv[0] : "handler";
     name.remove_prefix(name.rfind('/') + 1);
     const std::string_view option = argc > 1 ? argv[1] : "";
     try {
-        const auto served = declare();
+        const auto endpoint = declare();
         if (option == "--describe") {
-            std::cout << describe(served, name) << '\n';
+            std::cout << describe(endpoint, name) << '\n';
             return EXIT_SUCCESS;
         }
         if (option == "--dump-config") {
@@ -71,8 +72,8 @@ int run_handler(Endpoint (*declare)(), int argc, char** argv) {
             return EXIT_SUCCESS;
         }
         if (argc > 1 || (!is_listening(STDIN_FILENO) && !std::getenv("REQUEST_METHOD")))
-            return usage(name, served);
-        return serve(name, served, load_config());
+            return usage(name, endpoint);
+        return serve(name, endpoint, load_config());
     } catch (const ConfigError& error) {
         std::cerr << error.what() << '\n';
         return exit_config;
