@@ -12,7 +12,7 @@ bool is_etag_character(char c) {
     return byte == 0x21 || (byte >= 0x23 && byte != 0x7f);
 }
 
-// Whether entity_tag() may have made it. Others match nothing, and need not be text.
+// Whether entity_tag() could have made it. Other tags match nothing and may hold any bytes.
 bool is_own(std::string_view tag) {
     return tag.size() == 66 && tag.find_first_not_of("0123456789abcdef", 1) == 65;
 }
@@ -21,7 +21,7 @@ void skip_white_space(std::string_view& text) {
     while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
 }
 
-// Takes `W/"…"` or `"…"` off the front.
+// Removes `W/"…"` or `"…"` from the front.
 bool take_tag(std::string_view& text, EntityTags& tags) {
     const bool is_weak = text.starts_with("W/");
     if (is_weak) text.remove_prefix(2);
@@ -34,7 +34,7 @@ bool take_tag(std::string_view& text, EntityTags& tags) {
     return true;
 }
 
-// One after another, without those that are in `excluded`.
+// Concatenates the tags, without those in `excluded`.
 std::string own_tags(const std::vector<std::string>& tags, std::string_view excluded = {}) {
     std::string text;
     for (const auto& tag : tags)
@@ -42,7 +42,7 @@ std::string own_tags(const std::vector<std::string>& tags, std::string_view excl
     return text;
 }
 
-// Why no tag matches.
+// The error if no tag matches.
 Error refusal_of(const std::optional<EntityTags>& if_match) {
     const bool is_weak = if_match && !if_match->is_any && if_match->strong.empty();
     return is_weak ? Error::weak_etag : Error::precondition_failed;
@@ -91,21 +91,22 @@ WriteCondition write_condition(std::string_view if_match, std::string_view if_no
                                bool needs_if_match) {
     WriteCondition condition;
     const bool is_missing = needs_if_match && if_match.empty();
-    const auto wanted = if_match.empty() ? EntityTags{.is_any = true} : EntityTags::parse(if_match);
-    condition.refusal = is_missing ? Error::precondition_required : refusal_of(wanted);
+    const auto if_match_tags =
+        if_match.empty() ? EntityTags{.is_any = true} : EntityTags::parse(if_match);
+    condition.refusal = is_missing ? Error::precondition_required : refusal_of(if_match_tags);
     const auto unwanted = if_none_match.empty() ? EntityTags{} : EntityTags::parse(if_none_match);
     if (is_missing || !unwanted || unwanted->is_any) {
         condition.tags.emplace();
         return condition;
     }
     const auto excluded = own_tags(unwanted->strong) + own_tags(unwanted->weak);
-    if (wanted && wanted->is_any) {
+    if (if_match_tags && if_match_tags->is_any) {
         if (excluded.empty()) return condition;
         condition.tags = excluded;
         condition.is_among = false;
         return condition;
     }
     condition.tags.emplace();
-    if (wanted) condition.tags = own_tags(wanted->strong, excluded);
+    if (if_match_tags) condition.tags = own_tags(if_match_tags->strong, excluded);
     return condition;
 }

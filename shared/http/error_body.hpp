@@ -1,5 +1,5 @@
 // The three shapes of an error body: one for each shape of endpoints, and RFC 9457 for clients that
-// ask for it.
+// request it.
 #pragma once
 
 #include <string>
@@ -9,10 +9,10 @@
 
 enum class ErrorShape { plain, enveloped, problem };
 
-// RFC 9457 when Accept names application/problem+json, else the endpoint's own shape.
+// RFC 9457 if Accept names application/problem+json, otherwise the endpoint's own shape.
 ErrorShape error_shape(bool is_enveloped, std::string_view accept);
 
 std::string_view media_type(ErrorShape shape);
 
-// Canonical JSON.
+// The body as canonical JSON.
 std::string error_body(ErrorShape shape, const ApiError& error, std::string_view request_id);

@@ -1,4 +1,4 @@
-// The request methods that endpoints can declare. HEAD and OPTIONS are answered for them.
+// The request methods that endpoints can declare. The server answers HEAD and OPTIONS itself.
 #pragma once
 
 #include <optional>

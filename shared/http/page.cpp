@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t digest_digits = 16;
 constexpr std::size_t id_bytes = 8;
 
-// Binds a position to its list, and shows when it was cut or mistyped; nothing secret depends on
-// it. No list has a NUL in its name.
+// Binds a position to its list and detects a truncated or mistyped cursor; it protects no secret.
+// The name of a list contains no NUL.
 std::string digest(std::string_view list, std::string_view position) {
     std::string both{list};
     both.append(1, '\0').append(position);
@@ -21,9 +21,10 @@ std::string digest(std::string_view list, std::string_view position) {
 }
 
 [[noreturn]] void refuse() {
-    throw invalid({"query", "cursor"},
-                  "Value error, no cursor of this list: take next_cursor of a page with the same "
-                  "parameters");
+    throw invalid(
+        {"query", "cursor"},
+        "Value error, not a cursor of this list: use next_cursor from a page with the same "
+        "parameters");
 }
 
 }  // namespace
@@ -40,7 +41,7 @@ Position read_cursor(std::string_view list, std::string_view cursor) {
     const auto bytes = unhex(cursor.substr(std::min(digest_digits, cursor.size())));
     if (!bytes || bytes->size() < id_bytes || !cursor.starts_with(digest(list, *bytes))) refuse();
     Position position{.key = bytes->substr(id_bytes)};
-    // Anybody can compute a digest: what no database takes is refused here.
+    // Anybody can compute a digest, so values that a database would refuse are checked here.
     if (!is_utf8(position.key) || position.key.find('\0') != position.key.npos) refuse();
     for (const char byte : bytes->substr(0, id_bytes))
         position.id = position.id << 8 | static_cast<unsigned char>(byte);
@@ -77,5 +78,5 @@ Position before_all_moments(bool is_ascending) {
 
 void check_paging(const std::optional<std::string>& cursor, std::int64_t offset) {
     if (cursor && offset != 0)
-        throw invalid({"query", "offset"}, "Value error, a cursor says where to begin");
+        throw invalid({"query", "offset"}, "Value error, offset cannot be combined with cursor");
 }

@@ -1,4 +1,4 @@
-// A request, first as it comes in and then as handlers see it.
+// A request, first as the server receives it and then as handlers use it.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@
 #include "shared/json/fields.hpp"
 #include "shared/uuid.hpp"
 
-// What the server read, undecoded: an absent header is empty. The views belong to the connection
-// and live until the answer is made.
+// The request as received, not decoded; an absent header is empty. The views belong to the
+// connection and stay valid until the answer is complete.
 struct RawRequest {
 #define REQUEST_FIELD(member, ...) std::string_view member;
 #include "shared/http/request_fields.def"
@@ -25,7 +25,7 @@ struct RawRequest {
     bool is_body_too_large = false;
 };
 
-// Whether a script of another origin may send a header only after a preflight has allowed it
+// Whether a script from another origin may send a header only after a preflight request
 // (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
 enum class Preflight { unneeded, needed };
 
@@ -39,14 +39,16 @@ struct RequestField {
 };
 std::span<const RequestField> request_fields();
 
-// Who sent a request, as proved by a token, an API key or a ticket; empty where nothing was proved.
+// The caller, as proved by a token, an API key or a ticket; empty if nothing was proved.
 struct Identity {
     std::string user_id;
     std::string email;         // may be empty
-    std::string api_key = {};  // what names the key in limits and logs, never the key
-    // Seconds since 1970, from which on the same proof is refused, leeway included; 0: never.
+    std::string api_key = {};  // identifies the key in limits and logs; never the key itself
+    // The time, in seconds since 1970, from which the same proof is refused, leeway included; 0:
+    // never.
     std::int64_t expires_at = 0;
-    // Proved by a token of this service: it is good only while its account exists.
+    // Whether a token of this service proved it. Such a token is valid only while its account
+    // exists.
     bool needs_account = false;
 };
 
@@ -68,7 +70,7 @@ public:
     std::string_view request_id() const { return raw_.request_id; }
     std::string_view last_event_id() const { return raw_.last_event_id; }
     std::string_view remote_address() const { return raw_.remote_address; }
-    // Of a write.
+    // The condition of a write.
     WriteCondition condition() const {
         return write_condition(raw_.if_match, raw_.if_none_match, needs_if_match_);
     }
@@ -77,34 +79,34 @@ public:
     const std::string& user_id() const { return identity_.user_id; }
     const std::string& api_key() const { return identity_.api_key; }
 
-    // Nullopt where there is none. Throws ApiError (422) for anything but 1 to 255 visible ASCII
-    // characters.
+    // Returns nullopt if the header is absent. Throws ApiError (422) for anything but 1 to 255
+    // visible ASCII characters.
     std::optional<std::string> idempotency_key() const;
 
-    // The body as a T. Throws ApiError (422) with every fault. Where the operation may do without a
-    // body, none is like an empty object.
+    // Reads the body as a T. Throws ApiError (422) that lists every fault. If the operation has an
+    // optional body, an absent one counts as an empty object.
     template <json::Declared T>
     T body() const {
         return json::read<T>(raw_.body.empty() ? "{}" : raw_.body);
     }
 
-    // The query as a T. Throws ApiError (422) with every fault.
+    // Reads the query as a T. Throws ApiError (422) that lists every fault.
     template <json::Declared T>
     T query() const {
         return read_query<T>(raw_.target);
     }
 
-    // Gives the answer a header, whatever the answer becomes: an error as well. Throws
-    // std::invalid_argument for a control byte in it.
+    // Adds a header to the answer, even if that becomes an error. Throws std::invalid_argument if
+    // the value contains a control byte.
     void add_header(std::string_view name, std::string value) const;
 
-    // A path parameter; the template must have it.
+    // A path parameter, which the template must contain.
     std::string_view parameter(std::string_view name) const;
 
-    // The same as a UUID. Throws ApiError (422, uuid_parsing).
+    // A path parameter as a UUID. Throws ApiError (422, uuid_parsing).
     Uuid uuid(std::string_view name) const;
 
-    // The same as the id of a row, which is positive. Throws ApiError (422).
+    // A path parameter as the id of a row, which is positive. Throws ApiError (422).
     std::int64_t id(std::string_view name) const;
 
 private:

@@ -41,7 +41,7 @@ Response Response::cached(std::shared_ptr<const std::string> body, std::string e
     return response;
 }
 
-Response Response::page(std::string items, const Pagination& pagination) {
+Response Response::list(std::string items, const Pagination& pagination) {
     Response response{200, std::move(items)};
     response.pagination_ = json::write(pagination);
     return response;
@@ -104,7 +104,7 @@ std::string cgi_head(const Response& response) {
     for (const auto& [name, value] : response.headers())
         head.append(name).append(": ").append(value).append("\r\n");
     if (!response.etag().empty()) head.append("ETag: ").append(response.etag()).append("\r\n");
-    // RFC 9110, section 8.6: none on 204 and 304, nor where nobody knows it.
+    // RFC 9110, section 8.6: no Content-Length with 204 and 304, nor if the length is not known.
     if (response.has_content_length() && response.status() != 204 && response.status() != 304)
         head.append("Content-Length: ")
             .append(std::to_string(response.content_length()))

@@ -1,4 +1,4 @@
-// What a handler answers: a status, a JSON body, and the few headers that are its own business.
+// A handler's answer: a status, a JSON body, and the few headers that concern the handler.
 // Everything else (CORS, request id, error shapes, 304) is added in one place, server/answer.cpp.
 #pragma once
 
@@ -11,7 +11,7 @@
 #include "shared/http/stream.hpp"
 #include "shared/json/fields.hpp"
 
-// Where a page of a list lies in the whole.
+// The position of a page in its list.
 struct Pagination {
     std::int64_t total = 0;
     std::int64_t limit = 0;
@@ -23,7 +23,7 @@ struct Pagination {
         using json::field;
         return std::tuple{
             field("total", &Pagination::total)
-                .describe("Of everything that the filters let through"),
+                .describe("Total number of items that match the filters"),
             field("limit", &Pagination::limit),
             field("offset", &Pagination::offset),
             field("has_more", &Pagination::has_more),
@@ -35,7 +35,7 @@ struct Pagination {
 
 class Response {
 public:
-    // 200 with the canonical JSON of a value.
+    // 200 with a value as canonical JSON.
     template <class T>
     static Response ok(const T& value) {
         return {200, json::write(value)};
@@ -47,30 +47,30 @@ public:
         return Response{201, json::write(value)}.with("Location", std::move(location));
     }
 
-    // 200 with a part of a longer list, as canonical JSON, and where that part lies in it.
-    static Response page(std::string items, const Pagination& pagination);
+    // 200 with a part of a longer list, as canonical JSON, and its position in the list.
+    static Response list(std::string items, const Pagination& pagination);
 
     static Response no_content() { return {204, {}}; }
 
-    // A body that is shared between requests, with the ETag that was computed when it was made.
+    // 200 with a body that requests share, and the ETag that was computed with it.
     static Response cached(std::shared_ptr<const std::string> body, std::string etag);
 
-    // 200 with a body that is written bit by bit.
+    // 200 with a body that is written piece by piece.
     static Response stream(std::string content_type, StreamBody body);
 
     Response(int status, std::string body);
 
-    // Adds a header. Throws std::invalid_argument for a control byte in it: no echoed text can
-    // start a header of its own.
+    // Adds a header. Throws std::invalid_argument if the value contains a control byte, so that
+    // echoed text cannot start another header.
     Response&& with(std::string_view name, std::string value) &&;
-    // The same, in place of one that is there.
+    // Sets a header in place of an existing one.
     void set(std::string_view name, std::string value);
 
     // Adds the ETag of the representation: the body before it is wrapped, and the pagination.
     void tag();
 
-    // Wraps the body as the surface /api does: {"data","message","pagination","success"}. An empty
-    // message is null.
+    // Wraps the body in the envelope of /api: {"data","message","pagination","success"}. An empty
+    // message becomes null.
     void wrap(std::string_view message);
 
     int status() const { return status_; }
@@ -79,16 +79,16 @@ public:
     const std::vector<std::pair<std::string_view, std::string>>& headers() const {
         return headers_;
     }
-    // The value of a header; empty when there is none.
+    // The value of a header; empty if it is not set.
     std::string_view header(std::string_view name) const;
 
     // 304 with the same headers and no body.
     void make_not_modified();
 
-    // Null where the body is here.
+    // Null unless the response is a stream.
     const StreamBody& stream() const { return stream_; }
 
-    // For HEAD: the headers stay as they are, Content-Length included.
+    // Removes the body for HEAD; the headers stay as they are, Content-Length included.
     void drop_body();
 
     // Content-Length of the body before drop_body().

@@ -1,4 +1,4 @@
-// An answer that goes on: what a handler writes to for as long as the client listens.
+// An answer without an end: a handler writes to it for as long as the client listens.
 #pragma once
 
 #include <functional>
@@ -13,14 +13,14 @@ public:
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
-    // Returns when the kernel has all of the bytes. Throws std::system_error when the peer has
-    // gone, or all of this takes longer than half a minute.
+    // Returns when the kernel has accepted all of the bytes. Throws std::system_error if the peer
+    // has closed the connection or the write takes longer than half a minute.
     virtual Async<> write(std::string_view bytes) = 0;
 
-    // Ends a write() that waits for the peer; nothing can be written afterwards.
+    // Aborts a write() that waits for the peer. Nothing can be written afterwards.
     virtual void abort() = 0;
 
-    // Returns at `until`, or earlier after wake() or end(): before the call as well.
+    // Returns at `until`, or earlier after wake() or end(), even if that was called before.
     Async<> wait(Clock::time_point until) {
         if (!is_awake_ && !is_over_) {
             timer_.expires_at(until);
@@ -33,7 +33,8 @@ public:
         timer_.cancel();
     }
 
-    // The peer has gone, or the server stops: what writes should come to its end.
+    // Whether the peer has closed the connection or the server stops. The writer should finish
+    // then.
     bool is_over() const { return is_over_; }
     void end() {
         is_over_ = true;
@@ -46,5 +47,5 @@ private:
     bool is_over_ = false;
 };
 
-// Writes all of a stream. It outlives the request, of which it must have copied what it needs.
+// Writes a whole stream. It outlives the request, so it must hold copies of what it needs.
 using StreamBody = std::function<Async<>(Stream&)>;

@@ -14,14 +14,14 @@ std::optional<std::string> decode_segment(std::string_view raw) {
     return text;
 }
 
-// Takes the text up to the next slash off the front of `path`.
+// Removes the text up to the next slash from the front of `path`.
 std::string_view take_segment(std::string_view& path) {
     const auto segment = path.substr(0, path.find('/'));
     path.remove_prefix(std::min(segment.size() + 1, path.size()));
     return segment;
 }
 
-// application/x-www-form-urlencoded, as browsers and every HTTP library write queries.
+// Decodes application/x-www-form-urlencoded, which browsers and every HTTP library use for queries.
 std::optional<std::string> decode_form(std::string_view raw) {
     std::string spaced{raw};
     std::replace(spaced.begin(), spaced.end(), '+', ' ');

@@ -12,7 +12,8 @@ using namespace std::string_literals;
 namespace {
 
 constexpr auto no_cursor =
-    "query/cursor: Value error, no cursor of this list: take next_cursor of a page with the same "
+    "query/cursor: Value error, not a cursor of this list: use next_cursor from a page with the "
+    "same "
     "parameters (value_error)";
 
 std::string read_refusal(const std::string& list, const std::string& cursor) {
@@ -129,7 +130,7 @@ Test(page, begins_before_all_moments) {
 Test(page, takes_a_cursor_or_an_offset) {
     const std::optional<std::string> cursor{"x"};
     EXPECT_TEXT(refusal([&] { check_paging(cursor, 1); }),
-                "query/offset: Value error, a cursor says where to begin (value_error)");
+                "query/offset: Value error, offset cannot be combined with cursor (value_error)");
     for (const auto& [given, offset] :
          {std::pair{cursor, 0}, std::pair{std::optional<std::string>{}, 1}})
         EXPECT_TEXT(refusal([&] { check_paging(given, offset); }), "");

@@ -175,7 +175,7 @@ Test(response, etag_is_that_of_what_is_wrapped) {
 }
 
 Test(response, a_page_says_where_it_lies) {
-    auto response = Response::page("[1]", {9, 1, 2, true, "abc"});
+    auto response = Response::list("[1]", {9, 1, 2, true, "abc"});
     cr_expect_eq(response.status(), 200);
     EXPECT_TEXT(response.body(), "[1]");
     constexpr auto pagination =
