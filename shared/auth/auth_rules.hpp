@@ -8,21 +8,21 @@
 
 enum class Auth { none, user, owner, key, user_or_key, reader };
 
-// What an operation takes as proof of its caller, and what follows from that. Authentication, the
-// errors of an answer, its documentation and the list of endpoints all read this table.
+// What an operation accepts as proof of its caller, and what follows from it. Authentication, the
+// errors of an answer, the documentation and the list of endpoints all read this table.
 struct AuthRule {
     std::string_view name;         // in --describe
     std::string_view label;        // in the list of endpoints
     bool takes_token = false;      // a bearer token
     bool takes_key = false;        // an API key
-    bool takes_ticket = false;     // a ticket in the query; it then counts alone
-    bool needs_proof = false;      // a request without any of these is refused
-    bool owns_path = false;        // the {user_id} of the path must be the token's
-    bool counts_requests = false;  // RATE_LIMIT counts each request of the key
-    bool makes_user = false;       // a write needs the caller's row of `users`
+    bool takes_ticket = false;     // a ticket in the query; other proof is then ignored
+    bool needs_proof = false;      // requests without proof are refused
+    bool owns_path = false;        // {user_id} in the path must be the token's user
+    bool counts_requests = false;  // each request counts towards the key's RATE_LIMIT
+    bool makes_user = false;       // a write needs the caller's row in `users`
 };
 
-// In the order of Auth.
+// One row for each value of Auth, in its order.
 inline constexpr std::array auth_rules = {
     AuthRule{.name = "none", .label = "anyone"},
     AuthRule{.name = "user",
@@ -53,7 +53,7 @@ inline constexpr std::array auth_rules = {
              .takes_ticket = true},
 };
 
-// The row with this name, which is one of theirs.
+// The row with this name, which must exist.
 constexpr const AuthRule& rule_named(std::string_view name) {
     return *std::find_if(auth_rules.begin(), auth_rules.end(),
                          [&](const auto& rule) { return rule.name == name; });

@@ -28,7 +28,7 @@ const Key::Algorithm Key::ps256{"PS256", 0};
 namespace {
 
 constexpr int min_modulus_bits = 2048;
-constexpr int max_modulus_bits = 4096;  // longer ones take too long to check
+constexpr int max_modulus_bits = 4096;  // a longer modulus takes too long to check
 constexpr int max_exponent_bits = 64;
 constexpr std::size_t max_key_id_bytes = 255;
 
@@ -60,8 +60,8 @@ constexpr auto sextets = [] {
     return table;
 }();
 
-// What is wrong with the text, or null. Exactly one text stands for given bytes: two texts of one
-// token would slip past whatever remembers tokens by their text.
+// The fault of the text, or null. Each byte string has exactly one text: otherwise a second text of
+// the same token would bypass every cache and block list of tokens.
 const char* decode(std::string_view text, std::string& bytes) {
     bytes.resize(text.size() * 3 / 4);
     auto out = bytes.begin();
@@ -76,7 +76,7 @@ const char* decode(std::string_view text, std::string& bytes) {
         bits -= 8;
         *out++ = static_cast<char>(pending >> bits & 0xff);
     }
-    if (bits == 6) return "cut off";
+    if (bits == 6) return "truncated";
     if ((pending & ((1u << bits) - 1)) != 0) return "not canonical base64url";
     return nullptr;
 }
@@ -92,7 +92,7 @@ std::string decode_part(std::string_view text, std::string_view part) {
 std::string text_member(const rapidjson::Value& jwk, std::string_view name) {
     const auto* value = json::find(jwk, name);
     if (!value) return {};
-    if (!value->IsString()) throw KeyError{std::string{name} + " is no text"};
+    if (!value->IsString()) throw KeyError{std::string{name} + " is not a text"};
     return std::string{json::text_of(*value)};
 }
 
@@ -114,14 +114,14 @@ std::string binary_member(const rapidjson::Value& jwk, std::string_view name, st
 // RFC 7517, sections 4.2 and 4.3.
 void check_purpose(const rapidjson::Value& jwk) {
     if (json::find(jwk, "use") && text_member(jwk, "use") != "sig")
-        throw KeyError{"use is not sig"};
+        throw KeyError{"use must be sig"};
     const auto* operations = json::find(jwk, "key_ops");
     const auto is_verify = [](const rapidjson::Value& operation) {
         return operation.IsString() && json::text_of(operation) == "verify";
     };
     if (operations &&
         (!operations->IsArray() || std::none_of(operations->Begin(), operations->End(), is_verify)))
-        throw KeyError{"key_ops is without verify"};
+        throw KeyError{"key_ops lacks verify"};
 }
 
 // --- public keys
@@ -138,7 +138,7 @@ PublicKey make_key(const char* type, OSSL_PARAM* parameters) {
     if (!context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
         EVP_PKEY_fromdata(context.get(), &made, EVP_PKEY_PUBLIC_KEY, parameters) != 1) {
         ERR_clear_error();
-        throw KeyError{"no point of the curve, or no key at all"};
+        throw KeyError{"not a valid key of this type"};
     }
     return {made, EVP_PKEY_free};
 }
@@ -150,7 +150,7 @@ void check_public_key(const PublicKey& key, const char* fault) {
     throw KeyError{fault};
 }
 
-// The modulus is checked to be no prime, no power of one, and without factors below 752: whoever
+// Checks that the modulus is not a prime, not a power, and has no factors below 752: anybody who
 // can factor it has the private key.
 PublicKey make_rsa_key(const BIGNUM* modulus, const BIGNUM* exponent) {
     const Builder builder{OSSL_PARAM_BLD_new()};
@@ -159,24 +159,24 @@ PublicKey make_rsa_key(const BIGNUM* modulus, const BIGNUM* exponent) {
         throw std::bad_alloc{};
     const Parameters parameters{OSSL_PARAM_BLD_to_param(builder.get())};
     auto key = make_key("RSA", parameters.get());
-    check_public_key(key, "RSA with a modulus that is easy to factor");
+    check_public_key(key, "RSA modulus is easy to factor");
     return key;
 }
 
-// `curve` in OpenSSL's words. The point is checked to lie on it.
+// `curve` is OpenSSL's name. Checks that the point is on the curve.
 PublicKey make_elliptic_key(std::string curve, std::string point) {
     OSSL_PARAM parameters[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, curve.data(), 0),
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point.data(), point.size()),
         OSSL_PARAM_construct_end()};
     auto key = make_key("EC", parameters);
-    check_public_key(key, "no point of the curve");
+    check_public_key(key, "not a point on the curve");
     return key;
 }
 
 // The y coordinates of the eight points of Ed25519 whose order is 1, 2, 4 or 8, in hexadecimal and
-// little-endian as RFC 8032 writes them (section 5.1.2), without the bit that is the sign of x. For
-// such a key anybody can sign: a signature of zeros fits at least one text in eight.
+// little-endian as RFC 8032 writes them (section 5.1.2), without the sign bit of x. Anybody can
+// sign for such a key: a signature of zeros matches at least one text in eight.
 constexpr std::string_view small_orders[] = {
     "0100000000000000000000000000000000000000000000000000000000000000",
     "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
@@ -184,19 +184,19 @@ constexpr std::string_view small_orders[] = {
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"};
 
-// OpenSSL checks neither. `point` is 32 bytes.
+// Makes two checks that OpenSSL does not make. `point` has 32 bytes.
 void check_edwards_point(std::string_view point) {
     std::string y{point};
     y.back() = static_cast<char>(y.back() & 0x7f);
-    // 2^255 - 19 and all above it, which stand for a y that has a smaller form.
+    // 2^255 - 19 and larger values stand for a y that also has a smaller form.
     const bool is_canonical = y.back() != '\x7f' || static_cast<unsigned char>(y.front()) < 0xed ||
                               y.find_first_not_of('\xff', 1) != y.size() - 1;
-    if (!is_canonical) throw KeyError{"an Ed25519 key that is not in canonical form"};
+    if (!is_canonical) throw KeyError{"Ed25519 key is not in canonical form"};
     if (std::count(std::begin(small_orders), std::end(small_orders), hex(y)) > 0)
-        throw KeyError{"an Ed25519 key of small order"};
+        throw KeyError{"Ed25519 key has small order"};
 }
 
-// r and s one after the other (RFC 7518, section 3.4) as OpenSSL takes them; empty when one is 0.
+// Converts r and s, concatenated (RFC 7518, section 3.4), to OpenSSL's form; empty if one is 0.
 std::string der_of(std::string_view signature) {
     const auto half = signature.size() / 2;
     auto r = number_of(signature.substr(0, half));
@@ -212,7 +212,7 @@ std::string der_of(std::string_view signature) {
     return der;
 }
 
-// PSS with MGF1 of the same hash, and a salt of the hash's size (RFC 7518, section 3.5).
+// PSS with MGF1 of the same hash and a salt of the hash's size (RFC 7518, section 3.5).
 bool set_padding(EVP_PKEY_CTX* context, bool is_pss) {
     if (!is_pss) return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1;
     return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
@@ -220,8 +220,8 @@ bool set_padding(EVP_PKEY_CTX* context, bool is_pss) {
            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
 }
 
-// `crit` names extensions that must be understood, and none is; `b64` and `zip` change what the
-// payload means; the others bring the signer's own key along.
+// `crit` names extensions that a recipient must understand, and this one supports none; `b64` and
+// `zip` change the meaning of the payload; the other members carry the signer's own key.
 constexpr std::string_view refused_headers[] = {"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"};
 
 }  // namespace
@@ -233,10 +233,10 @@ void refuse_token(std::string_view part, std::string_view reason) {
 rapidjson::Document parse_part(std::string_view json, std::string_view part) {
     try {
         auto document = json::parse(json);
-        if (!document.IsObject()) refuse_token(part, "no object");
+        if (!document.IsObject()) refuse_token(part, "not an object");
         return document;
     } catch (const ApiError& error) {
-        refuse_token(part, error.details().empty() ? "no JSON" : error.details().front().message);
+        refuse_token(part, error.details().empty() ? "not JSON" : error.details().front().message);
     }
 }
 
@@ -255,23 +255,23 @@ Jws split_jws(std::string_view token) {
 JwsHeader read_header(const Jws& jws) {
     const auto header = parse_part(decode_part(jws.header, "header"), "header");
     const auto* algorithm = json::find(header, "alg");
-    if (!algorithm || !algorithm->IsString()) refuse_token("header", "no alg");
+    if (!algorithm || !algorithm->IsString()) refuse_token("header", "alg is missing");
     for (const auto name : refused_headers)
         if (json::find(header, name)) refuse_token("header", std::string{name} + " is not allowed");
     const auto* type = json::find(header, "typ");
     if (type && (!type->IsString() || !ascii_iequals(json::text_of(*type), "JWT")))
-        refuse_token("header", "typ is not JWT");
+        refuse_token("header", "typ must be JWT");
     const auto* key_id = json::find(header, "kid");
     if (key_id && (!key_id->IsString() || key_id->GetStringLength() == 0 ||
                    key_id->GetStringLength() > max_key_id_bytes))
-        refuse_token("header", "kid is no text of 1 to 255 bytes");
+        refuse_token("header", "kid must be a text of 1 to 255 bytes");
     return {.algorithm = std::string{json::text_of(*algorithm)},
             .key_id = key_id ? std::string{json::text_of(*key_id)} : ""};
 }
 
-// OpenSSL's HMAC() looks the algorithm up on each call, which takes longer than the HMAC itself.
+// OpenSSL's HMAC() looks the algorithm up at each call, which takes longer than the HMAC itself.
 Key Key::from_secret(std::string_view secret) {
-    if (secret.empty()) throw KeyError{"an empty key proves nothing"};
+    if (secret.empty()) throw KeyError{"key is empty"};
     const std::unique_ptr<EVP_MAC, Free<EVP_MAC, EVP_MAC_free>> mac{
         EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr)};
     Key key{hs256};
@@ -282,37 +282,37 @@ Key Key::from_secret(std::string_view secret) {
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
         OSSL_PARAM_construct_end()};
     if (!key.mac_ || EVP_MAC_init(key.mac_.get(), bytes_of(secret), secret.size(), parameters) != 1)
-        throw std::runtime_error("OpenSSL offers no HMAC-SHA-256");
+        throw std::runtime_error("OpenSSL does not provide HMAC-SHA-256");
     return key;
 }
 
 Key Key::from_jwk(const rapidjson::Value& jwk) {
-    if (!jwk.IsObject()) throw KeyError{"no object"};
+    if (!jwk.IsObject()) throw KeyError{"not an object"};
     const auto type = text_member(jwk, "kty");
-    if (type == "oct") throw KeyError{"a secret in a set of public keys"};
+    if (type == "oct") throw KeyError{"secret key in a set of public keys"};
     check_purpose(jwk);
-    if (json::find(jwk, "d")) throw KeyError{"its private half is published"};
+    if (json::find(jwk, "d")) throw KeyError{"private key is published"};
     auto key = type == "RSA"   ? rsa(jwk)
                : type == "EC"  ? elliptic(jwk)
                : type == "OKP" ? edwards(jwk)
-                               : throw KeyError{"kty is neither RSA, EC nor OKP"};
+                               : throw KeyError{"kty must be RSA, EC or OKP"};
     if (json::find(jwk, "alg") && text_member(jwk, "alg") != key.algorithm())
-        throw KeyError{"alg does not go with the key"};
+        throw KeyError{"alg does not match the key"};
     key.id_ = text_member(jwk, "kid");
     return key;
 }
 
-// One key, one algorithm: an RSA key that names none is for RS256, as nearly all are.
+// A key has one algorithm: an RSA key without `alg` is for RS256, as nearly all are.
 Key Key::rsa(const rapidjson::Value& jwk) {
     const auto modulus = number_of(binary_member(jwk, "n"));
     const auto exponent = number_of(binary_member(jwk, "e"));
     const int bits = BN_num_bits(modulus.get());
-    if (bits < min_modulus_bits) throw KeyError{"RSA of less than 2048 bits"};
-    if (bits > max_modulus_bits) throw KeyError{"RSA of more than 4096 bits"};
-    // To the power of 1 every text is its own signature.
+    if (bits < min_modulus_bits) throw KeyError{"RSA key is shorter than 2048 bits"};
+    if (bits > max_modulus_bits) throw KeyError{"RSA key is longer than 4096 bits"};
+    // With an exponent of 1 every text would be its own signature.
     if (!BN_is_odd(modulus.get()) || !BN_is_odd(exponent.get()) || BN_is_one(exponent.get()) ||
         BN_num_bits(exponent.get()) > max_exponent_bits)
-        throw KeyError{"no RSA key"};
+        throw KeyError{"not a valid RSA key"};
     Key key{text_member(jwk, "alg") == "PS256" ? ps256 : rs256};
     key.verifier_ = make_rsa_key(modulus.get(), exponent.get());
     key.signature_bytes_ = static_cast<std::size_t>(BN_num_bytes(modulus.get()));
@@ -322,7 +322,7 @@ Key Key::rsa(const rapidjson::Value& jwk) {
 Key Key::elliptic(const rapidjson::Value& jwk) {
     const auto curve = text_member(jwk, "crv");
     const bool is_p256 = curve == "P-256";
-    if (!is_p256 && curve != "P-521") throw KeyError{"crv is neither P-256 nor P-521"};
+    if (!is_p256 && curve != "P-521") throw KeyError{"crv must be P-256 or P-521"};
     Key key{is_p256 ? es256 : es512};
     key.signature_bytes_ = key.algorithm_->signature_bytes;
     const auto size = key.signature_bytes_ / 2;
@@ -334,7 +334,7 @@ Key Key::elliptic(const rapidjson::Value& jwk) {
 }
 
 Key Key::edwards(const rapidjson::Value& jwk) {
-    if (text_member(jwk, "crv") != "Ed25519") throw KeyError{"crv is not Ed25519"};
+    if (text_member(jwk, "crv") != "Ed25519") throw KeyError{"crv must be Ed25519"};
     const auto point = binary_member(jwk, "x", 32);
     check_edwards_point(point);
     Key key{eddsa};
@@ -342,7 +342,7 @@ Key Key::edwards(const rapidjson::Value& jwk) {
     key.verifier_ = {
         EVP_PKEY_new_raw_public_key_ex(nullptr, "ED25519", nullptr, bytes_of(point), point.size()),
         EVP_PKEY_free};
-    if (!key.verifier_) throw KeyError{"no Ed25519 key"};
+    if (!key.verifier_) throw KeyError{"not a valid Ed25519 key"};
     return key;
 }
 
@@ -357,7 +357,7 @@ bool Key::verifies(const Jws& jws) const {
     return mac_ ? has_made_mac(jws) : has_signed(jws);
 }
 
-// Initialising without a key starts over with the one that was prepared.
+// Initialising without a key resets the state to the prepared one.
 bool Key::has_made_mac(const Jws& jws) const {
     std::array<unsigned char, 32> mac{};
     std::size_t size = 0;
@@ -390,15 +390,15 @@ bool Key::has_signed(const Jws& jws) const {
 }
 
 std::optional<std::string> open_jws(const Key& key, const Jws& jws) {
-    // The signature comes first: nothing that a stranger wrote reaches the parsers.
+    // The signature is checked first, so that the parsers never see text from a stranger.
     if (!key.verifies(jws)) return std::nullopt;
     if (read_header(jws).algorithm != key.algorithm())
-        refuse_token("header", "alg is not " + std::string{key.algorithm()});
+        refuse_token("header", "alg must be " + std::string{key.algorithm()});
     return decode_part(jws.payload, "payload");
 }
 
 std::string verify_jws(const Key& key, std::string_view token) {
     auto payload = open_jws(key, split_jws(token));
-    if (!payload) refuse_token("signature", "not made with this key");
+    if (!payload) refuse_token("signature", "made with another key");
     return std::move(*payload);
 }

@@ -1,5 +1,5 @@
-// JSON Web Signatures in their compact form (RFC 7515), verified over OpenSSL. What a payload
-// claims is none of this file's business, so that published vectors can be run against it.
+// JSON Web Signatures in their compact form (RFC 7515), verified with OpenSSL. This file ignores
+// the claims of a payload, so that published test vectors can be run against it.
 #pragma once
 
 #include <openssl/types.h>
@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
-// A token that proves nothing. The message is for the log: it says which rule is broken and quotes
-// nothing of the token.
+// An invalid token. The message is for the log: it names the broken rule and does not quote the
+// token.
 class TokenError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -21,7 +21,7 @@ public:
 // Throws TokenError: "part: reason".
 [[noreturn]] void refuse_token(std::string_view part, std::string_view reason);
 
-// A key that must not be used, or cannot be. The message is for the log.
+// A key that must not or cannot be used. The message is for the log.
 class KeyError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
@@ -29,7 +29,7 @@ public:
 
 inline constexpr std::size_t max_token_bytes = 8192;
 
-// A token taken apart; nothing is proved by that. The views are into the token.
+// The parts of a token, which are not verified yet. The views point into the token.
 struct Jws {
     std::string_view signed_text;  // the first two parts with the dot between them
     std::string_view header;       // base64url, as the payload
@@ -37,25 +37,25 @@ struct Jws {
     std::string signature;  // decoded
 };
 
-// Throws TokenError for more than 8 KiB, anything but three parts, and a signature in anything but
-// canonical base64url without padding.
+// Throws TokenError if the token is larger than 8 KiB, does not have three parts, or has a
+// signature that is not canonical base64url without padding.
 Jws split_jws(std::string_view token);
 
 struct JwsHeader {
     std::string algorithm;
-    std::string key_id;  // empty when there is none
+    std::string key_id;  // empty if absent
 };
 
 // Throws TokenError for a header without `alg`; with `crit`, `b64`, `zip`, `jwk`, `jku`, `x5u` or
-// `x5c`; a `typ` other than JWT in any case; a `kid` that is no text of 1 to 255 bytes; duplicate
-// members; and everything that json::parse() refuses.
+// `x5c`; with a `typ` other than JWT in any case; with a `kid` that is not a text of 1 to 255
+// bytes; with duplicate members; and for everything that json::parse() refuses.
 JwsHeader read_header(const Jws& jws);
 
-// A key with the one algorithm that it verifies (RFC 8725, section 3.1): the key decides, never a
-// header. Copies share one prepared state; one thread at a time may use them.
+// A key with the one algorithm that it verifies (RFC 8725, section 3.1): the key selects the
+// algorithm, never the header. Copies share one prepared state, which one thread at a time may use.
 class Key {
 public:
-    // For HS256 (RFC 7518, section 3.2). Throws KeyError for an empty one: everybody has it.
+    // For HS256 (RFC 7518, section 3.2). Throws KeyError for an empty key, which anybody could use.
     static Key from_secret(std::string_view secret);
 
     // The public key of a JWK (RFC 7517), for
@@ -70,21 +70,21 @@ public:
     // modulus that is easy to factor; and for a key that is published with its private half.
     static Key from_jwk(const rapidjson::Value& jwk);
 
-    // Whether keys of a set can have the algorithm of a header.
+    // Whether a key of a set can have the algorithm that a header names.
     static bool is_public(std::string_view algorithm);
 
     std::string_view algorithm() const { return algorithm_->name; }
-    const std::string& id() const { return id_; }  // `kid`; empty when there is none
+    const std::string& id() const { return id_; }  // `kid`; empty if absent
 
-    // Whether the key made the signature. Its form is exact: 32 bytes for HS256, r and s of 32 or
-    // 66 bytes each and neither of them 0 for ES256 and ES512, 64 bytes for EdDSA, and the size of
+    // Whether this key made the signature. The form must be exact: 32 bytes for HS256, r and s of
+    // 32 or 66 bytes each and both not 0 for ES256 and ES512, 64 bytes for EdDSA, and the size of
     // the modulus for RS256 and PS256.
     bool verifies(const Jws& jws) const;
 
 private:
     struct Algorithm {
         std::string_view name;
-        std::size_t signature_bytes;  // 0: that of the modulus
+        std::size_t signature_bytes;  // 0: the size of the modulus
     };
     static const Algorithm hs256, eddsa, es256, es512, rs256, ps256;
 
@@ -102,13 +102,13 @@ private:
     std::shared_ptr<EVP_PKEY> verifier_;  // all others
 };
 
-// The payload of a token that this key signed; nullopt when another did. Throws TokenError when its
-// header names another algorithm than the key's or is refused by read_header(), and when the
-// payload is no canonical base64url.
+// The payload of a token that this key signed; nullopt if another key did. Throws TokenError if the
+// header names another algorithm than the key's or is refused by read_header(), or if the payload
+// is not canonical base64url.
 std::optional<std::string> open_jws(const Key& key, const Jws& jws);
 
-// The same of a token's text. Throws TokenError, also for a signature that is not this key's.
+// The same for a token's text. Also throws TokenError if another key made the signature.
 std::string verify_jws(const Key& key, std::string_view token);
 
-// The JSON object that is a header or a payload. Throws TokenError, which names the part.
+// Parses the JSON object of a header or payload. Throws TokenError, which names the part.
 rapidjson::Document parse_part(std::string_view json, std::string_view part);

@@ -15,7 +15,8 @@
 
 namespace {
 
-// Tells two states of a file apart, whether it was written to or replaced; empty without a file.
+// Identifies the state of a file, which changes when it is written to or replaced; empty without a
+// file.
 std::string stamp_of(const std::string& path) {
     struct stat status {};
     if (stat(path.c_str(), &status) != 0) return {};
@@ -38,7 +39,7 @@ std::string read_key_file(const std::string& path) {
     if (!file.eof() && !file) throw std::runtime_error("cannot be read");
     text.resize(static_cast<std::size_t>(file.gcount()));
     if (text.empty()) throw std::runtime_error("cannot be read, or is empty");
-    if (text.size() > max_fetched_bytes) throw std::runtime_error("more than 256 KiB");
+    if (text.size() > max_fetched_bytes) throw std::runtime_error("larger than 256 KiB");
     return text;
 }
 
@@ -47,7 +48,7 @@ ParsedKeys parse_key_set(std::string_view json) {
     try {
         const auto document = parse_part(json, "key set");
         const auto* keys = json::find(document, "keys");
-        if (!keys || !keys->IsArray()) throw KeyError{"key set: no array of keys"};
+        if (!keys || !keys->IsArray()) throw KeyError{"key set: keys is not an array"};
         for (const auto& key : keys->GetArray()) {
             try {
                 if (parsed.keys.size() + parsed.skipped.size() >= max_keys)
@@ -63,8 +64,8 @@ ParsedKeys parse_key_set(std::string_view json) {
     return parsed;
 }
 
-// What the thread hands over: a text with its keys, or the reason why there are none.
-struct KeySet::Fetched {
+// The result of the thread: a text with its keys, or the reason for a failure.
+struct KeySet::FetchResult {
     std::string text;
     ParsedKeys parsed;
     std::string failure;
@@ -92,21 +93,21 @@ KeySet::KeySet(Loop* loop, std::string source, Fetch fetch, Now now)
 
 KeySet::~KeySet() {
     thread_.reset();
-    for (auto* promise : waiting_) promise->deliver();
+    for (auto* promise : waiters_) promise->deliver();
 }
 
 void KeySet::look() {
     if (!loop_) return look_at_file();
-    // Before the first token that needs a key, nobody is asked.
-    if (!fetched_at_ || !looked_at_ || is_fetching_) return;
+    // No request is made before the first token that needs a key.
+    if (!last_success_ || !last_check_ || is_fetching_) return;
     const auto now = now_();
-    if (now - *fetched_at_ >= refresh_after && now - *looked_at_ >= cool_down) start();
+    if (now - *last_success_ >= refresh_after && now - *last_check_ >= cool_down) start();
 }
 
 void KeySet::look_at_file() {
     const auto now = now_();
-    if (looked_at_ && now - *looked_at_ < look_after) return;
-    looked_at_ = now;
+    if (last_check_ && now - *last_check_ < look_after) return;
+    last_check_ = now;
     const auto stamp = stamp_of(source_);
     if (stamp == file_stamp_ && generation_ != 0) return;
     file_stamp_ = stamp;
@@ -123,19 +124,20 @@ bool KeySet::may_come(const std::string& key_id) {
     const auto now = now_();
     const auto unknown = unknown_.find(key_id);
     if (unknown != unknown_.end() && now - unknown->second < cool_down) return false;
-    if (!is_fetching_ && looked_at_ && now - *looked_at_ < cool_down) return false;
+    if (!is_fetching_ && last_check_ && now - *last_check_ < cool_down) return false;
     if (!is_fetching_) start();
-    if (asked_for_.size() < max_unknown) asked_for_.push_back(key_id);
+    if (requested_ids_.size() < max_unknown) requested_ids_.push_back(key_id);
     return true;
 }
 
 void KeySet::start() {
-    looked_at_ = now_();
+    last_check_ = now_();
     is_fetching_ = true;
     if (!thread_) thread_.emplace(1);
-    // The job must not own the set: its end would be the end of the thread that it runs on.
+    // The job must not own the set: otherwise the set could be destroyed on the thread that it
+    // joins.
     auto job = [loop = loop_, url = source_, fetch = fetch_, set = weak_from_this()] {
-        auto fetched = std::make_shared<Fetched>();
+        auto fetched = std::make_shared<FetchResult>();
         try {
             fetched->text = fetch(url);
             fetched->parsed = parse_key_set(fetched->text);
@@ -149,23 +151,23 @@ void KeySet::start() {
     boost::asio::post(*thread_, std::move(job));
 }
 
-void KeySet::end(const Fetched& fetched) {
+void KeySet::end(const FetchResult& result) {
     is_fetching_ = false;
     const auto now = now_();
-    if (fetched.failure.empty()) {
-        fetched_at_ = now;
-        take(fetched.parsed, fetched.text);
+    if (result.failure.empty()) {
+        last_success_ = now;
+        take(result.parsed, result.text);
     } else {
-        complain(fetched.failure);
+        complain(result.failure);
     }
     std::erase_if(unknown_, [&](const auto& entry) { return now - entry.second >= cool_down; });
-    for (auto& key_id : asked_for_) {
+    for (auto& key_id : requested_ids_) {
         const bool is_known = std::any_of(keys_.begin(), keys_.end(),
                                           [&](const auto& key) { return key.id() == key_id; });
         if (!is_known && unknown_.size() < max_unknown) unknown_[std::move(key_id)] = now;
     }
-    asked_for_.clear();
-    for (auto* promise : std::exchange(waiting_, {})) promise->deliver();
+    requested_ids_.clear();
+    for (auto* promise : std::exchange(waiters_, {})) promise->deliver();
 }
 
 void KeySet::take(ParsedKeys parsed, const std::string& text) {
@@ -175,24 +177,25 @@ void KeySet::take(ParsedKeys parsed, const std::string& text) {
     text_digest_ = digest;
     keys_ = std::move(parsed.keys);
     ++generation_;
-    logging::info("key set", {{"keys", static_cast<std::int64_t>(keys_.size())},
-                              {"skipped", static_cast<std::int64_t>(parsed.skipped.size())}});
+    logging::info("key set loaded",
+                  {{"keys", static_cast<std::int64_t>(keys_.size())},
+                   {"skipped", static_cast<std::int64_t>(parsed.skipped.size())}});
     for (const auto& reason : parsed.skipped)
         logging::warning("key skipped", {{"reason", std::string_view{reason}}});
 }
 
-// The same reason is news only once.
+// The same reason is logged only once.
 void KeySet::complain(std::string_view reason) {
     if (reason == complaint_) return;
     complaint_ = reason;
-    logging::warning(generation_ == 0 ? "no key set" : "the old key set stays",
+    logging::warning(generation_ == 0 ? "key set unavailable" : "key set not updated",
                      {{"reason", reason}});
 }
 
-Async<> KeySet::fetched() {
+Async<> KeySet::wait_for_fetch() {
     if (!is_fetching_) co_return;
     Promise promise;
-    waiting_.push_back(&promise);
+    waiters_.push_back(&promise);
     co_await promise.wait();
 }
 

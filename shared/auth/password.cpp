@@ -32,12 +32,12 @@ std::string prefix_of(int cost) {
         '$'};
 }
 
-// Nothing hashes to it that anybody would find, and comparing with it costs one hash.
+// A hash that no known password matches. Comparing with it costs one hash.
 std::string decoy_of(int cost) { return prefix_of(cost) + std::string(hash_bytes - 7, '.'); }
 
 bool is_cost(int cost) { return cost >= min_cost && cost <= max_cost; }
 
-// Of a hash, when it is one.
+// The cost of a hash, if it is a bcrypt hash.
 int cost_of(const std::string& hash) { return (hash[4] - '0') * 10 + (hash[5] - '0'); }
 
 bool is_bcrypt_hash(const std::string& hash) {
@@ -60,14 +60,14 @@ struct Wipe {
     }
 };
 
-// Empty when libxcrypt fails.
+// Returns an empty text if libxcrypt fails.
 std::string bcrypt(const char* password, const char* setting) {
     const std::unique_ptr<crypt_data, Wipe> data{new crypt_data{}};
     const char* hash = crypt_rn(password, setting, data.get(), sizeof *data);
     return hash ? hash : "";
 }
 
-// Overwrites a password at the end of its scope.
+// Overwrites a password at the end of the scope.
 auto wipe_at_end(std::string& password) {
     return ScopeExit{[&] { OPENSSL_cleanse(password.data(), password.size()); }};
 }
@@ -76,15 +76,15 @@ auto wipe_at_end(std::string& password) {
 
 std::string hash_password(const std::string& password, int cost) {
     if (!can_be_hashed(password))
-        throw std::invalid_argument("a password holds at most 72 bytes and no NUL");
+        throw std::invalid_argument("a password has at most 72 bytes and no NUL");
     char setting[CRYPT_GENSALT_OUTPUT_SIZE];
     if (!is_cost(cost) || !crypt_gensalt_rn("$2b$", static_cast<unsigned long>(cost), nullptr, 0,
                                             setting, sizeof setting))
-        throw std::runtime_error("libxcrypt makes no salt for bcrypt of this cost");
+        throw std::runtime_error("libxcrypt does not support this cost of bcrypt");
     auto hash = bcrypt(password.c_str(), setting);
-    // With a setting that it does not know, libxcrypt may fall back to DES without a word.
+    // libxcrypt may silently fall back to DES if it does not know the setting.
     if (!is_bcrypt_hash(hash) || !hash.starts_with(prefix_of(cost)))
-        throw std::runtime_error("libxcrypt gave something else than a bcrypt hash");
+        throw std::runtime_error("libxcrypt did not return a bcrypt hash");
     return hash;
 }
 
@@ -97,11 +97,12 @@ bool matches_password(const std::string& password, const std::string& hash) {
 }
 
 Passwords::Passwords(int cost, std::chrono::milliseconds longest_wait)
-    : cost_{is_cost(cost) ? cost : throw std::invalid_argument("the cost of bcrypt is 4 to 31")},
+    : cost_{is_cost(cost) ? cost
+                          : throw std::invalid_argument("the cost of bcrypt must be 4 to 31")},
       longest_wait_{longest_wait} {}
 
-// Each step of the cost doubles the work: that of a cheaper hash and one decoy of its own cost and
-// of each above it is the work of the current cost.
+// Each step of the cost doubles the work. A cheaper hash, plus one decoy for its own cost and for
+// each cost above it, takes as long as a hash of the current cost.
 
 Async<bool> Passwords::matches(std::string password, std::optional<std::string> hash) {
     const auto wipe = wipe_at_end(password);
@@ -127,7 +128,7 @@ Async<std::string> Passwords::hash(std::string password) {
     co_return made;
 }
 
-// The handler owns the coroutines that wait, so what the work refers to lives as long as its job.
+// The handler owns the waiting coroutines, so the objects that `work` refers to outlive the job.
 Async<> Passwords::off_loop(std::function<void()> work) {
     if (waiting_ >= max_waiting_passwords) throw ApiError{Error::service_unavailable};
     if (!threads_) threads_.emplace(1);

@@ -23,24 +23,24 @@ namespace {
 constexpr char this_service[] = "steelthread";
 constexpr char this_feed[] = "steelthread:events";
 constexpr std::int64_t leeway_seconds = 30;
-constexpr std::int64_t end_of_time = std::int64_t{1} << 53;  // doubles are exact below it
+constexpr std::int64_t end_of_time = std::int64_t{1} << 53;  // doubles are exact up to here
 constexpr std::size_t max_name_bytes = 255;
-constexpr std::size_t known_tokens = 512;
-constexpr int max_tried_keys = 8;  // for a token that names none
+constexpr std::size_t cache_size = 512;
+constexpr int max_tried_keys = 8;  // for a token without kid
 
 // --- claims
 
 std::optional<std::int64_t> integer_claim(const rapidjson::Value& claims, std::string_view name) {
     const auto* value = json::find(claims, name);
     if (!value) return std::nullopt;
-    if (!value->IsInt64()) refuse_token(name, "no integer");
+    if (!value->IsInt64()) refuse_token(name, "not an integer");
     return value->GetInt64();
 }
 
 // A claim that is one text, or for `aud` a list of texts (RFC 7519, section 4.1.3).
-bool names(const rapidjson::Value* claim, std::string_view wanted) {
+bool names(const rapidjson::Value* claim, std::string_view expected) {
     const auto is_wanted = [&](const rapidjson::Value& value) {
-        return value.IsString() && json::text_of(value) == wanted;
+        return value.IsString() && json::text_of(value) == expected;
     };
     if (!claim) return false;
     return claim->IsArray() ? std::any_of(claim->Begin(), claim->End(), is_wanted)
@@ -63,10 +63,10 @@ bool has_control_characters(std::string_view utf8) {
     return false;
 }
 
-// Nullptr when the text may stand in a database, a URL and a log.
+// Null if the text may be used in a database, a URL and a log.
 const char* fault_of_name(std::string_view text) {
     if (text.size() > max_name_bytes) return "longer than 255 bytes";
-    if (has_control_characters(text)) return "control characters";
+    if (has_control_characters(text)) return "contains control characters";
     return nullptr;
 }
 
@@ -77,19 +77,19 @@ std::string user_id_of(const rapidjson::Value& claims) {
         if (const auto* fault = fault_of_name(json::text_of(*value))) refuse_token(name, fault);
         return std::string{json::text_of(*value)};
     }
-    refuse_token("sub", "no user id");
+    refuse_token("sub", "user id is missing");
 }
 
-// Null stands for none: other issuers write the claims of an account without an address that way.
+// Null counts as absent: other issuers use it for accounts without an address.
 std::string email_of(const rapidjson::Value& claims) {
     const auto* value = json::find(claims, "email");
     if (!value || value->IsNull()) return {};
-    if (!value->IsString()) refuse_token("email", "no string");
+    if (!value->IsString()) refuse_token("email", "not a string");
     if (const auto* fault = fault_of_name(json::text_of(*value))) refuse_token("email", fault);
     return std::string{json::text_of(*value)};
 }
 
-// Whether the issuer has seen that the address is the user's. Anybody can name any other.
+// Whether the issuer has verified that the address belongs to the user.
 bool has_verified_email(const rapidjson::Value& claims) {
     for (const std::string_view name : {"email_verified", "emailVerified"})
         if (const auto* value = json::find(claims, name); value && value->IsTrue()) return true;
@@ -104,15 +104,15 @@ void check_times(const TokenClaims& claims, std::int64_t now) {
 
 // --- libjwt
 
-// libjwt answers 0 or an errno.
+// libjwt returns 0 or an errno.
 void require(int failure) {
     if (failure != 0) throw std::system_error{failure, std::generic_category(), "libjwt"};
 }
 
 std::unique_ptr<jwt_t, decltype(&jwt_free)> new_jwt() {
-    jwt_t* made = nullptr;
-    require(jwt_new(&made));
-    return {made, jwt_free};
+    jwt_t* token = nullptr;
+    require(jwt_new(&token));
+    return {token, jwt_free};
 }
 
 void add_claim(jwt_t* jwt, const char* name, const std::string& value) {
@@ -149,7 +149,7 @@ Tokens::Tokens(const Config& config, std::shared_ptr<KeySet> keys, Time time)
 }
 
 std::string Tokens::issue(const Identity& user) const {
-    if (user.user_id.empty()) throw std::invalid_argument("sub: no user id");
+    if (user.user_id.empty()) throw std::invalid_argument("sub: user id is missing");
     check_name("sub", user.user_id);
     check_name("email", user.email);
 
@@ -178,7 +178,7 @@ std::string Tokens::issue_ticket(const Identity& bearer) const {
 }
 
 Identity Tokens::verify_ticket(std::string_view ticket) const {
-    if (known_.empty()) prepare();
+    if (cache_.empty()) prepare();
     const auto jws = split_jws(ticket);
     std::optional<std::string> payload;
     for (const auto& [key, source] : secret_keys_)
@@ -199,11 +199,11 @@ Identity Tokens::verify_ticket(std::string_view ticket) const {
     return bearer;
 }
 
-std::string Tokens::sign(jwt& made) const {
-    require(jwt_set_alg(&made, JWT_ALG_HS256,
+std::string Tokens::sign(jwt& token) const {
+    require(jwt_set_alg(&token, JWT_ALG_HS256,
                         reinterpret_cast<const unsigned char*>(secret_.data()),
                         static_cast<int>(secret_.size())));
-    const std::unique_ptr<char, decltype(&std::free)> text{jwt_encode_str(&made), std::free};
+    const std::unique_ptr<char, decltype(&std::free)> text{jwt_encode_str(&token), std::free};
     if (!text) require(errno);
     return text.get();
 }
@@ -212,7 +212,7 @@ void Tokens::prepare() const {
     for (const auto& [secret, source] :
          {std::pair{&secret_, &own_}, {&previous_secret_, &own_}, {&shared_secret_, &shared_}})
         if (!secret->empty()) secret_keys_.push_back({Key::from_secret(*secret), source});
-    known_.resize(known_tokens);
+    cache_.resize(cache_size);
 }
 
 Identity Tokens::verify(std::string_view token) const {
@@ -225,38 +225,38 @@ std::optional<Identity> Tokens::try_verify(std::string_view token) const {
     return decide(token, key_set_ != nullptr);
 }
 
-Async<> Tokens::keys_fetched() const { return key_set_->fetched(); }
+Async<> Tokens::wait_for_keys() const { return key_set_->wait_for_fetch(); }
 
 std::optional<Identity> Tokens::decide(std::string_view token, bool may_wait) const {
     if (token.size() > max_token_bytes) refuse_token("token", "longer than 8 KiB");
-    if (known_.empty()) prepare();
+    if (cache_.empty()) prepare();
     if (key_set_) {
         key_set_->look();
-        if (known_generation_ != key_set_->generation()) {
-            known_.assign(known_tokens, {});
-            known_generation_ = key_set_->generation();
+        if (cache_generation_ != key_set_->generation()) {
+            cache_.assign(cache_size, {});
+            cache_generation_ = key_set_->generation();
         }
     }
     const auto digest = sha256(token);
-    auto& known = known_[(digest[0] << 8 | digest[1]) % known_tokens];
-    if (known.digest != digest) {
+    auto& entry = cache_[(digest[0] << 8 | digest[1]) % cache_size];
+    if (entry.digest != digest) {
         auto claims = read(token, may_wait);
         if (!claims) return std::nullopt;
-        known = {digest, std::move(*claims)};
+        entry = {digest, std::move(*claims)};
     }
-    check_times(known.claims, time_());
-    return known.claims.user;
+    check_times(entry.claims, time_());
+    return entry.claims.user;
 }
 
-// The secrets come first, and the signature before everything else: nothing that a stranger wrote
-// reaches the parsers, unless there is a key set that its header may name a key of.
+// The secrets are tried first, and the signature is checked before everything else: the parsers
+// never see text from a stranger, except the header if there is a key set.
 std::optional<TokenClaims> Tokens::read(std::string_view token, bool may_wait) const {
     const auto jws = split_jws(token);
     for (auto secret = secret_keys_.begin(); secret != secret_keys_.end(); ++secret) {
         const auto payload = open_jws(secret->key, jws);
         if (!payload) continue;
         const auto& source = *secret->source;
-        // Most tokens of a service come from one issuer, whose secret is tried first from now on.
+        // Most tokens of a service come from one issuer, so its secret is tried first from now on.
         std::rotate(secret_keys_.begin(), secret, secret + 1);
         return read_claims(*payload, source);
     }
@@ -268,7 +268,8 @@ std::optional<TokenClaims> Tokens::read(std::string_view token, bool may_wait) c
 
 std::optional<std::string> Tokens::find_payload(const Jws& jws, bool may_wait) const {
     const auto header = read_header(jws);
-    if (!Key::is_public(header.algorithm)) refuse_token("header", "alg of no public key");
+    if (!Key::is_public(header.algorithm))
+        refuse_token("header", "alg must be a public key algorithm");
     bool is_key_known = false;
     int tried = 0;
     for (const auto& key : key_set_->keys()) {
@@ -281,7 +282,7 @@ std::optional<std::string> Tokens::find_payload(const Jws& jws, bool may_wait) c
     if (is_key_known) refuse_token("signature", "made with another key");
     if (may_wait && key_set_->may_come(header.key_id)) return std::nullopt;
     if (key_set_->generation() == 0) throw ApiError{Error::service_unavailable};
-    refuse_token("kid", "no key of the set");
+    refuse_token("kid", "not a key of the set");
 }
 
 TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& source) const {
@@ -291,7 +292,7 @@ TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& sou
     if (!expires_at) refuse_token("exp", "missing");
     if (*expires_at <= 0 || *expires_at >= end_of_time) refuse_token("exp", "out of range");
     auto user_id = user_id_of(document);
-    if (needs_uuid_ && !Uuid::parse(user_id)) refuse_token("sub", "no UUID");
+    if (needs_uuid_ && !Uuid::parse(user_id)) refuse_token("sub", "not a UUID");
     Identity user{std::move(user_id), email_of(document)};
     user.needs_account = &source == &own_;
     if (!user.needs_account && !has_verified_email(document)) user.email.clear();

@@ -19,20 +19,20 @@
 struct Config;
 struct jwt;
 
-// Seconds for which a ticket is good.
+// The lifetime of a ticket, in seconds.
 inline constexpr std::int64_t ticket_seconds = 60;
 
-// So many digits of what names an API key stand in logs and tickets.
+// The number of digits of a key's digest that logs and tickets contain.
 inline constexpr std::size_t shown_key_digits = 8;
 
-// Where a token comes from: whoever has one of the keys. Each key belongs to one source only, and
-// so decides what the claims have to be.
+// The origin of a token: an issuer that has one of the keys. Each key belongs to one source only,
+// which determines the claims that are required.
 struct TokenSource {
-    std::string issuer;    // empty: any, or none
-    std::string audience;  // empty: any, or none
+    std::string issuer;    // empty: any value, or no claim
+    std::string audience;  // empty: any value, or no claim
 };
 
-// The claims of a token that are used. Without `iat` or `nbf` its moment is 1970.
+// The claims of a token that are used. Without `iat` or `nbf` that time is 1970.
 struct TokenClaims {
     Identity user;
     std::int64_t issued_at = 0;
@@ -41,29 +41,29 @@ struct TokenClaims {
 
 class Tokens {
 public:
-    // Seconds since 1970; tests bring their own.
+    // Returns seconds since 1970; tests provide their own clock.
     using Time = std::function<std::int64_t()>;
 
-    // `keys` is the key set of open_key_set(), or null. Throws std::invalid_argument without a
-    // JWT_SECRET: everyone can sign with an empty key.
+    // `keys` is the key set of open_key_set(), or null. Throws std::invalid_argument if JWT_SECRET
+    // is empty: anybody can sign with an empty key.
     explicit Tokens(const Config& config, std::shared_ptr<KeySet> keys = nullptr);
     Tokens(const Config& config, std::shared_ptr<KeySet> keys, Time time);
 
     Tokens(const Tokens&) = delete;
     Tokens& operator=(const Tokens&) = delete;
 
-    // A token for a user, valid for JWT_EXPIRE_MINUTES. Throws std::invalid_argument for a user id
-    // or an e-mail address that verify() would refuse.
+    // Returns a token for a user, valid for JWT_EXPIRE_MINUTES. Throws std::invalid_argument for a
+    // user id or an e-mail address that verify() would refuse.
     std::string issue(const Identity& user) const;
 
-    // A ticket that stands for who proved a token or an API key, for those that can send neither: a
-    // browser's EventSource and WebSocket. Good for a minute, for the feed of events alone, and no
-    // longer than the token; what it opens ends with the token. It holds the first digits of what
-    // names the key, as the log does.
+    // Returns a ticket that stands for the holder of a token or an API key, for clients that can
+    // send neither: a browser's EventSource and WebSocket. It is valid for a minute, for the feed
+    // of events only, and no longer than the token; a stream that it opens ends when the token
+    // expires. It contains the first digits of the key's digest, as the log does.
     std::string issue_ticket(const Identity& bearer) const;
 
-    // Whom a ticket stands for; whether its key is still accepted is for the caller to ask. Throws
-    // TokenError for everything else, a token in particular.
+    // Returns the identity that a ticket stands for; the caller checks whether its key is still
+    // accepted. Throws TokenError for everything else, including a token.
     Identity verify_ticket(std::string_view ticket) const;
 
     std::int64_t lifetime_seconds() const { return lifetime_seconds_; }
@@ -79,17 +79,17 @@ public:
     // `exp` must be an integer that is not past, `nbf` and `iat` integers that are not in the
     // future; clocks may differ by 30 seconds.
     //
-    // Throws TokenError; and ApiError (503) when there has never been a key set to find the key in.
+    // Throws TokenError; and ApiError (503) if no key set has ever been loaded to find the key in.
     //
-    // The last few hundred good tokens are remembered by their SHA-256 until the key set changes;
-    // their times are checked on each call. One thread at a time may verify.
+    // The last few hundred valid tokens are cached by their SHA-256 until the key set changes;
+    // their times are checked at each call. One thread at a time may verify.
     Identity verify(std::string_view token) const;
 
-    // The same for a request: nullopt when keys are being fetched that may decide otherwise. Then
-    // wait for keys_fetched() and call verify().
+    // The same for a request. Returns nullopt while keys are being fetched that may change the
+    // outcome: wait for wait_for_keys() and call verify() then.
     std::optional<Identity> try_verify(std::string_view token) const;
 
-    Async<> keys_fetched() const;
+    Async<> wait_for_keys() const;
 
 private:
     struct SecretKey {
@@ -97,8 +97,8 @@ private:
         const TokenSource* source;
     };
 
-    // What is known of a token. Before its first use it is of one that expired in 1970.
-    struct Known {
+    // A cache entry for a verified token. An unused one holds a token that expired in 1970.
+    struct CacheEntry {
         Digest digest{};
         TokenClaims claims;
     };
@@ -108,8 +108,8 @@ private:
     std::optional<std::string> find_payload(const Jws& jws, bool may_wait) const;
     TokenClaims read_claims(std::string_view payload, const TokenSource& source) const;
     std::optional<Identity> decide(std::string_view token, bool may_wait) const;
-    // Signs with JWT_SECRET, which the algorithm of a header then names.
-    std::string sign(jwt& made) const;
+    // Signs with JWT_SECRET and sets `alg` to its algorithm.
+    std::string sign(jwt& token) const;
 
     std::string secret_;  // signs
     std::string previous_secret_;
@@ -121,9 +121,9 @@ private:
     std::int64_t lifetime_seconds_;
     Time time_;
     std::shared_ptr<KeySet> key_set_;
-    // Prepared when the first token comes: OpenSSL's set-up is a tenth of a handler's memory, and
-    // many handlers never see a token.
+    // Prepared for the first token: OpenSSL's set-up takes a tenth of a handler's memory, and many
+    // handlers never see a token.
     mutable std::vector<SecretKey> secret_keys_;
-    mutable std::vector<Known> known_;
-    mutable std::uint64_t known_generation_ = 0;
+    mutable std::vector<CacheEntry> cache_;
+    mutable std::uint64_t cache_generation_ = 0;
 };

@@ -10,6 +10,7 @@
 
 #include "shared/json/reader.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/json_text.hpp"
 #include "tests/support/signer.hpp"
 
 using namespace std::string_literals;
@@ -17,7 +18,7 @@ using namespace std::string_literals;
 namespace {
 
 const std::string secret = "a secret of at least thirty-two bytes";
-const std::string not_signed = "signature: not made with this key";
+const std::string not_signed = "signature: made with another key";
 
 // The payload that appendices A.1 to A.3 of RFC 7515 share.
 const std::string claims_of_joe =
@@ -172,12 +173,12 @@ Test(jws, the_header_must_name_the_algorithm_of_the_key) {
               "ES384", "ES512", "EdDSA", "Ed25519", "es256", "eddsa", "ES256 "}) {
             const auto verdict_of =
                 verdict(key, signer.token(R"({"alg":")"s + other + R"("})", "{}"));
-            EXPECT_TEXT(
-                other + " "s + verdict_of,
-                other + " "s +
-                    (name == std::string_view{other} ? "accepted" : "header: alg is not "s + name));
+            EXPECT_TEXT(other + " "s + verdict_of,
+                        other + " "s +
+                            (name == std::string_view{other} ? "accepted"
+                                                             : "header: alg must be "s + name));
         }
-        EXPECT_TEXT(verdict(key, signer.token("{}", "{}")), "header: no alg");
+        EXPECT_TEXT(verdict(key, signer.token("{}", "{}")), "header: alg is missing");
     }
 }
 
@@ -379,63 +380,64 @@ Test(jws, refuses_keys_for_something_else) {
         const auto verdict_with = [&](const std::string& more) {
             return key_verdict(signer.jwk("," + more));
         };
-        const std::string no_sig = "use is not sig";
+        const std::string no_sig = "use must be sig";
         EXPECT_TEXT(verdict_with(R"("use":"enc")"), no_sig);
         EXPECT_TEXT(verdict_with(R"("use":"")"), no_sig);
-        EXPECT_TEXT(verdict_with(R"("use":null)"), "use is no text");
-        const std::string no_verify = "key_ops is without verify";
+        EXPECT_TEXT(verdict_with(R"("use":null)"), "use is not a text");
+        const std::string no_verify = "key_ops lacks verify";
         for (const auto* operations :
              {R"(["sign"])", "[]", R"("verify")", "null", R"([["verify"]])"})
             EXPECT_TEXT(verdict_with(R"("key_ops":)"s + operations), no_verify);
-        EXPECT_TEXT(verdict_with(R"("d":"AA")"), "its private half is published");
-        EXPECT_TEXT(verdict_with(R"("kid":1)"), "kid is no text");
+        EXPECT_TEXT(verdict_with(R"("d":"AA")"), "private key is published");
+        EXPECT_TEXT(verdict_with(R"("kid":1)"), "kid is not a text");
         for (const auto* other : {"HS256", "none", "ES384", "RS384", "RSA-OAEP", "EdDSA2", ""})
-            EXPECT_TEXT(verdict_with(R"("alg":")"s + other + '"'), "alg does not go with the key");
-        EXPECT_TEXT(verdict_with(R"("alg":null)"), "alg is no text");
+            EXPECT_TEXT(verdict_with(R"("alg":")"s + other + '"'), "alg does not match the key");
+        EXPECT_TEXT(verdict_with(R"("alg":null)"), "alg is not a text");
     }
 }
 
 Test(jws, refuses_keys_of_other_kinds) {
-    const std::string oct = "a secret in a set of public keys";
+    const std::string oct = "secret key in a set of public keys";
     EXPECT_TEXT(key_verdict(R"({"kty":"oct","k":"c2VjcmV0"})"), oct);
     EXPECT_TEXT(key_verdict(R"({"kty":"oct","k":"c2VjcmV0","alg":"HS256","use":"sig"})"), oct);
-    const std::string unknown = "kty is neither RSA, EC nor OKP";
+    const std::string unknown = "kty must be RSA, EC or OKP";
     EXPECT_TEXT(key_verdict("{}"), unknown);
     EXPECT_TEXT(key_verdict(R"({"kty":"AKP"})"), unknown);
     EXPECT_TEXT(key_verdict(R"({"kty":"ec"})"), unknown);
-    EXPECT_TEXT(key_verdict(R"({"kty":null})"), "kty is no text");
-    EXPECT_TEXT(key_verdict("[]"), "no object");
+    EXPECT_TEXT(key_verdict(R"({"kty":null})"), "kty is not a text");
+    EXPECT_TEXT(key_verdict("[]"), "not an object");
     const Signer es384{"ES384"};
-    EXPECT_TEXT(key_verdict(es384.jwk()), "crv is neither P-256 nor P-521");
-    EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":"secp256k1"})"), "crv is neither P-256 nor P-521");
-    EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":1})"), "crv is no text");
-    EXPECT_TEXT(key_verdict(R"({"kty":"OKP","crv":"X25519"})"), "crv is not Ed25519");
-    EXPECT_TEXT(key_verdict(R"({"kty":"OKP","crv":"Ed448"})"), "crv is not Ed25519");
+    EXPECT_TEXT(key_verdict(es384.jwk()), "crv must be P-256 or P-521");
+    EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":"secp256k1"})"), "crv must be P-256 or P-521");
+    EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":1})"), "crv is not a text");
+    EXPECT_TEXT(key_verdict(R"({"kty":"OKP","crv":"X25519"})"), "crv must be Ed25519");
+    EXPECT_TEXT(key_verdict(R"({"kty":"OKP","crv":"Ed448"})"), "crv must be Ed25519");
 }
 
 Test(jws, refuses_weak_and_false_rsa_keys) {
     const Signer weak{"RS256", "k", 2040};
-    EXPECT_TEXT(key_verdict(weak.jwk()), "RSA of less than 2048 bits");
+    EXPECT_TEXT(key_verdict(weak.jwk()), "RSA key is shorter than 2048 bits");
     const Signer larger{"RS256", "k", 3072};
     EXPECT_TEXT(key_verdict(larger.jwk()), "RS256");
     EXPECT_TEXT(verdict(key_of(larger), larger.token("{}")), "accepted");
     const auto rsa = [](const std::string& modulus, const std::string& exponent) {
-        return key_verdict(R"({"kty":"RSA","n":")" + base64url(modulus) + R"(","e":")" +
-                           base64url(exponent) + R"("})");
+        return key_verdict(
+            json_text(R"({"kty":"RSA","n":$,"e":$})", base64url(modulus), base64url(exponent)));
     };
     const std::string odd = "\xc1" + std::string(255, '\x55');
-    EXPECT_TEXT(rsa(odd, "\x01"), "no RSA key");
-    EXPECT_TEXT(rsa(odd, "\x02"), "no RSA key");
-    EXPECT_TEXT(rsa(odd, "\0"s), "no RSA key");
-    EXPECT_TEXT(rsa(odd, "\x01" + std::string(8, '\x01')), "no RSA key");
+    EXPECT_TEXT(rsa(odd, "\x01"), "not a valid RSA key");
+    EXPECT_TEXT(rsa(odd, "\x02"), "not a valid RSA key");
+    EXPECT_TEXT(rsa(odd, "\0"s), "not a valid RSA key");
+    EXPECT_TEXT(rsa(odd, "\x01" + std::string(8, '\x01')), "not a valid RSA key");
     EXPECT_TEXT(rsa(odd, ""), "e is missing");
     EXPECT_TEXT(rsa("", "\x03"), "n is missing");
-    EXPECT_TEXT(rsa(odd + "\x02", "\x03"), "no RSA key");
+    EXPECT_TEXT(rsa(odd + "\x02", "\x03"), "not a valid RSA key");
     EXPECT_TEXT(rsa(std::string(200, '\0') + std::string(100, '\x55'), "\x03"),
-                "RSA of less than 2048 bits");
-    EXPECT_TEXT(rsa("\xc1" + std::string(1024, '\x55'), "\x03"), "RSA of more than 4096 bits");
+                "RSA key is shorter than 2048 bits");
+    EXPECT_TEXT(rsa("\xc1" + std::string(1024, '\x55'), "\x03"),
+                "RSA key is longer than 4096 bits");
     EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":"AQAB=","e":"AQAB"})"), "n is not base64url");
-    EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":5,"e":"AQAB"})"), "n is no text");
+    EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":5,"e":"AQAB"})"), "n is not a text");
 }
 
 namespace {
@@ -459,7 +461,8 @@ BigNumber product(const BigNumber& one, const BigNumber& other) {
 std::string rsa_verdict(const BigNumber& modulus, const std::string& more = "") {
     std::string bytes(static_cast<std::size_t>(BN_num_bytes(modulus.get())), '\0');
     BN_bn2bin(modulus.get(), reinterpret_cast<unsigned char*>(bytes.data()));
-    return key_verdict(R"({"kty":"RSA","n":")" + base64url(bytes) + R"(","e":"AQAB")" + more + "}");
+    return key_verdict(json_text(R"({"kty":"RSA","n":$,"e":"AQAB")", base64url(bytes)) + more +
+                       "}");
 }
 
 }  // namespace
@@ -467,7 +470,7 @@ std::string rsa_verdict(const BigNumber& modulus, const std::string& more = "") 
 Test(jws, refuses_rsa_keys_that_are_easy_to_factor) {
     const auto large = prime_of(1032);
     EXPECT_TEXT(rsa_verdict(product(large, prime_of(1032))), "RS256");
-    const std::string easy = "RSA with a modulus that is easy to factor";
+    const std::string easy = "RSA modulus is easy to factor";
     EXPECT_TEXT(rsa_verdict(prime_of(2048)), easy);
     EXPECT_TEXT(rsa_verdict(prime_of(2048), R"(,"alg":"PS256")"), easy);
     EXPECT_TEXT(rsa_verdict(product(large, large)), easy);
@@ -493,7 +496,7 @@ bool openssl_accepts(const std::string& key, const std::string& signature,
 }
 
 std::string ed25519_jwk(const std::string& point) {
-    return R"({"kty":"OKP","crv":"Ed25519","x":")" + base64url(point) + R"("})";
+    return json_text(R"({"kty":"OKP","crv":"Ed25519","x":$})", base64url(point));
 }
 
 }  // namespace
@@ -509,8 +512,8 @@ Test(jws, refuses_ed25519_keys_of_small_order) {
         "\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f"
         "\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03\x7a"s;
     const std::string ones(30, '\xff');
-    const std::string small = "an Ed25519 key of small order";
-    const std::string other_form = "an Ed25519 key that is not in canonical form";
+    const std::string small = "Ed25519 key has small order";
+    const std::string other_form = "Ed25519 key is not in canonical form";
     const struct {
         std::string y;
         const std::string& reason;
@@ -544,21 +547,20 @@ Test(jws, refuses_ed25519_keys_of_small_order) {
 
 Test(jws, refuses_points_that_are_not_on_the_curve) {
     const auto ec = [](const std::string& curve, const std::string& x, const std::string& y) {
-        return key_verdict(R"({"kty":"EC","crv":")" + curve + R"(","x":")" + base64url(x) +
-                           R"(","y":")" + base64url(y) + R"("})");
+        return key_verdict(
+            json_text(R"({"kty":"EC","crv":$,"x":$,"y":$})", curve, base64url(x), base64url(y)));
     };
     const std::string zero(32, '\0');
     const std::string number(32, '\x11');
-    EXPECT_TEXT(ec("P-256", zero, zero), "no point of the curve, or no key at all");
-    EXPECT_TEXT(ec("P-256", number, number), "no point of the curve, or no key at all");
-    EXPECT_TEXT(ec("P-256", std::string(32, '\xff'), number),
-                "no point of the curve, or no key at all");
+    EXPECT_TEXT(ec("P-256", zero, zero), "not a valid key of this type");
+    EXPECT_TEXT(ec("P-256", number, number), "not a valid key of this type");
+    EXPECT_TEXT(ec("P-256", std::string(32, '\xff'), number), "not a valid key of this type");
     EXPECT_TEXT(ec("P-256", number.substr(1), number), "x has another size");
     EXPECT_TEXT(ec("P-256", number, number + "\0"s), "y has another size");
     EXPECT_TEXT(ec("P-256", number, ""), "y is missing");
     EXPECT_TEXT(ec("P-521", number, number), "x has another size");
     EXPECT_TEXT(ec("P-521", std::string(66, '\x01'), std::string(66, '\x01')),
-                "no point of the curve, or no key at all");
+                "not a valid key of this type");
     EXPECT_TEXT(
         key_verdict(R"({"kty":"OKP","crv":"Ed25519","x":")" + base64url(number + "\0"s) + "\"}"),
         "x has another size");
@@ -685,9 +687,8 @@ std::vector<Hostile> hostile_tokens(const Signer& signer, const Signer& stranger
                               text + "." + signature.substr(0, signature.size() - 1) + "*"})
         all.push_back({"as a whole: " + shown(token.substr(0, 20)), token});
     all.push_back({"more than 8 KiB", signer.token(std::string(8000, ' '))});
-    all.push_back({"JSON serialization", R"({"payload":")" + encoded_payload +
-                                             R"(","protected":")" + h + R"(","signature":")" +
-                                             signature + R"("})"});
+    all.push_back({"JSON serialization", json_text(R"({"payload":$,"protected":$,"signature":$})",
+                                                   encoded_payload, h, signature)});
     return all;
 }
 

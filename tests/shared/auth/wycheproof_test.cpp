@@ -24,17 +24,17 @@ struct Deviation {
 
 constexpr Deviation deviations[] = {
     // RS384, RS512, PS384 and PS512 are not supported.
-    {264, 271, "key: alg does not go with the key"},
-    {320, 323, "key: alg does not go with the key"},
-    {325, 328, "key: alg does not go with the key"},
+    {264, 271, "key: alg does not match the key"},
+    {320, 323, "key: alg does not match the key"},
+    {325, 328, "key: alg does not match the key"},
     // Signed with PS384, where the key is for PS256.
-    {346, 346, "signature: not made with this key"},
-    {350, 350, "signature: not made with this key"},
+    {346, 346, "signature: made with another key"},
+    {350, 350, "signature: made with another key"},
     // The key is for "ES521", which is no algorithm (RFC 7518, section 3.1).
-    {347, 347, "key: alg does not go with the key"},
-    {351, 351, "key: alg does not go with the key"},
+    {347, 347, "key: alg does not match the key"},
+    {351, 351, "key: alg does not match the key"},
     // A character that is none of base64url was inserted; none is skipped (RFC 7515, section 2).
-    {372, 373, "signature: not made with this key"},
+    {372, 373, "signature: made with another key"},
     // Marked as invalid, but letter by letter 357, which is valid: issue 236 of Wycheproof.
     {367, 367, "accepted"},
     {370, 370, "accepted"},
@@ -118,13 +118,13 @@ Test(wycheproof, decides_as_published) {
                 "6 PS256 accepted\n"
                 "8 RS256 accepted\n"
                 "2 header: not base64url\n"
-                "35 key: alg does not go with the key\n"
-                "2 key: key_ops is without verify\n"
-                "2 key: use is not sig\n"
+                "35 key: alg does not match the key\n"
+                "2 key: key_ops lacks verify\n"
+                "2 key: use must be sig\n"
                 "3 payload: not base64url\n"
                 "1 payload: not canonical base64url\n"
                 "5 signature: not base64url\n"
-                "307 signature: not made with this key\n"
+                "307 signature: made with another key\n"
                 "18 token: not three parts\n");
 }
 
