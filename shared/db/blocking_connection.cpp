@@ -21,21 +21,23 @@ class BlockingPostgres final : public BlockingConnection {
 public:
     BlockingPostgres(const Config& config, Purpose purpose)
         : longest_answer_{purpose == Purpose::look ? config.db_deadline_ms : forever_ms} {
-        // Parameters in the URL win over those before it.
+        // Parameters in the URL override those before it.
         const auto timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000);
-        // As the handlers do: of several hosts one that takes writes. Empty counts as not given.
-        const char* const wanted = config.database_url.postgres.names_several_hosts() ? "read-write" : "";
+        // As in the handlers, one of several hosts must accept writes. An empty value counts as not
+        // set.
+        const char* const session_attributes =
+            config.database_url.postgres.names_several_hosts() ? "read-write" : "";
         const char* names[] = {"connect_timeout", "application_name", "target_session_attrs",
                                "dbname", nullptr};
-        const char* values[] = {timeout.c_str(), "steelthread", wanted, config.database_url.text.c_str(),
-                                nullptr};
+        const char* values[] = {timeout.c_str(), "steelthread", session_attributes,
+                                config.database_url.text.c_str(), nullptr};
         const auto give_up = Clock::now() + 5s;
         bool was_up = false;
         for (;;) {
             connection_.reset(PQconnectdbParams(names, values, 1));
             if (PQstatus(connection_.get()) == CONNECTION_OK) break;
             if (purpose == Purpose::look) fail();
-            // Waiting helps against a server that is away, not against a wrong password.
+            // A retry helps if the server is unreachable, not if the password is wrong.
             const auto ping = PQpingParams(names, values, 1);
             if (was_up || ping == PQPING_NO_ATTEMPT || Clock::now() > give_up) fail();
             was_up = ping == PQPING_OK;
@@ -50,7 +52,8 @@ public:
     void begin() override {
         execute("BEGIN");
         execute("SET LOCAL lock_timeout = '30s'");
-        // Held until the end of the transaction, so that it also works through a pooler.
+        // A lock that lasts until the end of the transaction, so that it also works through a
+        // pooler.
         execute("SELECT pg_advisory_xact_lock(5063112418)");
     }
 
@@ -65,7 +68,7 @@ public:
             fail();
         await_answer();
         auto rows = take(PQgetResult(connection));
-        PQclear(PQgetResult(connection));  // none: the connection is free for the next one
+        PQclear(PQgetResult(connection));  // null: the connection is idle again
         return rows;
     }
 
@@ -87,7 +90,7 @@ private:
     std::vector<Row> take(PGresult* raw) {
         const std::unique_ptr<PGresult, decltype(&PQclear)> result{raw, &PQclear};
         const auto status = PQresultStatus(raw);
-        // A migration that has nothing to do is a comment.
+        // A migration without statements is a comment.
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
             fail();
         std::vector<Row> rows(static_cast<std::size_t>(PQntuples(raw)));

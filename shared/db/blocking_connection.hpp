@@ -1,4 +1,4 @@
-// A connection that blocks, for commands: it runs scripts of many statements, which the handlers'
+// A blocking connection for commands. It runs scripts of many statements, which the handlers'
 // Database cannot.
 #pragma once
 
@@ -9,30 +9,30 @@
 
 #include "shared/config/config.hpp"
 
-// Everything throws std::runtime_error with the engine's message. Its end rolls back.
+// All functions throw std::runtime_error with the engine's message. The destructor rolls back.
 class BlockingConnection {
 public:
     using Row = std::vector<std::string>;
 
-    // A look waits for the database no longer than a handler does; a change waits up to 5 s for a
-    // server that is starting, and for as long as its statements take.
+    // A read-only connection waits for the database no longer than a handler does. One for changes
+    // waits up to 5 s for a server that is starting, and for as long as its statements take.
     enum class Purpose { look, change };
 
     virtual ~BlockingConnection() = default;
 
     virtual std::string_view engine() const = 0;  // "postgres" or "sqlite"
 
-    // Begins a transaction that excludes those of other runners of migrations.
+    // Begins a transaction that excludes other runners of migrations.
     virtual void begin() = 0;
 
     // Runs any number of statements.
     virtual void execute(const std::string& sql) = 0;
 
-    // Runs one statement with text parameters. Null is an empty text.
+    // Runs one statement with text parameters. Null becomes an empty text.
     virtual std::vector<Row> query(const char* sql, const Row& parameters = {}) = 0;
 };
 
-// Connects to DATABASE_URL. A change makes the SQLite file if there is none. Throws ConfigError
-// where that file must not be used, and std::runtime_error.
+// Connects to DATABASE_URL. A connection for changes creates a missing SQLite file. Throws
+// ConfigError if that file must not be used, and std::runtime_error.
 std::unique_ptr<BlockingConnection> connect_blocking(const Config& config,
                                                      BlockingConnection::Purpose purpose);

@@ -1,4 +1,4 @@
-// The database as handlers see it: a batch of statements goes out in one round trip, commits as one
+// The database as handlers see it: a batch of statements is sent in one round trip, commits as one
 // transaction, and returns rows that map to plain aggregates.
 #pragma once
 
@@ -15,9 +15,8 @@
 
 struct Config;
 
-// A failure with the SQLSTATE that says which
-// (https://www.postgresql.org/docs/15/errcodes-appendix.html); SQLite's codes are translated. The
-// message is for the log, never for a client.
+// A failure with its SQLSTATE (https://www.postgresql.org/docs/15/errcodes-appendix.html); SQLite's
+// codes are translated. The message is for the log, never for a client.
 class DbError : public std::runtime_error {
 public:
     DbError(std::string sqlstate, const std::string& message)
@@ -33,17 +32,16 @@ public:
     virtual ~Database() = default;
 
     // Runs the batch in one round trip and one transaction, within the deadline of DB_DEADLINE_MS
-    // (and DB_CONNECT_TIMEOUT_MS where it must connect first). The slots that its add() returned
-    // find the rows in the results. Throws DbError. The outcome of a write is unknown after class
-    // 08, 57014 (late) and 57P01 (closed). Repeats by itself, once, what is safe to repeat: reads
-    // whose connection died, 40001 and 40P01, and prepared statements that the server no longer
-    // knows.
+    // (and DB_CONNECT_TIMEOUT_MS if it must connect first). The slots that its add() returned find
+    // the rows in the results. Throws DbError. The outcome of a write is unknown after class 08,
+    // 57014 (late) and 57P01 (closed). Repeats once what is safe to repeat: reads whose connection
+    // was lost, 40001 and 40P01, and statements whose prepared form the server no longer knows.
     virtual Async<db::Results> run(db::Batch batch) = 0;
 
-    // Closes every connection and ends what still waits; the loop runs out of work afterwards.
+    // Closes every connection and fails the waiting batches; the loop runs out of work afterwards.
     virtual void close() = 0;
 
-    // The database for what outlives the request that this one belongs to.
+    // The database for work that outlives the request which this object belongs to.
     virtual Database& lasting() { return *this; }
 
     // The first row of one statement, if there is any. The parts are those of db::statement().

@@ -1,6 +1,6 @@
-// Whether the files of an open SQLite database are still the ones at their paths. SQLite goes on
-// with a file that was moved, removed or replaced, and so do the other processes that have it open,
-// while those that start later open what is at the path then
+// Whether the files of an open SQLite database are still the ones at their paths. SQLite keeps
+// using a file that was moved, removed or replaced, and so do other processes that have it open,
+// while processes that start later open the new file at the path
 // (https://www.sqlite.org/howtocorrupt.html, section 4).
 #pragma once
 
@@ -13,13 +13,13 @@ struct sqlite3;
 
 class DatabaseFiles {
 public:
-    // Of a database in memory: there is nothing to move.
+    // For a database in memory, which cannot move.
     DatabaseFiles() = default;
 
     // The files of `connection`, which has opened `path` and read from it: the database, its -wal
-    // and its -shm. Throws DbError (08006) when they have been moved already, or when -wal and -shm
-    // are in use by processes that do not use this database: it has taken the place of theirs, and
-    // must not get their changes.
+    // and its -shm. Throws DbError (08006) if they have been moved already, or if -wal and -shm are
+    // in use by processes that use another database: this one has taken its place and must not
+    // receive its changes.
     DatabaseFiles(sqlite3* connection, const std::string& path);
 
     // Throws DbError (08006) unless all of them are in place.
@@ -28,13 +28,14 @@ public:
     // Whether the database is in place.
     bool has_database() const;
 
-    // Whether -wal and -shm are in place; if not, what SQLite would remove belongs to others.
+    // Whether -wal and -shm are in place. If not, SQLite would remove files of another database.
     bool has_own_wal() const;
 
-    // Whether the database has no path any more.
+    // Whether the database file was deleted.
     bool is_deleted() const;
 
-    // Gives the -wal the name -wal.lost, which no database finds. Returns that; empty for none.
+    // Renames the -wal to -wal.lost, which no database opens. Returns that name; empty if there is
+    // no -wal.
     std::string put_wal_aside() const;
 
 private:

@@ -7,7 +7,7 @@
 
 #include "shared/db/database.hpp"
 
-// Connections beyond the first are closed when nobody has needed them for so long.
+// Connections beyond the first are closed after this time without use.
 inline constexpr std::chrono::milliseconds idle_limit{60'000};
 
 std::unique_ptr<Database> open_postgres(const Config& config, Loop& loop,

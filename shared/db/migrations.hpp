@@ -14,12 +14,13 @@ struct MigrationFile {
     const char* sql;
 };
 
-// Functions, views and triggers of one subject. The name begins with the number of the migration
-// from which on the file applies: of several files on a subject the last one that applies counts.
+// Functions, views and triggers of one subject. The name begins with the number of the first
+// migration that the file applies to; of several files on a subject, the last one that applies is
+// used.
 struct FunctionFile {
     std::string_view engine;
     std::string_view name;     // "0004_tasks"
-    const char* sql;           // may run again; ":schema." stands for PostgreSQL's current schema
+    const char* sql;           // repeatable; ":schema." stands for PostgreSQL's current schema
     std::string_view objects;  // "task_json(tasks);task_changed()": what `sql` creates
 };
 
@@ -48,10 +49,10 @@ consteval std::string_view newest_migration(std::string_view engine) {
     return newest;
 }
 
-// The files that apply while `migration` is the newest one applied, in the order in which they are
-// run: that of the first file on each subject. None for an empty name.
+// The files that apply while `migration` is the newest one applied, in the order in which they run:
+// the order of each subject's first file. Empty for an empty name.
 std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view migration,
                                        std::span<const FunctionFile> files = function_files);
 
-// Tells sets of functions apart: the SHA-256 of their texts, in hex.
+// Identifies a set of functions: the SHA-256 of their texts, in hex.
 std::string functions_digest(std::span<const FunctionFile> functions);

@@ -42,7 +42,7 @@ std::string objects_of(std::span<const FunctionFile> functions, std::string_view
     return objects;
 }
 
-// With every ":schema." replaced.
+// The script with every ":schema." replaced.
 std::string within_schema(std::string sql, const std::string& schema) {
     constexpr std::string_view mark = ":schema.";
     for (auto at = sql.find(mark); at != sql.npos; at = sql.find(mark, at + schema.size()))
@@ -76,7 +76,7 @@ Migrator::Applied Migrator::up() {
     if (state().is_current()) return {};
     connection_.begin();
     ensure_table();
-    const auto now = state();  // another runner may have been faster
+    const auto now = state();  // another process may have been faster
     Applied applied{now.pending, now.pending.empty() && !now.has_functions};
     const auto known = scripts("up");
     const auto& newest = known.rbegin()->first;
@@ -117,7 +117,7 @@ std::string Migrator::down() {
     return name;
 }
 
-// `with_digest` asks for its column functions_digest as well, which earlier releases do not make.
+// `with_digest` also requires the column functions_digest, which earlier releases do not create.
 bool Migrator::has_table(bool with_digest) {
     const auto* const column = with_digest ? "functions_digest" : "name";
     return !connection_
@@ -137,7 +137,7 @@ void Migrator::ensure_table() {
                               "applied_at text NOT NULL, functions_digest text)");
 }
 
-// The digest of the functions that were made for `migration`; empty when it is not known.
+// The digest of the functions that were created for `migration`; empty if unknown.
 std::string Migrator::digest_of(const std::string& migration) {
     if (!has_table(true)) return {};
     const auto rows = connection_.query(
@@ -145,7 +145,7 @@ std::string Migrator::digest_of(const std::string& migration) {
     return rows.empty() ? "" : rows.front().front();
 }
 
-// The files of one direction ("up"), by the migration's name.
+// The files of one direction ("up"), by the name of the migration.
 std::map<std::string, std::string> Migrator::scripts(std::string_view direction) const {
     const std::string suffix = "." + std::string{direction};
     std::map<std::string, std::string> found;
@@ -155,7 +155,8 @@ std::map<std::string, std::string> Migrator::scripts(std::string_view direction)
     return found;
 }
 
-// Drops those that are not kept, with the triggers that call them, and empties the others.
+// Drops the functions that are not in the list, with the triggers that call them, and empties the
+// others.
 void Migrator::clear_functions(const std::vector<FunctionFile>& kept) {
     const auto engine = connection_.engine();
     const auto known = objects_of(files_.functions, engine);
@@ -167,7 +168,7 @@ void Migrator::clear_functions(const std::vector<FunctionFile>& kept) {
 
 void Migrator::create_functions(const std::vector<FunctionFile>& functions,
                                 const std::string& migration) {
-    clear_functions(functions);  // migrations up to 0008 make some
+    clear_functions(functions);  // migrations up to 0008 create some
     // PL/pgSQL parses a body when it runs, and `pg_dump` restores with an empty search_path.
     const auto schema = connection_.engine() == "sqlite"
                             ? ""

@@ -1,8 +1,8 @@
-// Brings a database to the schema of this release, and back.
+// Migrates a database to the schema of this release, and back.
 //
-// A change is one transaction: first the functions, views and triggers get out of the way, then the
-// migrations run, then those objects are made again as this schema needs them. Until its commit
-// other connections find everything as it was.
+// A change is one transaction: it first removes the functions, views and triggers, then runs the
+// migrations, then creates those objects again as the new schema needs them. Other connections see
+// the old state until the commit.
 #pragma once
 
 #include <map>
@@ -13,20 +13,20 @@
 #include "shared/db/migrations.hpp"
 
 struct SchemaState {
-    std::map<std::string, std::string> applied;  // names with their moments
-    std::vector<std::string> pending;            // names of this release's
-    std::vector<std::string> newer;              // applied, and unknown to this release
+    std::map<std::string, std::string> applied;  // names and times
+    std::vector<std::string> pending;            // migrations of this release
+    std::vector<std::string> newer;              // applied, but unknown to this release
 
-    // The functions, views and triggers are those of this release, or of a newer one.
+    // Whether the functions, views and triggers are those of this release, or of a newer one.
     bool has_functions = false;
 
     bool is_current() const { return pending.empty() && has_functions; }
 };
 
-// Every member throws std::runtime_error, and then the connection must be closed.
+// Every function throws std::runtime_error; the connection must then be closed.
 class Migrator {
 public:
-    // Both arguments must outlive it.
+    // Both arguments must outlive the object.
     explicit Migrator(BlockingConnection& connection, const SchemaFiles& files = embedded_schema);
 
     SchemaState state();
@@ -35,11 +35,11 @@ public:
         std::vector<std::string> migrations;
         bool has_replaced_functions = false;  // without any migration
     };
-    // Applies what is pending. Needs no right to change the schema where nothing is.
+    // Applies the pending migrations. Needs no right to change the schema if there are none.
     Applied up();
 
-    // Undoes the newest migration and returns its name; empty when there is none. Throws when this
-    // release does not know it.
+    // Undoes the newest migration and returns its name; empty if there is none. Throws if this
+    // release does not know the migration.
     std::string down();
 
 private:

@@ -1,6 +1,6 @@
-// PostgreSQL over pipelined libpq: a few connections per process, on each of which the batches of
-// many requests are under way at once. Each batch ends with its own Sync, so it is its own
-// transaction and an error stays inside it.
+// PostgreSQL over pipelined libpq: a process has a few connections, and each carries the batches of
+// many requests at the same time. Each batch ends with its own Sync, so it is its own transaction
+// and an error affects no other batch.
 
 #include <algorithm>
 #include <random>
@@ -17,13 +17,13 @@ namespace {
 using boost::system::error_code;
 using std::chrono::milliseconds;
 
-// How often deadlines are looked at while anything is under way.
+// The interval at which deadlines are checked while batches are in progress.
 constexpr auto deadline_tick = milliseconds{50};
 
-// All connections are left no more often than this.
+// The minimum time between two replacements of all connections.
 constexpr auto shortest_retirement = std::chrono::seconds{1};
 
-// For so long a host that was silent is tried behind all others.
+// A host that did not answer is tried after all others for this time.
 constexpr auto silence_counts = std::chrono::seconds{30};
 
 milliseconds jittered(milliseconds pause) {
@@ -78,9 +78,9 @@ private:
         co_return nullptr;
     }
 
-    // Only what certainly did not happen, or changes nothing: reads whose connection died,
-    // statements that were rolled back, writes that were refused by a server which may no longer be
-    // the one to ask, and prepared statements that the server no longer knows.
+    // Repeats only what certainly did not happen, or changes nothing: reads whose connection was
+    // lost, statements that were rolled back, writes refused by a server that may no longer be the
+    // primary, and prepared statements that the server no longer knows.
     static bool is_worth_repeating(const std::exception_ptr& failure,
                                    const PostgresOperation& operation) {
         try {
@@ -111,8 +111,8 @@ private:
             waiting(operation.reads_only).push_back(&operation);
     }
 
-    // The least busy of the ready connections, best one without writes for a read. One connection
-    // is left to the reads, so that writes which wait for a lock do not hold them up.
+    // The least busy of the ready connections; for a read, preferably one without writes. One
+    // connection is reserved for reads, so that writes waiting for a lock do not delay them.
     std::shared_ptr<PostgresConnection> choose(bool reads_only) const {
         std::size_t writing = 0;
         for (const auto& connection : connections_) writing += connection->writes() > 0 ? 1 : 0;
@@ -124,7 +124,7 @@ private:
                               connection.load()};
         };
         for (const auto& connection : connections_) {
-            // A write that has not been sent has certainly not been done: it rather waits here.
+            // A write that has not been sent has certainly not been done, so it waits here.
             const bool is_allowed = reads_only || ((may_spread || connection->writes() > 0) &&
                                                    !connection->is_stalled(now));
             if (is_allowed && connection->takes_more() &&
@@ -153,12 +153,12 @@ private:
                                        [this] { retire_all(); }});
         connections_.push_back(connection);
         spawn(loop_, establish(connection), [this, connection](const std::exception_ptr& failure) {
-            if (failure) give_up(connection, "connecting failed inside");
+            if (failure) give_up(connection, "internal error while connecting");
         });
     }
 
-    // Connects, again and again within the budget: a server that is starting up or a serverless one
-    // that wakes needs a moment. One that refuses outright is asked twice.
+    // Connects, with repeated attempts within the budget: a server that is starting up, or a
+    // serverless one that wakes up, needs a moment. A server that refuses outright is tried twice.
     Async<> establish(std::shared_ptr<PostgresConnection> connection) {
         const auto budget_end = Clock::now() + connect_timeout_ + deadline_;
         auto next_pause = milliseconds{50};
@@ -179,8 +179,8 @@ private:
         give_up(connection, reason);
     }
 
-    // Tries each address in turn: for its share of the budget, and for no longer than one attempt
-    // may take.
+    // Tries each address in turn, each for its share of the budget and at most for the time of one
+    // attempt.
     Async<PostgresConnection::Outcome> connect_anywhere(
         std::shared_ptr<PostgresConnection> connection, Clock::time_point budget_end) {
         const auto looked_up_by = std::min(budget_end, Clock::now() + connect_timeout_);
@@ -190,7 +190,7 @@ private:
         const auto longest =
             url.timeout ? std::min<milliseconds>(connect_timeout_, *url.timeout) : connect_timeout_;
         PostgresConnection::Outcome all;
-        if (addresses.empty()) all.reason = "its host name cannot be resolved";
+        if (addresses.empty()) all.reason = "the host name cannot be resolved";
         for (std::size_t i = 0; i < addresses.size() && !is_closing_; ++i) {
             const auto now = Clock::now();
             const auto share = (budget_end - now) / static_cast<int>(addresses.size() - i);
@@ -220,7 +220,7 @@ private:
 
     void give_up(const std::shared_ptr<PostgresConnection>& connection, const std::string& reason) {
         if (is_closing_) return;
-        logging::warning("database cannot be reached", {{"reason", std::string_view{reason}}});
+        logging::warning("database unreachable", {{"reason", std::string_view{reason}}});
         std::erase(connections_, connection);
         if (connections_.empty()) fail_waiting("08001", reason);
     }
@@ -248,8 +248,8 @@ private:
         if (is_anything_waiting() && connections_.size() < pool_size_) open_connection();
     }
 
-    // What the server of one has become, those of the others may have become as well. A server that
-    // stays read-only costs no more than one set of connections a second.
+    // If one server has become read-only, the servers of the other connections may have, too. A
+    // server that stays read-only costs at most one set of connections a second.
     void retire_all() {
         const auto now = Clock::now();
         if (retired_at_ && now - *retired_at_ < shortest_retirement) return;
@@ -257,7 +257,7 @@ private:
         for (const auto& connection : std::vector{connections_}) connection->retire();
     }
 
-    // While there is more than one connection, those that nobody needs are looked for.
+    // Looks for idle connections while there is more than one connection.
     void watch_idle() {
         if (is_watching_idle_ || is_closing_ || connections_.size() < 2) return;
         is_watching_idle_ = true;
@@ -324,9 +324,10 @@ private:
     Timer tick_;
     Timer idle_tick_;
     std::vector<std::shared_ptr<PostgresConnection>> connections_;
-    std::array<std::deque<PostgresOperation*>, 2> waiting_;      // reads, writes
-    std::unordered_map<std::string, Clock::time_point> silent_;  // by place(): since when
-    std::optional<Clock::time_point> retired_at_;                // all connections, at last
+    std::array<std::deque<PostgresOperation*>, 2> waiting_;  // reads, writes
+    std::unordered_map<std::string, Clock::time_point>
+        silent_;                                   // by place(): the time of the failure
+    std::optional<Clock::time_point> retired_at_;  // the last replacement of all connections
     bool is_ticking_ = false;
     bool is_watching_idle_ = false;
     bool is_closing_ = false;

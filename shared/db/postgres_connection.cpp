@@ -5,9 +5,9 @@
 #include "shared/db/sqlstate.hpp"
 #include "shared/log.hpp"
 
-// libpq brings libldap and that GnuTLS, which would set itself up in every process although nothing
-// uses it: 0.8 MB and a tenth of the time to start. This is GnuTLS's own hook against that
-// (gnutls.h, GNUTLS_SKIP_GLOBAL_INIT).
+// libpq loads libldap and with it GnuTLS, which would initialise itself in every process although
+// nothing uses it: 0.8 MB and a tenth of the start-up time. This is GnuTLS's own hook to prevent
+// that (gnutls.h, GNUTLS_SKIP_GLOBAL_INIT).
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" __attribute__((visibility("default"))) int _gnutls_global_init_skip() { return 1; }
 
@@ -16,18 +16,18 @@ namespace {
 using boost::asio::redirect_error;
 using boost::system::error_code;
 
-// Enough to keep a distant server busy; few enough that one slow statement does not hold up
-// hundreds.
+// Enough to keep a distant server busy, and few enough that a slow statement does not delay
+// hundreds of others.
 constexpr std::size_t direct_capacity = 256;
 
-// A transaction pooler may hand the connection to somebody else after each Sync, and old ones lose
-// their way when a second one is under way already.
+// A transaction pooler may assign the connection to another client after each Sync, and old poolers
+// fail if a second batch is in progress.
 constexpr std::size_t pooled_capacity = 1;
 
-// How often the server looks whether a client for which it works is still there, in milliseconds.
+// How often the server checks that the client it works for is still connected, in milliseconds.
 constexpr int connection_check_interval = 50;
 
-// Too little for a statement to be worth sending.
+// With less time left a statement is not worth sending.
 constexpr auto shortest_limit = std::chrono::milliseconds{20};
 
 std::string sqlstate_of(const PGresult* result) {
@@ -35,19 +35,19 @@ std::string sqlstate_of(const PGresult* result) {
     return state ? state : "08006";
 }
 
-// One line: libpq ends its messages with a newline and puts hints on lines of their own.
+// The first line only: libpq ends messages with a newline and puts hints on lines of their own.
 std::string first_line(const char* message) {
     std::string_view text = message ? message : "";
     return std::string{text.substr(0, text.find('\n'))};
 }
 
-// The server ends a statement by itself a little before this side gives it up, so that what was
-// answered 503 is not done later. In milliseconds.
+// The server ends a statement a little before this side gives it up, so that a request answered
+// with 503 has no late effect. In milliseconds.
 std::int64_t statement_timeout(std::int64_t time_left) {
     return time_left - std::min<std::int64_t>(time_left / 4, 200);
 }
 
-// Refusals that time heals, as PQERRORS_VERBOSE words them: starting up, too many connections.
+// Temporary refusals as PQERRORS_VERBOSE words them: starting up, too many connections.
 bool may_pass(std::string_view reason) {
     return reason.find(" 57P03: ") != reason.npos || reason.find(" 53300: ") != reason.npos;
 }
@@ -63,10 +63,10 @@ PostgresConnection::PostgresConnection(Loop& loop, const Config& config, Events 
 
 PostgresConnection::~PostgresConnection() { release(); }
 
-// Runs a coroutine of this connection. Nothing that it throws may end the process.
+// Runs a coroutine of this connection. An exception must not end the process.
 void PostgresConnection::start(Async<> work) {
     spawn(loop_, std::move(work), [self = shared_from_this()](const std::exception_ptr& failure) {
-        if (failure) self->fail("08006", "the connection failed inside");
+        if (failure) self->fail("08006", "internal error on the connection");
     });
 }
 
@@ -74,8 +74,8 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(const Host& host,
                                                                Clock::time_point latest) {
     release();
     is_retired_ = false;
-    // The URL wins over what comes before it, and what comes behind it wins over the URL. An empty
-    // value counts as none.
+    // The URL overrides the parameters before it, and those after it override the URL. An empty
+    // value counts as not set.
     const char* keywords[] = {"target_session_attrs",
                               "dbname",
                               "client_encoding",
@@ -127,7 +127,7 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(const Host& host,
         co_return outcome;
     }
     if (is_retired_) {
-        outcome = {.is_connected = false, .may_pass = true, .reason = "its server is read-only"};
+        outcome = {.is_connected = false, .may_pass = true, .reason = "the server is read-only"};
         release();
         co_return outcome;
     }
@@ -137,8 +137,8 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(const Host& host,
     co_return outcome;
 }
 
-// libpq may close its socket and open another between two polls (several addresses, TLS refused),
-// even under the same number, so the descriptor is given to Asio anew for each wait.
+// Between two polls libpq may close its socket and open another (several addresses, TLS refused),
+// even with the same number. So Asio gets the descriptor again for each wait.
 Async<bool> PostgresConnection::poll(Clock::time_point latest) {
     auto status = PGRES_POLLING_WRITING;
     while (status == PGRES_POLLING_WRITING || status == PGRES_POLLING_READING) {
@@ -154,10 +154,10 @@ Async<bool> PostgresConnection::poll(Clock::time_point latest) {
     co_return true;
 }
 
-// Sets the time limits of the session where it is this client's alone, and says whether it is. A
-// pooler gives its clients a backend id of its own making, so it is not that of the backend that
-// answers. client_connection_check_interval: a server that still works for a client which has gone
-// stops, and does not go on to what was sent after it.
+// Sets the time limits of the session if this client has the session to itself, and returns whether
+// it does. A pooler gives its clients backend ids of its own, which differ from the id of the
+// backend that answers. client_connection_check_interval: a server that works for a client which
+// has disconnected stops, and does not run what was sent after it.
 Async<bool> PostgresConnection::limit_session(Clock::time_point latest) {
     const auto own = "pg_backend_pid() = " + std::to_string(PQbackendPID(connection_));
     auto query = "SELECT pg_backend_pid(), CASE WHEN " + own +
@@ -173,7 +173,7 @@ Async<bool> PostgresConnection::limit_session(Clock::time_point latest) {
     while (PQflush(connection_) == 1 && Clock::now() < latest)
         co_await wait(latest, Descriptor::wait_write);
     bool is_direct = false;
-    // One result, and the null that says that the connection is free again.
+    // One result, and the null that marks the connection as idle again.
     for (int i = 0; i < 2; ++i) {
         while (PQisBusy(connection_)) {
             if (Clock::now() >= latest) co_return false;
@@ -190,7 +190,7 @@ Async<bool> PostgresConnection::limit_session(Clock::time_point latest) {
 Async<> PostgresConnection::wait(Clock::time_point latest,
                                  boost::asio::posix::descriptor_base::wait_type what) {
     Timer timer{loop_, latest};
-    // It may have expired already when the wait ends, and then it runs later.
+    // The timer may already have expired when the wait ends; its handler then runs later.
     timer.async_wait([self = shared_from_this()](error_code error) {
         if (!error && self->socket_.is_open()) self->socket_.cancel();
     });
@@ -214,7 +214,7 @@ void PostgresConnection::send(PostgresOperation& operation) {
     if (uses_names_)
         for (const auto& statement : statements) is_sent = is_sent && prepare(statement, expected);
     for (const auto& statement : statements) is_sent = is_sent && send_statement(statement);
-    // In libpq 15 this also writes what the socket takes.
+    // In libpq 15 this also writes as much as the socket takes.
     is_sent = is_sent && PQpipelineSync(connection_) == 1;
     if (!is_sent) return fail("08006", reason());
     if (!is_writing_ && PQflush(connection_) == 1) {
@@ -223,8 +223,8 @@ void PostgresConnection::send(PostgresOperation& operation) {
     }
 }
 
-// Behind a pooler a session has settings for the length of a transaction only. The batch may have
-// waited: it gets the time that it has left.
+// Behind a pooler a setting lasts for one transaction only. The batch may have waited, so the limit
+// is the time that it has left.
 bool PostgresConnection::limit_batch(Expected& expected) {
     expected.is_limit_due = true;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -236,8 +236,8 @@ bool PostgresConnection::limit_batch(Expected& expected) {
                              1) == 1;
 }
 
-// Ahead of the batch and in its Sync, so that a statement is prepared without a round trip. Batches
-// sent meanwhile count on it; should it fail, they fail as stale and are repeated.
+// Sent before the batch and within its Sync, so that preparing a statement needs no round trip.
+// Later batches rely on it; if it fails, they fail as stale and are repeated.
 bool PostgresConnection::prepare(const db::Statement& statement, Expected& expected) {
     const auto* const query = statement.query;
     if (prepared_.contains(query)) return true;
@@ -279,18 +279,18 @@ Async<> PostgresConnection::read_results() {
         if (!drain() || !is_open || PQstatus(connection_) == CONNECTION_BAD)
             fail("08006", reason());
         else if (is_retired_ && expected_.empty())
-            fail("08006", "the connection is no longer used");
+            fail("08006", "the connection was retired");
         else if (takes_more())
             events_.has_room();
     }
 }
 
-// Takes every result that has arrived. False when libpq has none although more are expected.
+// Takes every result that has arrived. Returns false if libpq has none although more are expected.
 bool PostgresConnection::drain() {
     bool was_null = false;
     while (!expected_.empty() && !PQisBusy(connection_)) {
         PGresult* const result = PQgetResult(connection_);
-        // A null ends each statement; two in a row mean that nothing is under way.
+        // A null ends each statement; two in a row mean that no batch is in progress.
         if (!result && was_null) return false;
         was_null = !result;
         if (result) take(result);
@@ -330,7 +330,7 @@ void PostgresConnection::finish_front() {
     const auto done = std::move(expected_.front());
     expected_.pop_front();
     if (!done.operation->reads_only) --writes_;
-    // The names of the next attempts are new ones: some of these may exist after all.
+    // Later attempts use new names, because some of these may exist after all.
     if (done.prepared < done.preparing.size()) ++generation_;
     for (auto i = done.prepared; i < done.preparing.size(); ++i) prepared_.erase(done.preparing[i]);
     done.operation->promise.deliver(done.failure);
@@ -339,7 +339,7 @@ void PostgresConnection::finish_front() {
 
 void PostgresConnection::retire() {
     is_retired_ = true;
-    if (is_ready_ && expected_.empty()) fail("08006", "the connection is no longer used");
+    if (is_ready_ && expected_.empty()) fail("08006", "the connection was retired");
 }
 
 void PostgresConnection::fail(const std::string& sqlstate, const std::string& why) {
@@ -348,7 +348,7 @@ void PostgresConnection::fail(const std::string& sqlstate, const std::string& wh
     writes_ = 0;
     const auto lost = std::exchange(expected_, {});
     release();
-    events_.lost(self);
+    events_.on_loss(self);
     const auto failure = std::make_exception_ptr(DbError{sqlstate, why});
     for (const auto& expected : lost)
         expected.operation->promise.deliver(expected.failure ? expected.failure : failure);
@@ -371,7 +371,7 @@ std::string PostgresConnection::reason() const {
     return connection_ ? first_line(PQerrorMessage(connection_)) : "out of memory";
 }
 
-// The descriptor belongs to libpq; Asio only watches it.
+// libpq owns the descriptor; Asio only watches it.
 void PostgresConnection::release() {
     if (socket_.is_open()) socket_.release();
     if (connection_) PQfinish(connection_);

@@ -15,7 +15,7 @@
 #include "shared/net/resolve.hpp"
 #include "shared/promise.hpp"
 
-// A batch under way. It lives in the coroutine that waits for it.
+// A batch in progress. It is owned by the coroutine that waits for it.
 struct PostgresOperation {
     PostgresOperation(const db::Batch& sent_batch, Clock::time_point latest)
         : batch(sent_batch), deadline(latest) {}
@@ -33,22 +33,22 @@ struct PostgresOperation {
 };
 
 // The server does not know a prepared statement (any more), or its plan no longer fits the schema.
-// Nothing was done.
+// The batch had no effect.
 bool is_stale_statement(std::string_view sqlstate);
 
 class PostgresConnection : public std::enable_shared_from_this<PostgresConnection> {
 public:
     struct Events {
         std::function<void()> has_room;  // takes_more() may be true again
-        std::function<void(const std::shared_ptr<PostgresConnection>&)> lost;
+        std::function<void(const std::shared_ptr<PostgresConnection>&)> on_loss;
         std::function<void()>
-            read_only;  // its server refused a write, and those of others may, too
+            read_only;  // its server refused a write; those of other connections may, too
     };
 
     struct Outcome {
         bool is_connected = false;
         bool is_silent = false;
-        bool may_pass = false;  // a server that starts, has no room, or is silent: worth a wait
+        bool may_pass = false;  // the server is starting, full or silent: a retry may help
         std::string reason;
     };
 
@@ -57,51 +57,51 @@ public:
     PostgresConnection(const PostgresConnection&) = delete;
     PostgresConnection& operator=(const PostgresConnection&) = delete;
 
-    // To this one address, or what the URL says. Of several hosts only one that takes writes will
-    // do, where the URL does not say otherwise.
+    // To this address, or to the host of the URL. Of several hosts it accepts only one that takes
+    // writes, unless the URL says otherwise.
     Async<Outcome> connect(const Host& host, bool is_of_several, Clock::time_point latest);
 
     bool is_ready() const { return is_ready_ && !is_retired_; }
     bool takes_more() const { return is_ready() && expected_.size() < capacity_; }
 
-    // The number of batches under way.
+    // The number of batches in progress.
     std::size_t load() const { return expected_.size(); }
 
-    // Those of them that write. Reads are better sent elsewhere: what waits for a lock holds up all
-    // that was sent after it.
+    // The number of those that write. Reads are better sent elsewhere, because a write that waits
+    // for a lock delays everything sent after it.
     std::size_t writes() const { return writes_; }
 
-    // True when the answer to the oldest batch has been due for a while: what is sent now would
-    // wait behind it.
+    // Whether the answer to the oldest batch is overdue, so that a new batch would wait behind it.
     bool is_stalled(Clock::time_point now) const;
 
-    // Sends a batch at once; its promise is delivered when the answer is there.
+    // Sends a batch at once; its promise is delivered with the answer.
     void send(PostgresOperation& operation);
 
-    // Gives the connection up: everything under way fails with this state, unless the server has
-    // already given a reason of its own.
+    // Gives the connection up: all batches in progress fail with this state, unless the server has
+    // already given a reason.
     void fail(const std::string& sqlstate, const std::string& reason);
 
-    // Takes no more, and is given up when what is under way has its answers. One that still
-    // connects is given up when it has.
+    // Takes no more batches, and closes after the last answer. If it is still connecting, it closes
+    // when connected.
     void retire();
 
-    // Since when nothing is under way.
+    // The time since which no batch has been in progress.
     Clock::time_point idle_since() const { return idle_since_; }
 
-    // Gives it up when the deadline of any batch has passed. That batch fails as late (57014), the
-    // others as on a lost connection (08006): they may be repeated where it is safe.
+    // Gives the connection up if the deadline of any batch has passed. That batch fails as late
+    // (57014), the others as on a lost connection (08006), so that they are repeated where that is
+    // safe.
     void check_deadlines(Clock::time_point now);
 
 private:
-    // What the results up to the next Sync belong to: first that of the time limit where each batch
-    // sets its own, then those of the statements that had to be prepared, then those of the batch.
+    // The owners of the results up to the next Sync: first the time limit, if each batch sets its
+    // own, then the statements that had to be prepared, then those of the batch.
     struct Expected {
         PostgresOperation* operation;
         Clock::time_point sent;
         bool is_limit_due = false;
         std::vector<const Query*> preparing = {};
-        std::size_t prepared = 0;  // of `preparing`
+        std::size_t prepared = 0;  // number of `preparing` done
         std::exception_ptr failure = nullptr;
     };
 

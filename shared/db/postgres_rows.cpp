@@ -5,7 +5,7 @@
 
 namespace {
 
-// src/include/catalog/pg_type.dat: these never change.
+// From src/include/catalog/pg_type.dat; these never change.
 constexpr Oid bool_oid = 16, name_oid = 19, int8_oid = 20, int2_oid = 21, int4_oid = 23,
               text_oid = 25, json_oid = 114, varchar_oid = 1043, timestamptz_oid = 1184,
               uuid_oid = 2950;
@@ -20,7 +20,7 @@ std::array<char, 8> big_endian(std::int64_t value) {
 }
 
 std::int64_t from_big_endian(std::string_view bytes) {
-    // Starts with the sign, so that shorter integers are extended.
+    // Starts with the sign, which extends shorter integers.
     std::uint64_t value =
         (static_cast<unsigned char>(bytes.front()) & 0x80) != 0 ? ~std::uint64_t{0} : 0;
     for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
@@ -129,7 +129,7 @@ std::string_view PostgresRows::cell(std::size_t row, std::size_t column) const {
             static_cast<std::size_t>(PQgetlength(result_.get(), r, c))};
 }
 
-void PostgresRows::wrong_type(std::size_t column, const char* wanted) const {
+void PostgresRows::wrong_type(std::size_t column, const char* expected) const {
     throw std::logic_error("column " + std::string{column_name(column)} + " is null or no " +
-                           wanted);
+                           expected);
 }

@@ -1,4 +1,4 @@
-// The binary format of PostgreSQL's wire protocol: parameters out, cells in.
+// The binary format of PostgreSQL's wire protocol: parameters to send, cells to read.
 #pragma once
 
 #include <libpq-fe.h>
@@ -10,7 +10,7 @@
 
 using PostgresResult = std::unique_ptr<PGresult, decltype(&PQclear)>;
 
-// One statement's parameters in the form that libpq's functions take. The values must outlive it.
+// The parameters of one statement in the form that libpq takes. The values must outlive the object.
 class PostgresParameters {
 public:
     explicit PostgresParameters(const std::vector<db::Value>& values);
@@ -45,7 +45,7 @@ public:
 
 private:
     std::string_view cell(std::size_t row, std::size_t column) const;
-    [[noreturn]] void wrong_type(std::size_t column, const char* wanted) const;
+    [[noreturn]] void wrong_type(std::size_t column, const char* expected) const;
 
     PostgresResult result_;
     std::vector<Oid> types_;  // of the columns

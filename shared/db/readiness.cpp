@@ -15,7 +15,7 @@ struct DatabaseState {
     }
 };
 
-// Of both engines: which one answers, only the database knows.
+// Valid for both engines; only the database knows which one answers.
 const std::string& digests_of_functions() {
     static const std::string digests =
         functions_digest(functions_at("postgres", newest_migration("postgres"))) + ' ' +

@@ -1,4 +1,5 @@
-// What the database returns: the rows of each statement of a batch, which map to plain aggregates.
+// The results of the database: the rows of each statement of a batch, which map to plain
+// aggregates.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +20,8 @@
 
 namespace db {
 
-// What one statement returned. Cells are read by the type of the member that wants them; a column
-// of another type throws std::logic_error.
+// The rows of one statement. Cells are read by the type of the member; a column of another type
+// throws std::logic_error.
 class Rows {
 public:
     virtual ~Rows() = default;
@@ -61,8 +62,8 @@ void read_cell(const Rows& rows, std::size_t row, std::size_t column, std::optio
     read_cell(rows, row, column, out.emplace());
 }
 
-// Throws std::logic_error, which names the query and the column, unless the columns are these
-// fields in this order.
+// Throws std::logic_error that names the query and the column, unless the columns are these fields
+// in this order.
 void check_columns(const Rows& rows, const char* query, const std::string_view* fields,
                    std::size_t count);
 
@@ -78,7 +79,7 @@ T aggregate(const Rows& rows, std::size_t row) {
     return value;
 }
 
-// A cell as JSON; texts go from the row to the writer without being copied between.
+// Writes a cell as JSON; texts go from the row to the writer without a copy.
 template <class T>
 void write_cell(json::Writer& writer, const Rows& rows, std::size_t row, std::size_t column) {
     if constexpr (std::is_same_v<T, std::string>) {
@@ -112,8 +113,8 @@ public:
         return values;
     }
 
-    // The canonical JSON of an array of the first `count` rows: the same as that of all() without
-    // the aggregates between, which take a third of the time of a long list.
+    // The first `count` rows as a canonical JSON array. The result is that of all(), without the
+    // aggregates in between, which take a third of the time of a long list.
     std::string json(std::size_t count) const {
         std::string text;
         json::Writer writer{text};
@@ -136,12 +137,12 @@ private:
     const Rows& rows_;
 };
 
-// What a batch returned. Each function throws std::logic_error for the slot of another batch, and
-// where the columns are not the fields of T.
+// The results of a batch. Each function throws std::logic_error for the slot of another batch, and
+// if the columns are not the fields of T.
 class Results {
 public:
     Results() = default;
-    // Of this batch, before its first statement has run.
+    // For this batch, before its first statement has run.
     explicit Results(const Batch& batch) : batch_id_(batch.id()), prepended_(batch.prepended()) {
         rows_.reserve(batch.statements().size());
     }
@@ -155,7 +156,7 @@ public:
         return found.empty() ? std::nullopt : std::optional<T>{found[0]};
     }
 
-    // The one row of a statement that always has one; none is a std::logic_error.
+    // The row of a statement that always returns one; throws std::logic_error if there is none.
     template <class T>
     T one(const Slot<T>& slot) const {
         const auto found = rows(slot);

@@ -1,6 +1,6 @@
-// SQLite, inline on the loop: a statement takes microseconds. One that takes long holds up the loop
-// until the deadline of its batch. While another process writes, the first of the waiting writers
-// tries again and again, the others queue behind it, and the loop serves reads in between.
+// SQLite, run inline on the loop: a statement takes microseconds. A long one blocks the loop until
+// the deadline of its batch. While another process writes, the first of the waiting writers polls
+// for the lock, the others queue behind it, and the loop serves reads in between.
 
 #include <sqlite3.h>
 #include <sys/statvfs.h>
@@ -25,21 +25,21 @@ using std::chrono::milliseconds;
 using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
 using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 
-// Between two attempts of the first of the waiting writers to have the lock.
+// The time between two attempts of the first waiting writer to take the lock.
 constexpr milliseconds retry_pause{1};
 
-// Prepared once, as all queries are.
+// Prepared once, like all queries.
 constexpr Query begin_reading{"begin_reading", "", "BEGIN", true};
 constexpr Query begin_writing{"begin_writing", "", "BEGIN IMMEDIATE", false};
 constexpr Query commit{"commit", "", "COMMIT", true};
 
-// With less than this much room on the disk the next write may find none.
+// With less free space on the disk the next write may fail.
 constexpr std::uintmax_t least_room_bytes = 1'048'576;
 
-// Steps of SQLite's virtual machine between two looks at the clock: some 0.1 ms.
+// Steps of SQLite's virtual machine between two checks of the clock: about 0.1 ms.
 constexpr int steps_between_looks = 4000;
 
-// How long a read may not notice that the file was moved.
+// How long a read may miss that the file was moved.
 constexpr std::chrono::seconds longest_without_check{1};
 
 constexpr std::string_view lock_not_available = "55P03";
@@ -87,7 +87,7 @@ std::string_view sqlstate_of_message(std::string_view message) {
     throw DbError{std::string{sqlstate}, message};
 }
 
-// A copy of what a statement returned: it is reset before the next one runs.
+// A copy of a statement's result, because the statement is reset before the next one runs.
 class SqliteRows final : public db::Rows {
 public:
     using Cell = std::variant<std::monostate, std::int64_t, std::string>;
@@ -179,8 +179,8 @@ struct Bind {
     }
 };
 
-// A place among the writers of a process, which have the lock in the order in which they came. Its
-// end is the next one's turn.
+// A place among the writers of a process, which take the lock in the order of their arrival. Its
+// destructor wakes the next one.
 class WriterPlace {
 public:
     using Queue = std::list<WriterPlace*>;
@@ -196,7 +196,7 @@ public:
 
     bool is_first() const { return queue_.front() == this; }
 
-    // Returns at its turn, at `latest`, or when it is woken.
+    // Returns when it is first, at `latest`, or when it is woken.
     Async<> wait(Clock::time_point latest) {
         const auto executor = co_await boost::asio::this_coro::executor;
         timer_.emplace(executor, latest);
@@ -242,8 +242,8 @@ public:
     }
 
 private:
-    // Nullopt when another process holds the lock and it is not `latest` yet. Nothing was done
-    // then.
+    // Returns nullopt, without any effect, if another process holds the lock and it is not `latest`
+    // yet.
     std::optional<db::Results> attempt(const db::Batch& batch, Clock::time_point latest) {
         const bool is_last = Clock::now() >= latest;
         try {
@@ -278,13 +278,14 @@ private:
         const Transaction transaction{*this, begin_writing};
         auto results = execute_all(batch);
         files_.check();
-        latest_ = Clock::time_point::max();  // what has begun to commit is never interrupted
+        latest_ = Clock::time_point::max();  // a commit is never interrupted
         execute({&commit, {}});
-        if (!files_.has_database()) files_.check();  // moved during the commit
+        if (!files_.has_database()) files_.check();  // it was moved during the commit
         return results;
     }
 
-    // Rolled back at its end unless it was committed, or an error (a full disk) has done so.
+    // Rolls back at its end unless it was committed, or an error (a full disk) has rolled back
+    // already.
     class Transaction {
     public:
         Transaction(SqliteDatabase& database, const Query& begin) : database_(database) {
@@ -306,7 +307,7 @@ private:
     void open() {
         if (auto fault = fault_of_sqlite_file(path_); !fault.empty()) throw DbError{"08001", fault};
         sqlite3* raw = nullptr;
-        // Without SQLITE_OPEN_CREATE: only migrations make a database.
+        // Without SQLITE_OPEN_CREATE: only migrations create a database.
         const int code = sqlite3_open_v2(path_.c_str(), &raw,
                                          SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
         Connection opened{raw, &sqlite3_close};
@@ -314,7 +315,7 @@ private:
         if (code != SQLITE_OK && !std::filesystem::exists(path_, ignored))
             throw DbError{"08001", path_ + " does not exist: run `steelthread migrate up`"};
         if (code != SQLITE_OK) throw DbError{"08001", "cannot open " + path_};
-        // Until it is known that -wal and -shm are its own.
+        // Disabled until the -wal and -shm are known to belong to this database.
         sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
         const std::string pragmas =
             "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; "
@@ -330,8 +331,8 @@ private:
         connection_ = std::move(opened);
     }
 
-    // For queries: whether a write could succeed. It does not ask for the lock, for a probe would
-    // have to wait then whenever much is written.
+    // For queries: whether a write could succeed. It does not take the lock: a check would often
+    // wait for it under load.
     static void can_write(sqlite3_context* context, int, sqlite3_value**) {
         sqlite3* const connection = sqlite3_context_db_handle(context);
         struct statvfs disk {};
@@ -349,15 +350,15 @@ private:
         return Clock::now() >= static_cast<SqliteDatabase*>(self)->latest_ ? 1 : 0;
     }
 
-    // The last process to close a database writes the -wal into it and removes it. If the database
-    // was moved, SQLite leaves the -wal, which the next database at that path would be given: it is
-    // emptied into the database that it belongs to. If that was deleted, the -wal may hold the only
-    // copy of the newest changes: it is kept where no other database finds it.
+    // The last process to close a database copies the -wal into it and removes it. If the database
+    // was moved, SQLite leaves the -wal, and the next database at that path would use it: so it is
+    // copied into the database that it belongs to. If that was deleted, the -wal may hold the only
+    // copy of the newest changes: so it is kept under a name that no database opens.
     void close_connection() {
         const bool has_moved = !files_.has_database();
         if (has_moved && files_.has_own_wal() && files_.is_deleted()) {
             const auto lost = files_.put_wal_aside();
-            logging::error("the database was deleted: its newest changes are kept",
+            logging::error("database deleted: its newest changes were saved",
                            {{"file", std::string_view{lost}}});
         } else if (files_.has_own_wal()) {
             sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
@@ -415,9 +416,9 @@ private:
     bool is_closing_ = false;
     WriterPlace::Queue writers_;
     Timestamp transaction_time_;
-    Clock::time_point latest_;  // of the batch that runs
+    Clock::time_point latest_;  // deadline of the current batch
     DatabaseFiles files_;
-    Clock::time_point checked_at_;  // files_, by a read
+    Clock::time_point checked_at_;  // the last check of files_ by a read
     Connection connection_{nullptr, &sqlite3_close};
     std::unordered_map<const Query*, Prepared> statements_;
 };

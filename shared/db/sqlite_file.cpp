@@ -18,7 +18,7 @@ std::string fault_of_one(const std::string& file) {
     return {};
 }
 
-// SQLite takes what lies beside the database for its own: in /tmp anybody may leave that.
+// SQLite uses any matching file next to the database; in /tmp anybody may create one.
 std::string fault_of_folder_of(const fs::path& file) {
     const auto folder = file.parent_path();
     const auto status = status_of(folder);

@@ -36,9 +36,9 @@ struct SqliteFunction {
     void (*call)(sqlite3_context* context, int count, Arguments arguments);
 };
 
-// Null makes null, but greatest() and least() pass over it.
+// A null argument makes the result null, but greatest() and least() ignore nulls.
 constexpr SqliteFunction sqlite_functions[] = {
-    // The transaction's, so that it stands still as it does in PostgreSQL.
+    // The time of the transaction, which is constant within it as in PostgreSQL.
     {"now", 0,
      [](sqlite3_context* context, int, Arguments) {
          const auto* const moment = static_cast<Timestamp*>(sqlite3_user_data(context));
@@ -69,7 +69,7 @@ constexpr SqliteFunction sqlite_functions[] = {
          sqlite3_result_double(context, std::pow(sqlite3_value_double(arguments[0]),
                                                  sqlite3_value_double(arguments[1])));
      }},
-    // The place of the first byte, where PostgreSQL counts characters: queries ask whether it is 0.
+    // The position in bytes, where PostgreSQL counts characters: queries only compare it with 0.
     {"strpos", 2,
      [](sqlite3_context* context, int, Arguments arguments) {
          if (is_null(arguments[0]) || is_null(arguments[1])) return;
@@ -94,7 +94,7 @@ constexpr SqliteFunction sqlite_functions[] = {
      [](sqlite3_context* context, int, Arguments arguments) {
          answer_text(context, entity_tag(text_of(arguments[0])));
      }},
-    // Fails for 0, as PostgreSQL's does: SQLite's own, where it has one, returns null.
+    // Fails for 0 as PostgreSQL's does; SQLite's own function, where it exists, returns null.
     {"ln", 1,
      [](sqlite3_context* context, int, Arguments arguments) {
          if (is_null(arguments[0])) return;

@@ -6,12 +6,12 @@
 namespace {
 
 struct Mapping {
-    std::string_view prefix;  // a whole state or the start of it
+    std::string_view prefix;  // a state or its first characters
     Error error;
 };
 
-// The first match counts. A constraint that a request may violate is asked for in its statements;
-// one that is violated none the less is a fault of the service's own or of its database.
+// The first match counts. Statements check the constraints that a request may violate; a violation
+// that still occurs is an error in this service or its database.
 constexpr std::array mappings = {
     Mapping{"22021", Error::validation_error},     // character_not_in_repertoire
     Mapping{"22P05", Error::validation_error},     // untranslatable_character
