@@ -136,8 +136,8 @@ Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microsec
     const auto before = Clock::now();
     if (pong.type != REDIS_REPLY_ERROR) pong = co_await redis->run(words, before + redis_deadline);
     round_trip = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - before);
-    if (pong.type == REDIS_REPLY_ERROR) throw RedisError{"it answers " + pong.error_code()};
-    if (pong.text != "PONG") throw RedisError{"it answers what Redis would not"};
+    if (pong.type == REDIS_REPLY_ERROR) throw RedisError{"it answered " + pong.error_code()};
+    if (pong.text != "PONG") throw RedisError{"unexpected reply"};
 }
 
 std::string check_limits(const Config& config) {

@@ -1,4 +1,4 @@
-// The limits that settings give to endpoints.
+// The limits that settings define for endpoints.
 #pragma once
 
 #include <memory>
@@ -7,14 +7,14 @@
 #include "shared/limits/rate_limit.hpp"
 #include "shared/quota.hpp"
 
-// What a setting allows, and what counts it.
+// A quota from the settings, and the limiter that counts it.
 template <Quota Config::*setting>
 struct ConfiguredLimit {
     Quota quota;
     std::shared_ptr<RateLimiter> limiter;
 };
 
-// That of this process, opened by the first request that is counted.
+// This process's limiter, opened by the first request that is counted.
 template <Quota Config::*setting>
 ConfiguredLimit<setting>& configured_limit(Context& context) {
     auto& limit = context.state.get<ConfiguredLimit<setting>>();

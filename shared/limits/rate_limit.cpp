@@ -13,14 +13,14 @@ namespace {
 
 std::int64_t seconds_of(std::int64_t milliseconds) { return (milliseconds + 999) / 1000; }
 
-// Without its table it lets everything through, until its process starts again.
+// Without its table it allows everything until the process restarts.
 class MemoryLimiter final : public RateLimiter {
 public:
     explicit MemoryLimiter(const Config& config) {
         try {
             table_.emplace(config.run_dir + "/" + rate_table_file);
         } catch (const std::exception& error) {
-            logging::error("nothing is limited", {{"reason", std::string_view{error.what()}}});
+            logging::error("rate limiting is off", {{"reason", std::string_view{error.what()}}});
         }
     }
 

@@ -1,9 +1,10 @@
-// Limits on how often something may be done, shared by all processes that have one RUN_DIR, or one
-// Redis.
+// Limits on how often something may be done, shared by all processes with the same RUN_DIR or the
+// same Redis.
 //
-// The algorithm is GCRA (ITU-T I.371, annex A): a key has one number, the moment at which all that
-// it did is paid off. Each permit moves that moment on by window/limit, and none is given that
-// would move it further ahead than one window: `limit` at once, and then one each window/limit.
+// The algorithm is GCRA (ITU-T I.371, annex A): each key has one number, the moment at which all of
+// its permits are paid off. Each permit moves that moment ahead by window/limit, and is refused if
+// that would move it further ahead than one window. So a key gets `limit` permits at once, and then
+// one each window/limit.
 #pragma once
 
 #include <cstdint>
@@ -19,29 +20,29 @@ class Request;
 struct Decision {
     bool allowed = true;
     std::int64_t limit = 0;
-    std::int64_t remaining = 0;            // permits that could be taken at once
-    std::int64_t reset_seconds = 0;        // until all of them could, rounded up
-    std::int64_t retry_after_seconds = 0;  // until one could, rounded up; 0 when it was allowed
+    std::int64_t remaining = 0;            // permits available now
+    std::int64_t reset_seconds = 0;        // until all are available, rounded up
+    std::int64_t retry_after_seconds = 0;  // until one is available, rounded up; 0 if allowed
 };
 
-// The decision on one permit of a key that is paid off in ahead_ms, which is not negative. It is
-// given when ahead_ms + interval_ms <= most_ms, and that sum is then the key's new ahead_ms.
+// Decides on one permit for a key that is paid off in ahead_ms, which is not negative. The permit
+// is granted if ahead_ms + interval_ms <= most_ms, and that sum is then the key's new ahead_ms.
 Decision decide(const Quota& quota, std::int64_t ahead_ms);
 
 class RateLimiter {
 public:
     virtual ~RateLimiter() = default;
 
-    // Takes one permit of a key, in one atomic step. A store that fails is logged and lets
-    // everything through.
+    // Takes one permit for a key, in one atomic step. If the store fails, this is logged and
+    // everything is allowed.
     virtual Async<Decision> take(std::string key, Quota quota) = 0;
 };
 
-// The limiter of REDIS_URL. "memory://" counts in RUN_DIR/rate_limits, see rate_table.hpp; anything
-// else in Redis, see redis_limiter.hpp. One loop runs all that it is asked.
+// The limiter of REDIS_URL. "memory://" counts in RUN_DIR/rate_limits, see rate_table.hpp; other
+// URLs count in Redis, see redis_limiter.hpp. All calls must come from one loop.
 std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config);
 
-// Gives the answer the headers RateLimit-Policy and RateLimit
-// (draft-ietf-httpapi-ratelimit-headers) and X-RateLimit-Limit, -Remaining and -Reset (seconds). A
-// decision that refuses adds Retry-After and throws ApiError (429).
+// Adds the headers RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) and
+// X-RateLimit-Limit, -Remaining and -Reset (seconds) to the answer. If the decision refuses, it
+// also adds Retry-After and throws ApiError (429).
 void enforce(const Decision& decision, const Quota& quota, const Request& request);

@@ -43,7 +43,7 @@ struct File {
 };
 static_assert(sizeof(Header) == 64 && sizeof(File) == 64 + 64 * bucket_count);
 
-// Another layout gets another name, and with it another file.
+// Another layout must have another version, and then uses another file.
 constexpr std::array<char, 16> version{"rate limits v1\n"};
 
 std::int64_t moment_of(Word word) { return static_cast<std::int64_t>(word & moment_mask); }
@@ -52,35 +52,35 @@ Word entry(Word fingerprint, std::int64_t moment_ms) {
     return fingerprint << moment_bits | (static_cast<Word>(moment_ms) & moment_mask);
 }
 
-bool swap(Word& place, Word expected, Word wanted) {
-    return std::atomic_ref{place}.compare_exchange_strong(expected, wanted);
+bool swap(Word& place, Word expected, Word desired) {
+    return std::atomic_ref{place}.compare_exchange_strong(expected, desired);
 }
 
-// The entrance first: see the header.
+// Reads the entrance first: see the header.
 Bucket read(Bucket& bucket) {
     Bucket words{};
     for (std::size_t i = 0; i < bucket_words; ++i) words[i] = std::atomic_ref{bucket[i]}.load();
     return words;
 }
 
-// The latest entry of a key; bucket_words when it has none.
+// The index of a key's latest entry; bucket_words if it has none.
 std::size_t find(const Bucket& words, Word fingerprint) {
-    std::size_t found = bucket_words;
+    std::size_t position = bucket_words;
     for (std::size_t i = 0; i < bucket_words; ++i)
         if (fingerprint_of(words[i]) == fingerprint &&
-            (found == bucket_words || moment_of(words[i]) > moment_of(words[found])))
-            found = i;
-    return found;
+            (position == bucket_words || moment_of(words[i]) > moment_of(words[position])))
+            position = i;
+    return position;
 }
 
-// Sees to it that the entrance may be replaced. False when another process was faster.
+// Makes the entrance replaceable. Returns false if another process was faster.
 bool clear_entrance(Bucket& bucket, const Bucket& words, std::int64_t now_ms) {
     const auto leaving = words[0];
     if (moment_of(leaving) <= now_ms) return true;
     std::size_t target = 1;
     for (std::size_t i = 1; i < bucket_words; ++i) {
         if (fingerprint_of(words[i]) == fingerprint_of(leaving)) {
-            target = i;  // an older copy of it
+            target = i;  // an older copy of the entrance
             break;
         }
         if (moment_of(words[i]) < moment_of(words[target])) target = i;
@@ -91,7 +91,7 @@ bool clear_entrance(Bucket& bucket, const Bucket& words, std::int64_t now_ms) {
 
 struct Step {
     Decision decision;
-    std::int64_t moment_ms;  // at which the key will be paid off, when it is allowed
+    std::int64_t moment_ms;  // when the key is paid off, if the permit is granted
 };
 
 Step step(std::int64_t moment_ms, const Quota& quota, std::int64_t now_ms) {
@@ -120,7 +120,7 @@ void make(const std::string& path) {
     if (error) fail(path, error.message());
 }
 
-// RUN_DIR may be a folder where others can leave something.
+// RUN_DIR may be a folder in which others can create files.
 bool is_our_table(int fd) {
     struct stat status {};
     Header header{};
@@ -148,7 +148,7 @@ RateTable::RateTable(const std::string& path) {
     memory_ = is_good ? mmap(nullptr, sizeof(File), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
                       : MAP_FAILED;
     close(fd);
-    if (!is_good) fail(path, "no table of this version that is this user's alone: remove it");
+    if (!is_good) fail(path, "not a private table of this version: remove it");
     if (memory_ == MAP_FAILED) fail(path, "cannot be mapped");
 }
 
@@ -170,11 +170,11 @@ Decision RateTable::take(std::string_view key, const Quota& quota, std::int64_t 
     const auto [bucket, fingerprint] = place_of(key);
     for (;;) {
         const auto words = read(bucket);
-        const auto found = find(words, fingerprint);
-        const bool is_known = found < bucket_words;
-        const auto next = step(is_known ? moment_of(words[found]) : 0, quota, now_ms);
+        const auto position = find(words, fingerprint);
+        const bool is_known = position < bucket_words;
+        const auto next = step(is_known ? moment_of(words[position]) : 0, quota, now_ms);
         if (!next.decision.allowed) return next.decision;
-        const auto at = is_known ? found : 0;
+        const auto at = is_known ? position : 0;
         if (!is_known && !clear_entrance(bucket, words, now_ms)) continue;
         if (swap(bucket[at], words[at], entry(fingerprint, next.moment_ms))) return next.decision;
     }

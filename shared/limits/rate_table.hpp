@@ -1,13 +1,13 @@
-// What the limiter "memory://" counts in: a table in a file that all processes of a RUN_DIR map.
+// The store of the limiter "memory://": a table in a file that all processes of a RUN_DIR map.
 //
-// The file holds a header with a random key, and buckets of eight 64-bit words. A word is an entry:
-// 24 bits that tell keys of its bucket apart, and 40 bits of the moment at which that key is paid
-// off, in milliseconds of CLOCK_BOOTTIME, which nobody can set. A word whose moment is past is
-// free. Buckets and bits come from SHA-256 over the secret and the key, so nobody outside can aim
-// at the entry of somebody else; two keys of one bucket share a limit once in 16 million.
+// The file consists of a header with a random secret, and of buckets of eight 64-bit words. A word
+// is an entry: 24 bits distinguish the keys of its bucket, and 40 bits are the moment at which that
+// key is paid off, in milliseconds of CLOCK_BOOTTIME, which cannot be set. A word whose moment has
+// passed is free. Buckets and bits come from SHA-256 over the secret and the key, so a client
+// cannot aim at the entry of another one; two keys of a bucket share a limit once in 16 million.
 //
-// Every step is one compare-and-swap, and nothing is ever locked: a process that is killed between
-// two steps leaves a table that is whole.
+// Every step is one compare-and-swap without locks: a process that is killed between two steps
+// leaves a consistent table.
 //  - A key that has an entry, free or not, is counted there. Where it has two, the later one
 //  counts.
 //  - A key without one comes in through the first word of its bucket alone, the entrance. Whoever
@@ -17,9 +17,9 @@
 //    first, so it cannot miss one that moves.
 //  - A bucket that is full loses the entry that ends first: the one that holds back the least.
 //
-// A moment that is further ahead than a quota allows, and a minute more, is of an earlier boot or
-// of another quota: it counts for nothing. The supervisor starts with a new file; a file of another
-// size or version is refused, never mended, for others may be using it.
+// A moment that is further ahead than a quota allows, plus a minute, comes from an earlier boot or
+// from another quota and is ignored. The supervisor starts with a new file; a file of another size
+// or version is refused, never repaired, because other processes may be using it.
 #pragma once
 
 #include <cstdint>
@@ -28,20 +28,20 @@
 
 #include "shared/limits/rate_limit.hpp"
 
-// Its name in RUN_DIR.
+// The name of the file in RUN_DIR.
 inline constexpr const char* rate_table_file = "rate_limits";
 
 class RateTable {
 public:
-    // Maps the file, which is made (mode 0600) with its folder where there is none. Throws
-    // std::runtime_error when it cannot be, or when it is not a table of this version, of this
-    // user, and closed to all others.
+    // Maps the file; creates it (mode 0600), with its folder, if it does not exist. Throws
+    // std::runtime_error if that fails, or if the file is not a table of this version that belongs
+    // to this user and is closed to all others.
     explicit RateTable(const std::string& path);
     ~RateTable();
     RateTable(const RateTable&) = delete;
     RateTable& operator=(const RateTable&) = delete;
 
-    // Takes one permit of a key at a moment of CLOCK_BOOTTIME.
+    // Takes one permit for a key at a moment of CLOCK_BOOTTIME.
     Decision take(std::string_view key, const Quota& quota, std::int64_t now_ms);
 
 private:
@@ -51,5 +51,5 @@ private:
     void* memory_;
 };
 
-// The present moment of CLOCK_BOOTTIME.
+// The current time of CLOCK_BOOTTIME.
 std::int64_t boot_time_ms();

@@ -12,8 +12,8 @@ namespace {
 
 constexpr const char* prefix = "steelthread:limit:";
 
-// KEYS[1] the key; ARGV interval_ms, most_ms and stray_ms, see rate_limit.hpp. Returns ahead_ms as
-// it was before. All numbers are whole and far below 2^53.
+// KEYS[1] is the key; ARGV holds interval_ms, most_ms and stray_ms, see rate_limit.hpp. Returns the
+// previous ahead_ms. All numbers are integers far below 2^53.
 constexpr const char* script = R"(
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -27,14 +27,14 @@ end
 return ahead
 )";
 
-// The name that Redis gives the script.
+// The name under which Redis caches the script.
 const std::string& script_digest() {
     static const std::string digest = [] {
         const std::string_view text{script};
         unsigned char bytes[EVP_MAX_MD_SIZE];
         unsigned size = 0;
         if (EVP_Digest(text.data(), text.size(), bytes, &size, EVP_sha1(), nullptr) != 1)
-            throw RedisError{"no SHA-1"};
+            throw RedisError{"SHA-1 is not available"};
         return hex({reinterpret_cast<const char*>(bytes), size});
     }();
     return digest;
@@ -85,24 +85,24 @@ Async<std::int64_t> RedisLimiter::ahead_of(const std::string& key, const Quota& 
         words[1] = script;
         reply = co_await connection->run(words, latest);
     }
-    // More than the script gives would overflow.
+    // The script never returns more; more would overflow.
     const bool is_sound = reply.integer >= 0 && reply.integer <= most_ms + stray_ms;
     if (reply.type == REDIS_REPLY_INTEGER && is_sound) co_return reply.integer;
     if (connection_ == connection) connection_.reset();
-    if (reply.type == REDIS_REPLY_ERROR) throw RedisError{"it answers " + reply.error_code()};
-    throw RedisError{"it answers what Redis would not"};
+    if (reply.type == REDIS_REPLY_ERROR) throw RedisError{"it answered " + reply.error_code()};
+    throw RedisError{"unexpected reply"};
 }
 
-// Many fail together: the log gets one line for each new reason.
+// Failures come in bursts: the log gets one line for each new reason.
 void RedisLimiter::note_failure(const std::string& reason) {
     if (failure_.empty()) next_attempt_ = Clock::now() + pause_;
     if (std::exchange(failure_, reason) == reason) return;
     const auto place = url_.place();
-    logging::error("nothing is limited",
+    logging::error("rate limiting is off",
                    {{"redis", std::string_view{place}}, {"reason", std::string_view{reason}}});
 }
 
 void RedisLimiter::note_success() {
     if (std::exchange(failure_, {}).empty()) return;
-    logging::info("limits are counted again");
+    logging::info("rate limiting is on again");
 }

@@ -1,13 +1,13 @@
 // The limiter "redis://…": one Redis counts for all processes that use it, on any machine.
 //
-// A key is the string "steelthread:limit:" and the key, and holds the moment at which it is paid
-// off, in milliseconds of Redis' own clock; it expires at that moment. A script reads and moves it
-// in one atomic step and one round trip, on the same condition as decide() and the table of
-// rate_table.cpp: the cases of both limiters' tests are one list.
+// A key is the string "steelthread:limit:" followed by the limiter's key. It holds the moment at
+// which the key is paid off, in milliseconds of Redis' own clock, and expires at that moment. A
+// script reads and moves it in one atomic step and one round trip, on the same condition as
+// decide() and the table of rate_table.cpp: the tests of both limiters share their cases.
 //
-// A Redis that fails costs little: no take waits longer than the deadline, and for a second after a
-// failure none but the first asks it at all; everything is let through. A failed connection is
-// closed, and the next attempt makes another.
+// A failing Redis costs little: no take() waits longer than the deadline, and within a second after
+// a failure only one take() tries Redis again; all others are allowed. A failed connection is
+// closed, and the next attempt opens another.
 #pragma once
 
 #include <chrono>
@@ -17,12 +17,12 @@
 #include "shared/limits/rate_limit.hpp"
 #include "shared/redis/connection.hpp"
 
-// The longest wait of a take, name resolution and connecting included.
+// The maximum time of a take(), name resolution and connecting included.
 inline constexpr std::chrono::milliseconds redis_deadline{200};
 
 class RedisLimiter final : public RateLimiter {
 public:
-    // `pause` is the time from one attempt on a Redis that fails to the next.
+    // `pause` is the time between two attempts while Redis fails.
     explicit RedisLimiter(RedisUrl url, std::chrono::milliseconds deadline = redis_deadline,
                           std::chrono::milliseconds pause = std::chrono::seconds{1});
 

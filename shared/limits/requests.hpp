@@ -4,6 +4,7 @@
 #include "shared/context.hpp"
 #include "shared/http/request.hpp"
 
-// Counts one request of the API key that was proved, over all endpoints that take one and all of
-// their processes, and gives the answer the headers of the limit. Throws ApiError (429) beyond it.
+// Counts one request for the caller's API key, over all endpoints that take one and all of their
+// processes, and adds the headers of the limit to the answer. Throws ApiError (429) if the limit is
+// exceeded.
 Async<> count_request(const Request& request, Context& context);

@@ -16,12 +16,12 @@ namespace {
 using boost::asio::redirect_error;
 using boost::system::error_code;
 
-// No reply that is waited for is longer than a line.
+// The longest expected reply is one line.
 constexpr std::size_t max_reply_bytes = 65'536;
 
-constexpr const char* no_redis = "it answers what Redis would not";
+constexpr const char* no_redis = "unexpected reply";
 
-// What hiredis makes of a reply. An array ends the connection, before there is room made for it.
+// Converts a reply of hiredis. An array fails the connection before memory is allocated for it.
 void* make_text(const redisReadTask* task, char* text, std::size_t size) {
     return new RedisReply{.type = task->type, .text = {text, size}};
 }
@@ -69,10 +69,10 @@ RedisConnection::RedisConnection(Loop& loop, RedisUrl url)
     if (!reader_) throw std::bad_alloc{};
 }
 
-// Runs a coroutine of this connection. Nothing that it throws may end the process.
+// Runs a coroutine of this connection. An exception must not end the process.
 void RedisConnection::start(Async<> work) {
     spawn(loop_, std::move(work), [self = shared_from_this()](const std::exception_ptr& failure) {
-        if (failure) self->fail("it failed inside");
+        if (failure) self->fail("internal error");
     });
 }
 
@@ -82,7 +82,7 @@ Async<RedisReply> RedisConnection::run(std::vector<std::string> words, Clock::ti
     if (!std::exchange(has_begun_, true)) set_up(latest);
     const auto expected = send(words, nullptr);
     Timer timer{loop_, latest};
-    // It may have expired already when the reply comes, and then this runs later.
+    // The timer may already have expired when the reply arrives; its handler then runs later.
     timer.async_wait([self, expected](error_code error) {
         if (!error && !expected->is_done) self->fail("no answer in time");
     });
@@ -117,7 +117,7 @@ void RedisConnection::set_up(Clock::time_point latest) {
     start(connect(latest));
 }
 
-// Tries one address after the other. Whoever waits for a reply has a timer that ends this as well.
+// Tries one address after the other. The timer of a waiting command ends this as well.
 Async<> RedisConnection::connect(Clock::time_point latest) {
     error_code error;
     const auto address = boost::asio::ip::make_address(url_.host, error);
@@ -127,7 +127,7 @@ Async<> RedisConnection::connect(Clock::time_point latest) {
     } else {
         const auto found = co_await resolve_name(loop_, url_.host, latest);
         for (const auto& text : found) addresses.push_back(boost::asio::ip::make_address(text));
-        if (found.empty()) fail("its host name cannot be resolved");
+        if (found.empty()) fail("the host name cannot be resolved");
     }
     for (const auto& one : addresses) {
         if (failure_) co_return;
@@ -145,7 +145,7 @@ Async<> RedisConnection::connect(Clock::time_point latest) {
     move();
 }
 
-// Sees to it that what is to be sent is, and that what is due is read.
+// Makes sure that pending commands are sent and expected replies are read.
 void RedisConnection::move() {
     if (!is_connected_ || failure_) return;
     if (!unsent_.empty() && !std::exchange(is_writing_, true)) start(write());
@@ -170,7 +170,8 @@ Async<> RedisConnection::read() {
                                                            redirect_error(use_awaitable, error));
         if (failure_) break;
         if (error)
-            fail(error == boost::asio::error::eof ? "it closed the connection" : error.message());
+            fail(error == boost::asio::error::eof ? "the server closed the connection"
+                                                  : error.message());
         else
             take(size);
     }
@@ -195,7 +196,8 @@ void RedisConnection::deliver(RedisReply reply) {
     if (expected_.empty()) return fail(no_redis);
     const auto expected = expected_.front();
     if (expected->setup && reply.type == REDIS_REPLY_ERROR)
-        return fail(std::string{"it refuses "} + expected->setup + ": " + reply.error_code());
+        return fail(std::string{"the server refuses "} + expected->setup + ": " +
+                    reply.error_code());
     expected_.pop_front();
     expected->is_done = true;
     expected->reply = std::move(reply);

@@ -1,8 +1,8 @@
 // One pipelined connection to Redis: hiredis writes commands and reads replies, Asio moves the
 // bytes.
 //
-// It reads only while a reply is due, so an idle connection keeps no loop running. What came in the
-// meantime, be it the end of the connection, is_usable() sees before it is used again.
+// It reads only while a reply is expected, so an idle connection keeps no loop running. is_usable()
+// detects what arrived meanwhile, for example the end of the connection.
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -19,13 +19,14 @@
 #include "shared/promise.hpp"
 #include "shared/redis/url.hpp"
 
-// Why there is no reply. Safe to log: it holds no word of a command, a password or a URL.
+// The reason for a missing reply. Safe to log: it contains no part of a command, a password or a
+// URL.
 class RedisError : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-// One reply of RESP 2 that is no array.
+// A reply of RESP 2 that is not an array.
 struct RedisReply {
     int type = REDIS_REPLY_NIL;  // REDIS_REPLY_…
     std::int64_t integer = 0;
@@ -41,19 +42,19 @@ public:
     RedisConnection(const RedisConnection&) = delete;
     RedisConnection& operator=(const RedisConnection&) = delete;
 
-    // Sends a command; the first one connects, with AUTH and SELECT where the URL has them ahead of
-    // it in the same bytes. An error that Redis answers is a reply as any other. Throws RedisError
-    // when the connection fails: it cannot be connected, is closed, sends what is no reply or
-    // refuses AUTH or SELECT, or when there is no reply at `latest`, name resolution included. Then
-    // it is closed, and fails all that is under way on it and all that comes later.
+    // Sends a command. The first one connects, with AUTH and SELECT sent first in the same bytes if
+    // the URL requires them. An error from Redis is a reply like any other. Throws RedisError if
+    // the connection fails: it cannot be opened, is closed, receives an invalid reply, AUTH or
+    // SELECT is refused, or there is no reply at `latest`, name resolution included. The connection
+    // is then closed, and fails all commands in progress and all later ones.
     Async<RedisReply> run(std::vector<std::string> words, Clock::time_point latest);
 
-    // False when it has failed, or when something has come that nobody waits for.
+    // False if it has failed, or if an unexpected reply has arrived.
     bool is_usable();
 
 private:
     struct Expected {
-        const char* setup = nullptr;  // the command's name where its error fails the connection
+        const char* setup = nullptr;  // the command's name if its error fails the connection
         RedisReply reply;
         bool is_done = false;
         Promise promise;
@@ -77,7 +78,7 @@ private:
     Socket socket_;
     Reader reader_;
     std::array<char, 4096> received_{};
-    std::size_t unfinished_ = 0;  // bytes since the last whole reply
+    std::size_t unfinished_ = 0;  // bytes since the last complete reply
     std::string unsent_;
     std::deque<std::shared_ptr<Expected>> expected_;
     std::optional<std::string> failure_;

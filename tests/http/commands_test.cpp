@@ -424,7 +424,7 @@ Test(commands, the_doctor_asks_redis) {
     cr_expect_neq(finished.output.find("ok     limits: " + place + " answers in "),
                   std::string::npos, "%s", finished.output.c_str());
     variables["REDIS_URL"] = "redis://127.0.0.1:" + std::to_string(redis.port());
-    expect_fault(variables, "limits: " + place + ": it answers NOAUTH: check REDIS_URL\n");
+    expect_fault(variables, "limits: " + place + ": it answered NOAUTH: check REDIS_URL\n");
     variables["REDIS_URL"] = redis.url();
     redis.pause();
     expect_fault(variables, "limits: " + place + ": no answer in time: check REDIS_URL\n");

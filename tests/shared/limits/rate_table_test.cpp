@@ -43,7 +43,7 @@ std::string fault_of(const std::string& path) {
     return "";
 }
 
-constexpr const char* no_table = ": no table of this version that is this user's alone: remove it";
+constexpr const char* no_table = ": not a private table of this version: remove it";
 
 // The file as it is mapped: a header of 64 bytes, then buckets of eight words.
 class Words {

@@ -236,7 +236,7 @@ Test(redis_limiter, comes_back_after_redis_stood_still) {
     });
     cr_expect_eq(lines_of(log), 2, "%s", log.c_str());
     cr_expect_neq(log.find("no answer in time"), log.npos, "%s", log.c_str());
-    cr_expect_neq(log.find("limits are counted again"), log.npos, "%s", log.c_str());
+    cr_expect_neq(log.find("rate limiting is on again"), log.npos, "%s", log.c_str());
 }
 
 Test(redis_limiter, comes_back_after_redis_was_killed) {
@@ -273,13 +273,13 @@ Test(redis_limiter, sees_that_an_idle_connection_was_closed) {
 Test(redis_limiter, lets_everything_through_where_redis_refuses) {
     const RedisServer redis{"secret"};
     const auto place = "127.0.0.1:" + std::to_string(redis.port());
-    expect_let_through("redis://" + place, "it answers NOAUTH");
-    expect_let_through("redis://:secret2@" + place, "it refuses AUTH: WRONGPASS");
-    expect_let_through("redis://secret:secret@" + place, "it refuses AUTH: WRONGPASS");
-    expect_let_through(redis.url() + "/999", "it refuses SELECT: ERR");
+    expect_let_through("redis://" + place, "it answered NOAUTH");
+    expect_let_through("redis://:secret2@" + place, "the server refuses AUTH: WRONGPASS");
+    expect_let_through("redis://secret:secret@" + place, "the server refuses AUTH: WRONGPASS");
+    expect_let_through(redis.url() + "/999", "the server refuses SELECT: ERR");
     redis.run({"SET", redis_key("ann"), "no number"});
     redis.run({"CONFIG", "SET", "maxmemory", "1"});
-    expect_let_through(redis.url(), "it answers OOM");
+    expect_let_through(redis.url(), "it answered OOM");
 }
 
 Test(redis_limiter, lets_everything_through_where_there_is_no_redis) {
@@ -287,27 +287,27 @@ Test(redis_limiter, lets_everything_through_where_there_is_no_redis) {
         const char* answer;
         const char* reason;
     } cases[] = {
-        {"", "it closed the connection"},
-        {"HTTP/1.1 400 Bad Request\r\n\r\n", "it answers what Redis would not"},
-        {":-1\r\n", "it answers what Redis would not"},
-        {":9223372036854775807\r\n", "it answers what Redis would not"},
-        {"+OK\r\n", "it answers what Redis would not"},
-        {"$-1\r\n", "it answers what Redis would not"},
-        {"*1\r\n:0\r\n", "it answers what Redis would not"},
-        {"*2147483647\r\n", "it answers what Redis would not"},
+        {"", "the server closed the connection"},
+        {"HTTP/1.1 400 Bad Request\r\n\r\n", "unexpected reply"},
+        {":-1\r\n", "unexpected reply"},
+        {":9223372036854775807\r\n", "unexpected reply"},
+        {"+OK\r\n", "unexpected reply"},
+        {"$-1\r\n", "unexpected reply"},
+        {"*1\r\n:0\r\n", "unexpected reply"},
+        {"*2147483647\r\n", "unexpected reply"},
         {"$2000000000\r\nab", "no answer in time"},
         {":1", "no answer in time"},
-        {"-ERR unknown command, with args beginning with: 'secret'\r\n", "it answers ERR"},
-        {"-LOADING Redis is loading the dataset in memory\r\n", "it answers LOADING"},
-        {"-secret\r\n", "it answers an error"},
+        {"-ERR unknown command, with args beginning with: 'secret'\r\n", "it answered ERR"},
+        {"-LOADING Redis is loading the dataset in memory\r\n", "it answered LOADING"},
+        {"-secret\r\n", "it answered an error"},
     };
     for (const auto& [answer, reason] : cases) {
         const FakeRedis fake{answer};
         expect_let_through(fake.url(), reason);
     }
     const FakeRedis endless{"$2000000000\r\n" + std::string(100'000, 'x')};
-    expect_let_through(endless.url(), "it answers what Redis would not");
-    expect_let_through("redis://name.invalid", "its host name cannot be resolved");
+    expect_let_through(endless.url(), "unexpected reply");
+    expect_let_through("redis://name.invalid", "the host name cannot be resolved");
 }
 
 Test(redis_limiter, takes_no_reply_of_another_for_its_own) {
