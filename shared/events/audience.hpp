@@ -1,4 +1,4 @@
-// Who may read what of the feed: each event has one audience.
+// The audiences of the feed. Each event has one, which determines who may read it.
 #pragma once
 
 #include <optional>
@@ -7,8 +7,8 @@
 
 #include "shared/http/request.hpp"
 
-// What a reader has proved: "public", "jobs" with an API key, "user:<id>" with a token. What it has
-// not is null.
+// The audiences of a reader: "public", "jobs" with an API key, "user:<id>" with a token. Null for
+// those that the reader does not belong to.
 struct Audiences {
     std::string everybody = "public";
     std::optional<std::string> jobs;

@@ -4,7 +4,7 @@
 
 namespace {
 
-// A whole number from 0 without a sign or leading zeros.
+// A whole number from 0, without a sign or leading zeros.
 std::optional<std::int64_t> number_of(std::string_view text) {
     if (text.starts_with('-') || (text.size() > 1 && text.front() == '0')) return std::nullopt;
     return parse_number<std::int64_t>(text);

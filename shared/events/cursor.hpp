@@ -1,4 +1,4 @@
-// Places in the feed of events, which is ordered by commits.
+// Positions in the feed of events, which is in the order of commits.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,13 @@
 #include "shared/json/fields.hpp"
 #include "shared/models/event.hpp"
 
-// Everything up to an event: its transaction (0 on SQLite, where there is one writer at a time),
-// and its id.
+// The position after an event: its transaction (0 on SQLite, which has one writer at a time) and
+// its id.
 struct EventCursor {
     std::int64_t transaction = 0;
     std::int64_t id = 0;
 
-    // "748-12"; "0" is the begin of the feed. Nullopt for anything else.
+    // Parses "748-12"; "0" is the beginning of the feed. Returns nullopt for anything else.
     static std::optional<EventCursor> parse(std::string_view text);
     std::string text() const;
 
@@ -25,28 +25,28 @@ struct EventCursor {
     }
 };
 
-// Of an event that the database has given.
+// The position of an event from the database.
 EventCursor cursor_of(const Event& event);
 
-// What can be read of the feed: everything behind `begin` is kept, and no event will be added
+// The readable part of the feed: everything after `begin` is kept, and no event will be added
 // before `end`.
 struct EventBounds {
     std::int64_t begin_transaction = 0;
     std::int64_t begin_id = 0;
     std::int64_t end_transaction = 0;
     std::int64_t end_id = 0;
-    // Behind everything that was ever written.
+    // The position after everything that was ever written.
     std::int64_t future_transaction = 0;
     std::int64_t future_id = 0;
 
     EventCursor begin() const { return {begin_transaction, begin_id}; }
     EventCursor end() const { return {end_transaction, end_id}; }
 
-    // Whether a reader that has read up to there misses nothing.
+    // Whether a reader that has read up to this position misses nothing.
     bool reach(const EventCursor& cursor) const;
 
-    // Where a reader goes on that sent this cursor; nullopt when it is none of this feed, or some
-    // of what it has missed is gone.
+    // Returns the position from which a reader with this cursor continues; nullopt if it is not a
+    // cursor of this feed, or if some of the events after it were removed.
     std::optional<EventCursor> resume(std::string_view cursor) const;
 
     static consteval auto fields() {

@@ -18,19 +18,19 @@ using namespace std::chrono_literals;
 constexpr auto poll_interval = 50ms;
 constexpr auto pause_after_failure = 500ms;
 constexpr std::int64_t page_size = 32;
-// What waits beyond these bounds a listener reads by itself again, at its own pace. The texts
-// themselves are shared by all that wait for them.
+// Beyond these bounds a listener drops its queue and reads pages instead, at its own pace. All
+// listeners share the texts.
 constexpr std::size_t max_waiting = 1000;
 constexpr std::size_t max_waiting_bytes = 1'048'576;
-// After so much the listeners have their turn to write.
+// After this many bytes the listeners get a turn to write.
 constexpr std::size_t turn_bytes = 131'072;
-// What is put together for one write(), an event at least.
+// The maximum size of one write(), unless a single event is larger.
 constexpr std::size_t max_write_bytes = 16'384;
-// Of those who are behind, so many ask the database at the same time.
+// How many of the listeners that are behind may query the database at the same time.
 constexpr int max_called = 4;
 
 void warn(const std::exception& error) {
-    logging::warning("events cannot be read", {{"reason", std::string_view{error.what()}}});
+    logging::warning("could not read events", {{"reason", std::string_view{error.what()}}});
 }
 
 // One of the process, as it is the one that asks the database.
@@ -92,7 +92,7 @@ void Feed::queue(Listener& listener) {
     }
 }
 
-// The next one gets the turn itself: nobody can be quicker.
+// Hands the turn on directly, so that no other listener can take it.
 void Feed::end_turn() {
     if (queue_.empty()) {
         --called_;
@@ -103,9 +103,10 @@ void Feed::end_turn() {
     queue_.pop_front();
 }
 
-// Reads a page of what the listener has missed.
+// Reads a page of the events that the listener has missed.
 Async<> Feed::catch_up(Listener& listener) {
-    // SQLite answers at once, and a stream may take what is written at once: others must be heard.
+    // SQLite answers at once, and a stream may accept a write at once: other coroutines need a
+    // turn.
     co_await next_turn();
     std::optional<FeedPage> page;
     try {
@@ -129,7 +130,7 @@ Async<> Feed::catch_up(Listener& listener) {
     }
 }
 
-// Whoever is not behind the others gets what they get from now on.
+// A listener that has caught up joins the others.
 void Feed::join(Listener& listener) {
     if (!is_polling_) cursor_ = listener.cursor_;
     if (listener.cursor_ < cursor_) return;
@@ -172,7 +173,7 @@ Async<> Feed::poll() {
             interval = pause_after_failure;
             warn(error);
         }
-        // The listeners have their turn before the next page.
+        // The listeners get a turn before the next page.
         if (is_full)
             co_await next_turn();
         else
@@ -181,8 +182,8 @@ Async<> Feed::poll() {
     is_polling_ = false;
 }
 
-// What comes next was pruned before it was passed on, or the database is another one. They come
-// back, and are told.
+// The next events were pruned before they were passed on, or the database was replaced. The clients
+// reconnect and are then told.
 void Feed::lose_all() {
     for (auto* const listener : listeners_) {
         listener->state_ = State::lost;
@@ -204,7 +205,7 @@ std::size_t Feed::pass_on(const Event& event) {
             listener.cursor_ = cursor_;
             listener.push(text);
         } else {
-            // Its cursor stays where it is.
+            // Its cursor stays at the last event that it has.
             listener.state_ = State::behind;
             listeners_.erase(&listener);
         }

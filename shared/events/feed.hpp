@@ -1,5 +1,5 @@
-// The feed of events as one process passes it on to all who listen: one query at a time for all of
-// them, and none while nobody listens.
+// One process's copy of the feed, which it passes on to all listeners: it makes one query at a time
+// for all of them, and none without listeners.
 #pragma once
 
 #include <deque>
@@ -16,16 +16,16 @@
 
 struct Context;
 
-// How an event is written: as text/event-stream, say.
+// The format of an event: text/event-stream, for example.
 using EventFormat = std::string (*)(const Event& event);
 
-// Canonical JSON but for line breaks in its data, which are white space there.
+// Canonical JSON, except for line breaks in its data, where they are white space.
 std::string in_one_line(const Event& event);
 
-// When what a reader has proved would be refused.
+// The time at which the reader's proof expires.
 Clock::time_point end_of(const Identity& reader);
 
-// A stream that gets every event of its audiences behind its cursor: once, and in the order of
+// A stream that receives every event of its audiences after its cursor, once and in the order of
 // commits.
 class Listener {
 public:
@@ -36,45 +36,44 @@ private:
     friend class Feed;
 
     enum class State {
-        behind,  // it reads by itself, page by page
-        queued,  // it would, and waits for its turn
-        called,  // it has its turn
-        joined,  // it gets what all others get
-        lost,    // some of what it has to get is gone
+        behind,  // reads pages of its own
+        queued,  // waits for its turn to read a page
+        called,  // may read its page
+        joined,  // gets what the process reads for all
+        lost,    // some events after its cursor were removed
     };
 
     void push(std::shared_ptr<const std::string> text);
-    // What is to be written next; empty when nothing waits.
+    // Removes and returns the text to write next; empty if there is none.
     std::string take_waiting();
 
     Stream& stream_;
     Audiences audiences_;
-    EventCursor cursor_;  // everything up to here was sent, or waits
+    EventCursor cursor_;  // everything up to here was sent or is queued
     State state_ = State::behind;
-    Clock::time_point due_;  // the next page, of one that is behind
+    Clock::time_point due_;                                   // of the next page, if it is behind
     std::deque<std::shared_ptr<const std::string>> waiting_;  // texts of events
     std::size_t waiting_bytes_ = 0;
 };
 
 class Feed : public std::enable_shared_from_this<Feed> {
 public:
-    // The loop and the database outlive the feed.
+    // The loop and the database must outlive the feed.
     Feed(Loop& loop, Database& db, EventFormat format,
          Clock::duration keep_alive_interval = std::chrono::seconds{15})
         : loop_(loop), db_(db), format_(format), keep_alive_interval_(keep_alive_interval) {}
 
-    // Writes to a stream until `until`, or until it is over: what is behind the cursor and then
-    // what comes, and `keep_alive`, unless it is empty, whenever nothing was written for a while.
-    // Who reads slowly holds nobody up: what is too much to wait for it is read anew, page by page.
-    // Returns earlier when some of that is gone. Throws std::system_error when the peer has gone,
-    // or does not read.
+    // Writes to a stream until `until` or the end of the stream: the events after the cursor, then
+    // new ones, and `keep_alive`, unless it is empty, after a while without a write. A slow reader
+    // blocks nobody: it falls back to reading pages. Returns early if some of its events were
+    // removed. Throws std::system_error if the peer has closed the connection or does not read.
     Async<> serve(Stream& stream, Audiences audiences, EventCursor cursor, Clock::time_point until,
                   std::string keep_alive);
 
 private:
     using State = Listener::State;
 
-    // However many are behind, few of them ask the database at the same time, each in its turn.
+    // Limits how many listeners that are behind query the database at the same time.
     void queue(Listener& listener);
     void end_turn();
     Async<> catch_up(Listener& listener);
@@ -83,30 +82,30 @@ private:
     void leave(Listener& listener);
     Async<> poll();
     void lose_all();
-    std::size_t pass_on(const Event& event);  // the bytes of its text, 0 when nobody gets it
+    std::size_t pass_on(const Event& event);  // the size of its text; 0 without a recipient
     std::shared_ptr<const std::string> written(const Event& event) const;
 
     Loop& loop_;
     Database& db_;
     EventFormat format_;
     Clock::duration keep_alive_interval_;
-    std::unordered_set<Listener*> listeners_;  // who have joined
-    EventCursor cursor_;                       // they have got everything up to here
+    std::unordered_set<Listener*> listeners_;  // in state `joined`
+    EventCursor cursor_;                       // they have everything up to here
     bool is_polling_ = false;
     std::deque<Listener*> queue_;
     int called_ = 0;
 };
 
-// Where a reader begins, and the process's one feed.
+// The position at which a reader begins, and the process's feed.
 struct FeedStart {
     std::shared_ptr<Feed> feed;
     EventCursor cursor;
-    // The reader's own cursor is unknown: what it has missed is not to be had.
+    // Whether the reader's cursor is unknown, so that what it has missed cannot be read.
     bool is_reset = false;
 };
 
-// Asks for the bounds of the feed in one round trip, and makes the feed when it is first needed: of
-// one format in each process. Without `after`, the cursor that a reader sent, it begins now. Throws
-// DbError.
+// Queries the bounds of the feed in one round trip, and creates the feed at the first call; each
+// process uses one format. Without `after`, the cursor from the reader, the reader begins now.
+// Throws DbError.
 Async<FeedStart> start_reading(Context& context, const std::optional<std::string>& after,
                                EventFormat format);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::size_t max_page_bytes = 262'144;
 
-// Leaves as many of the first events as make a page. True when it drops any.
+// Keeps as many of the first events as fit a page. Returns whether any were dropped.
 bool cut(std::vector<Event>& events) {
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < events.size(); ++i) {
@@ -34,7 +34,7 @@ Async<FeedPage> read_page(Database& db, const Audiences& audiences, EventCursor 
                          db::named("after_id", after.id), db::named("limit", limit));
     const auto bounds = batch.add<EventBounds>(sql::event_bounds);
     const auto results = co_await db.run(std::move(batch));
-    // From before the page, which holds everything up to it.
+    // The bounds from before the page, which holds everything up to them.
     const auto end = results.one(bounds_before).end();
     FeedPage page;
     page.events = results.all(events);

@@ -1,4 +1,4 @@
-// Pages of the feed, for whoever reads by itself.
+// Pages of the feed, for readers with a position of their own.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +12,12 @@
 
 struct FeedPage {
     std::vector<Event> events;
-    EventCursor next;       // behind all of them, where the next page begins
-    bool is_whole = false;  // there was nothing more when it was read
-    EventBounds bounds;     // as they were afterwards: of what is behind `begin`, nothing was gone
+    EventCursor next;       // after the last event, where the next page begins
+    bool is_whole = false;  // no more events existed when it was read
+    EventBounds bounds;     // read afterwards: nothing after `begin` was missing
 };
 
-// What the audiences may read behind a cursor: at most `limit` events, and no more than 256 KiB of
-// them but one at least. In one round trip. Throws DbError.
+// The events that the audiences may read after a cursor: at most `limit`, and at most 256 KiB
+// unless one event is larger. One round trip. Throws DbError.
 Async<FeedPage> read_page(Database& db, const Audiences& audiences, EventCursor after,
                           std::int64_t limit);

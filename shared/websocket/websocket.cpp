@@ -31,7 +31,7 @@ using Head = http::request<http::empty_body>;
 using websocket::close_code;
 
 constexpr std::size_t max_message_bytes = 65'536;
-constexpr std::uint32_t max_head_bytes = 96 * 1024;  // more than nginx's buffers hold
+constexpr std::uint32_t max_head_bytes = 96 * 1024;  // larger than nginx's buffers
 
 class WebSocket final : public Stream, public std::enable_shared_from_this<WebSocket> {
 public:
@@ -42,12 +42,12 @@ public:
           socket_(std::move(socket)),
           free_(loop, Clock::time_point::max()) {
         socket_.set_option(websocket::stream_base::timeout{limits.handshake, limits.silence, true});
-        // Beast would close before it has read the rest, and nginx then drop the reason.
+        // Beast would close before it has read the rest, and nginx would then drop the reason.
         socket_.read_message_max(0);
         socket_.auto_fragment(false);
     }
 
-    // False when the handshake came to nothing.
+    // Returns false if the handshake fails.
     Async<bool> accept(const Head& head, std::string request_id) {
         const auto decorate = [request_id = std::move(request_id)](auto& response) {
             response.erase(http::field::server);
@@ -73,8 +73,8 @@ public:
         socket_.next_layer().close(ignored);
     }
 
-    // Answers what comes until the peer has closed, or must be closed. Then the stream is over,
-    // also when an answer could not be sent.
+    // Answers messages until the peer closes or must be closed. The stream is then over, even if an
+    // answer could not be sent.
     Async<> read() {
         const ScopeExit end_stream{[this] { end(); }};
         beast::flat_buffer buffer;
@@ -93,7 +93,7 @@ public:
         }
     }
 
-    // Unless it is closed; with another code where the peer has given the reason.
+    // Closes the connection unless it is closed already. The peer's reason replaces the code.
     Async<> close(close_code code) {
         if (is_aborted_ || !socket_.is_open()) co_return;
         const websocket::close_reason reason{code_ == close_code::none ? code : code_};
@@ -101,7 +101,7 @@ public:
         co_await socket_.async_close(reason, redirect_error(use_awaitable, ignored));
     }
 
-    // False after the peer has gone.
+    // Returns false if the peer has disconnected.
     bool is_open() const { return !is_aborted_ && socket_.is_open(); }
 
 private:
@@ -117,7 +117,7 @@ private:
         return message;
     }
 
-    // Beast takes one message at a time, and two coroutines have some.
+    // Beast accepts one message at a time, and two coroutines send messages.
     Async<> send(std::string_view text) {
         while (is_sending_) co_await expired(free_);
         is_sending_ = true;
@@ -137,7 +137,7 @@ private:
     Loop& loop_;
     Clock::duration longest_write_;
     websocket::stream<Socket, false> socket_;
-    Timer free_;  // for whoever waits to send
+    Timer free_;  // wakes a coroutine that waits to send
     close_code code_ = close_code::none;
     bool is_sending_ = false;
     bool is_aborted_ = false;
@@ -157,7 +157,7 @@ RawRequest raw_of(const Head& head) {
     return raw;
 }
 
-// Beast would answer the rest of what can be wrong with a page of its own.
+// Beast would answer the other faults with a page of its own.
 bool is_upgrade(const Head& head) {
     return websocket::is_upgrade(head) && !header_of(head, "Host").empty() &&
            !header_of(head, "Sec-WebSocket-Key").empty() &&
@@ -169,7 +169,7 @@ Async<Response> forbid(const Request&, Context&) {
     co_return Response::no_content();
 }
 
-// Another site's page must not use a ticket that it got hold of.
+// A page of another site must not use a ticket that it has obtained.
 bool is_welcome(const Head& head, const Config& config) {
     const auto origin = header_of(head, "Origin");
     if (origin.empty()) return true;
@@ -182,12 +182,12 @@ bool is_welcome(const Head& head, const Config& config) {
 
 class WebSocketServer final : public Server {
 public:
-    WebSocketServer(int listener, Loop& loop, const Endpoint& served, Handler open,
+    WebSocketServer(int listener, Loop& loop, const Endpoint& endpoint, Handler open,
                     Context& context, const WebSocketLimits& limits)
         : Server{listener, loop, context},
-          served_(served),
-          opening_(served),
-          unwelcome_(served),
+          endpoint_(endpoint),
+          opening_(endpoint),
+          unwelcome_(endpoint),
           limits_(limits) {
         for (auto& operation : opening_.operations) operation.handler = open;
         for (auto& operation : unwelcome_.operations) operation.handler = forbid;
@@ -196,7 +196,8 @@ public:
 private:
     Async<> serve(Socket accepted) override {
         const auto socket = std::make_shared<Socket>(std::move(accepted));
-        // To ask, and to take an answer if it is no WebSocket, which has timers of its own.
+        // The timeout for the request, and for the answer unless it is a WebSocket, which has
+        // timers of its own.
         Timer timer{loop(), limits_.handshake};
         timer.async_wait([weak = std::weak_ptr{socket}](error_code error) {
             const auto late = weak.lock();
@@ -210,20 +211,21 @@ private:
         co_await http::async_read_header(*socket, buffer, parser,
                                          redirect_error(use_awaitable, error));
         if (error) {
-            logging::debug("no request", {{"reason", std::string_view{error.message()}}});
+            logging::debug("could not read the request",
+                           {{"reason", std::string_view{error.message()}}});
             co_return;
         }
         const Head head = parser.release();
         const RawRequest raw = raw_of(head);
-        // No peer may send more before it is answered.
+        // A peer must not send more before it gets an answer.
         if (!is_upgrade(head) || buffer.size() > 0) {
-            const Response response = co_await answer(raw, served_, context());
+            const Response response = co_await answer(raw, endpoint_, context());
             co_await respond(*socket, response);
             co_return;
         }
         timer.cancel();
-        const auto& asked = is_welcome(head, context().config) ? opening_ : unwelcome_;
-        const Response response = co_await answer(raw, asked, context());
+        const auto& target_endpoint = is_welcome(head, context().config) ? opening_ : unwelcome_;
+        const Response response = co_await answer(raw, target_endpoint, context());
         const auto stream = std::make_shared<WebSocket>(loop(), std::move(*socket), limits_);
         std::string request_id{response.header("X-Request-ID")};
         const bool is_accepted = co_await stream->accept(head, std::move(request_id));
@@ -264,15 +266,15 @@ private:
         co_await stream->close(code);
     }
 
-    const Endpoint& served_;
-    Endpoint opening_;    // the same for whoever asks for a WebSocket
-    Endpoint unwelcome_;  // and for whoever asks from the page of another site
+    const Endpoint& endpoint_;
+    Endpoint opening_;    // the endpoint for requests that open a WebSocket
+    Endpoint unwelcome_;  // and for those from pages of other sites
     WebSocketLimits limits_;
 };
 
 }  // namespace
 
-void serve_websocket(int listener, Loop& loop, const Endpoint& served, Handler open,
+void serve_websocket(int listener, Loop& loop, const Endpoint& endpoint, Handler open,
                      Context& context, const WebSocketLimits& limits) {
-    WebSocketServer{listener, loop, served, open, context, limits}.run();
+    WebSocketServer{listener, loop, endpoint, open, context, limits}.run();
 }

@@ -342,7 +342,7 @@ Test(websocket, nobody_new_is_served_while_the_database_is_away, .timeout = 60) 
     EXPECT_TEXT(next_subject(socket), "before");
     proxy.go_away();
     wait_until("the feed cannot be read",
-               [&] { return holds(stack.log(), "events cannot be read"); });
+               [&] { return holds(stack.log(), "could not read events"); });
     cr_expect_eq(refusal_of(stack, "/ws", {ann}), 1011);
     cr_expect_eq(refusal_of(stack, "/ws"), 1008);
     socket.send(WebSocketClient::text, "hello");
