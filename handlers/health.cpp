@@ -14,8 +14,8 @@ Async<bool> is_database_ready(const Request& request, Context& context) {
         co_return true;
     } catch (const DbError& error) {
         const auto reason = error.what() + std::string{remedy_for_sqlstate(error.sqlstate())};
-        logging::warning("degraded", {{"request_id", request.request_id()},
-                                      {"reason", std::string_view{reason}}});
+        logging::warning("database unreachable", {{"request_id", request.request_id()},
+                                                  {"reason", std::string_view{reason}}});
         co_return false;
     }
 }

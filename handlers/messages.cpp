@@ -17,7 +17,8 @@ Async<Response> list(const Request& request, Context& context) {
     const auto query = request.query<MessageQuery>();
     check_paging(query.cursor, query.offset);
     if (query.last && (query.cursor || query.offset != 0))
-        throw invalid({"query", "last"}, "Value error, goes without offset and cursor");
+        throw invalid({"query", "last"},
+                      "Value error, last cannot be combined with offset or cursor");
     const auto name = "messages of " + std::to_string(id) + " of " + request.user_id();
     const auto start = query.cursor ? read_cursor(name, *query.cursor) : Position{};
     db::Batch batch;

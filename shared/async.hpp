@@ -27,18 +27,18 @@ using Clock = std::chrono::steady_clock;
 using Timer =
     boost::asio::basic_waitable_timer<Clock, boost::asio::wait_traits<Clock>, Loop::executor_type>;
 
-// Runs a coroutine on the loop; `ended` gets what it threw, or null. In one place because each
-// instance of Asio's co_spawn takes seconds to compile.
+// Runs a coroutine on the loop; `ended` gets the exception that it threw, or null. A function of
+// its own because each instance of Asio's co_spawn takes seconds to compile.
 void spawn(Loop& loop, Async<> work, std::function<void(const std::exception_ptr&)> ended);
 
 // Returns when the timer has expired, or was cancelled.
 Async<> expired(Timer& timer);
 
-// Returns after so much time.
+// Returns after this time.
 Async<> sleep_for(Clock::duration duration);
 
-// Returns in a later turn of the loop, when what is due in this one has run.
+// Returns in a later turn of the loop, after everything that is ready in this one.
 Async<> next_turn();
 
-// For `ended`: throws it on, out of the loop's run().
+// A handler for `ended`: rethrows the exception out of the loop's run().
 void rethrow(const std::exception_ptr& failure);

@@ -1,4 +1,4 @@
-// What a handler may use besides its request.
+// What a handler may use in addition to its request.
 #pragma once
 
 #include <any>
@@ -15,7 +15,7 @@
 #include "shared/http/request.hpp"
 #include "shared/text.hpp"
 
-// What a process remembers between requests: one object of each type, made by the first get().
+// State that a process keeps between requests: one object of each type, created by the first get().
 class ProcessState {
 public:
     template <std::default_initializable T>

@@ -8,7 +8,8 @@
 #include "shared/text.hpp"
 
 Digest sha256(std::string_view bytes) {
-    // Kept: looking the algorithm up takes longer than the digest of a token or a task.
+    // Cached, because the look-up of the algorithm takes longer than the digest of a token or a
+    // task.
     thread_local const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm{
         EVP_MD_fetch(nullptr, "SHA256", nullptr), &EVP_MD_free};
     thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{

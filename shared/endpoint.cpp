@@ -8,7 +8,7 @@
 
 namespace {
 
-// What API_PREFIX replaces in declared paths.
+// The part of declared paths that API_PREFIX replaces.
 constexpr std::string_view declared_prefix = "/api/v1";
 
 bool is_below_prefix(std::string_view path) {
@@ -19,8 +19,9 @@ bool is_below_prefix(std::string_view path) {
 constexpr std::string_view shape_names[] = {"plain", "enveloped"};
 constexpr std::string_view limit_names[] = {"none", "requests", "attempts"};
 
-// Whether If-Match and If-None-Match are evaluated (RFC 9110, section 13.2.1): by each operation on
-// a resource that has an ETag. A POST changes something else than what its path represents.
+// Whether If-Match and If-None-Match are evaluated (RFC 9110, section 13.2.1): every operation on a
+// resource with an ETag does so, except POST, which changes another resource than its path
+// represents.
 bool takes_preconditions(const Endpoint& declared, const Operation& operation) {
     if (operation.method == Method::post) return false;
     return operation.answer.has_etag ||
@@ -30,7 +31,7 @@ bool takes_preconditions(const Endpoint& declared, const Operation& operation) {
                        });
 }
 
-// The declared errors and those that every operation of this kind can answer.
+// The declared errors and those that every operation of this kind can return.
 std::vector<Error> errors_of(const Endpoint& declared, const Operation& operation) {
     auto errors = operation.errors;
     const auto& rule = rule_of(operation.auth);
@@ -116,7 +117,7 @@ void write_parameters(json::Writer& writer, const Endpoint& declared) {
     writer.end_object();
 }
 
-// The declared tag, or the first segment of the path that says what it is about.
+// The declared tag, or the first segment of the path that names a subject.
 std::string_view tag_of(const Endpoint& declared) {
     if (!declared.tag.empty()) return declared.tag;
     for (const auto segment : split(declared.path, '/'))

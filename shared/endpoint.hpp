@@ -1,6 +1,6 @@
-// What an endpoint is: its paths, and for each method who may call it, what it takes and what it
-// answers. Routes, validation, documentation, tests and the processes' settings follow from this
-// declaration.
+// The declaration of an endpoint: its paths and, for each method, who may call it, what it takes
+// and what it answers. Routes, validation, documentation, tests and the processes' settings follow
+// from it.
 #pragma once
 
 #include <cstddef>
@@ -26,9 +26,9 @@ using Handler = Async<Response> (*)(const Request& request, Context& context);
 // ones are {"data","message","success"}.
 enum class Shape { plain, enveloped };
 
-// Which limit counts a call, and is reported by its answers: that on requests of an API key
-// (RATE_LIMIT), whatever their bodies, or that on attempts to log in or sign up (LOGIN_RATE_LIMIT),
-// which a faulty body is not.
+// The limit that counts a call and that its answers report: either the limit on requests of an API
+// key (RATE_LIMIT), which counts every request, or the limit on attempts to log in or sign up
+// (LOGIN_RATE_LIMIT), which does not count requests with an invalid body.
 enum class Limit { none, requests, attempts };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
@@ -37,14 +37,14 @@ using JsonSchema = std::string (*)();
 template <class T>
 inline constexpr JsonSchema schema_of = &json::schema<T>;
 
-// What an operation answers when it succeeds. Made by the functions below.
+// The answer of an operation that succeeds. Made by the functions below.
 struct Answer {
     int status = 200;
     JsonSchema schema = nullptr;
-    bool has_etag = false;  // the handler's own, or that of the body
+    bool has_etag = false;  // set by the handler, or computed from the body
     bool has_location = false;
     bool is_page = false;    // has pagination
-    bool is_stream = false;  // goes on until either side closes it
+    bool is_stream = false;  // lasts until either side closes it
 
     constexpr Answer with_etag() const {
         auto answer = *this;
@@ -89,16 +89,16 @@ struct Operation {
     Handler handler;
     Auth auth = Auth::none;
     std::string_view summary;
-    JsonSchema query_schema = nullptr;    // of an object: its properties are the parameters
-    JsonSchema request_schema = nullptr;  // set where the operation takes a JSON body
+    JsonSchema query_schema = nullptr;    // an object whose properties are the parameters
+    JsonSchema request_schema = nullptr;  // set if the operation takes a JSON body
     bool is_body_optional = false;
     Answer answer;
-    std::string_view message = {};  // of a success, in an envelope
+    std::string_view message = {};  // of an enveloped success
     bool needs_if_match = false;
     bool takes_idempotency_key = false;
-    bool counts_attempts = false;    // by count_attempt(), which the handler calls
-    bool hashes_passwords = false;   // which takes a third of a second of CPU time
-    std::vector<Error> errors = {};  // besides those that follow from the declaration
+    bool counts_attempts = false;    // the handler calls count_attempt()
+    bool hashes_passwords = false;   // a hash takes a third of a second of CPU time
+    std::vector<Error> errors = {};  // in addition to those that the declaration implies
 };
 
 constexpr Limit limit_of(const Operation& operation) {
@@ -109,33 +109,33 @@ constexpr Limit limit_of(const Operation& operation) {
 // The JSON Schema of a row's id.
 inline std::string row_id_schema() { return R"({"format":"int64","minimum":1,"type":"integer"})"; }
 
-// The bytes that a request body may have unless the endpoint declares another limit.
+// The maximum size of a request body, unless the endpoint declares another one.
 inline constexpr std::size_t default_max_body = 65'536;
 
 struct Endpoint {
-    // A template: /collab/tasks/{id}. One that begins with /api/v1/ is served below API_PREFIX.
+    // A template: /collab/tasks/{id}. Paths that begin with /api/v1/ are served below API_PREFIX.
     std::string_view path;
-    JsonSchema id_schema = row_id_schema;  // of its {id}
-    // Further templates of the same resource. One without {user_id} means the caller's own.
+    JsonSchema id_schema = row_id_schema;  // of {id}
+    // Further templates of the same resource. One without {user_id} refers to the caller.
     std::vector<std::string_view> also_at = {};
     Shape shape = Shape::plain;
-    std::string_view tag = {};  // in the documentation; the first noun of the path when empty
+    std::string_view tag = {};  // in the documentation; by default the first noun of the path
     std::size_t max_body = default_max_body;  // bytes; a longer body is 413
     std::vector<Operation> operations;
-    // Serves instead of serve_fastcgi(), where the protocol is not FastCGI.
-    void (*serve)(int listener, Loop& loop, const Endpoint& served, Context& context) = nullptr;
+    // Serves instead of serve_fastcgi() if the protocol is not FastCGI.
+    void (*serve)(int listener, Loop& loop, const Endpoint& endpoint, Context& context) = nullptr;
 };
 
-// The parameters of a target that is at one of the endpoint's paths, where `api_prefix` stands for
-// /api/v1; see match_path(). Nullopt for any other.
+// The parameters of a target that matches one of the endpoint's paths, with `api_prefix` in place
+// of /api/v1; see match_path(). Returns nullopt for any other target.
 std::optional<PathParameters> match_endpoint(const Endpoint& declared, std::string_view target,
                                              std::string_view api_prefix);
 
-// A declared path as clients write it, with `api_prefix` in the place of /api/v1.
+// A declared path as clients write it, with `api_prefix` in place of /api/v1.
 std::string mounted(std::string_view path, std::string_view api_prefix);
 
-// Defined by each handler file: the endpoint that its executable serves. The linker connects it
-// with main() (shared/main.cpp).
+// Each handler file defines this function: the endpoint that its executable serves. main()
+// (shared/main.cpp) calls it.
 Endpoint endpoint();
 
 // The field value of Allow: every declared method, HEAD with GET, and OPTIONS.

@@ -22,20 +22,20 @@ struct ErrorEntry {
     std::string_view code;          // in an enveloped body
     std::string_view type;          // in a plain body
     std::string_view title;         // RFC 9110 reason phrase
-    std::string_view header;        // that every answer with this error carries; "" for none
-    std::string_view header_value;  // "" where the request decides
-    std::string_view message;       // for the client, with what to do
+    std::string_view header;        // set by every answer with this error; "" for none
+    std::string_view header_value;  // "" if it depends on the request
+    std::string_view message;       // for the client, with advice
     std::string_view meaning;       // for the documentation
 };
 
-// Every entry of error.def in its order.
+// All entries of error.def, in its order.
 std::span<const ErrorEntry> error_registry();
 
-// Its row.
+// The entry of one error.
 const ErrorEntry& entry(Error error);
 
-// One bad field. `type` is the name that Pydantic v2 gives to such a fault, so that clients of a
-// FastAPI back end keep working: https://docs.pydantic.dev/latest/errors/validation_errors/
+// One invalid field. `type` is the name that Pydantic v2 uses for such an error, so that clients of
+// a FastAPI back end keep working: https://docs.pydantic.dev/latest/errors/validation_errors/
 struct ErrorDetail {
     std::vector<std::variant<std::string, long>> location;  // "loc": {"body", "title"}
     std::string message;                                    // "msg"

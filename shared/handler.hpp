@@ -1,4 +1,4 @@
-// All that a handler file includes besides its models and its SQL.
+// Everything that a handler file includes besides its models and its SQL.
 #pragma once
 
 #include "shared/context.hpp"

@@ -30,7 +30,7 @@ std::string_view shortened(std::string_view text) {
     return start;
 }
 
-// Foreign bytes (a libpq message in another encoding, say) must not spoil the line.
+// Invalid bytes (in a libpq message in another encoding, for example) must not break the line.
 void put_text(json::Writer& writer, std::string_view whole) {
     const auto text = shortened(whole);
     if (is_utf8(text)) return writer.string(text);
@@ -40,7 +40,7 @@ void put_text(json::Writer& writer, std::string_view whole) {
     writer.string(ascii);
 }
 
-// Whole or not at all: poll() promises that a pipe takes PIPE_BUF bytes at once.
+// Writes the whole line or nothing: poll() guarantees that a pipe takes PIPE_BUF bytes at once.
 bool write_at_once(std::string_view line) {
     pollfd room{STDERR_FILENO, POLLOUT, 0};
     return line.size() <= PIPE_BUF && poll(&room, 1, 0) == 1 &&

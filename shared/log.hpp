@@ -1,6 +1,6 @@
-// Structured logs: one JSON object a line on stderr, written with one write(2) of at most PIPE_BUF
-// bytes. It never waits: a line that finds no room is dropped, and the next one that is written has
-// their number as "dropped_lines".
+// Structured logs: one JSON object per line on stderr, written with one write(2) of at most
+// PIPE_BUF bytes. Logging never blocks: a line that does not fit is dropped, and the next line
+// reports the number of dropped lines as "dropped_lines".
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ using Field = std::pair<std::string_view, std::variant<std::string_view, std::in
 // Lines below this level are dropped. The default is info.
 void set_level(Level level);
 
-// The name that every line carries as "endpoint".
+// The name that every line contains as "endpoint".
 void set_endpoint(std::string_view name);
 
-// Texts of more than 1,000 bytes are cut.
+// Texts of more than 1,000 bytes are truncated.
 void write(Level level, std::string_view message, std::initializer_list<Field> fields = {});
 
 inline void debug(std::string_view message, std::initializer_list<Field> fields = {}) {

@@ -1,4 +1,4 @@
-// A result that one coroutine waits for and other code on the same loop delivers.
+// A result that one coroutine waits for and that other code on the same loop delivers.
 #pragma once
 
 #include <boost/asio/async_result.hpp>
@@ -10,7 +10,7 @@
 
 class Promise {
 public:
-    // Suspends until deliver(); rethrows what was delivered. The promise must stay where it is.
+    // Suspends until deliver() and rethrows the delivered exception. The promise must not move.
     Async<> wait() {
         if (is_delivered_) {
             if (failure_) std::rethrow_exception(failure_);

@@ -21,7 +21,7 @@ using std::filesystem::path;
 constexpr std::string_view run_dir_mark = ".steelthread";
 constexpr std::string_view mark_text = "This folder is the RUN_DIR of a steelthread.\n";
 
-// Files that releases without a mark left.
+// Files by which the folders of releases without the mark are recognised.
 constexpr std::string_view older_marks[] = {"supervisor.pid", "jwt_secret", "steelthread.db"};
 
 [[noreturn]] void refuse_run_dir(const path& folder, const std::string& why) {
@@ -32,7 +32,7 @@ constexpr std::string_view older_marks[] = {"supervisor.pid", "jwt_secret", "ste
     refuse_run_dir(folder, what + ": " + std::strerror(errno));
 }
 
-// Its path without links. Where anybody else could replace it, it is refused.
+// Its path without links. Throws if another user could replace it.
 path trusted(const std::string& run_dir) {
     TrustedPath found;
     try {
@@ -75,7 +75,7 @@ bool is_marked(const path& folder) {
                                ", or choose another place for it");
 }
 
-// True when it is there.
+// Returns whether it exists.
 bool check_run_dir(const path& folder) {
     const auto status = status_of(folder);
     if (!status) {
@@ -88,7 +88,7 @@ bool check_run_dir(const path& folder) {
     if (status->st_uid != geteuid()) refuse_foreign(folder, status->st_uid, inside);
     if (status->st_mode & S_ISVTX) refuse_run_dir(folder, "is shared with others: " + inside);
     if (access(folder.c_str(), W_OK | X_OK) != 0) refuse_run_dir(folder, "is not writable");
-    // In this order: the first thing that a process leaves in an empty one is the mark.
+    // The order matters: the mark is the first file that a process creates in an empty folder.
     if (is_empty_folder(folder)) return true;
     if (!is_marked(folder))
         refuse_run_dir(folder, "is not empty and is not the folder of a steelthread: " + inside);
@@ -124,11 +124,11 @@ std::string claim_run_dir(const std::string& run_dir) {
     const auto folder = trusted(run_dir);
     if (!check_run_dir(folder)) {
         make_folders(folder);
-        check_run_dir(folder);  // somebody else may have been faster
+        check_run_dir(folder);  // another process may have been faster
     }
     if (is_empty_folder(folder)) {
         if (chmod(folder.c_str(), 0700) != 0) refuse_with_errno(folder, "cannot be made private");
-        check_run_dir(folder);  // what others have left until then
+        check_run_dir(folder);  // others may have added files before
     }
     leave_mark(folder);
     return folder.string();

@@ -1,26 +1,26 @@
-// RUN_DIR belongs to this service alone: what lies in it is believed, so nobody else may leave
-// anything in it, or put another folder in its place.
+// RUN_DIR belongs to this service alone: its content is trusted, so no other user may be able to
+// add files to it or to replace it with another folder.
 //
-// A folder that is not there is made with mode 0700, an empty one of this user gets that mode. Any
-// other has to bear the mark that the service left there: the file `.steelthread` of this user, or
-// one of the files by which the folder of an earlier release is known. It belongs to this user, and
-// neither its group nor others may write to it; its mode is never changed. A symbolic link is
-// followed before anything is judged.
+// A missing folder is created with mode 0700, and an empty one of this user gets that mode. Any
+// other folder must contain a mark of the service: the file `.steelthread` of this user, or one of
+// the files by which the folder of an earlier release is recognised. It must belong to this user,
+// and neither its group nor others may write to it; its mode is never changed. Symbolic links are
+// resolved before the checks.
 //
-// Nobody else may be able to replace it: shared/trusted_path.hpp.
+// No other user may be able to replace it: shared/trusted_path.hpp.
 #pragma once
 
 #include <string>
 
-// Makes RUN_DIR, if need be, and marks it; the first of several processes to come does it. Returns
-// its path, absolute and free of links. Throws ConfigError, before a byte is written, where it is
-// not this service's to take.
+// Creates RUN_DIR if necessary and marks it; several processes may do so at the same time. Returns
+// its absolute path without links. Throws ConfigError, before it writes anything, if the folder
+// must not be used.
 std::string claim_run_dir(const std::string& run_dir);
 
-// Its path, absolute and free of links. Touches nothing; throws ConfigError where somebody else
+// Returns its absolute path without links. Changes nothing; throws ConfigError if another user
 // could replace it.
 std::string resolve_run_dir(const std::string& run_dir);
 
-// What claim_run_dir() would find: the path, and that it "is there" or "can be made". Writes
-// nothing. Throws the same.
+// Reports what claim_run_dir() would find: the path, and that it "is there" or "can be made".
+// Changes nothing. Throws the same.
 std::string look_at_run_dir(const std::string& run_dir);

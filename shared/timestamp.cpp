@@ -10,7 +10,7 @@ void put_digits(char* end, std::int64_t value, int count) {
     for (; count > 0; --count, value /= 10) *--end = static_cast<char>('0' + value % 10);
 }
 
-// Takes exactly `count` digits off the front; -1 when they are not there.
+// Removes exactly `count` digits from the front and returns their value; -1 if there are fewer.
 int take_digits(std::string_view& text, std::size_t count) {
     if (text.size() < count) return -1;
     int value = 0;
@@ -36,7 +36,7 @@ int take_minutes(std::string_view& text) {
     return hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ? -1 : hours * 60 + minutes;
 }
 
-// ".123" as microseconds, 0 without any; -1 for anything else.
+// ".123" as microseconds, 0 if there is no fraction; -1 for anything else.
 int take_fraction(std::string_view& text) {
     if (!take_one_of(text, ".")) return 0;
     const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
@@ -46,7 +46,7 @@ int take_fraction(std::string_view& text) {
     return value;
 }
 
-// What the zone at the end is ahead of UTC, in minutes; nullopt for anything else.
+// The offset of the zone at the end from UTC, in minutes; nullopt for anything else.
 std::optional<int> take_zone(std::string_view text) {
     if (text == "Z" || text == "z") return 0;
     const bool is_behind = text.starts_with('-');

@@ -13,12 +13,12 @@ struct Timestamp {
 
     static Timestamp now();
 
-    // Before and after every moment that is stored: the years 1 and 9999.
+    // Before and after every stored moment: the years 1 and 9999.
     static constexpr Timestamp first() { return {-62'135'596'800'000'000}; }
     static constexpr Timestamp last() { return {253'402'300'799'999'999}; }
 
-    // Reads RFC 3339 with a time zone and at most six fractional digits; anything else, a leap
-    // second and what lies outside of the years 1 to 9999 is nullopt.
+    // Parses RFC 3339 with a time zone and at most six fractional digits. Returns nullopt for
+    // anything else, for a leap second, and outside of the years 1 to 9999.
     static std::optional<Timestamp> parse(std::string_view text);
 
     // RFC 3339, always with six fractional digits: 2026-01-08T12:34:56.123456Z.

@@ -14,9 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int most_links = 40;  // as Linux has it
+constexpr int most_links = 40;  // as in Linux
 
-// Root, this user, and whoever owns this executable or a folder above it.
+// Root, this user, and the owners of this executable and of the folders above it.
 const std::set<uid_t>& trusted_owners() {
     static const auto found = [] {
         std::set<uid_t> owners{0, geteuid()};

@@ -1,4 +1,4 @@
-// The version of the service, as / and /health report it.
+// The version of the service, which / and /health report.
 #pragma once
 
 #include <string_view>

@@ -6,8 +6,8 @@
 
 namespace {
 
-// BCRYPT_COST has changed since. Whoever is right is let in all the same when this fails: the next
-// time will do.
+// Renews the hash after a change of BCRYPT_COST. A failure does not refuse the login: the next one
+// tries again.
 Async<> renew_hash(std::string id, std::string old_hash, std::string password, Context& context) {
     try {
         const auto hash = co_await context.passwords.hash(password);
@@ -16,7 +16,8 @@ Async<> renew_hash(std::string id, std::string old_hash, std::string password, C
                   db::named("new_hash", hash));
         co_await context.db.run(std::move(batch));
     } catch (const std::exception& error) {
-        logging::warning("password hash not renewed", {{"reason", std::string_view{error.what()}}});
+        logging::warning("could not renew the password hash",
+                         {{"reason", std::string_view{error.what()}}});
     }
 }
 

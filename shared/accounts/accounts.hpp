@@ -1,12 +1,11 @@
-// What logging in on either surface has in common.
+// The part of logging in that both surfaces share.
 #pragma once
 
 #include "shared/context.hpp"
 #include "shared/http/request.hpp"
 #include "shared/models/account.hpp"
 
-// The account that the e-mail and password in the request's body open. Throws ApiError: 422 for the
-// body, 429 for too many attempts, before anything else is done, and 401. It takes the same time
-// for an e-mail that is unknown or has no password. A hash of another cost than the current one is
-// renewed.
+// Returns the account for the e-mail and password in the request's body. Throws ApiError: 422 for
+// the body, 429 for too many attempts, before anything else, and 401. Takes the same time if the
+// e-mail is unknown or has no password. Renews a hash whose cost is not the current one.
 Async<Account> log_in(const Request& request, Context& context);

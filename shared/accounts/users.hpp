@@ -1,6 +1,6 @@
-// Rows of `users`. Whoever has an account has one, and without it a token of this service is
-// refused. For everyone whom a token of another issuer speaks for, the first request that the
-// database sees of them makes one. Both are part of the request's own batch.
+// The rows of `users`. Every account has one, and a token of this service is refused without it. A
+// token of another issuer creates the row of its user with the first request that uses the
+// database. Both happen in the request's own batch.
 #pragma once
 
 #include <string>
@@ -10,8 +10,7 @@
 #include "shared/db/database.hpp"
 #include "shared/http/request.hpp"
 
-// The users of other issuers of whom this process knows that they have a row, so that later
-// requests write nothing.
+// The users of other issuers that are known to have a row, so that later requests write nothing.
 class KnownUsers {
 public:
     bool contains(const std::string& user_id) const { return ids_.contains(user_id); }
@@ -22,10 +21,10 @@ private:
     std::unordered_set<std::string> ids_;
 };
 
-// A database as one request uses it. For the token of an account, each batch begins with the
-// statement that fails without the account; run() then throws ApiError (401), and nothing was done.
-// For any other user who is not known, it begins with the statement that makes the row where there
-// is none. The references must outlive it.
+// The database of one request. For the token of an account, each batch begins with a statement that
+// fails if the account is missing; run() then throws ApiError (401), and the batch has no effect.
+// For another user that is not known yet, the batch begins with the statement that creates a
+// missing row. The references must outlive the object.
 class UserDatabase final : public Database {
 public:
     UserDatabase(Database& database, KnownUsers& known, const Identity& user)
@@ -35,7 +34,7 @@ public:
     void close() override { database_.close(); }
     Database& lasting() override { return database_.lasting(); }
 
-    // Asks for an account that no batch has asked for: an answer may need nothing else of the
+    // Checks the account if no batch has done so, because an answer may need nothing else from the
     // database. Throws as run() does.
     Async<> require_account();
 

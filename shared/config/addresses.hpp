@@ -1,5 +1,5 @@
-// Addresses, origins and URLs as settings take them. Some become nginx's configuration, so none may
-// hold its syntax.
+// Addresses, origins and URLs in settings. Some are written to nginx's configuration, so none may
+// contain its syntax.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 // An IPv4 or IPv6 address, without brackets.
 bool is_address(std::string_view text);
 
-// An address, or one with the length of a prefix: "10.0.0.0/8".
+// An address, or one with a prefix length: "10.0.0.0/8".
 bool is_network(std::string_view text);
 
 // Scheme, host and port, as browsers send them (RFC 6454, section 6.2).
@@ -20,11 +20,11 @@ bool is_path_prefix(std::string_view text);
 
 // An http or https URL without a user name, spaces or a fragment.
 struct HttpUrl {
-    std::string text;    // as it was given
-    std::string origin;  // in lower case, without the scheme's own port
+    std::string text;    // as in the setting
+    std::string origin;  // in lower case, without the default port
     bool is_encrypted = false;
     bool is_loopback = false;
 };
 
-// Nullopt for any other text.
+// Returns nullopt for any other text.
 std::optional<HttpUrl> parse_http_url(std::string_view text);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr kinds::Number number_of_workers{1, 64};
 
-// An empty variable is how compose files and platforms say "not set".
+// Compose files and platforms write an empty variable for "not set".
 std::string_view value_of(const Variables& variables, std::string_view name) {
     const auto found = variables.find(std::string{name});
     return found == variables.end() ? std::string_view{} : std::string_view{found->second};
@@ -39,7 +39,7 @@ void read_setting(Config& config, const Setting& setting, std::string text, Faul
     faults.add_to(setting.name, fault);
 }
 
-// WORKERS_<ENDPOINT>: no table can name them all.
+// WORKERS_<ENDPOINT> is not in the table, which cannot list all endpoints.
 void read_workers(Config& config, const Variables& variables, Faults& faults) {
     constexpr std::string_view prefix = "WORKERS_";
     for (const auto& [name, value] : variables)
@@ -48,7 +48,7 @@ void read_workers(Config& config, const Variables& variables, Faults& faults) {
                 name, number_of_workers.read(value, config.workers[name.substr(prefix.size())]));
 }
 
-// NEON_DB_URL stands in for a DATABASE_URL that is not set.
+// NEON_DB_URL replaces a DATABASE_URL that is not set.
 void read_neon_db_url(Config& config, const Variables& variables, Faults& faults) {
     if (config.neon_db_url.empty() || !value_of(variables, "DATABASE_URL").empty()) return;
     const auto& row = setting("DATABASE_URL");
@@ -61,7 +61,7 @@ void derive(Config& config) {
     if (config.jwks_url && config.jwks_issuer.empty()) config.jwks_issuer = config.jwks_url->origin;
     if (config.jwks_url && config.jwks_audience.empty())
         config.jwks_audience = config.jwks_url->origin;
-    if (config.jwt_secret.empty()) config.jwt_secret = kept_secret(config.run_dir);
+    if (config.jwt_secret.empty()) config.jwt_secret = read_secret(config.run_dir);
 }
 
 }  // namespace
@@ -101,7 +101,7 @@ Config load_config() {
     for (char** variable = environ; *variable; ++variable) {
         const std::string_view line{*variable};
         const auto name = line.substr(0, line.find('='));
-        // The first of a name counts, as for getenv().
+        // The first of several variables with the same name counts, as in getenv().
         if (name.size() < line.size()) variables.emplace(name, line.substr(name.size() + 1));
     }
     return load_config(variables);

@@ -16,10 +16,10 @@
 #include "shared/quota.hpp"
 #include "shared/redis/url.hpp"
 
-// The user of a request without a token, with DEMO_MODE=on.
+// The user of a request without a token if DEMO_MODE is on.
 inline constexpr char demo_user[] = "demo-user";
 
-// In the order of the choices of their rows.
+// In the order of the choices in their rows.
 enum class Environment { development, test, production };
 enum class PreparedStatements { when_direct, on, off };
 enum class Synchronous { normal, full };
@@ -32,16 +32,16 @@ struct Config {
 #undef SECRET
 #undef SETTING
 
-    // What follows from several settings:
+    // Derived from several settings:
     std::vector<std::string> allowed_origins;    // CORS_ORIGINS and FRONTEND_ORIGIN
     std::map<std::string, std::size_t> workers;  // WORKERS_AUTH_LOGIN under "AUTH_LOGIN"
 
     bool is_production() const { return environment == Environment::production; }
 
-    // How many processes an endpoint gets: WORKERS_<ENDPOINT>, or the default.
+    // The number of processes of an endpoint: WORKERS_<ENDPOINT>, or the default.
     std::size_t worker_count(std::string_view endpoint, std::size_t default_count) const;
 
-    // DATABASE_URL names a SQLite file: its path, in RUN_DIR unless it is absolute, or ":memory:".
+    // The SQLite file that DATABASE_URL names: in RUN_DIR unless it is absolute, or ":memory:".
     // Nullopt for PostgreSQL.
     std::optional<std::string> sqlite_path() const;
 };
@@ -49,15 +49,15 @@ struct Config {
 using Variables = std::map<std::string, std::string>;
 
 // Reads and checks all settings; throws ConfigError with all faults at once. Writes nothing. A
-// JWT_SECRET that is missing, and may be, is read from RUN_DIR/jwt_secret; it is empty where
-// ensure_secret() has not made that file yet.
+// missing JWT_SECRET, where it is optional, is read from RUN_DIR/jwt_secret; it stays empty until
+// ensure_secret() has created that file.
 Config load_config(const Variables& variables);
 
-// The same from the process's own environment.
+// The same, from the environment of the process.
 Config load_config();
 
-// Without a secret in `config`: makes RUN_DIR/jwt_secret (mode 0600), and RUN_DIR if need be, or
-// takes the one that another process has made first. Throws ConfigError.
+// If `config` has no secret: creates RUN_DIR/jwt_secret (mode 0600), and RUN_DIR if necessary, or
+// reads the one that another process has created first. Throws ConfigError.
 void ensure_secret(Config& config);
 
 // "NAME=value" lines; secrets are masked.

@@ -1,4 +1,4 @@
-// What is wrong with a configuration, collected so that all of it is reported at once.
+// The faults of a configuration, collected so that they are all reported at once.
 #pragma once
 
 #include <functional>
@@ -9,15 +9,16 @@
 
 class Faults {
 public:
-    // `text` is the rest of a sentence that starts with the setting's name. Empty is no fault.
+    // `text` is the rest of a sentence that starts with the setting's name. An empty text is
+    // ignored.
     void add_to(std::string_view setting, const std::string& text);
 
-    // A fault of several settings together, each of which may be right by itself.
+    // A fault of several settings together, each of which may be valid by itself.
     void add(std::string_view text) { texts_.emplace_back(text); }
 
     bool is_faulty(std::string_view setting) const { return settings_.contains(setting); }
 
-    // Throws ConfigError, one line for each fault.
+    // Throws ConfigError with one line for each fault, if there are any.
     void throw_if_any() const;
 
 private:

@@ -101,13 +101,13 @@ std::string RedisOrMemory::read(std::string_view text, std::optional<RedisUrl>& 
            "required, special characters as %XX";
 }
 
-// Without user and password.
+// The URL without user and password.
 std::string RedisOrMemory::print(const std::optional<RedisUrl>& value) const {
     if (!value) return std::string{memory_url};
     return "redis://" + value->place() + "/" + std::to_string(value->database);
 }
 
-// Libpq's own words could quote a part of the password.
+// libpq's own message could quote a part of the password.
 std::string Database::read(std::string_view text, DatabaseUrl& value) const {
     if (auto fault = fault_of_control_characters(text); !fault.empty()) return fault;
     if (!has_database_scheme(text)) return "must start with postgresql:// or sqlite:///";

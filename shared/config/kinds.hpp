@@ -78,7 +78,7 @@ struct Switch {
 
 using Check = bool (*)(std::string_view);
 
-// A text without control characters, which may have to pass a check. `fault` says what it must be.
+// A text without control characters, with an optional check. `fault` says what it must be.
 class Text {
 public:
     constexpr Text() = default;
@@ -95,8 +95,8 @@ private:
     std::string_view fault_;
 };
 
-// Items separated by commas, each of which has to pass the check. The items of a secret are not
-// quoted in a fault.
+// Items separated by commas, each of which must pass the check. A fault does not quote the items of
+// a secret.
 enum class Quoting { never, items };
 class List {
 public:
@@ -120,7 +120,7 @@ struct Rate {
     std::string form() const { return {}; }
 };
 
-// A Redis, or nullopt for "memory://".
+// A Redis URL, or nullopt for "memory://".
 struct RedisOrMemory {
     std::string read(std::string_view text, std::optional<RedisUrl>& value) const;
     std::string print(const std::optional<RedisUrl>& value) const;

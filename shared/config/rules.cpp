@@ -12,7 +12,7 @@
 namespace {
 
 struct Rule {
-    std::array<std::string_view, 3> reads;  // fewer where the last ones are empty
+    std::array<std::string_view, 3> reads;  // the last ones may be empty
     std::string_view fault;
     bool (*is_broken)(const Config& config);
 };
@@ -22,14 +22,14 @@ constexpr int min_production_cost = 10;  // OWASP, Password Storage Cheat Sheet
 
 bool is_weak(const Secret& secret) { return !secret.empty() && secret.size() < min_secret_bytes; }
 
-// Others than this machine can connect: secrets have to be as strong as in production, whose rules
-// say so themselves.
+// Other machines can connect, so secrets must be as strong as in production. Production has rules
+// of its own.
 bool is_exposed(const Config& config) {
     return !config.is_production() && config.host != "::1" && !config.host.starts_with("127.");
 }
 
 constexpr Rule rules[] = {
-    // Outside production a missing one is made, of 32 random bytes.
+    // Outside production a missing secret is created from 32 random bytes.
     {{"ENVIRONMENT", "JWT_SECRET"},
      "JWT_SECRET is required in production: make one with `openssl rand -hex 32`",
      [](const Config& config) { return config.is_production() && config.jwt_secret.empty(); }},
@@ -65,8 +65,8 @@ constexpr Rule rules[] = {
      [](const Config& config) {
          return config.is_production() && config.bcrypt_cost < min_production_cost;
      }},
-    // Tokens of BETTER_AUTH_SECRET may be of any issuer: with the same secret they could not be
-    // told from this service's own.
+    // Tokens of BETTER_AUTH_SECRET may name any issuer: with the same secret they could not be
+    // distinguished from this service's own.
     {{"BETTER_AUTH_SECRET", "JWT_SECRET", "JWT_SECRET_PREVIOUS"},
      "BETTER_AUTH_SECRET must differ from JWT_SECRET and JWT_SECRET_PREVIOUS",
      [](const Config& config) {

@@ -1,9 +1,9 @@
-// What settings must be together.
+// Rules for combinations of settings.
 #pragma once
 
 struct Config;
 class Faults;
 
-// Adds a fault for every rule that is broken. A rule is skipped when a setting that it reads is
-// faulty by itself.
+// Adds a fault for every violated rule. A rule is skipped if a setting that it reads is itself
+// invalid.
 void check_rules(const Config& config, Faults& faults);

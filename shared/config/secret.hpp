@@ -1,5 +1,5 @@
-// Bytes that neither a log nor a dump may show. Nothing prints a Secret; reveal() is what to search
-// for when one has leaked.
+// Bytes that neither a log nor a dump may show. Nothing prints a Secret; search for reveal() if one
+// has leaked.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,7 @@ namespace {
 
 std::string secret_path(const std::string& run_dir) { return run_dir + "/jwt_secret"; }
 
-// Makes a secret and its file, unless another process is faster.
+// Creates a secret and its file, unless another process is faster.
 void make_secret(const std::string& path) {
     std::string bytes(32, '\0');
     if (RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), 32) != 1)
@@ -32,8 +32,8 @@ void make_secret(const std::string& path) {
 
 }  // namespace
 
-// Only what was opened is judged: RUN_DIR may be a folder where others can leave something.
-Secret kept_secret(const std::string& run_dir) {
+// Checks the file that was opened, because others may be able to add files to RUN_DIR.
+Secret read_secret(const std::string& run_dir) {
     const auto path = secret_path(run_dir);
     const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return {};
@@ -52,8 +52,8 @@ Secret kept_secret(const std::string& run_dir) {
 void ensure_secret(Config& config) {
     if (!config.jwt_secret.empty()) return;
     const auto folder = claim_run_dir(config.run_dir);
-    config.jwt_secret = kept_secret(folder);
+    config.jwt_secret = read_secret(folder);
     if (!config.jwt_secret.empty()) return;
     make_secret(secret_path(folder));
-    config.jwt_secret = kept_secret(folder);
+    config.jwt_secret = read_secret(folder);
 }

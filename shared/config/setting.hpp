@@ -1,4 +1,4 @@
-// A row of the table of settings, for whatever goes over all of them.
+// A row of the table of settings, for code that works with all of them.
 #pragma once
 
 #include <span>
@@ -13,19 +13,19 @@ struct Setting {
     std::string_view description;
     bool is_secret;
 
-    // What the text may be where that is a choice or a range: "on|off", "1 to 100".
+    // The valid values, if they are a choice or a range: "on|off", "1 to 100".
     std::string (*form)();
 
-    // Parses the text into the member. Returns what is wrong with it, as the rest of a sentence
-    // that starts with the name ("must be …"); empty when nothing is.
+    // Parses the text into the member. Returns the fault as the rest of a sentence that starts with
+    // the name ("must be …"); empty if the text is valid.
     std::string (*read)(Config& config, std::string_view text);
 
-    // The value of the member as read() takes it.
+    // The value of the member in the form that read() takes.
     std::string (*print)(const Config& config);
 };
 
 // The rows of settings.def, in alphabetical order.
 std::span<const Setting> settings();
 
-// The row of that name. Throws std::logic_error when there is none.
+// The row with that name. Throws std::logic_error if there is none.
 const Setting& setting(std::string_view name);

@@ -9,8 +9,8 @@
 #include "shared/models/existence.hpp"
 #include "sql/jobs.hpp"
 
-// Runs a change of the job `id`, and returns the row of `changed`, one of its statements. Where
-// there is none it throws ApiError: 404 for no such job, 409 for one whose state does not allow the
+// Runs a change of the job `id` and returns the row of `changed`, one of its statements. If there
+// is none it throws ApiError: 404 if the job does not exist, 409 if its state does not allow the
 // change. One round trip.
 template <class T>
 Async<T> change_job(Database& database, Uuid id, db::Batch change, db::Slot<T> changed) {

@@ -48,7 +48,7 @@ std::int64_t in_range(std::int64_t number, const Rules& rules, Faults& faults) {
     return number;
 }
 
-// "description", "enum" and "examples", where there are any.
+// Writes "description", "enum" and "examples" if there are any.
 void schema_texts(Writer& writer, const Rules& rules, bool is_text = true) {
     if (!rules.description.empty()) {
         writer.key("description");

@@ -116,10 +116,10 @@ consteval std::string_view type_name() {
     std::string_view name = __PRETTY_FUNCTION__;
     name.remove_prefix(name.find("T = ") + 4);
     name = name.substr(0, name.find_first_of(";]"));
-    return name.substr(name.rfind(':') + 1);  // from its beginning where there is none
+    return name.substr(name.rfind(':') + 1);  // from the beginning without a colon
 }
 
-// Collects the faults of one request, each with where it is.
+// Collects the faults of one request, each with its location.
 class Faults {
 public:
     explicit Faults(std::string root) : location_{std::move(root)} {}
@@ -318,7 +318,8 @@ bool is_empty(const T& change) {
     return is_empty;
 }
 
-// Refuses what is no object (`model_attributes_type`) and members that T does not declare.
+// Refuses values that are not objects (`model_attributes_type`) and members that T does not
+// declare.
 bool check_members(const rapidjson::Value& value, const std::string_view* names, std::size_t count,
                    Faults& faults);
 

@@ -34,7 +34,7 @@ bool utf16_less(std::string_view a, std::string_view b) {
     return rank(*x) < rank(*y);
 }
 
-// Takes numbers as texts, for RapidJSON's own conversion is off in the last digits, and its
+// Parses numbers itself: RapidJSON's own conversion is wrong in the last digits, and its
 // full-precision one crashes on some long numbers.
 struct Builder : rapidjson::Document {
     bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
@@ -59,8 +59,8 @@ std::string message_of(rapidjson::ParseErrorCode code) {
     return rapidjson::GetParseError_En(code);
 }
 
-// What the parser lets pass but a store could not give back unchanged. Recursion is bounded by
-// max_depth.
+// Checks for what the parser accepts but a database could not return unchanged. max_depth bounds
+// the recursion.
 class Checker {
 public:
     explicit Checker(std::string_view root) : steps_{root} {}

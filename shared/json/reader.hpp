@@ -1,5 +1,5 @@
-// Reads JSON from strangers: everything that could crash, truncate or ambiguously decode is refused
-// before a handler sees it.
+// Reads JSON from clients: everything that could crash, be truncated or be decoded ambiguously is
+// refused before a handler sees it.
 #pragma once
 
 #include <rapidjson/document.h>

@@ -1,7 +1,7 @@
 // Writes JSON in the canonical form of RFC 8785 (JCS): no white space, the shortest escapes,
-// numbers as ECMAScript prints them. Whoever writes an object gives its members in JCS order (json/
-// fields.hpp and canonical() do), so every body of this service is canonical JSON and its ETag is
-// the SHA-256 of the very bytes that are sent.
+// numbers as ECMAScript prints them. The caller must write the members of an object in JCS order
+// (json/fields.hpp and canonical() do), so that every body of this service is canonical JSON and
+// its ETag is the SHA-256 of the bytes that are sent.
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@ std::vector<std::string> parts_of(const std::string& list) {
     return parts;
 }
 
-// An empty port in a list is the usual one; libpq would take the whole list of the URL for it.
+// An empty port in a list is the default port; libpq would use the URL's whole list for it.
 std::vector<Host> hosts_of(const std::string& host_names, const std::string& host_addresses,
                            const std::string& host_ports) {
     const auto names = parts_of(host_names);
@@ -37,7 +37,7 @@ std::vector<Host> hosts_of(const std::string& host_names, const std::string& hos
     return hosts;
 }
 
-// As libpq reads it: what is not above zero is no limit.
+// As in libpq, values up to zero mean no limit.
 std::optional<std::chrono::seconds> seconds_of(const std::string& text) {
     int number = 0;
     std::from_chars(text.data(), text.data() + text.size(), number);

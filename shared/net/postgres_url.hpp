@@ -1,4 +1,4 @@
-// What a connection URL of libpq says of where to connect.
+// The addresses in a connection URL of libpq.
 #pragma once
 
 #include <chrono>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-// A host that a URL names, or one address of it. What is empty is left to libpq.
+// A host from a URL, or one of its addresses. Empty members are left to libpq.
 struct Host {
     std::string name;
     std::string address;
@@ -15,13 +15,13 @@ struct Host {
 
 struct PostgresUrl {
     std::string text;                                  // the URL, for libpq
-    std::vector<Host> hosts;                           // in its order, names not yet looked up
+    std::vector<Host> hosts;                           // in order, names not yet resolved
     std::string host_names;                            // the parameter "host", for messages
     std::string database;                              // the parameter "dbname", for messages
-    std::optional<std::chrono::seconds> timeout = {};  // connect_timeout: of one attempt
+    std::optional<std::chrono::seconds> timeout = {};  // connect_timeout, for one attempt
 
     bool names_several_hosts() const { return hosts.size() > 1; }
 };
 
-// Nullopt for a URL that libpq refuses.
+// Returns nullopt for a URL that libpq refuses.
 std::optional<PostgresUrl> parse_postgres_url(const std::string& text);

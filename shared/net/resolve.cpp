@@ -11,7 +11,7 @@ namespace {
 using boost::system::error_code;
 using Resolver = boost::asio::ip::basic_resolver<boost::asio::ip::tcp, Loop::executor_type>;
 
-// Not a socket's folder and not an address.
+// Whether it is neither a socket's folder nor an address.
 bool is_name(const std::string& host) {
     if (host.empty() || host.starts_with('/') || host.starts_with('@')) return false;
     error_code error;
