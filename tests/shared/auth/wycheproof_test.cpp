@@ -123,8 +123,8 @@ Test(wycheproof, decides_as_published) {
                 "2 key: use must be sig\n"
                 "3 payload: not base64url\n"
                 "1 payload: not canonical base64url\n"
-                "5 signature: not base64url\n"
                 "307 signature: made with another key\n"
+                "5 signature: not base64url\n"
                 "18 token: not three parts\n");
 }
 
