@@ -1,13 +1,21 @@
 # Turns the files of sql/migrations or sql/functions into initialisers:
 #     {"postgres", "0001_users.up", R"sql(…)sql"},
+#     {"postgres", "0001_users.down", R"sql(…)sql"},
 #     {"postgres", "0004_tasks", R"sql(…)sql", "task_json(tasks);task_changed()"},
 # A file of functions also names what it creates: views and triggers on SQLite, and functions with the
-# types of their parameters on PostgreSQL.
+# types of their parameters on PostgreSQL. What undoes a migration stands below its line "-- down".
+function begin(suffix) { printf "{\"%s\", \"%s%s\", R\"sql(", engine, name, suffix }
 function finish() {
     if (engine == "") return
+    if (kind == "migrations" && !has_down) fail("has no line \"-- down\"")
     printf ")sql\""
     if (kind == "functions") printf ", \"%s\"", objects
     print "},"
+}
+function fail(what) {
+    print "sql/" kind "/" engine "/" name ".sql " what > "/dev/stderr"
+    failed = 1
+    exit 1
 }
 # "task_json(task tasks) RETURNS text" -> "task_json(tasks)"
 function signature(text,    parameters, count, i, types) {
@@ -29,7 +37,15 @@ FNR == 1 {
     name = path[4]
     sub(/\.sql$/, "", name)
     objects = ""
-    printf "{\"%s\", \"%s\", R\"sql(", engine, name
+    has_down = 0
+    begin(kind == "migrations" ? ".up" : "")
+}
+$0 == "-- down" && kind == "migrations" {
+    if (has_down) fail("has two lines \"-- down\"")
+    has_down = 1
+    print ")sql\"},"
+    begin(".down")
+    next
 }
 /^CREATE / {
     object = engine == "sqlite" ? $3 : ""
@@ -38,4 +54,4 @@ FNR == 1 {
     if (object != "") objects = objects (objects == "" ? "" : ";") object
 }
 { print }
-END { finish() }
+END { if (!failed) finish() }

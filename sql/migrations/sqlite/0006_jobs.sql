@@ -74,3 +74,7 @@ CREATE TRIGGER job_updated AFTER UPDATE ON jobs BEGIN
         'jobs', '/jobs/' || id, json
     FROM job_json WHERE id = NEW.id;
 END;
+
+-- down
+DROP TABLE idempotency_keys;
+DROP TABLE jobs;

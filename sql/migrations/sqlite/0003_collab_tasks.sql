@@ -46,3 +46,7 @@ CREATE TRIGGER collab_task_deleted BEFORE DELETE ON collab_tasks BEGIN
     INSERT INTO events (type, audience, subject, data)
     SELECT 'task.deleted', 'public', '/collab/tasks/' || id, json FROM collab_task_json WHERE id = OLD.id;
 END;
+
+-- down
+DROP TABLE board_revisions;
+DROP TABLE collab_tasks;

@@ -9,3 +9,6 @@ CREATE TABLE events (
     created_at INTEGER NOT NULL
         DEFAULT (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000)
 ) STRICT;
+
+-- down
+DROP TABLE events;

@@ -23,3 +23,8 @@ $$;
 CREATE TRIGGER events_removed AFTER DELETE ON events
 REFERENCING OLD TABLE AS removed
 FOR EACH STATEMENT EXECUTE FUNCTION events_removed();
+
+-- down
+DROP TABLE events_pruned;
+DROP INDEX events_of_audience;
+DROP INDEX events_in_commit_order;

@@ -47,3 +47,7 @@ $$;
 
 CREATE TRIGGER message_changed AFTER INSERT OR UPDATE OR DELETE ON messages
 FOR EACH ROW EXECUTE FUNCTION message_changed();
+
+-- down
+DROP TABLE messages;
+DROP TABLE conversations;

@@ -41,3 +41,6 @@ CREATE TRIGGER task_deleted BEFORE DELETE ON tasks BEGIN
     INSERT INTO events (type, audience, subject, data)
     SELECT 'task.deleted', 'user:' || user_id, '/tasks/' || id, json FROM task_json WHERE id = OLD.id;
 END;
+
+-- down
+DROP TABLE tasks;

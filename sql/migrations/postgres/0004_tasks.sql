@@ -38,3 +38,6 @@ $$;
 
 CREATE TRIGGER task_changed AFTER INSERT OR UPDATE OR DELETE ON tasks
 FOR EACH ROW EXECUTE FUNCTION task_changed();
+
+-- down
+DROP TABLE tasks;

@@ -57,3 +57,7 @@ $$;
 
 CREATE TRIGGER collab_tasks_truncated AFTER TRUNCATE ON collab_tasks
 FOR EACH STATEMENT EXECUTE FUNCTION collab_tasks_truncated();
+
+-- down
+DROP TABLE board_revisions;
+DROP TABLE collab_tasks;

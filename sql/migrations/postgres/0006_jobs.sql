@@ -74,3 +74,7 @@ $$;
 
 CREATE TRIGGER job_changed AFTER INSERT OR UPDATE ON jobs
 FOR EACH ROW EXECUTE FUNCTION job_changed();
+
+-- down
+DROP TABLE idempotency_keys;
+DROP TABLE jobs;

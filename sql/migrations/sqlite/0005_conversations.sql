@@ -53,3 +53,7 @@ CREATE TRIGGER message_deleted BEFORE DELETE ON messages BEGIN
         '/conversations/' || OLD.conversation_id || '/messages/' || id, json
     FROM message_json WHERE id = OLD.id;
 END;
+
+-- down
+DROP TABLE messages;
+DROP TABLE conversations;

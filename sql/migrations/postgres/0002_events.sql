@@ -21,3 +21,6 @@ RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
 CREATE FUNCTION entity_tag(canonical_json text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '"' || encode(sha256(convert_to(canonical_json, 'UTF8')), 'hex') || '"';
+
+-- down
+DROP TABLE events;

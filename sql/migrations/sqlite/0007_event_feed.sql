@@ -10,3 +10,7 @@ INSERT INTO events_pruned (id) VALUES (0);
 CREATE TRIGGER events_removed AFTER DELETE ON events BEGIN
     UPDATE events_pruned SET id = OLD.id WHERE id < OLD.id;
 END;
+
+-- down
+DROP TABLE events_pruned;
+DROP INDEX events_of_audience;

@@ -16,3 +16,11 @@ CREATE TRIGGER events_removed AFTER DELETE ON events BEGIN
     INSERT INTO events_pruned (id) VALUES (OLD.id)
     ON CONFLICT (only_row) DO UPDATE SET id = excluded.id WHERE excluded.id > events_pruned.id;
 END;
+
+-- down
+ALTER TABLE events_pruned RENAME TO events_pruned_after;
+CREATE TABLE events_pruned (
+    id INTEGER NOT NULL
+) STRICT;
+INSERT INTO events_pruned (id) SELECT coalesce((SELECT id FROM events_pruned_after), 0);
+DROP TABLE events_pruned_after;

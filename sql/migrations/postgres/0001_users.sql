@@ -5,3 +5,6 @@ CREATE TABLE users (
     password_hash text,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+
+-- down
+DROP TABLE users;

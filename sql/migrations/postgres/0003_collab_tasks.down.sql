@@ -1,2 +1,0 @@
-DROP TABLE board_revisions;
-DROP TABLE collab_tasks;

@@ -1,2 +1,0 @@
-DROP TABLE events_pruned;
-DROP INDEX events_of_audience;

@@ -1,1 +1,0 @@
--- Nothing to undo: the addresses are gone, and rows without one were always allowed.
