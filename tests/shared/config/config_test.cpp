@@ -5,8 +5,6 @@
 #include "shared/config/setting.hpp"
 #include "tests/shared/config/loading.hpp"
 
-using namespace config_test;
-
 static std::string default_of(const Setting& row) {
     return row.name == "JWT_SECRET" ? strong_secret : std::string{row.default_value};
 }

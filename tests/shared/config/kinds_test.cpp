@@ -2,8 +2,6 @@
 
 #include "tests/shared/config/loading.hpp"
 
-using namespace config_test;
-
 Test(config, takes_whole_numbers_within_bounds) {
     constexpr auto fault = "PORT must be a whole number from 1 to 65535";
     for (const char* value :

@@ -1,7 +1,5 @@
 #include "tests/shared/config/loading.hpp"
 
-using namespace config_test;
-
 Test(config, reports_faults_of_production_along_with_the_others) {
     EXPECT_TEXT(faults({{"ENVIRONMENT", "production"},
                         {"PORT", "x"},

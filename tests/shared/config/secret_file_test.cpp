@@ -5,8 +5,6 @@
 
 #include "tests/shared/config/loading.hpp"
 
-using namespace config_test;
-
 namespace {
 
 std::string text_of(const std::string& path) {
