@@ -30,9 +30,11 @@ Async<Response> note(const Request& request, Context& context) {
     const auto input = request.body<Note>();
     if (input.event.find_first_not_of(event_characters) != input.event.npos)
         throw invalid({"body", "event"}, "Value error, use letters, digits, '.', '_' and '-'");
-    const auto id = co_await context.db.one<NoteId>(
-        sql::insert_note, db::named("type", "note." + input.event),
-        db::named("subject", input.target), db::named("data", input.details.value_or(json::Raw{})));
+    const auto type = "note." + input.event;
+    const auto data = input.details.value_or(json::Raw{});
+    const auto id = co_await context.db.one<NoteId>(sql::insert_note, db::named("type", type),
+                                                    db::named("subject", input.target),
+                                                    db::named("data", data));
     co_return Response::ok(id);
 }
 

@@ -104,7 +104,7 @@ ON_BOTH_ENGINES(conversation, is_deleted_for_any_state_or_all_but_one) {
 ON_BOTH_ENGINES(conversation, computes_one_etag_for_every_user_id) {
     for (const std::string user :
          {R"("quoted" 'single' \back\slash)", "x\xe2\x80\xa8line\xe2\x80\xa9paragraph x",
-          "\xf0\x9f\x98\x80", "e\xcc\x81 \xc3\xa9", "<script>&amp;</script> \\u0041 %00"}) {
+          "\xf0\x9f\x98\x80", "e\xcc\x81 \xc3\xa9", "<script>&amp;<script> \\u0041 %00"}) {
         const auto id = add_conversation(service, user);
         auto sent = service.with_token(
             "GET", "/api/v1/" + percent_encode(user) + "/conversations/" + std::to_string(id));

@@ -86,7 +86,8 @@ public:
     // Every row of every table.
     std::string contents() const {
         std::string text;
-        for (const auto& table : split(database_.execute(table_names()), ' '))
+        const auto tables = database_.execute(table_names());
+        for (const auto table : split(tables, ' '))
             text += database_.execute(rows_of(std::string{table})) + "\n";
         return text;
     }
