@@ -37,8 +37,7 @@ void print_errors(std::ostream& out) {
            "id, under which the log has more. For a 503 that nginx answers itself the log has one "
            "line, whose `upstream_status` tells why: `504`, the endpoint took too long; `502`, it "
            "is not running; `-`, nginx had no connection left. A plain body has the `type`, an "
-           "enveloped "
-           "one the `code`: paths below `/api` are enveloped.\n\n"
+           "enveloped one the `code`: paths below `/api` are enveloped.\n\n"
         << "| status | code (enveloped) | type (plain) | message | meaning "
            "|\n|---|---|---|---|---|\n";
     for (const auto& row : error_registry())

@@ -53,7 +53,7 @@ Async<Response> open_socket(const Request& request, Context& context) {
     });
 }
 
-// To whoever asks for no WebSocket, or for a version of it that there is not.
+// Answers requests that ask for no WebSocket, or for an unknown version of it.
 Async<Response> refuse(const Request& request, Context&) {
     request.add_header("Sec-WebSocket-Version", "13");
     throw ApiError{Error::bad_request};

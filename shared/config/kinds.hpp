@@ -5,12 +5,12 @@
 //   std::string form() const                                  as in Setting::form; may be empty
 #pragma once
 
-#include <charconv>
 #include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "shared/config/addresses.hpp"

@@ -114,7 +114,7 @@ std::optional<Identity> identify(const RawRequest& raw, const AuthRule& rule, Co
 // Another user's id is refused whether or not that user exists.
 void check_owner(const PathParameters& parameters, const Identity& identity, const Config& config) {
     for (const auto& [name, value] : parameters) {
-        if (name != "user_id" || value.empty() || value == identity.user_id) continue;
+        if (name != "user_id" || value == identity.user_id) continue;
         if (config.user_id_format == UserIdFormat::uuid && !Uuid::parse(value))
             throw invalid({"path", std::string{name}}, "Input should be a valid UUID",
                           "uuid_parsing");
