@@ -2,6 +2,21 @@
 id, title, payload, status, attempts, max_attempts, run_at, result, error, version,
     created_at, updated_at
 
+-- fragment: changed
+version = version + 1,
+    updated_at = greatest(now(), updated_at)
+
+-- No worker has the job any longer.
+-- fragment: freed
+worker = NULL,
+    lease_id = NULL,
+    lease_expires_at = NULL,
+    {changed}
+
+-- A worker changes its job only while it holds the lease.
+-- fragment: holds_lease
+id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
+
 -- name: insert_job
 INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_at)
 VALUES (:id, :title, :payload, :max_attempts, coalesce(:run_at, now()), now(), now())
@@ -67,22 +82,14 @@ WITH expired AS (
 UPDATE jobs
 SET status = 'failed',
     error = 'lease expired',
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
+    {freed}
 WHERE id = ANY (ARRAY(SELECT id FROM expired))
 
 -- name: fail_expired_jobs sqlite
 UPDATE jobs
 SET status = 'failed',
     error = 'lease expired',
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
+    {freed}
 WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_leased
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts >= max_attempts
@@ -99,21 +106,13 @@ WITH expired AS (
     FOR UPDATE SKIP LOCKED)
 UPDATE jobs
 SET status = 'pending',
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
+    {freed}
 WHERE id = ANY (ARRAY(SELECT id FROM expired))
 
 -- name: release_expired_jobs sqlite
 UPDATE jobs
 SET status = 'pending',
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
+    {freed}
 WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_leased
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
@@ -136,8 +135,7 @@ SET status = 'running',
     worker = :worker,
     lease_id = :lease_id,
     lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, :lease_seconds),
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
+    {changed}
 WHERE id = ANY (ARRAY(SELECT id FROM due))
 RETURNING {job_columns}, lease_id, lease_expires_at
 
@@ -148,8 +146,7 @@ SET status = 'running',
     worker = :worker,
     lease_id = :lease_id,
     lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, :lease_seconds),
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
+    {changed}
 WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_due
     WHERE status = 'pending' AND run_at <= now()
@@ -157,13 +154,11 @@ WHERE id IN (
     LIMIT :limit)
 RETURNING {job_columns}, lease_id, lease_expires_at
 
--- A worker changes its job only while it holds the lease.
 -- name: extend_lease
 UPDATE jobs
 SET lease_expires_at = now() + make_interval(0, 0, 0, 0, 0, 0, :lease_seconds),
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
-WHERE id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
+    {changed}
+WHERE {holds_lease}
 RETURNING {job_columns}, lease_id, lease_expires_at
 
 -- name: complete_job
@@ -171,12 +166,8 @@ UPDATE jobs
 SET status = 'completed',
     result = :result,
     error = NULL,
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
-WHERE id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
+    {freed}
+WHERE {holds_lease}
 RETURNING {job_columns}
 
 -- Tried again, if :retry and there are attempts left: after 1 second, 2, 4 … up to an hour.
@@ -186,22 +177,14 @@ SET status = CASE WHEN :retry AND attempts < max_attempts THEN 'pending' ELSE 'f
     run_at = CASE WHEN :retry AND attempts < max_attempts
         THEN now() + make_interval(0, 0, 0, 0, 0, 0, least(power(2, attempts - 1), 3600)) ELSE run_at END,
     error = :error,
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
-WHERE id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
+    {freed}
+WHERE {holds_lease}
 RETURNING {job_columns}
 
 -- name: cancel_job
 UPDATE jobs
 SET status = 'cancelled',
-    worker = NULL,
-    lease_id = NULL,
-    lease_expires_at = NULL,
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
+    {freed}
 WHERE id = :id AND status IN ('pending', 'running')
 
 -- name: find_cancelled_job
