@@ -34,12 +34,6 @@ rapidjson::Document read_base(const std::string& path) {
     return base;
 }
 
-Members with(const rapidjson::Value& fixed, const Members& generated) {
-    auto all = members_of(fixed);
-    all.insert(all.end(), generated.begin(), generated.end());
-    return all;
-}
-
 Json tags(const Documents& endpoints) {
     std::set<std::string> names{"service"};
     for (const auto& endpoint : endpoints) names.insert(text_at(endpoint, "tag"));
@@ -76,16 +70,15 @@ void print_openapi(const std::string& base_path, std::ostream& out) {
     Schemas schemas;
     for (const auto& [name, schema] : members_of(fixed["schemas"])) schemas.add(name, schema);
     const auto all_paths = paths(endpoints, base["paths"], schemas);
-    object(
-        {{"openapi", base["openapi"]},
-         {"info", base["info"]},
-         {"servers", base["servers"]},
-         {"tags", tags(endpoints)},
-         {"paths", all_paths},
-         {"components", object({{"headers", fixed["headers"]},
-                                {"parameters", fixed["parameters"]},
-                                {"responses", object(with(fixed["responses"], error_responses()))},
-                                {"schemas", schemas.all()},
-                                {"securitySchemes", fixed["securitySchemes"]}})}})
+    object({{"openapi", base["openapi"]},
+            {"info", base["info"]},
+            {"servers", base["servers"]},
+            {"tags", tags(endpoints)},
+            {"paths", all_paths},
+            {"components", object({{"headers", fixed["headers"]},
+                                   {"parameters", fixed["parameters"]},
+                                   {"responses", object(shared_responses())},
+                                   {"schemas", schemas.all()},
+                                   {"securitySchemes", fixed["securitySchemes"]}})}})
         .print(out);
 }

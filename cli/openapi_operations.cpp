@@ -165,9 +165,8 @@ Json responses(const Value& endpoint, const Value& operation, Schemas& schemas) 
     const auto& answer = operation["answer"];
     Members all{{std::to_string(answer["status"].GetInt()), success(endpoint, operation, schemas)}};
     if (text_at(operation, "method") == "GET" && answer["etag"].IsTrue())
-        all.emplace_back(
-            "304", ref("responses",
-                       has_limit_headers(operation, 304) ? "NotModifiedLimited" : "NotModified"));
+        all.emplace_back("304",
+                         ref("responses", not_modified_name(has_limit_headers(operation, 304))));
     std::set<int> statuses;
     for (const auto& error : operation["errors"].GetArray())
         statuses.insert(status_of(json::text_of(error)));

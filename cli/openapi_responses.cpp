@@ -86,6 +86,11 @@ Json refusal(const Shape& shape) {
          {"content", error_content(schema, entries)}});
 }
 
+Json not_modified(bool has_limit) {
+    return object({{"description", "The representation still has this ETag"},
+                   {"headers", response_headers({"ETag"}, has_limit)}});
+}
+
 }  // namespace
 
 std::string error_name(const Shape& shape, int status, bool has_limit) {
@@ -93,6 +98,10 @@ std::string error_name(const Shape& shape, int status, bool has_limit) {
     for (const char c : entries_of_status(status).at(0)->title)
         if (c != ' ') name += c;
     return has_limit ? name + "Limited" : name;
+}
+
+std::string not_modified_name(bool has_limit) {
+    return has_limit ? "NotModifiedLimited" : "NotModified";
 }
 
 std::string refusal_name(const Shape& shape) { return std::string{shape.name} + "Refusal"; }
@@ -107,8 +116,10 @@ Json response_headers(std::vector<std::string> names, bool has_limit) {
 
 Json media(const Json& schema) { return object({{"schema", schema}}); }
 
-Members error_responses() {
+Members shared_responses() {
     Members all;
+    for (const bool has_limit : {false, true})
+        all.emplace_back(not_modified_name(has_limit), not_modified(has_limit));
     std::set<int> statuses;
     for (const auto& row : error_registry()) statuses.insert(row.status);
     for (const auto* const shape : {&plain, &enveloped}) {

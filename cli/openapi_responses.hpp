@@ -1,5 +1,5 @@
-// The responses of the OpenAPI document that report errors: one for each shape of error body and
-// each status in the error registry, and one for what nginx may answer to any request.
+// The responses that operations of the OpenAPI document share: an error for each shape of error
+// body and each status in the error registry, what nginx may answer to any request, and 304.
 #pragma once
 
 #include <string>
@@ -23,6 +23,9 @@ inline constexpr Shape enveloped{"Enveloped", &ErrorEntry::code};
 // std::out_of_range when no error has the status.
 std::string error_name(const Shape& shape, int status, bool has_limit);
 
+// The name of the 304 response.
+std::string not_modified_name(bool has_limit);
+
 // The name of the response with which nginx may answer any request.
 std::string refusal_name(const Shape& shape);
 
@@ -33,6 +36,6 @@ Json response_headers(std::vector<std::string> names, bool has_limit);
 Json media(const Json& schema);
 
 // All of them, for components.responses.
-Members error_responses();
+Members shared_responses();
 
 }  // namespace openapi
