@@ -175,7 +175,7 @@ compile_commands.json: Makefile $(sort $(dir $(all_sources)))
 headers := $(wildcard shared/*.hpp shared/*/*.hpp cli/*.hpp)
 $(BUILD)/tidy/%.ok: %.cpp .clang-tidy $(headers) $(generated) | compile_commands.json
 	@mkdir -p $(@D)
-	clang-tidy --quiet -p . $<
+	clang-tidy-16 --quiet -p . $<
 	@touch $@
 
 # GCC reads the precompiled header when it is told to include build/precompiled.hpp.

@@ -3,6 +3,7 @@
 #include <rapidjson/document.h>
 
 #include <ostream>
+#include <utility>
 
 #include "cli/handlers.hpp"
 #include "cli/nginx_config.hpp"
@@ -11,10 +12,11 @@
 #include "shared/json/reader.hpp"
 
 void print_endpoint_list(std::ostream& out) {
-    std::string text = "[";
+    // A line for each endpoint.
+    std::string_view separator = "[\n ";
     for (const auto& described : describe_handlers()) {
-        json::Writer writer{text};
-        text += text.size() > 1 ? ",\n " : "\n ";
+        std::string line;
+        json::Writer writer{line};
         writer.begin_object();
         writer.key("hashes_passwords");
         writer.boolean(described["hashes_passwords"].IsTrue());
@@ -22,18 +24,26 @@ void print_endpoint_list(std::ostream& out) {
         writer.boolean(described["is_stream"].IsTrue());
         writer.key("name");
         writer.string(json::text_of(described["name"]));
+        writer.key("settings");
+        writer.raw(json::canonical(described["settings"]));
         writer.end_object();
+        out << std::exchange(separator, ",\n ") << line;
     }
-    out << text << "\n]\n";
+    out << "\n]\n";
 }
 
 std::vector<EndpointEntry> read_endpoint_list() {
     const auto document = json::parse(read_file(template_folder() + "/endpoints.json"));
     std::vector<EndpointEntry> entries;
-    for (const auto& entry : document.GetArray())
+    for (const auto& entry : document.GetArray()) {
+        SettingGroups settings;
+        for (const auto& name : entry["settings"].GetArray())
+            settings.insert(setting_group(json::text_of(name)));
         entries.push_back({.name = std::string{json::text_of(entry["name"])},
                            .hashes_passwords = entry["hashes_passwords"].IsTrue(),
-                           .is_stream = entry["is_stream"].IsTrue()});
+                           .is_stream = entry["is_stream"].IsTrue(),
+                           .settings = std::move(settings)});
+    }
     return entries;
 }
 

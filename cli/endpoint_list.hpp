@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "shared/config/config.hpp"
+#include "shared/config/setting_group.hpp"
 
 struct EndpointEntry {
     std::string name;
     bool hashes_passwords = false;
     bool is_stream = false;  // its answers do not end by themselves
+    SettingGroups settings;  // the ones that its processes get
 };
 
 void print_endpoint_list(std::ostream& out);

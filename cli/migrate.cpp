@@ -18,9 +18,9 @@ using Purpose = BlockingConnection::Purpose;
 
 // Prepares the directory of the SQLite file. RUN_DIR has to be this service's.
 void make_place(const Config& config) {
-    if (!lacks_sqlite_file(config)) return;
-    const auto folder =
-        fs::weakly_canonical(fs::absolute(config.sqlite_path().value()).parent_path());
+    const auto file = config.sqlite_path();
+    if (!file || !lacks_sqlite_file(config)) return;
+    const auto folder = fs::weakly_canonical(fs::absolute(*file).parent_path());
     const fs::path run_dir = resolve_run_dir(config.run_dir);
     if (std::mismatch(run_dir.begin(), run_dir.end(), folder.begin(), folder.end()).first ==
         run_dir.end())

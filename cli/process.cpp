@@ -12,6 +12,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "shared/config/config.hpp"
+#include "shared/config/setting.hpp"
 #include "shared/log.hpp"
 #include "shared/server/ready.hpp"
 
@@ -99,8 +101,10 @@ std::vector<std::string> nginx_environment() {
     return variables([](std::string_view name) { return name == "PATH" || name == "TZ"; });
 }
 
-std::vector<std::string> handler_environment() {
-    return variables([](std::string_view name) {
-        return !name.starts_with("DEV_USER_") && name != ready_variable;
+std::vector<std::string> handler_environment(const SettingGroups& settings) {
+    return variables([&](std::string_view name) {
+        const auto* const setting = find_setting(name);
+        const bool is_read = !setting || settings.contains(setting->group);
+        return is_read && !name.starts_with(workers_prefix) && name != ready_variable;
     });
 }

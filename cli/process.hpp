@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "shared/config/setting_group.hpp"
+
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
@@ -39,7 +41,7 @@ void log_end(const Process& process, int status);
 // the hard limit allows (at most 65,536).
 void limit_resources();
 
-// The variables of this process that a child gets: nginx gets none of the settings, and a handler
-// does not get the developer's password.
+// The variables of this process that a child gets. nginx gets none of the settings, and a handler
+// those of `settings` beside all variables that are not settings, such as PGSSLROOTCERT.
 std::vector<std::string> nginx_environment();
-std::vector<std::string> handler_environment();
+std::vector<std::string> handler_environment(const SettingGroups& settings);

@@ -58,7 +58,7 @@ void print_settings_env(std::ostream& out) {
 }
 
 void print_settings_markdown(std::ostream& out) {
-    out << "| name | default | meaning |\n|---|---|---|\n";
+    out << "| name | default | meaning | read by |\n|---|---|---|---|\n";
     for (const auto& setting : settings()) {
         out << "| `" << setting.name << "` | " << default_of(setting) << " | "
             << setting.description;
@@ -66,7 +66,7 @@ void print_settings_markdown(std::ostream& out) {
             std::replace(form.begin(), form.end(), '|', ',');  // a "|" would end the cell
             out << " (" << form << ")";
         }
-        out << " |\n";
+        out << " | " << row_of(setting.group).readers << " |\n";
     }
     std::string hashing;
     for (const auto& endpoint : describe_handlers())
@@ -74,7 +74,8 @@ void print_settings_markdown(std::ostream& out) {
             hashing.append(hashing.empty() ? "`" : ", `")
                 .append(json::text_of(endpoint["name"]))
                 .append("`");
-    out << "| `WORKERS_<ENDPOINT>` | 1 (2 for " << hashing << ") | Processes of one endpoint |\n";
+    out << "| `WORKERS_<ENDPOINT>` | 1 (2 for " << hashing << ") | Processes of one endpoint | "
+        << row_of(SettingGroup::service).readers << " |\n";
 }
 
 void print_endpoints_markdown(std::ostream& out) {

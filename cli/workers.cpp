@@ -41,7 +41,7 @@ void Workers::add(const Config& config, const EndpointEntry& endpoint,
                   const std::string& executable) {
     Process worker{.name = endpoint.name,
                    .command = {executable},
-                   .environment = handler_environment(),
+                   .environment = handler_environment(endpoint.settings),
                    .is_stream = endpoint.is_stream,
                    .is_active = config.prestart};
     worker.socket = listen_on(worker.name);

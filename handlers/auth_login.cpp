@@ -25,6 +25,7 @@ Endpoint endpoint() {
                         .answer = ok<IssuedToken>(),
                         .counts_attempts = true,
                         .hashes_passwords = true,
+                        .issues_tokens = true,
                         .errors = {Error::invalid_credentials}}},
     };
 }

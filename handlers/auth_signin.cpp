@@ -28,6 +28,7 @@ Endpoint endpoint() {
                         .message = "Signed in",
                         .counts_attempts = true,
                         .hashes_passwords = true,
+                        .issues_tokens = true,
                         .errors = {Error::invalid_credentials}}},
     };
 }

@@ -53,14 +53,14 @@ Endpoint endpoint() {
                         .summary = "Change a task; If-Match names the ETag that is being changed",
                         .request_schema = schema_of<CollabTaskChange>,
                         .answer = ok<CollabTask>().with_etag(),
-                        .needs_if_match = true,
+                        .if_match = IfMatch::required,
                         .errors = {Error::not_found}},
                        {.method = Method::delete_,
                         .handler = remove,
                         .auth = Auth::user,
                         .summary = "Delete a task; If-Match names the ETag that is being deleted",
                         .answer = no_content(),
-                        .needs_if_match = true,
+                        .if_match = IfMatch::required,
                         .errors = {Error::not_found, Error::validation_error}}},
     };
 }

@@ -46,7 +46,7 @@ std::vector<Error> errors_of(const Endpoint& declared, const Operation& operatio
                                      Error::validation_error});
     if (takes_preconditions(declared, operation))
         errors.insert(errors.end(), {Error::precondition_failed, Error::weak_etag});
-    if (operation.needs_if_match) errors.push_back(Error::precondition_required);
+    if (operation.if_match == IfMatch::required) errors.push_back(Error::precondition_required);
     errors.insert(errors.end(), {Error::internal_error, Error::service_unavailable});
     std::sort(errors.begin(), errors.end());
     errors.erase(std::unique(errors.begin(), errors.end()), errors.end());
@@ -86,7 +86,7 @@ void write_operation(json::Writer& writer, const Endpoint& declared, const Opera
     writer.key("idempotency_key");
     writer.boolean(operation.takes_idempotency_key);
     writer.key("if_match");
-    writer.string(operation.needs_if_match                   ? "required"
+    writer.string(operation.if_match == IfMatch::required    ? "required"
                   : takes_preconditions(declared, operation) ? "optional"
                                                              : "none");
     writer.key("limit");
@@ -137,6 +137,18 @@ std::string allowed_methods(const Endpoint& declared) {
     return list + "OPTIONS";
 }
 
+SettingGroups setting_groups(const Endpoint& declared) {
+    SettingGroups groups{SettingGroup::common};
+    for (const auto& operation : declared.operations) {
+        const auto& rule = rule_of(operation.auth);
+        if (rule.takes_token || operation.issues_tokens) groups.insert(SettingGroup::tokens);
+        if (rule.takes_key) groups.insert(SettingGroup::keys);
+        if (limit_of(operation) != Limit::none) groups.insert(SettingGroup::limits);
+        if (operation.hashes_passwords) groups.insert(SettingGroup::passwords);
+    }
+    return groups;
+}
+
 std::optional<PathParameters> match_endpoint(const Endpoint& declared, std::string_view target,
                                              std::string_view api_prefix) {
     auto parameters =
@@ -185,6 +197,10 @@ std::string describe(const Endpoint& declared, std::string_view name) {
     write_parameters(writer, declared);
     writer.key("path");
     writer.string(declared.path);
+    writer.key("settings");
+    writer.begin_array();
+    for (const auto group : setting_groups(declared)) writer.string(row_of(group).name);
+    writer.end_array();
     writer.key("shape");
     writer.string(shape_names[static_cast<int>(declared.shape)]);
     writer.key("tag");

@@ -11,7 +11,9 @@
 
 #include "shared/async.hpp"
 #include "shared/auth/auth_rules.hpp"
+#include "shared/config/setting_group.hpp"
 #include "shared/error.hpp"
+#include "shared/http/conditional.hpp"
 #include "shared/http/method.hpp"
 #include "shared/http/target.hpp"
 #include "shared/json/fields.hpp"
@@ -94,10 +96,11 @@ struct Operation {
     bool is_body_optional = false;
     Answer answer;
     std::string_view message = {};  // of an enveloped success
-    bool needs_if_match = false;
+    IfMatch if_match = IfMatch::optional;
     bool takes_idempotency_key = false;
     bool counts_attempts = false;    // the handler calls count_attempt()
     bool hashes_passwords = false;   // a hash takes a third of a second of CPU time
+    bool issues_tokens = false;      // the handler calls Tokens::issue()
     std::vector<Error> errors = {};  // in addition to those that the declaration implies
 };
 
@@ -126,6 +129,9 @@ struct Endpoint {
     void (*serve)(int listener, Loop& loop, const Endpoint& endpoint, Context& context) = nullptr;
 };
 
+// The settings that the endpoint's processes get: the groups that its declaration calls for.
+SettingGroups setting_groups(const Endpoint& declared);
+
 // The parameters of a target that matches one of the endpoint's paths, with `api_prefix` in place
 // of /api/v1; see match_path(). Returns nullopt for any other target.
 std::optional<PathParameters> match_endpoint(const Endpoint& declared, std::string_view target,
@@ -144,7 +150,8 @@ std::string allowed_methods(const Endpoint& declared);
 // The endpoint as canonical JSON: {"allow","also_at","hashes_passwords","is_stream","is_websocket",
 // "max_body","name","operations":[{"answer":{"etag","location","page","schema","status","stream"},
 // "auth","errors","idempotency_key","if_match","limit","method","query","request",
-// "request_optional","summary"}],"parameters","path","shape","tag"}. "if_match" is none, optional
-// or required; "limit" none, requests or attempts; "parameters" holds the schema of each one in the
-// path. Routes, documentation and tests are made from it.
+// "request_optional","summary"}],"parameters","path","settings","shape","tag"}. "if_match" is none,
+// optional or required; "limit" none, requests or attempts; "parameters" holds the schema of each
+// one in the path; "settings" lists groups (setting_group.hpp). Routes, documentation and tests are
+// made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

@@ -44,8 +44,8 @@ public:
     // Returns seconds since 1970; tests provide their own clock.
     using Time = std::function<std::int64_t()>;
 
-    // `keys` is the key set of open_key_set(), or null. Throws std::invalid_argument if JWT_SECRET
-    // is empty: anybody can sign with an empty key.
+    // `keys` is the key set of open_key_set(), or null. Without any key, as in an endpoint that
+    // takes no tokens, every token is refused.
     explicit Tokens(const Config& config, std::shared_ptr<KeySet> keys = nullptr);
     Tokens(const Config& config, std::shared_ptr<KeySet> keys, Time time);
 
@@ -53,7 +53,8 @@ public:
     Tokens& operator=(const Tokens&) = delete;
 
     // Returns a token for a user, valid for JWT_EXPIRE_MINUTES. Throws std::invalid_argument for a
-    // user id or an e-mail address that verify() would refuse.
+    // user id or an e-mail address that verify() would refuse, and std::logic_error without
+    // JWT_SECRET.
     std::string issue(const Identity& user) const;
 
     // Returns a ticket that stands for the holder of a token or an API key, for clients that can

@@ -41,11 +41,10 @@ void read_setting(Config& config, const Setting& setting, std::string text, Faul
 
 // WORKERS_<ENDPOINT> is not in the table, which cannot list all endpoints.
 void read_workers(Config& config, const Variables& variables, Faults& faults) {
-    constexpr std::string_view prefix = "WORKERS_";
     for (const auto& [name, value] : variables)
-        if (name.starts_with(prefix) && !value.empty())
-            faults.add_to(
-                name, number_of_workers.read(value, config.workers[name.substr(prefix.size())]));
+        if (name.starts_with(workers_prefix) && !value.empty())
+            faults.add_to(name, number_of_workers.read(
+                                    value, config.workers[name.substr(workers_prefix.size())]));
 }
 
 // NEON_DB_URL replaces a DATABASE_URL that is not set.
@@ -55,13 +54,14 @@ void read_neon_db_url(Config& config, const Variables& variables, Faults& faults
     faults.add_to("NEON_DB_URL", row.read(config, config.neon_db_url.reveal()));
 }
 
-void derive(Config& config) {
+void derive(Config& config, const SettingGroups& groups) {
     config.allowed_origins = config.cors_origins;
     if (!config.frontend_origin.empty()) config.allowed_origins.push_back(config.frontend_origin);
     if (config.jwks_url && config.jwks_issuer.empty()) config.jwks_issuer = config.jwks_url->origin;
     if (config.jwks_url && config.jwks_audience.empty())
         config.jwks_audience = config.jwks_url->origin;
-    if (config.jwt_secret.empty()) config.jwt_secret = read_secret(config.run_dir);
+    if (groups.contains(SettingGroup::tokens) && config.jwt_secret.empty())
+        config.jwt_secret = read_secret(config.run_dir);
 }
 
 }  // namespace
@@ -80,23 +80,26 @@ std::optional<std::string> Config::sqlite_path() const {
     return (run_dir / file).lexically_normal().string();
 }
 
-Config load_config(const Variables& variables) {
+Config load_config(const Variables& variables, const SettingGroups& groups) {
     Config config;
     Faults faults;
     for (const auto& setting : settings()) {
-        const auto value = value_of(variables, setting.name);
+        std::string_view value;
+        if (groups.contains(setting.group)) value = value_of(variables, setting.name);
         read_setting(config, setting, std::string{value.empty() ? setting.default_value : value},
                      faults);
     }
     read_neon_db_url(config, variables, faults);
-    read_workers(config, variables, faults);
-    check_rules(config, faults);
+    if (groups.contains(SettingGroup::service)) read_workers(config, variables, faults);
+    check_rules(config, groups, faults);
     faults.throw_if_any();
-    derive(config);
+    derive(config, groups);
     return config;
 }
 
-Config load_config() {
+Config load_config() { return load_config(environment_variables()); }
+
+Variables environment_variables() {
     Variables variables;
     for (char** variable = environ; *variable; ++variable) {
         const std::string_view line{*variable};
@@ -104,12 +107,13 @@ Config load_config() {
         // The first of several variables with the same name counts, as in getenv().
         if (name.size() < line.size()) variables.emplace(name, line.substr(name.size() + 1));
     }
-    return load_config(variables);
+    return variables;
 }
 
-std::string dump_config(const Config& config) {
+std::string dump_config(const Config& config, const SettingGroups& groups) {
     std::string text;
     for (const auto& setting : settings()) {
+        if (!groups.contains(setting.group)) continue;
         auto value = setting.print(config);
         if (setting.is_secret && !value.empty()) value = "********";
         text.append(setting.name).append("=").append(value).append("\n");

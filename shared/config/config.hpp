@@ -11,6 +11,7 @@
 #include "shared/config/addresses.hpp"
 #include "shared/config/database_url.hpp"
 #include "shared/config/secret.hpp"
+#include "shared/config/setting_group.hpp"
 #include "shared/config_error.hpp"
 #include "shared/log.hpp"
 #include "shared/quota.hpp"
@@ -19,6 +20,9 @@
 // The user of a request without a token if DEMO_MODE is on.
 inline constexpr char demo_user[] = "demo-user";
 
+// WORKERS_<ENDPOINT> is the number of an endpoint's processes. It is read by the service.
+inline constexpr std::string_view workers_prefix = "WORKERS_";
+
 // In the order of the choices in their rows.
 enum class Environment { development, test, production };
 enum class PreparedStatements { when_direct, on, off };
@@ -26,7 +30,7 @@ enum class Synchronous { normal, full };
 enum class UserIdFormat { any, uuid };
 
 struct Config {
-#define SETTING(name, type, member, ...) type member{};
+#define SETTING(name, group, type, member, ...) type member{};
 #define SECRET SETTING
 #include "shared/config/settings.def"
 #undef SECRET
@@ -48,17 +52,21 @@ struct Config {
 
 using Variables = std::map<std::string, std::string>;
 
-// Reads and checks all settings; throws ConfigError with all faults at once. Writes nothing. A
-// missing JWT_SECRET, where it is optional, is read from RUN_DIR/jwt_secret; it stays empty until
-// ensure_secret() has created that file.
-Config load_config(const Variables& variables);
+// Reads and checks the settings of `groups`; throws ConfigError with all faults at once. The other
+// settings keep their defaults, whatever the variables say, and rules that read them do not apply.
+// Writes nothing. A missing JWT_SECRET, where it is optional, is read from RUN_DIR/jwt_secret; it
+// stays empty until ensure_secret() has created that file.
+Config load_config(const Variables& variables, const SettingGroups& groups = all_setting_groups());
 
-// The same, from the environment of the process.
+// All settings, from the environment of this process.
 Config load_config();
+
+// The environment of this process.
+Variables environment_variables();
 
 // If `config` has no secret: creates RUN_DIR/jwt_secret (mode 0600), and RUN_DIR if necessary, or
 // reads the one that another process has created first. Throws ConfigError.
 void ensure_secret(Config& config);
 
-// "NAME=value" lines; secrets are masked.
-std::string dump_config(const Config& config);
+// "NAME=value" lines of the settings of `groups`; secrets are masked.
+std::string dump_config(const Config& config, const SettingGroups& groups = all_setting_groups());

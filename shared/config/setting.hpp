@@ -5,10 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "shared/config/setting_group.hpp"
+
 struct Config;
 
 struct Setting {
     std::string_view name;
+    SettingGroup group;
     std::string_view default_value;
     std::string_view description;
     bool is_secret;
@@ -29,3 +32,6 @@ std::span<const Setting> settings();
 
 // The row with that name. Throws std::logic_error if there is none.
 const Setting& setting(std::string_view name);
+
+// The row with that name, or null.
+const Setting* find_setting(std::string_view name);

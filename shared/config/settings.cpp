@@ -26,17 +26,18 @@ bool is_email_or_empty(std::string_view text) {
 bool is_origin_or_empty(std::string_view text) { return text.empty() || is_origin(text); }
 
 constexpr std::array table = {
-#define ROW(is_secret, name, member, kind, default_value, description)                          \
+#define ROW(is_secret, name, group, member, kind, default_value, description)                   \
     Setting{                                                                                    \
         #name,                                                                                  \
+        SettingGroup::group,                                                                    \
         default_value,                                                                          \
         description,                                                                            \
         is_secret,                                                                              \
         [] { return (kind).form(); },                                                           \
         [](Config& config, std::string_view text) { return (kind).read(text, config.member); }, \
         [](const Config& config) { return (kind).print(config.member); }},
-#define SETTING(name, type, ...) ROW(false, name, __VA_ARGS__)
-#define SECRET(name, type, ...) ROW(true, name, __VA_ARGS__)
+#define SETTING(name, group, type, ...) ROW(false, name, group, __VA_ARGS__)
+#define SECRET(name, group, type, ...) ROW(true, name, group, __VA_ARGS__)
 #include "shared/config/settings.def"
 #undef SECRET
 #undef SETTING
@@ -47,9 +48,27 @@ constexpr std::array table = {
 
 std::span<const Setting> settings() { return table; }
 
-const Setting& setting(std::string_view name) {
+const Setting* find_setting(std::string_view name) {
     const auto* const found =
         std::find_if(table.begin(), table.end(), [&](const auto& row) { return row.name == name; });
-    if (found == table.end()) throw std::logic_error("no setting " + std::string{name});
-    return *found;
+    return found == table.end() ? nullptr : found;
+}
+
+const Setting& setting(std::string_view name) {
+    if (const auto* found = find_setting(name)) return *found;
+    throw std::logic_error("no setting " + std::string{name});
+}
+
+SettingGroup setting_group(std::string_view name) {
+    const auto* const found = std::find_if(setting_group_rows.begin(), setting_group_rows.end(),
+                                           [&](const auto& row) { return row.name == name; });
+    if (found == setting_group_rows.end())
+        throw std::logic_error("no group of settings " + std::string{name});
+    return static_cast<SettingGroup>(found - setting_group_rows.begin());
+}
+
+SettingGroups all_setting_groups() {
+    SettingGroups groups;
+    for (const auto& row : setting_group_rows) groups.insert(setting_group(row.name));
+    return groups;
 }

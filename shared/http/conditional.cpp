@@ -88,9 +88,9 @@ bool is_not_modified(std::string_view if_none_match, std::string_view etag) {
 }
 
 WriteCondition write_condition(std::string_view if_match, std::string_view if_none_match,
-                               bool needs_if_match) {
+                               IfMatch presence) {
     WriteCondition condition;
-    const bool is_missing = needs_if_match && if_match.empty();
+    const bool is_missing = presence == IfMatch::required && if_match.empty();
     const auto if_match_tags =
         if_match.empty() ? EntityTags{.is_any = true} : EntityTags::parse(if_match);
     condition.refusal = is_missing ? Error::precondition_required : refusal_of(if_match_tags);

@@ -36,7 +36,10 @@ struct WriteCondition {
     Error refusal = Error::precondition_failed;  // if the resource exists
 };
 
+// Whether a write without If-Match is refused (RFC 6585, section 3).
+enum class IfMatch { optional, required };
+
 // If-Match is compared strongly, If-None-Match weakly. A malformed field refuses the write. Without
 // If-Match every state matches, or none if the write requires that field.
 WriteCondition write_condition(std::string_view if_match, std::string_view if_none_match,
-                               bool needs_if_match);
+                               IfMatch presence);

@@ -24,8 +24,6 @@ Async<T> conditional_write(Database& database, WriteCondition condition, db::Par
     // Without a condition nothing else than a missing resource stops the write.
     std::optional<db::Slot<Existence>> found;
     if (condition.tags) found = batch.add<Existence>(std::move(exists));
-    // A false alarm of clang-tidy 14: nothing uses the parameters again.
-    // NOLINTNEXTLINE(bugprone-use-after-move)
     const auto results = co_await database.run(std::move(batch));
     if (results.rows(written).empty()) {
         const bool is_there = found && results.one(*found).exists;

@@ -57,13 +57,13 @@ using Headers = std::vector<std::pair<std::string_view, std::string>>;
 class Request {
 public:
     Request(const RawRequest& raw, Method method, PathParameters parameters, Identity identity,
-            Headers* answer_headers = nullptr, bool needs_if_match = false)
+            Headers* answer_headers = nullptr, IfMatch if_match = IfMatch::optional)
         : raw_(raw),
           method_(method),
           parameters_(std::move(parameters)),
           identity_(std::move(identity)),
           answer_headers_(answer_headers),
-          needs_if_match_(needs_if_match) {}
+          if_match_(if_match) {}
 
     Method method() const { return method_; }
     std::string_view path() const { return path_of(raw_.target); }
@@ -72,7 +72,7 @@ public:
     std::string_view remote_address() const { return raw_.remote_address; }
     // The condition of a write.
     WriteCondition condition() const {
-        return write_condition(raw_.if_match, raw_.if_none_match, needs_if_match_);
+        return write_condition(raw_.if_match, raw_.if_none_match, if_match_);
     }
 
     const Identity& identity() const { return identity_; }
@@ -115,5 +115,5 @@ private:
     PathParameters parameters_;
     Identity identity_;
     Headers* answer_headers_;
-    bool needs_if_match_;
+    IfMatch if_match_;
 };

@@ -167,8 +167,8 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context
     }
     if (rule.owns_path) check_owner(*parameters, *identity, context.config);
     const Request request{
-        raw,      operation->method,        std::move(*parameters), std::move(*identity),
-        &headers, operation->needs_if_match};
+        raw,      operation->method,  std::move(*parameters), std::move(*identity),
+        &headers, operation->if_match};
     if (rule.counts_requests) {
         co_await count_request(request, context);
         check_body(raw, *operation);

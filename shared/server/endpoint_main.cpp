@@ -28,14 +28,16 @@ int usage(std::string_view name, const Endpoint& endpoint) {
               << "  REQUEST_METHOD=GET REQUEST_URI=" << endpoint.path << " " << name
               << "   answer once, as CGI (body on stdin)\n"
               << "  " << name << " --describe      print the endpoint as JSON\n"
-              << "  " << name << " --dump-config   print the configuration, secrets masked\n"
+              << "  " << name << " --dump-config   print its settings, secrets masked\n"
               << "  With a listening socket as stdin it serves FastCGI until SIGTERM.\n";
     return exit_usage;
 }
 
-int serve(std::string_view name, const Endpoint& endpoint, Config config) {
+int serve(std::string_view name, const Endpoint& endpoint) {
     umask(0077);  // its files are private to this user
-    ensure_secret(config);
+    const auto groups = setting_groups(endpoint);
+    auto config = load_config(environment_variables(), groups);
+    if (groups.contains(SettingGroup::tokens)) ensure_secret(config);
     // A fixed threshold: glibc would raise it with the first large board and then keep freed
     // memory.
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
@@ -68,12 +70,13 @@ int endpoint_main(Endpoint (*declare)(), int argc, char** argv) {
             return EXIT_SUCCESS;
         }
         if (option == "--dump-config") {
-            std::cout << dump_config(load_config());
+            const auto groups = setting_groups(endpoint);
+            std::cout << dump_config(load_config(environment_variables(), groups), groups);
             return EXIT_SUCCESS;
         }
         if (argc > 1 || (!is_listening(STDIN_FILENO) && !std::getenv("REQUEST_METHOD")))
             return usage(name, endpoint);
-        return serve(name, endpoint, load_config());
+        return serve(name, endpoint);
     } catch (const ConfigError& error) {
         std::cerr << error.what() << '\n';
         return exit_config;

@@ -178,13 +178,20 @@ Test(shell, secrets_are_masked) {
     variables["JWT_SECRET_PREVIOUS"] = variables["JWT_SECRET"];
     variables["NEON_DB_URL"] = "postgresql://user:s3cr3t@db/y";
     variables["DEV_USER_PASSWORD"] = "s3cr3t s3cr3t";
-    const auto dumped = run_command({built("handlers/root"), "--dump-config"}, variables);
-    cr_expect_eq(dumped.status, 0);
-    cr_expect_eq(dumped.output.find("s3cr3t"), std::string::npos, "%s", dumped.output.c_str());
-    for (const char* line : {"DATABASE_URL=********", "JWT_SECRET=********", "BCRYPT_COST=4",
-                             "DEV_USER_EMAIL=dev@example.org", "PORT=8000"})
-        cr_expect_eq(lines_with(dumped.output, line), 1, "%s", line);
-    EXPECT_TEXT(steelthread({"config"}, variables).output, dumped.output);
+    const auto all = steelthread({"config"}, variables);
+    const auto of_endpoint =
+        run_command({built("handlers/auth_login"), "--dump-config"}, variables);
+    for (const auto* dumped : {&all, &of_endpoint}) {
+        cr_expect_eq(dumped->status, 0);
+        cr_expect_eq(dumped->output.find("s3cr3t"), std::string::npos, "%s",
+                     dumped->output.c_str());
+        for (const char* line : {"DATABASE_URL=********", "JWT_SECRET=********", "BCRYPT_COST=4"})
+            cr_expect_eq(lines_with(dumped->output, line), 1, "%s", line);
+    }
+    for (const char* line : {"DEV_USER_EMAIL=dev@example.org", "PORT=8000", "API_KEYS="}) {
+        cr_expect_eq(lines_with(all.output, line), 1, "%s", line);
+        cr_expect_eq(lines_with(of_endpoint.output, line), 0, "%s", line);
+    }
 }
 
 Test(shell, unknown_words_are_a_matter_of_usage) {
@@ -224,15 +231,23 @@ Test(shell, every_fault_of_a_configuration_is_told_at_once) {
     variables["WORKERS_ROOT"] = "0";
     variables["HOST"] = "here";
     variables["DEV_USER_PASSWORD"] = "short";
-    for (const auto& [program, argument] :
-         {std::pair{"steelthread", "run"}, std::pair{"handlers/root", "--dump-config"}}) {
+    const auto expect_faults = [&](const char* program, const char* argument,
+                                   std::initializer_list<const char*> names) {
         const auto finished = run_command({built(program), argument}, variables);
         cr_expect_eq(finished.status, exit_config);
-        for (const char* name : {"BCRYPT_COST", "DATABASE_URL", "DEV_USER_PASSWORD", "HOST",
-                                 "LOG_LEVEL", "PORT", "WORKERS_ROOT"})
+        for (const char* name : names)
             cr_expect_eq(lines_with(finished.errors, std::string{name} + " must "), 1, "%s: %s",
                          name, finished.errors.c_str());
-    }
+        cr_expect_eq(std::count(finished.errors.begin(), finished.errors.end(), '\n'),
+                     std::ssize(names), "%s", finished.errors.c_str());
+    };
+    expect_faults("steelthread", "run",
+                  {"BCRYPT_COST", "DATABASE_URL", "DEV_USER_PASSWORD", "HOST", "LOG_LEVEL", "PORT",
+                   "WORKERS_ROOT"});
+    // A handler checks its own settings only.
+    expect_faults("handlers/root", "--dump-config", {"DATABASE_URL", "LOG_LEVEL"});
+    expect_faults("handlers/auth_login", "--dump-config",
+                  {"BCRYPT_COST", "DATABASE_URL", "HOST", "LOG_LEVEL"});
 }
 
 Test(shell, production_refuses_what_is_for_development) {
@@ -268,17 +283,39 @@ Test(shell, processes_get_no_more_settings_than_they_need) {
                             "PATH=${PATH#*:} exec nginx \"$@\"\n";
     fs::permissions(nginx, fs::perms::owner_all);
     const auto path = folder + ":" + base_variables().at("PATH");
-    const Stack stack{Engine::sqlite, {{"PATH", path}}};
+    Variables more{{"PATH", path}, {"WORKERS_ROOT", "1"}, {"PRESTART", "on"}};
+    for (const char* name : {"BETTER_AUTH_SECRET", "JWKS_URL", "JWT_SECRET_PREVIOUS", "NEON_DB_URL",
+                             "REDIS_URL", "TRUSTED_PROXIES"})
+        more[name] = "";  // as if it were not set, but passed on
+    const Stack stack{Engine::sqlite, more};
     const auto kept = "\n" + read_text(nginx + ".env");
     cr_expect_neq(kept.find("\nPATH=" + path + "\n"), kept.npos, "%s", kept.c_str());
     for (const auto& setting : settings())
         cr_expect_eq(kept.find("\n" + std::string{setting.name} + "="), kept.npos, "%s",
                      kept.c_str());
-    cr_expect(!stack.authorization().empty());
-    const auto handler =
-        read_text("/proc/" + std::to_string(stack.processes("auth_login").at(0)) + "/environ");
-    cr_expect_eq(handler.find("DEV_USER_"), handler.npos);
-    cr_expect_neq(handler.find("JWT_SECRET="), handler.npos);
+    const auto secrets_of = [&](const std::string& handler) {
+        const auto pid = stack.processes(handler).at(0);
+        const auto environment = '\0' + read_text("/proc/" + std::to_string(pid) + "/environ");
+        const auto has = [&](std::string_view name) {
+            return environment.find('\0' + std::string{name} + "=") != environment.npos;
+        };
+        cr_expect(has("PATH") && !has("WORKERS_ROOT"));
+        std::string names;
+        for (const auto& setting : settings()) {
+            if (setting.group == SettingGroup::service) cr_expect_not(has(setting.name));
+            if (setting.is_secret && has(setting.name)) names.append(setting.name).append(" ");
+        }
+        return names;
+    };
+    EXPECT_TEXT(secrets_of("root"), "DATABASE_URL NEON_DB_URL ");
+    EXPECT_TEXT(secrets_of("job_lease"), "API_KEYS DATABASE_URL NEON_DB_URL REDIS_URL ");
+    EXPECT_TEXT(secrets_of("tasks"),
+                "BETTER_AUTH_SECRET DATABASE_URL JWKS_URL JWT_SECRET JWT_SECRET_PREVIOUS "
+                "NEON_DB_URL ");
+    EXPECT_TEXT(secrets_of("auth_signup"), "DATABASE_URL NEON_DB_URL REDIS_URL ");
+    EXPECT_TEXT(secrets_of("auth_login"),
+                "BETTER_AUTH_SECRET DATABASE_URL JWKS_URL JWT_SECRET JWT_SECRET_PREVIOUS "
+                "NEON_DB_URL REDIS_URL ");
 }
 
 static void migrate_there_and_back(Engine engine) {

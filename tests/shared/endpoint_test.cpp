@@ -42,7 +42,7 @@ Test(endpoint, describes_itself) {
                                  .request_schema = schema_of<Note>,
                                  .is_body_optional = true,
                                  .answer = no_content(),
-                                 .needs_if_match = true},
+                                 .if_match = IfMatch::required},
                             }};
     const auto text = describe(declared, "notes");
     EXPECT_TEXT(
@@ -67,7 +67,7 @@ Test(endpoint, describes_itself) {
             note_schema +
             R"(,"request_optional":true,"summary":"Change it"}],"parameters":{"id":)" +
             R"({"format":"int64","minimum":1,"type":"integer"}},"path":"/notes/{id}",)" +
-            R"("shape":"plain","tag":"notes"})");
+            R"("settings":["common","tokens"],"shape":"plain","tag":"notes"})");
     EXPECT_TEXT(json::canonical(json::parse(text)), text);
 }
 
@@ -105,6 +105,23 @@ Test(endpoint, describes_its_kind) {
              {.method = Method::get, .handler = answer, .summary = "", .answer = websocket()}}});
     cr_expect(socket["is_stream"].IsTrue() && socket["is_websocket"].IsTrue());
     cr_expect_not(socket["operations"][0]["answer"]["stream"].IsTrue());
+}
+
+Test(endpoint, gets_the_settings_that_its_declaration_calls_for) {
+    const auto settings_of = [](std::vector<Operation> operations) {
+        const auto text =
+            describe({.path = "/", .tag = "x", .operations = std::move(operations)}, "x");
+        return json::canonical(json::parse(text)["settings"]);
+    };
+    EXPECT_TEXT(settings_of({{.auth = Auth::none}}), R"(["common"])");
+    EXPECT_TEXT(settings_of({{.auth = Auth::owner}}), R"(["common","tokens"])");
+    EXPECT_TEXT(settings_of({{.auth = Auth::key}}), R"(["common","keys","limits"])");
+    EXPECT_TEXT(settings_of({{.auth = Auth::reader}}), R"(["common","tokens","keys"])");
+    EXPECT_TEXT(settings_of({{.issues_tokens = true}}), R"(["common","tokens"])");
+    EXPECT_TEXT(settings_of({{.counts_attempts = true, .hashes_passwords = true}}),
+                R"(["common","limits","passwords"])");
+    EXPECT_TEXT(settings_of({{.auth = Auth::none}, {.auth = Auth::user}}),
+                R"(["common","tokens"])");
 }
 
 Test(endpoint, is_found_at_each_of_its_paths) {
@@ -214,15 +231,16 @@ Test(endpoint, says_where_preconditions_are_evaluated) {
         }
         return all;
     };
-    const auto operation = [](Method method, bool has_etag, bool needs_if_match = false) {
+    const auto operation = [](Method method, bool has_etag, IfMatch if_match = IfMatch::optional) {
         return Operation{.method = method,
                          .handler = answer,
                          .summary = "",
                          .answer = {.has_etag = has_etag},
-                         .needs_if_match = needs_if_match};
+                         .if_match = if_match};
     };
     EXPECT_TEXT(described({operation(Method::get, true), operation(Method::post, true),
-                           operation(Method::put, false), operation(Method::delete_, false, true)}),
+                           operation(Method::put, false),
+                           operation(Method::delete_, false, IfMatch::required)}),
                 "GET optional precondition_failed weak_etag; POST none; PUT optional "
                 "precondition_failed weak_etag; "
                 "DELETE required precondition_failed weak_etag precondition_required; ");

@@ -132,8 +132,15 @@ char with_trailing_bit(char c) {
 
 }  // namespace
 
-Test(token, refuses_an_empty_key) {
-    cr_expect(throws<std::invalid_argument>([] { Tokens{Config{}}; }));
+// An endpoint that takes no tokens has no keys.
+Test(token, refuses_everything_without_a_key) {
+    const Tokens tokens{Config{}, nullptr, [] { return now; }};
+    cr_expect(throws<TokenError>([&] { tokens.verify(token_of(header, claims(), "")); }));
+    cr_expect(throws<TokenError>([&] {
+        tokens.verify_ticket(token_of(header, claims({{"aud", R"("steelthread:events")"}}), ""));
+    }));
+    cr_expect(throws<std::logic_error>([&] { tokens.issue({"ann", ""}); }));
+    cr_expect(throws<std::logic_error>([&] { tokens.issue_ticket({"ann", ""}); }));
 }
 
 // Signed with the right key each time, so that the header alone decides.

@@ -225,6 +225,41 @@ Test(config, dump_masks_secrets) {
     cr_expect(empty.find("\nJWT_SECRET_PREVIOUS=\n") != empty.npos, "%s", empty.c_str());
 }
 
+Test(config, an_endpoint_reads_the_settings_of_its_groups) {
+    const Variables variables{{"API_KEYS", "a key of less"},
+                              {"API_PREFIX", "/people"},
+                              {"BETTER_AUTH_SECRET", strong_secret},
+                              {"DEMO_MODE", "maybe"},
+                              {"ENVIRONMENT", "production"},
+                              {"JWT_SECRET", strong_secret},
+                              {"PORT", "http"},
+                              {"WORKERS_ROOT", "no"}};
+    const SettingGroups common{SettingGroup::common};
+    const auto config = load_config(variables, common);
+    EXPECT_TEXT(config.api_prefix, "/people");
+    cr_expect(config.is_production() && config.jwt_secret.empty() &&
+              config.better_auth_secret.empty());
+    cr_expect_eq(config.port, 8000);  // the default
+    cr_expect_not(config.demo_mode);
+
+    const auto dumped = dump_config(config, common);
+    cr_expect(dumped.starts_with("API_PREFIX=/people\nCORS_ORIGINS="), "%s", dumped.c_str());
+    cr_expect_eq(dumped.find("JWT_SECRET"), dumped.npos);
+
+    // A rule applies to programs that read all of its settings.
+    const auto fault = [&](const SettingGroups& groups) -> std::string {
+        try {
+            load_config({{"ENVIRONMENT", "production"}, {"JWT_SECRET", "short"}}, groups);
+        } catch (const ConfigError& error) {
+            return error.what();
+        }
+        return {};
+    };
+    EXPECT_TEXT(fault({SettingGroup::common, SettingGroup::keys}), "");
+    EXPECT_TEXT(fault({SettingGroup::common, SettingGroup::tokens}),
+                "JWT_SECRET must have at least 32 bytes in production");
+}
+
 Test(config, reads_the_environment_of_the_process) {
     setenv("JWT_SECRET", strong_secret, 1);
     setenv("PORT", "8123", 1);

@@ -175,12 +175,12 @@ Test(conditional, writes_where_both_fields_hold) {
         {one, two, "among " + one},
     };
     for (const auto& [if_match, if_none_match, expected] : cases) {
-        const auto condition = write_condition(if_match, if_none_match, false);
+        const auto condition = write_condition(if_match, if_none_match, IfMatch::optional);
         const std::string how = condition.is_among ? "among " : "not among ";
         EXPECT_TEXT(condition.tags ? how + *condition.tags : "any", expected);
         // A write that needs If-Match differs only where there is none.
         if (if_match.empty()) continue;
-        const auto needing = write_condition(if_match, if_none_match, true);
+        const auto needing = write_condition(if_match, if_none_match, IfMatch::required);
         cr_expect(needing.tags == condition.tags && needing.is_among == condition.is_among);
         cr_expect(needing.refusal == condition.refusal);
     }
@@ -190,7 +190,8 @@ Test(conditional, writes_where_both_fields_hold) {
 // one.
 Test(conditional, tags_that_run_together_make_no_other_tag) {
     const auto one = entity_tag("1"), other = entity_tag("2");
-    const auto list = write_condition(one + "," + other, "", false).tags.value_or("any");
+    const auto list =
+        write_condition(one + "," + other, "", IfMatch::optional).tags.value_or("any");
     cr_expect(list.find(one) != list.npos && list.find(other) != list.npos);
     cr_expect(list.find(entity_tag("3")) == list.npos);
     EXPECT_TEXT(list, one + other);
@@ -198,20 +199,20 @@ Test(conditional, tags_that_run_together_make_no_other_tag) {
 
 Test(conditional, says_why_a_write_is_refused) {
     const auto refused = [](std::string_view if_match, std::string_view if_none_match,
-                            bool needs_if_match) {
-        return entry(write_condition(if_match, if_none_match, needs_if_match).refusal).name;
+                            IfMatch presence) {
+        return entry(write_condition(if_match, if_none_match, presence).refusal).name;
     };
-    EXPECT_TEXT(refused("\"a\"", "", true), "precondition_failed");
-    EXPECT_TEXT(refused("malformed", "", true), "precondition_failed");
-    EXPECT_TEXT(refused("*", "*", true), "precondition_failed");
-    EXPECT_TEXT(refused("", "*", false), "precondition_failed");
-    EXPECT_TEXT(refused("", "W/\"a\"", false), "precondition_failed");
-    for (const bool needs_if_match : {true, false}) {
-        EXPECT_TEXT(refused("W/\"a\"", "", needs_if_match), "weak_etag");
-        EXPECT_TEXT(refused("W/\"a\", W/\"b\"", "*", needs_if_match), "weak_etag");
-        EXPECT_TEXT(refused("W/\"a\", \"b\"", "", needs_if_match), "precondition_failed");
+    EXPECT_TEXT(refused("\"a\"", "", IfMatch::required), "precondition_failed");
+    EXPECT_TEXT(refused("malformed", "", IfMatch::required), "precondition_failed");
+    EXPECT_TEXT(refused("*", "*", IfMatch::required), "precondition_failed");
+    EXPECT_TEXT(refused("", "*", IfMatch::optional), "precondition_failed");
+    EXPECT_TEXT(refused("", "W/\"a\"", IfMatch::optional), "precondition_failed");
+    for (const auto presence : {IfMatch::required, IfMatch::optional}) {
+        EXPECT_TEXT(refused("W/\"a\"", "", presence), "weak_etag");
+        EXPECT_TEXT(refused("W/\"a\", W/\"b\"", "*", presence), "weak_etag");
+        EXPECT_TEXT(refused("W/\"a\", \"b\"", "", presence), "precondition_failed");
     }
-    EXPECT_TEXT(refused("", "", true), "precondition_required");
-    EXPECT_TEXT(refused("", "\"a\"", true), "precondition_required");
-    EXPECT_TEXT(write_condition("", "", true).tags.value_or("any"), "");
+    EXPECT_TEXT(refused("", "", IfMatch::required), "precondition_required");
+    EXPECT_TEXT(refused("", "\"a\"", IfMatch::required), "precondition_required");
+    EXPECT_TEXT(write_condition("", "", IfMatch::required).tags.value_or("any"), "");
 }

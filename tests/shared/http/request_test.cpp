@@ -36,7 +36,7 @@ Test(request, shows_what_came_in) {
 Test(request, knows_whether_a_write_needs_if_match) {
     RawRequest raw;
     const auto needing = [&] {
-        return Request{raw, Method::patch, {}, {}, nullptr, true}.condition();
+        return Request{raw, Method::patch, {}, {}, nullptr, IfMatch::required}.condition();
     };
     cr_expect(needing().refusal == Error::precondition_required && needing().tags == "");
     cr_expect_not(request_with(raw).condition().tags.has_value());
