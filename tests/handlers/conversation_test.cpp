@@ -142,15 +142,8 @@ Test(conversation, needs_a_positive_id) {
 
 ON_BOTH_ENGINES(conversation, is_its_owners_alone) {
     add_conversation(service);
-    for (const char* method : {"GET", "DELETE"}) {
-        auto sent = service.with_token(method, path);
-        sent.authorization = service.bearer(other);
-        expect_error(service.send(sent), Error::forbidden);
-        sent.authorization = "Bearer x";
-        expect_error(service.send(sent), Error::invalid_token);
-        sent.authorization.clear();
-        expect_error(service.send(sent), Error::auth_required);
-    }
+    for (const char* method : {"GET", "DELETE"})
+        expect_owner_only(service, service.with_token(method, path));
     cr_assert_eq(count(service, "conversations"), 1);
 }
 

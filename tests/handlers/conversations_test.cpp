@@ -13,19 +13,6 @@ Response list(Service& service, const std::string& query = "") {
     return service.send(service.with_token("GET", my_conversations + query));
 }
 
-std::vector<std::int64_t> ids_of(const Response& response) {
-    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
-    data_of(response);
-    std::vector<std::int64_t> ids;
-    const auto body = json_of(response);
-    for (const auto& row : body["data"].GetArray()) ids.push_back(row["id"].GetInt64());
-    return ids;
-}
-
-std::string next_cursor(const Response& response) {
-    return member(json_of(response)["pagination"], "next_cursor");
-}
-
 // Conversation i + 1 is created at the first of samples[i] and was touched at the second.
 constexpr int samples[][2] = {{5, 5}, {5, 9}, {3, 9}, {7, 7}, {5, 5}, {1, 9}, {1, 1}};
 
@@ -201,15 +188,8 @@ ON_BOTH_ENGINES(conversations, are_not_modified_while_nothing_changes) {
 }
 
 ON_BOTH_ENGINES(conversations, are_their_owners_alone) {
-    for (const char* method : {"GET", "POST"}) {
-        auto sent = service.with_token(method, my_conversations);
-        sent.authorization = service.bearer(other);
-        expect_error(service.send(sent), Error::forbidden);
-        sent.authorization = "Bearer x";
-        expect_error(service.send(sent), Error::invalid_token);
-        sent.authorization.clear();
-        expect_error(service.send(sent), Error::auth_required);
-    }
+    for (const char* method : {"GET", "POST"})
+        expect_owner_only(service, service.with_token(method, my_conversations));
     cr_assert_eq(count(service, "conversations"), 0);
 }
 

@@ -38,23 +38,7 @@ ON_BOTH_ENGINES(job_complete, lets_one_of_two_win) {
 }
 
 ON_BOTH_ENGINES(job_complete, refuses_a_lost_lease) {
-    const auto path = add_running_job(service);
-    const auto refuse = [&](const std::string& target, const std::string& lease) {
-        expect_error(service.send(with_key("POST", target + "/complete", lease_body("", lease))),
-                     Error::conflict);
-    };
-    refuse(path, another_lease);
-    for (const char* status : {"pending", "completed", "failed", "cancelled"})
-        refuse(add_job(service, {.status = status}), a_lease);
-    // Also while nobody else has taken the job.
-    expire_leases(service);
-    const auto events = job_events(service);
-    refuse(path, a_lease);
-    service.database().execute("UPDATE jobs SET lease_id = '" + another_lease +
-                               "' WHERE status = 'running'");
-    refuse(path, a_lease);
-    EXPECT_TEXT(job_cell(service, path, "status"), "running");
-    EXPECT_TEXT(job_events(service), events + "job.leased ");
+    expect_refuses_lost_leases(service, "/complete");
 }
 
 ON_BOTH_ENGINES(job_complete, knows_its_jobs) {

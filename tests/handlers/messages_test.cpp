@@ -16,21 +16,8 @@ Response list(Service& service, const std::string& query = "") {
     return service.send(service.with_token("GET", path + query));
 }
 
-std::vector<std::int64_t> ids_of(const Response& response) {
-    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
-    data_of(response);
-    std::vector<std::int64_t> ids;
-    const auto body = json_of(response);
-    for (const auto& row : body["data"].GetArray()) ids.push_back(row["id"].GetInt64());
-    return ids;
-}
-
 std::string pagination_of(const Response& response) {
     return json::canonical(json_of(response)["pagination"]);
-}
-
-std::string next_cursor(const Response& response) {
-    return member(json_of(response)["pagination"], "next_cursor");
 }
 
 // Five messages in conversation 1, among those of another conversation and another user.
@@ -175,15 +162,8 @@ ON_BOTH_ENGINES(messages, need_a_positive_id) {
 
 ON_BOTH_ENGINES(messages, are_their_owners_alone) {
     add_conversation(service);
-    for (const char* method : {"GET", "POST"}) {
-        auto sent = service.with_token(method, path, of_user("x"));
-        sent.authorization = service.bearer(other);
-        expect_error(service.send(sent), Error::forbidden);
-        sent.authorization = "Bearer x";
-        expect_error(service.send(sent), Error::invalid_token);
-        sent.authorization.clear();
-        expect_error(service.send(sent), Error::auth_required);
-    }
+    for (const char* method : {"GET", "POST"})
+        expect_owner_only(service, service.with_token(method, path, of_user("x")));
     cr_assert_eq(count(service, "messages"), 0);
 }
 

@@ -157,13 +157,7 @@ ON_BOTH_ENGINES(task_complete, needs_a_positive_id) {
 
 ON_BOTH_ENGINES(task_complete, is_its_owners_alone) {
     add_task(service);
-    auto sent = service.with_token("PATCH", path);
-    sent.authorization = service.bearer(other);
-    expect_error(service.send(sent), Error::forbidden);
-    sent.authorization = "Bearer x";
-    expect_error(service.send(sent), Error::invalid_token);
-    sent.authorization.clear();
-    expect_error(service.send(sent), Error::auth_required);
+    expect_owner_only(service, service.with_token("PATCH", path));
     cr_assert_not(is_completed(service));
 }
 

@@ -197,6 +197,27 @@ void expect_refuses_bad_bodies(Service& service, const std::string& target,
     expect_error(service.send(nothing), Error::validation_error);
 }
 
+void expect_refuses_lost_leases(Service& service, const std::string& verb,
+                                const std::string& more) {
+    const auto refuse = [&](const std::string& path, const std::string& lease) {
+        expect_error(service.send(with_key("POST", path + verb, lease_body(more, lease))),
+                     Error::conflict);
+    };
+    const auto path = add_running_job(service);
+    refuse(path, another_lease);
+    for (const char* status : {"pending", "completed", "failed", "cancelled"})
+        refuse(add_job(service, {.status = status}), a_lease);
+    // An expired lease is lost even while no other worker has taken the job.
+    expire_leases(service);
+    const auto events = job_events(service);
+    refuse(path, a_lease);
+    service.database().execute("UPDATE jobs SET lease_id = '" + another_lease +
+                               "' WHERE status = 'running'");
+    refuse(path, a_lease);
+    EXPECT_TEXT(job_cell(service, path, "status"), "running");
+    EXPECT_TEXT(job_events(service), events + "job.leased ");
+}
+
 void expect_knows_its_jobs(Service& service, const std::string& verb, const std::string& body) {
     expect_error(service.send(with_key("POST", unknown_job + verb, body)), Error::not_found);
     expect_detail(service.send(with_key("POST", "/jobs/7" + verb, body)), "path.id",

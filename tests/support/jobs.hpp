@@ -60,5 +60,11 @@ void expect_is_limited(Service& service, const Sent& sent);
 void expect_refuses_bad_bodies(Service& service, const std::string& target,
                                const std::string& good);
 
-// The same of the path: an id that is no UUID is 422, an unknown one 404.
+// Fails the test unless the verb needs a job's current lease: another lease, one that has expired
+// or been replaced, and any lease of a job that is not running are 409 and change nothing. `more`
+// are members of the body.
+void expect_refuses_lost_leases(Service& service, const std::string& verb,
+                                const std::string& more = {});
+
+// Fails the test unless an id in the path that is not a UUID is 422, and an unknown one 404.
 void expect_knows_its_jobs(Service& service, const std::string& verb, const std::string& body);

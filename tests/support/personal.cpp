@@ -29,6 +29,28 @@ std::int64_t add_message(Service& service, std::int64_t conversation_id, const s
         ", " + literal(service, {a_moment}) + ") RETURNING id"));
 }
 
+void expect_owner_only(Service& service, Sent sent) {
+    sent.authorization = service.bearer(other);
+    expect_error(service.send(sent), Error::forbidden);
+    sent.authorization = "Bearer x";
+    expect_error(service.send(sent), Error::invalid_token);
+    sent.authorization.clear();
+    expect_error(service.send(sent), Error::auth_required);
+}
+
+std::vector<std::int64_t> ids_of(const Response& response) {
+    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    data_of(response);
+    std::vector<std::int64_t> ids;
+    const auto body = json_of(response);
+    for (const auto& row : body["data"].GetArray()) ids.push_back(row["id"].GetInt64());
+    return ids;
+}
+
+std::string next_cursor(const Response& response) {
+    return member(json_of(response)["pagination"], "next_cursor");
+}
+
 std::int64_t count(Service& service, const std::string& what) {
     return std::stoll(service.database().execute("SELECT count(*) FROM " + what));
 }

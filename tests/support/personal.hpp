@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "tests/support/service.hpp"
 
@@ -31,6 +32,14 @@ std::int64_t add_conversation(Service& service, const std::string& user_id = me,
                               std::int64_t updated_at = a_moment);
 std::int64_t add_message(Service& service, std::int64_t conversation_id, const std::string& content,
                          const std::string& user_id = me);
+
+// Fails the test unless this request is its user's alone: another user's token is 403, an invalid
+// one and none are 401.
+void expect_owner_only(Service& service, Sent sent);
+
+// The ids of a page of a list, which must be a 200, and its cursor.
+std::vector<std::int64_t> ids_of(const Response& response);
+std::string next_cursor(const Response& response);
 
 // The number of rows that a condition holds for: "tasks WHERE id = 1".
 std::int64_t count(Service& service, const std::string& what);
