@@ -74,7 +74,7 @@ void migrate_up(const Config& config, std::ostream& out) {
     const auto connection = connect_blocking(config, Purpose::change);
     const auto applied = Migrator{*connection}.up();
     for (const auto& name : applied.migrations) out << "applied " << name << '\n';
-    if (applied.has_replaced_functions) out << "replaced the functions and triggers\n";
+    if (applied.has_replaced_functions_only) out << "replaced the functions and triggers\n";
     adopt_events(*connection, out);
     make_developer_account(config, *connection, out);
 }

@@ -90,7 +90,7 @@ Json example_of(const Value& schema) {
 Json request_body(const Value& operation, Schemas& schemas) {
     const auto& schema = operation["request"];
     const auto content =
-        object({{"example", example_of(schema)}, {"schema", schemas.use(schema, false)}});
+        object({{"example", example_of(schema)}, {"schema", schemas.use(schema, Use::request)}});
     return object({{"required", !operation["request_optional"].IsTrue()},
                    {"content", object({{"application/json", content}})}});
 }
@@ -110,11 +110,11 @@ bool has_limit_headers(const Value& operation, int status) {
 Json envelope(const Value& answer, Schemas& schemas) {
     const auto& schema = answer["schema"];
     const auto* const items = json::find(schema, "items");
-    Members properties{{"data", schemas.use(schema, true)},
+    Members properties{{"data", schemas.use(schema, Use::answer)},
                        {"message", object({{"type", array({"string", "null"})}})}};
     if (answer["page"].IsTrue())
         properties.emplace_back("pagination",
-                                schemas.use(json::parse(json::schema<Pagination>()), true));
+                                schemas.use(json::parse(json::schema<Pagination>()), Use::answer));
     properties.emplace_back("success", object({{"const", true}}));
     std::vector<Json> required;
     for (const auto& property : properties) required.emplace_back(property.first);
@@ -144,7 +144,7 @@ Json success(const Value& endpoint, const Value& operation, Schemas& schemas) {
                      {"headers", response_headers(names, has_limit_headers(operation, status))}};
     if (!answer["schema"].IsNull()) {
         const auto schema = is_enveloped(endpoint) ? envelope(answer, schemas)
-                                                   : schemas.use(answer["schema"], true);
+                                                   : schemas.use(answer["schema"], Use::answer);
         response.emplace_back("content", object({{"application/json", media(schema)}}));
     }
     if (answer["stream"].IsTrue()) {
@@ -161,7 +161,7 @@ int status_of(std::string_view error_name) {
 }
 
 Json responses(const Value& endpoint, const Value& operation, Schemas& schemas) {
-    const auto& shape = is_enveloped(endpoint) ? enveloped : plain;
+    const auto& form = is_enveloped(endpoint) ? enveloped : plain;
     const auto& answer = operation["answer"];
     Members all{{std::to_string(answer["status"].GetInt()), success(endpoint, operation, schemas)}};
     if (text_at(operation, "method") == "GET" && answer["etag"].IsTrue())
@@ -173,8 +173,8 @@ Json responses(const Value& endpoint, const Value& operation, Schemas& schemas) 
     for (const int status : statuses)
         all.emplace_back(
             std::to_string(status),
-            ref("responses", error_name(shape, status, has_limit_headers(operation, status))));
-    all.emplace_back("default", ref("responses", refusal_name(shape)));
+            ref("responses", error_name(form, status, has_limit_headers(operation, status))));
+    all.emplace_back("default", ref("responses", refusal_name(form)));
     return object(all);
 }
 

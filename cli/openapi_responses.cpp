@@ -33,10 +33,10 @@ Json restricted(const Json& schema, const Members& properties) {
     return object({{"allOf", array({schema, object({{"properties", object(properties)}})})}});
 }
 
-Json error_schema(const Shape& shape, const Entries& entries) {
-    const auto code = one_of(entries, shape.code);
-    const auto schema = ref("schemas", std::string{shape.name} + "Error");
-    if (&shape == &plain) return restricted(schema, {{"type", code}});
+Json error_schema(const ErrorForm& form, const Entries& entries) {
+    const auto code = one_of(entries, form.code);
+    const auto schema = ref("schemas", std::string{form.name} + "Error");
+    if (&form == &plain) return restricted(schema, {{"type", code}});
     return restricted(schema, {{"error", object({{"properties", object({{"code", code}})}})}});
 }
 
@@ -48,35 +48,35 @@ Json error_content(const Json& schema, const Entries& entries) {
         {{"application/json", media(schema)}, {"application/problem+json", media(problem)}});
 }
 
-std::string description_of(const Entries& entries, const Shape& shape) {
+std::string description_of(const Entries& entries, const ErrorForm& form) {
     std::string text;
     for (const auto* const row : entries)
         text.append(text.empty() ? "" : " ")
             .append("`")
-            .append(row->*shape.code)
+            .append(row->*form.code)
             .append("`: ")
             .append(row->meaning);
     return text;
 }
 
-Json error_response(const Shape& shape, int status, bool has_limit) {
+Json error_response(const ErrorForm& form, int status, bool has_limit) {
     const auto entries = entries_of_status(status);
     std::vector<std::string> headers;
     for (const auto* const row : entries)
         if (!row->header.empty() &&
             std::find(headers.begin(), headers.end(), row->header) == headers.end())
             headers.emplace_back(row->header);
-    return object({{"description", description_of(entries, shape)},
+    return object({{"description", description_of(entries, form)},
                    {"headers", response_headers(headers, has_limit)},
-                   {"content", error_content(error_schema(shape, entries), entries)}});
+                   {"content", error_content(error_schema(form, entries), entries)}});
 }
 
 // nginx does not know the shape when it could not read the request line.
-Json refusal(const Shape& shape) {
+Json refusal(const ErrorForm& form) {
     Entries entries;
     for (const auto error : errors_of_nginx()) entries.push_back(&entry(error));
     auto schema = error_schema(plain, entries);
-    if (&shape == &enveloped)
+    if (&form == &enveloped)
         schema = object({{"anyOf", array({error_schema(enveloped, entries), schema})}});
     return object(
         {{"description",
@@ -93,8 +93,8 @@ Json not_modified(bool has_limit) {
 
 }  // namespace
 
-std::string error_name(const Shape& shape, int status, bool has_limit) {
-    std::string name = shape.name;
+std::string error_name(const ErrorForm& form, int status, bool has_limit) {
+    std::string name = form.name;
     for (const char c : entries_of_status(status).at(0)->title)
         if (c != ' ') name += c;
     return has_limit ? name + "Limited" : name;
@@ -104,7 +104,7 @@ std::string not_modified_name(bool has_limit) {
     return has_limit ? "NotModifiedLimited" : "NotModified";
 }
 
-std::string refusal_name(const Shape& shape) { return std::string{shape.name} + "Refusal"; }
+std::string refusal_name(const ErrorForm& form) { return std::string{form.name} + "Refusal"; }
 
 Json response_headers(std::vector<std::string> names, bool has_limit) {
     if (has_limit) names.insert(names.end(), std::begin(limit_headers), std::end(limit_headers));
@@ -122,12 +122,12 @@ Members shared_responses() {
         all.emplace_back(not_modified_name(has_limit), not_modified(has_limit));
     std::set<int> statuses;
     for (const auto& row : error_registry()) statuses.insert(row.status);
-    for (const auto* const shape : {&plain, &enveloped}) {
-        all.emplace_back(refusal_name(*shape), refusal(*shape));
+    for (const auto* const form : {&plain, &enveloped}) {
+        all.emplace_back(refusal_name(*form), refusal(*form));
         for (const int status : statuses)
             for (const bool has_limit : {false, true})
-                all.emplace_back(error_name(*shape, status, has_limit),
-                                 error_response(*shape, status, has_limit));
+                all.emplace_back(error_name(*form, status, has_limit),
+                                 error_response(*form, status, has_limit));
     }
     return all;
 }

@@ -12,22 +12,22 @@
 namespace openapi {
 
 // The shape of an endpoint's error bodies.
-struct Shape {
+struct ErrorForm {
     const char* name;                    // the first word of its schema and of its responses
     std::string_view ErrorEntry::*code;  // what its bodies call an error
 };
-inline constexpr Shape plain{"Plain", &ErrorEntry::type};
-inline constexpr Shape enveloped{"Enveloped", &ErrorEntry::code};
+inline constexpr ErrorForm plain{"Plain", &ErrorEntry::type};
+inline constexpr ErrorForm enveloped{"Enveloped", &ErrorEntry::code};
 
 // "PlainNotFound", or "PlainNotFoundLimited" where the response has the headers of a limit. Throws
 // std::out_of_range when no error has the status.
-std::string error_name(const Shape& shape, int status, bool has_limit);
+std::string error_name(const ErrorForm& form, int status, bool has_limit);
 
 // The name of the 304 response.
 std::string not_modified_name(bool has_limit);
 
 // The name of the response with which nginx may answer any request.
-std::string refusal_name(const Shape& shape);
+std::string refusal_name(const ErrorForm& form);
 
 // References to these headers, to those of a limit, and to X-Request-ID, which every response has.
 Json response_headers(std::vector<std::string> names, bool has_limit);

@@ -16,17 +16,17 @@ Json names_of(const Value& properties) {
 
 }  // namespace
 
-Json Schemas::use(const Value& declared, bool is_answer) {
+Json Schemas::use(const Value& declared, Use where) {
     Members members;
     for (const auto& [key, value] : declared.GetObject()) {
         const std::string name{json::text_of(key)};
         if (name == "properties")
-            members.emplace_back(name, properties(value, is_answer));
+            members.emplace_back(name, properties(value, where));
         else if (name == "items")
-            members.emplace_back(name, use(value, is_answer));
+            members.emplace_back(name, use(value, where));
         else if (name == "anyOf")
-            members.emplace_back(name, alternatives(value, is_answer));
-        else if (name == "required" && is_answer)
+            members.emplace_back(name, alternatives(value, where));
+        else if (name == "required" && where == Use::answer)
             members.emplace_back(name, names_of(declared["properties"]));
         else if (name != "title")
             members.emplace_back(name, value);
@@ -43,16 +43,16 @@ Json Schemas::add(const std::string& name, const Json& schema) {
 
 Json Schemas::all() const { return object({by_name_.begin(), by_name_.end()}); }
 
-Json Schemas::properties(const Value& schemas, bool is_answer) {
+Json Schemas::properties(const Value& schemas, Use where) {
     Members members;
     for (const auto& [name, schema] : schemas.GetObject())
-        members.emplace_back(json::text_of(name), use(schema, is_answer));
+        members.emplace_back(json::text_of(name), use(schema, where));
     return object(members);
 }
 
-Json Schemas::alternatives(const Value& schemas, bool is_answer) {
+Json Schemas::alternatives(const Value& schemas, Use where) {
     std::vector<Json> values;
-    for (const auto& schema : schemas.GetArray()) values.push_back(use(schema, is_answer));
+    for (const auto& schema : schemas.GetArray()) values.push_back(use(schema, where));
     return array(values);
 }
 

@@ -8,12 +8,14 @@
 
 namespace openapi {
 
+// An answer contains every member; only a request may omit some.
+enum class Use { request, answer };
+
 class Schemas {
 public:
     // The schema to write where `declared` is used. Each schema in it that has a title is added
-    // under that name and replaced by a reference. An answer contains every member; only a
-    // request may omit some.
-    Json use(const rapidjson::Value& declared, bool is_answer);
+    // under that name and replaced by a reference.
+    Json use(const rapidjson::Value& declared, Use where);
 
     // Adds a schema and returns a reference to it. Throws std::runtime_error when a different one
     // has the name.
@@ -23,8 +25,8 @@ public:
     Json all() const;
 
 private:
-    Json properties(const rapidjson::Value& schemas, bool is_answer);
-    Json alternatives(const rapidjson::Value& schemas, bool is_answer);
+    Json properties(const rapidjson::Value& schemas, Use where);
+    Json alternatives(const rapidjson::Value& schemas, Use where);
 
     std::map<std::string, Json> by_name_;
 };

@@ -31,6 +31,9 @@ std::vector<Route> routes() {
         const auto text = [&](const char* name) {
             return std::string{json::text_of(described[name])};
         };
+        // nginx, which answers for handlers that are down, only knows the path.
+        if ((text("shape") == "enveloped") != text("path").starts_with("/api/"))
+            throw std::runtime_error("enveloped must be what is below /api/: " + text("path"));
         Route route{.name = text("name"),
                     .paths = {public_path(text("path"))},
                     .methods = text("allow"),

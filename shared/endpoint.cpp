@@ -19,18 +19,6 @@ bool is_below_prefix(std::string_view path) {
 constexpr std::string_view shape_names[] = {"plain", "enveloped"};
 constexpr std::string_view limit_names[] = {"none", "requests", "attempts"};
 
-// Whether If-Match and If-None-Match are evaluated (RFC 9110, section 13.2.1): every operation on a
-// resource with an ETag does so, except POST, which changes another resource than its path
-// represents.
-bool takes_preconditions(const Endpoint& declared, const Operation& operation) {
-    if (operation.method == Method::post) return false;
-    return operation.answer.has_etag ||
-           std::any_of(declared.operations.begin(), declared.operations.end(),
-                       [](const auto& other) {
-                           return other.method == Method::get && other.answer.has_etag;
-                       });
-}
-
 // The declared errors and those that every operation of this kind can return.
 std::vector<Error> errors_of(const Endpoint& declared, const Operation& operation) {
     auto errors = operation.errors;
@@ -105,6 +93,9 @@ void write_operation(json::Writer& writer, const Endpoint& declared, const Opera
 }
 
 void write_parameters(json::Writer& writer, const Endpoint& declared) {
+    for (const auto segment : split(declared.path, '/'))
+        if (segment.starts_with('{') && segment != "{id}" && segment != user_parameter)
+            throw std::logic_error("unknown parameter " + std::string{segment});
     writer.begin_object();
     if (declared.path.find("{id}") != declared.path.npos) {
         writer.key("id");
@@ -135,6 +126,15 @@ std::string allowed_methods(const Endpoint& declared) {
         if (operation.method == Method::get) list += "HEAD, ";
     }
     return list + "OPTIONS";
+}
+
+bool takes_preconditions(const Endpoint& declared, const Operation& operation) {
+    if (operation.method == Method::post) return false;
+    return operation.answer.has_etag ||
+           std::any_of(declared.operations.begin(), declared.operations.end(),
+                       [](const auto& other) {
+                           return other.method == Method::get && other.answer.has_etag;
+                       });
 }
 
 SettingGroups setting_groups(const Endpoint& declared) {

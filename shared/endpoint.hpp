@@ -22,6 +22,8 @@ class Request;
 class Response;
 struct Context;
 
+// Where the operation needs the caller's row in `users`, a foreign key that refuses the handler's
+// batch makes the handler run once more, with a batch that creates the row.
 using Handler = Async<Response> (*)(const Request& request, Context& context);
 
 // The shape of an endpoint's bodies and errors. `plain` bodies are the resource itself; `enveloped`
@@ -98,9 +100,11 @@ struct Operation {
     std::string_view message = {};  // of an enveloped success
     IfMatch if_match = IfMatch::optional;
     bool takes_idempotency_key = false;
-    bool counts_attempts = false;    // the handler calls count_attempt()
-    bool hashes_passwords = false;   // a hash takes a third of a second of CPU time
-    bool issues_tokens = false;      // the handler calls Tokens::issue()
+    // What the handler calls. Its processes get the settings for it (setting_groups()), and an
+    // endpoint that hashes has two processes and more time, as a hash takes a third of a second.
+    bool counts_attempts = false;    // count_attempt()
+    bool hashes_passwords = false;   // Passwords
+    bool issues_tokens = false;      // Tokens::issue()
     std::vector<Error> errors = {};  // in addition to those that the declaration implies
 };
 
@@ -116,7 +120,8 @@ inline std::string row_id_schema() { return R"({"format":"int64","minimum":1,"ty
 inline constexpr std::size_t default_max_body = 65'536;
 
 struct Endpoint {
-    // A template: /collab/tasks/{id}. Paths that begin with /api/v1/ are served below API_PREFIX.
+    // A template: /collab/tasks/{id}. Its parameters are {user_id} and {id}. Paths that begin with
+    // /api/v1/ are served below API_PREFIX.
     std::string_view path;
     JsonSchema id_schema = row_id_schema;  // of {id}
     // Further templates of the same resource. One without {user_id} refers to the caller.
@@ -128,6 +133,11 @@ struct Endpoint {
     // Serves instead of serve_fastcgi() if the protocol is not FastCGI.
     void (*serve)(int listener, Loop& loop, const Endpoint& endpoint, Context& context) = nullptr;
 };
+
+// Whether an operation evaluates If-Match and If-None-Match (RFC 9110, section 13.2.1): every one
+// on a resource with an ETag does, except POST, which changes another resource than its path
+// represents. The handler of a write passes Request::condition() to its statement.
+bool takes_preconditions(const Endpoint& declared, const Operation& operation);
 
 // The settings that the endpoint's processes get: the groups that its declaration calls for.
 SettingGroups setting_groups(const Endpoint& declared);

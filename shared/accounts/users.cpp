@@ -5,6 +5,13 @@
 #include "shared/text.hpp"
 #include "sql/users.hpp"
 
+namespace {
+
+// The result of require_account, the only statement that computes a logarithm, without an account.
+constexpr std::string_view account_missing = logarithm_of_zero;
+
+}  // namespace
+
 void KnownUsers::add(const std::string& user_id) {
     constexpr std::size_t most = 10'000;  // at most 3 MB
     if (ids_.size() == most) ids_.clear();

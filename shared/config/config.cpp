@@ -54,13 +54,13 @@ void read_neon_db_url(Config& config, const Variables& variables, Faults& faults
     faults.add_to("NEON_DB_URL", row.read(config, config.neon_db_url.reveal()));
 }
 
-void derive(Config& config, const SettingGroups& groups) {
+void derive(Config& config) {
     config.allowed_origins = config.cors_origins;
     if (!config.frontend_origin.empty()) config.allowed_origins.push_back(config.frontend_origin);
     if (config.jwks_url && config.jwks_issuer.empty()) config.jwks_issuer = config.jwks_url->origin;
     if (config.jwks_url && config.jwks_audience.empty())
         config.jwks_audience = config.jwks_url->origin;
-    if (groups.contains(SettingGroup::tokens) && config.jwt_secret.empty())
+    if (config.groups.contains(SettingGroup::tokens) && config.jwt_secret.empty())
         config.jwt_secret = read_secret(config.run_dir);
 }
 
@@ -82,6 +82,7 @@ std::optional<std::string> Config::sqlite_path() const {
 
 Config load_config(const Variables& variables, const SettingGroups& groups) {
     Config config;
+    config.groups = groups;
     Faults faults;
     for (const auto& setting : settings()) {
         std::string_view value;
@@ -91,9 +92,9 @@ Config load_config(const Variables& variables, const SettingGroups& groups) {
     }
     read_neon_db_url(config, variables, faults);
     if (groups.contains(SettingGroup::service)) read_workers(config, variables, faults);
-    check_rules(config, groups, faults);
+    check_rules(config, faults);
     faults.throw_if_any();
-    derive(config, groups);
+    derive(config);
     return config;
 }
 
@@ -110,10 +111,10 @@ Variables environment_variables() {
     return variables;
 }
 
-std::string dump_config(const Config& config, const SettingGroups& groups) {
+std::string dump_config(const Config& config) {
     std::string text;
     for (const auto& setting : settings()) {
-        if (!groups.contains(setting.group)) continue;
+        if (!config.groups.contains(setting.group)) continue;
         auto value = setting.print(config);
         if (setting.is_secret && !value.empty()) value = "********";
         text.append(setting.name).append("=").append(value).append("\n");

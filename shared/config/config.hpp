@@ -36,6 +36,8 @@ struct Config {
 #undef SECRET
 #undef SETTING
 
+    SettingGroups groups;  // the groups that were read; the other settings have their defaults
+
     // Derived from several settings:
     std::vector<std::string> allowed_origins;    // CORS_ORIGINS and FRONTEND_ORIGIN
     std::map<std::string, std::size_t> workers;  // WORKERS_AUTH_LOGIN under "AUTH_LOGIN"
@@ -64,9 +66,9 @@ Config load_config();
 // The environment of this process.
 Variables environment_variables();
 
-// If `config` has no secret: creates RUN_DIR/jwt_secret (mode 0600), and RUN_DIR if necessary, or
-// reads the one that another process has created first. Throws ConfigError.
+// If `config` has tokens but no secret: creates RUN_DIR/jwt_secret (mode 0600), and RUN_DIR if
+// necessary, or reads the one that another process has created first. Throws ConfigError.
 void ensure_secret(Config& config);
 
-// "NAME=value" lines of the settings of `groups`; secrets are masked.
-std::string dump_config(const Config& config, const SettingGroups& groups = all_setting_groups());
+// "NAME=value" lines of the settings that were read; secrets are masked.
+std::string dump_config(const Config& config);

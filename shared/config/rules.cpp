@@ -100,15 +100,16 @@ constexpr Rule rules[] = {
      }},
 };
 
-bool can_be_checked(const Rule& rule, const SettingGroups& groups, const Faults& faults) {
+bool can_be_checked(const Rule& rule, const Config& config, const Faults& faults) {
     return std::all_of(rule.reads.begin(), rule.reads.end(), [&](std::string_view name) {
-        return name.empty() || (groups.contains(setting(name).group) && !faults.is_faulty(name));
+        return name.empty() ||
+               (config.groups.contains(setting(name).group) && !faults.is_faulty(name));
     });
 }
 
 }  // namespace
 
-void check_rules(const Config& config, const SettingGroups& groups, Faults& faults) {
+void check_rules(const Config& config, Faults& faults) {
     for (const auto& rule : rules)
-        if (can_be_checked(rule, groups, faults) && rule.is_broken(config)) faults.add(rule.fault);
+        if (can_be_checked(rule, config, faults) && rule.is_broken(config)) faults.add(rule.fault);
 }

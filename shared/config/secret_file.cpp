@@ -50,7 +50,7 @@ Secret read_secret(const std::string& run_dir) {
 }
 
 void ensure_secret(Config& config) {
-    if (!config.jwt_secret.empty()) return;
+    if (!config.groups.contains(SettingGroup::tokens) || !config.jwt_secret.empty()) return;
     const auto folder = claim_run_dir(config.run_dir);
     config.jwt_secret = read_secret(folder);
     if (!config.jwt_secret.empty()) return;

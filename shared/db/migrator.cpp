@@ -57,7 +57,7 @@ Migrator::Migrator(BlockingConnection& connection, const SchemaFiles& files)
 
 SchemaState Migrator::state() {
     SchemaState state;
-    if (has_table(false))
+    if (has_column("name"))
         for (const auto& row : connection_.query("SELECT name, applied_at FROM schema_migrations"))
             state.applied[row[0]] = row[1];
     const auto known = scripts("up");
@@ -117,21 +117,20 @@ std::string Migrator::down() {
     return name;
 }
 
-// `with_digest` also requires the column functions_digest, which earlier releases do not create.
-bool Migrator::has_table(bool with_digest) {
-    const auto* const column = with_digest ? "functions_digest" : "name";
+// Of the table of migrations. Earlier releases create it without functions_digest.
+bool Migrator::has_column(const char* name) {
     return !connection_
                 .query(connection_.engine() == "sqlite"
                            ? "SELECT 1 FROM pragma_table_info('schema_migrations') WHERE name = $1"
                            : "SELECT 1 FROM pg_attribute WHERE attname = $1 "
                              "AND attrelid = to_regclass('schema_migrations')",
-                       {column})
+                       {name})
                 .empty();
 }
 
 void Migrator::ensure_table() {
-    if (has_table(true)) return;
-    connection_.execute(has_table(false)
+    if (has_column("functions_digest")) return;
+    connection_.execute(has_column("name")
                             ? "ALTER TABLE schema_migrations ADD COLUMN functions_digest text"
                             : "CREATE TABLE schema_migrations (name text NOT NULL PRIMARY KEY, "
                               "applied_at text NOT NULL, functions_digest text)");
@@ -139,7 +138,7 @@ void Migrator::ensure_table() {
 
 // The digest of the functions that were created for `migration`; empty if unknown.
 std::string Migrator::digest_of(const std::string& migration) {
-    if (!has_table(true)) return {};
+    if (!has_column("functions_digest")) return {};
     const auto rows = connection_.query(
         "SELECT functions_digest FROM schema_migrations WHERE name = $1", {migration});
     return rows.empty() ? "" : rows.front().front();

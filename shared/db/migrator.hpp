@@ -33,7 +33,7 @@ public:
 
     struct Applied {
         std::vector<std::string> migrations;
-        bool has_replaced_functions = false;  // without any migration
+        bool has_replaced_functions_only = false;  // there was no migration to apply
     };
     // Applies the pending migrations. Needs no right to change the schema if there are none.
     Applied up();
@@ -43,7 +43,7 @@ public:
     std::string down();
 
 private:
-    bool has_table(bool with_digest);
+    bool has_column(const char* name);
     void ensure_table();
     std::string digest_of(const std::string& migration);
     std::map<std::string, std::string> scripts(std::string_view direction) const;

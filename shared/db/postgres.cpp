@@ -187,8 +187,9 @@ private:
         const auto& url = config_.database_url.postgres;
         auto resolved = co_await resolve_hosts(loop_, url.hosts, looked_up_by);
         const auto addresses = silent_ones_last(std::move(resolved));
+        const auto timeout = url.timeout;
         const auto longest =
-            url.timeout ? std::min<milliseconds>(connect_timeout_, *url.timeout) : connect_timeout_;
+            timeout ? std::min<milliseconds>(connect_timeout_, *timeout) : connect_timeout_;
         PostgresConnection::Outcome all;
         if (addresses.empty()) all.reason = "the host name cannot be resolved";
         for (std::size_t i = 0; i < addresses.size() && !is_closing_; ++i) {

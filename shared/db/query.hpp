@@ -7,8 +7,8 @@
 
 struct Query {
     const char* name;
-    const char* postgres;
-    const char* sqlite;  // the same text, unless the .sql file has a variant for SQLite
-    bool reads_only;     // may be repeated when its connection died
+    const char* postgres = "";
+    const char* sqlite = "";  // the same text, unless the .sql file has a variant for SQLite
+    bool reads_only = false;  // it begins with SELECT: may be repeated when its connection died
     std::span<const std::string_view> parameters = {};  // the names of $1, $2, …
 };

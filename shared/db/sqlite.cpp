@@ -29,9 +29,9 @@ using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 constexpr milliseconds retry_pause{1};
 
 // Prepared once, like all queries.
-constexpr Query begin_reading{"begin_reading", "", "BEGIN", true};
-constexpr Query begin_writing{"begin_writing", "", "BEGIN IMMEDIATE", false};
-constexpr Query commit{"commit", "", "COMMIT", true};
+constexpr Query begin_reading{.name = "begin_reading", .sqlite = "BEGIN"};
+constexpr Query begin_writing{.name = "begin_writing", .sqlite = "BEGIN IMMEDIATE"};
+constexpr Query commit{.name = "commit", .sqlite = "COMMIT"};
 
 // With less free space on the disk the next write may fail.
 constexpr std::uintmax_t least_room_bytes = 1'048'576;
@@ -51,7 +51,7 @@ std::string_view sqlstate_of(int extended_code) {
         case SQLITE_CONSTRAINT_FOREIGNKEY: return "23503";
         case SQLITE_CONSTRAINT_NOTNULL: return "23502";
         case SQLITE_CONSTRAINT_CHECK: return "23514";
-        case SQLITE_CONSTRAINT_FUNCTION: return account_missing;
+        case SQLITE_CONSTRAINT_FUNCTION: return logarithm_of_zero;
         default: break;
     }
     switch (extended_code & 0xff) {

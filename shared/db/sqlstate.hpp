@@ -20,9 +20,8 @@ inline constexpr std::string_view read_only_transaction = "25006";
 // The role lacks a grant.
 inline constexpr std::string_view insufficient_privilege = "42501";
 
-// The result of require_account (sql/queries/users.sql) without an account:
-// invalid_argument_for_logarithm. No other statement computes a logarithm.
-inline constexpr std::string_view account_missing = "2201E";
+// invalid_argument_for_logarithm: a statement has computed ln(0).
+inline constexpr std::string_view logarithm_of_zero = "2201E";
 
 // 40001 and 40P01: certainly rolled back, so one repetition is worthwhile.
 bool is_serialization_failure(std::string_view sqlstate);

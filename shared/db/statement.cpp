@@ -57,11 +57,18 @@ void PartialStatement::add_only(Value value) {
     set(0, std::move(value));
 }
 
-void PartialStatement::add_presence(std::string_view name, bool is_there, bool is_needed) {
-    const auto& query = *statement_.query;
-    for (std::size_t i = 0; i < query.parameters.size(); ++i)
-        if (is_presence_of(query.parameters[i], name)) return set(i, is_there);
-    if (is_needed) refuse(query, std::string{presence}.append(name), " is unknown");
+bool PartialStatement::add_presence(std::string_view name, bool is_there) {
+    const auto& parameters = statement_.query->parameters;
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+        if (is_presence_of(parameters[i], name)) {
+            set(i, is_there);
+            return true;
+        }
+    return false;
+}
+
+void PartialStatement::refuse_without_presence(std::string_view name) const {
+    refuse(*statement_.query, std::string{presence}.append(name), " is unknown");
 }
 
 void PartialStatement::refuse_left_out(std::string_view name) const {

@@ -110,23 +110,25 @@ private:
     template <class T>
     void add_field(std::string_view name, const T& value) {
         set(index_of(name), value_of(value));
-        add_presence(name, true, false);
+        add_presence(name, true);
     }
     template <class T>
     void add_field(std::string_view name, const json::Maybe<T>& value) {
         set(index_of(name), value_of(static_cast<const std::optional<T>&>(value)));
-        add_presence(name, value.has_value(), false);
+        add_presence(name, value.has_value());
     }
     template <class T>
     void add_field(std::string_view name, const json::Maybe<std::optional<T>>& value) {
         set(index_of(name), value_of(value ? *value : std::optional<T>{}));
-        add_presence(name, value.has_value(), true);
+        if (!add_presence(name, value.has_value())) refuse_without_presence(name);
     }
 
     std::size_t index_of(std::string_view name) const;
     void set(std::size_t index, Value value);
     void add_only(Value value);
-    void add_presence(std::string_view name, bool is_there, bool is_needed);
+    // Gives :has_<name>. Returns false if the query has no such parameter.
+    bool add_presence(std::string_view name, bool is_there);
+    [[noreturn]] void refuse_without_presence(std::string_view name) const;
     [[noreturn]] void refuse_left_out(std::string_view name) const;
 
     Statement statement_;

@@ -1,5 +1,7 @@
 #include "shared/events/cursor.hpp"
 
+#include <stdexcept>
+
 #include "shared/number.hpp"
 
 namespace {
@@ -26,7 +28,11 @@ std::string EventCursor::text() const {
     return std::to_string(transaction) + "-" + std::to_string(id);
 }
 
-EventCursor cursor_of(const Event& event) { return EventCursor::parse(event.id).value(); }
+EventCursor cursor_of(const Event& event) {
+    const auto cursor = EventCursor::parse(event.id);
+    if (!cursor) throw std::logic_error("not an id of an event: " + event.id);
+    return *cursor;
+}
 
 bool EventBounds::reach(const EventCursor& cursor) const {
     return !(cursor < begin()) && cursor < EventCursor{future_transaction, future_id};

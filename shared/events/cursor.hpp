@@ -25,7 +25,7 @@ struct EventCursor {
     }
 };
 
-// The position of an event from the database.
+// The position of an event from the database. Throws std::logic_error if its id is malformed.
 EventCursor cursor_of(const Event& event);
 
 // The readable part of the feed: everything after `begin` is kept, and no event will be added

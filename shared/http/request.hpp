@@ -72,8 +72,11 @@ public:
     std::string_view remote_address() const { return raw_.remote_address; }
     // The condition of a write.
     WriteCondition condition() const {
+        has_given_condition_ = true;
         return write_condition(raw_.if_match, raw_.if_none_match, if_match_);
     }
+
+    bool has_given_condition() const { return has_given_condition_; }
 
     const Identity& identity() const { return identity_; }
     const std::string& user_id() const { return identity_.user_id; }
@@ -116,4 +119,5 @@ private:
     Identity identity_;
     Headers* answer_headers_;
     IfMatch if_match_;
+    mutable bool has_given_condition_ = false;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <stdexcept>
 
 #include "shared/context.hpp"
 #include "shared/limits/rate_limit.hpp"
@@ -14,11 +15,14 @@ struct ConfiguredLimit {
     std::shared_ptr<RateLimiter> limiter;
 };
 
-// This process's limiter, opened by the first request that is counted.
+// This process's limiter, opened by the first request that is counted. Throws std::logic_error if
+// the endpoint declares no limit, because its processes do not get these settings.
 template <Quota Config::*setting>
 ConfiguredLimit<setting>& configured_limit(Context& context) {
     auto& limit = context.state.get<ConfiguredLimit<setting>>();
     if (!limit.limiter) {
+        if (!context.config.groups.contains(SettingGroup::limits))
+            throw std::logic_error("declare .counts_attempts");
         limit.quota = context.config.*setting;
         limit.limiter = open_rate_limiter(context.config);
     }

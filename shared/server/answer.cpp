@@ -165,6 +165,7 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context
         co_await context.tokens.wait_for_keys();
         identity = identify(raw, rule, context, &Tokens::verify);
     }
+    if (!identity) throw std::logic_error("the caller was neither accepted nor refused");
     if (rule.owns_path) check_owner(*parameters, *identity, context.config);
     const Request request{
         raw,      operation->method,  std::move(*parameters), std::move(*identity),
@@ -174,6 +175,9 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context
         check_body(raw, *operation);
     }
     Response response = co_await run_handler(*operation, request, context);
+    if (operation->method != Method::get && takes_preconditions(endpoint, *operation) &&
+        !request.has_given_condition())
+        throw std::logic_error("the handler must use Request::condition()");
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
     if (endpoint.shape == Shape::enveloped && !response.body().empty())
         response.wrap(operation->message);

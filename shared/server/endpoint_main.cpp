@@ -35,9 +35,8 @@ int usage(std::string_view name, const Endpoint& endpoint) {
 
 int serve(std::string_view name, const Endpoint& endpoint) {
     umask(0077);  // its files are private to this user
-    const auto groups = setting_groups(endpoint);
-    auto config = load_config(environment_variables(), groups);
-    if (groups.contains(SettingGroup::tokens)) ensure_secret(config);
+    auto config = load_config(environment_variables(), setting_groups(endpoint));
+    ensure_secret(config);
     // A fixed threshold: glibc would raise it with the first large board and then keep freed
     // memory.
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
@@ -70,8 +69,8 @@ int endpoint_main(Endpoint (*declare)(), int argc, char** argv) {
             return EXIT_SUCCESS;
         }
         if (option == "--dump-config") {
-            const auto groups = setting_groups(endpoint);
-            std::cout << dump_config(load_config(environment_variables(), groups), groups);
+            std::cout << dump_config(
+                load_config(environment_variables(), setting_groups(endpoint)));
             return EXIT_SUCCESS;
         }
         if (argc > 1 || (!is_listening(STDIN_FILENO) && !std::getenv("REQUEST_METHOD")))

@@ -15,7 +15,7 @@ RETURNING id, email, created_at
 UPDATE users SET password_hash = :new_hash WHERE id = :id AND password_hash = :old_hash
 
 -- Fails where the account does not exist, and so undoes the whole batch: the logarithm of 0 is an
--- error, as which nothing else can be mistaken (account_missing in shared/db/sqlstate.hpp).
+-- error, as which nothing else can be mistaken (account_missing in shared/accounts/users.cpp).
 -- name: require_account
 SELECT ln(count(*)) FROM users WHERE id = :id
 

@@ -218,7 +218,7 @@ void TestDatabase::wait_for_feed() const {
     });
 }
 
-Config test_config(const std::string& database_url) {
+Config test_config(const std::string& database_url, const SettingGroups& groups) {
     return load_config({{"API_KEYS", std::string{api_key} + "," + other_api_key},
                         {"BETTER_AUTH_SECRET", issuer_secret},
                         {"DATABASE_URL", database_url},
@@ -226,7 +226,8 @@ Config test_config(const std::string& database_url) {
                         {"LOGIN_RATE_LIMIT", unlimited},
                         {"RATE_LIMIT", unlimited},
                         {"RUN_DIR", run_dir()},
-                        {"JWT_SECRET", "a secret of the tests, long enough for HS256"}});
+                        {"JWT_SECRET", "a secret of the tests, long enough for HS256"}},
+                       groups);
 }
 
 namespace {

@@ -54,7 +54,8 @@ inline constexpr const char* issuer_secret = "a secret of another issuer, long e
 
 // The configuration of tests: every default, cheap hashes, no limits, fixed secrets, and a RUN_DIR
 // of the test's own.
-Config test_config(const std::string& database_url);
+Config test_config(const std::string& database_url,
+                   const SettingGroups& groups = all_setting_groups());
 
 // A database as `migrate up` leaves it, made from the template that tests/run prepared. Of
 // PostgreSQL there is one for each test that runs at the same time, emptied for the next: making

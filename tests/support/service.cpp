@@ -49,7 +49,7 @@ Service::Service(Endpoint endpoint, std::unique_ptr<TestDatabase> own)
 
 Service::Service(Endpoint endpoint, const std::string& database_url)
     : endpoint_(std::move(endpoint)),
-      config_(test_config(database_url)),
+      config_(test_config(database_url, setting_groups(endpoint_))),
       db_(open_database(config_, loop_)),
       tokens_(std::make_unique<Tokens>(config_)),
       passwords_(std::make_unique<Passwords>(static_cast<int>(config_.bcrypt_cost))),

@@ -182,7 +182,7 @@ ON_BOTH(migrator, comes_up_from_every_version, MigratedDatabase, database) {
         cr_expect_not(database.state().is_current());
         const auto applied = database.up();
         cr_expect_eq(applied.migrations.size(), newest_version - version);
-        cr_expect_eq(applied.has_replaced_functions, version == newest_version);
+        cr_expect_eq(applied.has_replaced_functions_only, version == newest_version);
         EXPECT_TEXT(database.schema(), schema);
         cr_expect(database.state().is_current());
         database.expect_events(newest_version);
@@ -238,7 +238,7 @@ ON_BOTH(migrator, leaves_a_newer_schema_alone, MigratedDatabase, database) {
     cr_expect(state.is_current());
     cr_expect_eq(state.newer.size(), 1UL);
     const auto applied = database.up();
-    cr_expect(applied.migrations.empty() && !applied.has_replaced_functions);
+    cr_expect(applied.migrations.empty() && !applied.has_replaced_functions_only);
     EXPECT_TEXT(database.schema(), schema);
     cr_expect_throw(database.down(), std::runtime_error);
     EXPECT_TEXT(database.schema(), schema);
@@ -260,14 +260,14 @@ ON_BOTH(migrator, replaces_functions_that_were_edited, MigratedDatabase, databas
     const auto before = database.state(files);
     cr_expect(before.pending.empty() && !before.has_functions);
     const auto applied = database.up(files);
-    cr_expect(applied.migrations.empty() && applied.has_replaced_functions);
+    cr_expect(applied.migrations.empty() && applied.has_replaced_functions_only);
     cr_expect(database.state(files).is_current());
-    cr_expect_not(database.up(files).has_replaced_functions);
+    cr_expect_not(database.up(files).has_replaced_functions_only);
     database.expect_events(newest_version);
     EXPECT_TEXT(database.execute("SELECT count(*) FROM events WHERE subject LIKE '/errands/%'"),
                 "1");
     cr_expect_not(database.state().is_current());
-    cr_expect(database.up().has_replaced_functions);
+    cr_expect(database.up().has_replaced_functions_only);
     EXPECT_TEXT(database.schema(), schema);
 }
 

@@ -32,7 +32,13 @@ Async<Response> note_with_etag(const Request&, Context&) { co_return Response::o
 
 Async<Response> accepted_with_etag(const Request&, Context&) { co_return Response{202, "{}"}; }
 
+// A write that compares nothing with its condition, as these have no resource.
+void pass_condition(const Request& request) {
+    [[maybe_unused]] const auto condition = request.condition();
+}
+
 Async<Response> created_note(const Request& request, Context&) {
+    pass_condition(request);
     auto made = request.body<Note>();
     co_return Response::created("/notes/1", made);
 }
@@ -40,6 +46,7 @@ Async<Response> created_note(const Request& request, Context&) {
 Async<Response> nothing(const Request&, Context&) { co_return Response::no_content(); }
 
 Async<Response> who(const Request& request, Context&) {
+    pass_condition(request);
     co_return Response::ok(Note{request.identity().user_id});
 }
 
@@ -838,9 +845,25 @@ Test(answer, says_not_modified_to_a_successful_get_only) {
     raw.target = "/notes";
     raw.method = "OPTIONS";
     cr_expect_eq(service.send(notes(), raw).status(), 204);
-    const auto written = endpoint_of(operation(Method::put, note_with_etag));
-    raw.method = "PUT";
-    cr_expect_eq(service.send(written, raw).status(), 200);
+}
+
+// A write whose answer has an ETag promises that If-Match is evaluated.
+Test(answer, fails_where_a_handler_ignores_the_condition) {
+    Service service;
+    auto raw = get();
+    for (const auto& [method, name] :
+         {std::pair{Method::put, "PUT"}, {Method::patch, "PATCH"}, {Method::delete_, "DELETE"}}) {
+        raw.method = name;
+        Response response{0, {}};
+        const auto log = written_by(
+            [&] { response = service.send(endpoint_of(operation(method, note_with_etag)), raw); });
+        cr_expect_eq(response.status(), 500);
+        cr_expect_neq(log.find("the handler must use Request::condition()"), log.npos, "%s",
+                      log.c_str());
+    }
+    raw.method = "POST";
+    cr_expect_eq(service.send(endpoint_of(operation(Method::post, note_with_etag)), raw).status(),
+                 200);
 }
 
 Test(answer, leaves_the_body_out_for_head) {
