@@ -109,7 +109,7 @@ Test(endpoint, describes_its_kind) {
 
 Test(endpoint, gets_the_settings_that_its_declaration_calls_for) {
     const auto with = [](auto Operation::*member, auto value) {
-        Operation operation{.method = Method::get, .handler = answer, .summary = ""};
+        Operation operation{.method = Method::get, .handler = answer, .summary = "", .answer = {}};
         operation.*member = value;
         return operation;
     };
