@@ -13,8 +13,7 @@
 //    entry there is first copied to another word, and then replaced. A second process that found
 //    no entry either finds the entrance changed, and looks again: one key never gets two counts.
 //  - An entry moves out of the entrance only after it was copied. A search reads the entrance
-//  first, so
-//    it cannot miss an entry that moves.
+//    first, so it cannot miss an entry that moves.
 //  - A full bucket loses the entry that ends first, which is the one that restricts its key least.
 //
 // A moment that is further ahead than a quota allows, plus a minute, comes from an earlier boot or
