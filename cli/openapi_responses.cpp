@@ -71,7 +71,7 @@ Json error_response(const Shape& shape, int status, bool has_limit) {
                    {"content", error_content(error_schema(shape, entries), entries)}});
 }
 
-// nginx does not know the shape when it could not read the request line.
+// If nginx could not read the request line, it does not know the shape.
 Json refusal(const Shape& shape) {
     Entries entries;
     for (const auto error : errors_of_nginx()) entries.push_back(&entry(error));
