@@ -57,7 +57,8 @@ void for_each_path(const std::vector<Route>& all, Print print) {
         for (std::size_t i = 1; i < route.paths.size(); ++i) print(route, route.paths[i]);
 }
 
-// A path template as a regular expression; a parameter is one or more of `characters`.
+// Returns a path template as a regular expression, in which a parameter is one or more of
+// `characters`.
 std::string pattern_of(const std::string& path, std::string_view characters) {
     std::string pattern = "^";
     for (std::size_t i = 0; i < path.size(); ++i) {
