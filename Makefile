@@ -1,7 +1,7 @@
 # steelthread: `make run` serves, `make test` tests, `make help` lists the rest.
 #
 # The build goes to $(BUILD): `build` is what ships, `build/sanitize` has AddressSanitizer and UBSan,
-# `build/coverage` gcov. They share build/generated and build/tests, so make one at a time.
+# `build/coverage` has gcov. They share build/generated and build/tests, so run one make at a time.
 
 BUILD ?= build
 MAKEFLAGS += --no-builtin-rules --no-print-directory
@@ -10,25 +10,25 @@ parallel := $(MAKE) -j$(shell nproc)
 .PHONY: help run build packages test test-pooler tests http_tests coverage lint tidy format \
 	generate swagger-ui bench bench-verify bench-streams db-upgrade db-downgrade db-status \
 	compose-up compose-down clean
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 # --- flags
 
 PACKAGES := libpq openssl libjwt sqlite3 libxcrypt RapidJSON
-# Asio's non-template functions are compiled once, in shared/async.cpp, and Boost throws its
-# exceptions as they are: both would otherwise make up half of each object.
+# Asio's non-template functions are compiled once, in shared/async.cpp, and Boost throws its exceptions
+# without wrapping them. Otherwise both would make up half of each object.
 CPPFLAGS := -std=c++20 -pthread -I. -Ibuild/generated -DBOOST_ASIO_SEPARATE_COMPILATION \
 	-DBOOST_EXCEPTION_DISABLE $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-# The last two are false alarms of GCC 12, about moved-from variants and Asio's coroutines.
+# The last two warnings are false alarms of GCC 12, about moved-from variants and Asio's coroutines.
 CXXFLAGS := -g1 -fstack-protector-strong -fPIE -Wall -Wextra -Wpedantic -Wshadow -Werror \
 	-Wno-maybe-uninitialized -Wno-mismatched-new-delete
 LDFLAGS := -fuse-ld=lld -Wl,-z,relro,-z,now,--as-needed \
 	-Wl,--export-dynamic-symbol=_gnutls_global_init_skip
 LIBS := -lfcgi -lhiredis $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
-# Unoptimised, as coroutines take long to compile. Undefined behaviour traps, which AddressSanitizer
-# reports with the line; it makes most of the omitted checks itself.
+# Unoptimised, because coroutines take long to optimise. Undefined behaviour traps, which
+# AddressSanitizer reports with the line. AddressSanitizer itself makes most of the omitted checks.
 MODE_build/sanitize := -O0 -fsanitize=address,undefined -fsanitize-undefined-trap-on-error \
 	-fno-sanitize=null,alignment,object-size,vptr -fno-omit-frame-pointer
 MODE_build/coverage := -O0 --coverage
@@ -77,26 +77,26 @@ test: ## install what is missing, build, and run every test on SQLite and Postgr
 	@$(parallel) BUILD=build/sanitize tests
 	@tests/run build/sanitize build
 
-test-pooler: ## the tests of the whole stack, with PgBouncer in front of PostgreSQL
+test-pooler: ## run the tests of the whole stack with PgBouncer in front of PostgreSQL
 	@cli/packages run test
 	@$(parallel) build http_tests
 	@POOLER=1 tests/run build build '*/*'
 
-# Those of shared/ and handlers/ run under the sanitizers, those of the whole stack on what ships.
+# The tests of shared/ and handlers/ run under the sanitizers, those of the whole stack on what ships.
 tests: $(handler_tests) $(BUILD)/tests/shared_tests
 	@rm -f $(filter-out $(handler_tests),$(wildcard $(BUILD)/tests/handlers/*))
 http_tests: $(BUILD)/tests/http_tests $(node_programs)
 
-coverage: ## run the tests with gcov; fails under 90 % of shared/ or 85 % overall
+coverage: ## run the tests with gcov; fail below 90 % of shared/ or 85 % overall
 	@cli/packages run test
-	@$(MAKE) BUILD=build/coverage clean  # gcovr would count what is no longer compiled
+	@$(MAKE) BUILD=build/coverage clean  # gcovr would count deleted source files, too
 	@$(parallel) BUILD=build/coverage build http_tests tests
 	@tests/run build/coverage build/coverage
 	gcovr --root . --object-directory build/coverage --filter shared/ --fail-under-line 90
 	gcovr --root . --object-directory build/coverage --filter shared/ --filter handlers/ \
 	    --filter cli/ --fail-under-line 85
 
-lint: ## formatting, static analysis, and generated files that are out of date
+lint: ## check formatting and generated files, and run static analysis
 	@cli/packages run lint
 	clang-format --dry-run --Werror $(cpp_files)
 	@$(parallel) build
@@ -110,21 +110,21 @@ cpp_files = $(shell git ls-files --cached --others --exclude-standard '*.cpp' '*
 format: ## format all C++ files
 	clang-format -i $(cpp_files)
 
-generate: build ## write the files made from the code: routes, OpenAPI, error list, settings
+generate: build ## write the files that are made from the code: routes, OpenAPI, errors, settings
 	@cli/generate $(BUILD)
 
 swagger-ui: ## fetch the Swagger UI that nginx/docs pins (needs npm)
 	@cli/swagger-ui
 
-bench: ## requests per second, latency and CPU beside pgbench and bare nginx
+bench: ## measure requests per second, latency and CPU beside pgbench and bare nginx
 	@cli/packages run test bench
 	@$(parallel) build $(BUILD)/bench/delay
 	@bench/run
 
-bench-verify: $(BUILD)/bench/verify ## microseconds to verify a token
+bench-verify: $(BUILD)/bench/verify ## measure the microseconds to verify a token
 	@$<
 
-bench-streams: ## memory and latency of many streams of the feed (STREAMS=2000)
+bench-streams: ## measure memory and latency of many event streams (STREAMS=2000)
 	@cli/packages run test bench
 	@$(parallel) build
 	@bench/streams
@@ -136,9 +136,9 @@ db-downgrade: build ## undo the newest migration
 db-status: build ## list the migrations and which of them are applied
 	@cli/dotenv $(BUILD)/steelthread migrate status
 
-compose-up: ## PostgreSQL and steelthread in containers
+compose-up: ## start PostgreSQL and steelthread in containers
 	docker compose up --build --detach --wait
-compose-down: ## stop them
+compose-down: ## stop the containers
 	docker compose down
 
 clean: ## remove everything that was built
@@ -165,7 +165,7 @@ build/generated/%.inc: sql/embed_files.awk
 	@mkdir -p $(@D)
 	@awk -f $< $(filter %.sql,$^) > $@
 
-# For clangd and clang-tidy. They cannot read GCC's precompiled header, so it is not in here.
+# For clangd and clang-tidy. The commands leave out GCC's precompiled header, which they cannot read.
 all_sources := $(sources) $(test_sources) $(bench_sources)
 compile_commands.json: Makefile $(sort $(dir $(all_sources)))
 	@entry='{"directory": "$(CURDIR)", "file": "%s", "command": "$(CXX) $(CPPFLAGS) -c %s"},\n'; \
@@ -178,7 +178,7 @@ $(BUILD)/tidy/%.ok: %.cpp .clang-tidy $(headers) $(generated) | compile_commands
 	clang-tidy-16 --quiet -p . $<
 	@touch $@
 
-# GCC reads the precompiled header when it is told to include build/precompiled.hpp.
+# GCC reads a precompiled header when it includes precompiled.hpp from the same folder.
 compile = mkdir -p $(@D) && echo "compile $<" && \
     $(CXX) $(CPPFLAGS) $(CXXFLAGS) $(1) -MMD -MP -o $@
 $(BUILD)/precompiled.hpp.gch: shared/precompiled.hpp Makefile | $(generated)
@@ -207,9 +207,9 @@ $(BUILD)/steelthread: $(call objects,$(cli_sources)) $(library)
 $(BUILD)/bench/%: $(BUILD)/obj/bench/%.o $(support) $(library)
 	@$(call link,-pie $^ -lcurl -lcriterion)
 
-# The tested code comes first, and whole: where a test has a copy of one of its inline functions, the
-# linker takes the sanitized one. The address is fixed: in each test's process the sanitizers' data
-# would otherwise need 17,000 relocations.
+# The tested code is linked first and as a whole: if a test has a copy of one of its inline functions,
+# the linker takes the sanitized one. The address is fixed, because in each test's process the
+# sanitizers' data would otherwise need 17,000 relocations.
 link_test = $(call link,-no-pie $(filter $(BUILD)/obj/%,$^) -Xlinker --whole-archive $(library) \
 	-Xlinker --no-whole-archive $(filter build/tests/%,$^) -lcriterion -lcurl)
 $(BUILD)/tests/handlers/%_test: $(BUILD)/obj/handlers/%.o build/tests/obj/tests/handlers/%_test.o \

@@ -1,6 +1,6 @@
-// delay PORT MICROSECONDS: puts 127.0.0.1:PORT further away. It prints the port of its own,
-// forwards what comes there, holds every byte for so long in either direction, and ends when its
-// stdin does.
+// delay PORT MICROSECONDS: a TCP proxy that makes 127.0.0.1:PORT seem further away. It prints its
+// own port, forwards connections to PORT, delays every byte by that time in either direction, and
+// ends when its stdin does.
 
 #include <unistd.h>
 

@@ -1,5 +1,5 @@
--- A worker on each connection, which has a thread of its own: it leases a job and completes it, again
--- and again. What all have completed comes as one line of JSON at the end, as from request.lua.
+-- Each connection, on a thread of its own, is a worker that leases a job and completes it, again and
+-- again. At the end prints the totals as one line of JSON, as request.lua does.
 local threads = {}
 
 function setup(thread) threads[#threads + 1] = thread end

@@ -1,4 +1,4 @@
-"""The section about jobs: workers that die, and what a lease and a completion cost."""
+"""The section about jobs: workers that die, and the cost of a lease and a completion."""
 
 import os
 import random
@@ -13,16 +13,16 @@ from sections import interleave
 from stack import API_KEY, ROOT
 
 JOBS, WORKERS = 10_000, 8
-LEASE_SECONDS = 1  # the shortest there is
+LEASE_SECONDS = 1  # the shortest lease that the service accepts
 DISTURBANCE_EVERY_S = 0.08
-STALLS = 0.1  # of all disturbances; the others kill
+STALLS = 0.1  # the share of disturbances that pause a worker; the others kill one
 STALL_S = 1.5 * LEASE_SECONDS
 PATIENCE_S = 180
-READY_PER_SECOND = 10_000  # more than anybody takes
+READY_PER_SECOND = 10_000  # more than any run completes
 EXAMPLES = 3
 
-# Every change of a job's row, as the row was behind it, by a trigger that is the bench's own: it
-# knows nothing of what the service answers, or of the events it writes.
+# The benchmark's own trigger records each row of `jobs` after every change, independently of what
+# the service answers and of the events that it writes.
 RECORD = """
 CREATE TABLE bench_changes (
     place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -46,8 +46,8 @@ DROP TRIGGER bench_changed ON jobs;
 DROP FUNCTION bench_changed;
 DROP TABLE bench_changes, bench_said"""
 
-# Each change is one of five steps or forbidden. now() is the moment by which the service judges a
-# lease, and by which it is recorded.
+# Each change is one of five steps, or forbidden. The recorded moment is the now() by which the
+# service decides whether a lease has expired.
 STEPS = """
 CREATE VIEW bench_steps AS
 SELECT *, CASE
@@ -73,7 +73,7 @@ FROM (SELECT *,
     FROM bench_changes
     WINDOW own AS (PARTITION BY job ORDER BY place)) AS changes"""
 
-# The feed as its readers get it: version_before is that of the job's event before.
+# The feed as its readers get it. version_before is the version in the job's previous event.
 EVENTS = """
 CREATE VIEW bench_events AS
 SELECT type, (regexp_replace(subject, '^/jobs/', ''))::uuid AS job, data->>'status' AS status,
@@ -84,7 +84,7 @@ FROM events
 WHERE audience = 'jobs' AND subject IN (SELECT '/jobs/' || id FROM jobs
                                         UNION SELECT '/jobs/' || job FROM bench_changes)"""
 
-# What must not be, and the SQL that finds it.
+# What must never happen, and the SQL that finds it.
 CHECKS = {
     "a step that no lease allows": """
         SELECT job, version, moment, verb, before, attempts_before, holder, held_until, '->',
@@ -93,7 +93,7 @@ CHECKS = {
     "a lease of two workers": """
         SELECT lease, string_agg(DISTINCT worker, ' ') FROM bench_changes
         GROUP BY lease HAVING count(DISTINCT worker) > 1""",
-    "a job that is not completed, and once": """
+    "a job that is not completed exactly once": """
         SELECT jobs.id, jobs.status, jobs.attempts, steps.completions, steps.leases
         FROM jobs LEFT JOIN (
             SELECT job, count(*) FILTER (WHERE status = 'completed') AS completions,
@@ -102,7 +102,7 @@ CHECKS = {
         WHERE jobs.status <> 'completed' OR steps.completions IS DISTINCT FROM 1
             OR steps.leases IS DISTINCT FROM jobs.attempts
             OR jobs.worker IS NOT NULL OR jobs.lease_id IS NOT NULL""",
-    "not exactly one event job.completed": """
+    "a job without exactly one event job.completed": """
         SELECT jobs.id, count(bench_events.job)
         FROM jobs LEFT JOIN bench_events
             ON bench_events.job = jobs.id AND type = 'job.completed'
@@ -114,7 +114,7 @@ CHECKS = {
         WHERE (feed.status, feed.attempts) IS DISTINCT FROM (steps.status, steps.attempts)
             OR feed.type IS DISTINCT FROM CASE step WHEN 'leased' THEN 'job.leased'
                 WHEN 'completed' THEN 'job.completed' ELSE 'job.updated' END""",
-    "an event that the feed has out of order": """
+    "an event that is out of order in the feed": """
         SELECT job, version_before, version FROM bench_events
         WHERE version <> version_before + 1""",
     "a lease that its worker cannot have": """
@@ -122,7 +122,7 @@ CHECKS = {
         WHERE what = 'leased' AND NOT EXISTS (
             SELECT FROM bench_steps AS steps WHERE step = 'leased' AND steps.job = said.job
                 AND steps.lease = said.lease AND steps.worker = said.worker)""",
-    "a completion that was acknowledged and is not there": """
+    "a completion that was acknowledged and is not stored": """
         SELECT said.* FROM bench_said AS said
         WHERE what = 'completed' AND NOT EXISTS (
             SELECT FROM bench_steps AS steps WHERE step = 'completed' AND steps.job = said.job
@@ -130,7 +130,7 @@ CHECKS = {
     "a job whose completion was acknowledged twice": """
         SELECT job, count(*), string_agg(worker, ' ') FROM bench_said
         WHERE what = 'completed' GROUP BY job HAVING count(*) > 1""",
-    "a completion that was refused and is there": """
+    "a completion that was refused and is stored": """
         SELECT said.* FROM bench_said AS said JOIN bench_steps AS steps
             ON steps.job = said.job AND steps.held = said.lease AND steps.status = 'completed'
         WHERE what = 'late'""",
@@ -138,7 +138,7 @@ CHECKS = {
 
 
 class Crew:
-    """So many workers at any time, of which random ones are killed, or stand still for longer than
+    """A constant number of workers, of which random ones are killed, or paused for longer than
     their lease lasts."""
 
     def __init__(self, bench):
@@ -146,7 +146,7 @@ class Crew:
         self.said = bench.folder / "said"
         self.said.write_text("")
         self.started = self.kills = self.stalls = 0
-        self.asleep = {}  # worker: when it goes on
+        self.asleep = {}  # worker: when it continues
         self.workers = [self.start() for _ in range(WORKERS)]
 
     def start(self):
@@ -179,14 +179,14 @@ class Crew:
             worker.kill()
 
     def lines(self):
-        """What was answered as expected, and what was not."""
+        """The lines about expected answers, and those about faults."""
         lines = self.said.read_text().splitlines()
         return ([line for line in lines if not line.startswith("fault,")],
                 [line for line in lines if line.startswith("fault,")])
 
 
 def survival(bench):
-    """Every job is completed and none twice, whichever workers die."""
+    """Checks that every job is completed once, whichever workers die."""
     sql = bench.postgres.sql
     bench.postgres.fill_jobs(JOBS)
     sql(RECORD)
@@ -229,20 +229,20 @@ def report(bench, crew):
                   "FROM bench_changes")
     table(f"{JOBS:,} jobs, {WORKERS} workers that die", "", "count")
     row("jobs completed", f"{steps.get('completed', 0):,}")
-    row("completions that a worker heard of", f"{said.get('completed', 0):,}")
+    row("completions acknowledged to a worker", f"{said.get('completed', 0):,}")
     row("leases", f"{steps.get('leased', 0):,}")
-    row("leases that ran out: the job was taken over", f"{steps.get('run out', 0):,}")
+    row("expired leases, whose jobs were leased again", f"{steps.get('run out', 0):,}")
     row("heartbeats", f"{steps.get('extended', 0):,}")
     row("workers killed", crew.kills)
-    row("workers that stood still", crew.stalls)
+    row("workers paused", crew.stalls)
     row("completions and heartbeats refused as too late", said.get("late", 0))
     row("seconds", seconds)
     row("**faults**", len(faults))
 
 
 def pair_script(bench):
-    """A lease and a completion for pgbench: two pipelines, so two transactions, in two round trips
-    as in the service. The ids pass from one to the other by settings of the session, because
+    """A lease and a completion for pgbench: two pipelines, hence two transactions and two round
+    trips, as in the service. The ids pass from one to the other in settings of the session, because
     pgbench cannot read an answer within a pipeline."""
     lease = Call("/jobs/lease",
                  statements=("fail_expired_jobs", "release_expired_jobs", "lease_jobs"),
@@ -273,7 +273,7 @@ def throughput(bench):
     pair = Call("/jobs/lease", "POST", {"X-API-Key": API_KEY, **JSON})
 
     def on_ready_jobs(label, clients, measure):
-        """A run that finds all jobs ready. The rows have to agree with what it says."""
+        """Runs `measure` on jobs that are all due. The rows must agree with the count it returns."""
         bench.postgres.fill_jobs(READY_PER_SECOND * bench.seconds)
         run = measure()
         done, left = map(int, bench.postgres.sql(

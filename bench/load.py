@@ -1,4 +1,4 @@
-"""Load: one run of wrk or pgbench with the CPU time it cost, and the arithmetic over several."""
+"""Runs wrk and pgbench, measures the CPU time that they cost, and summarises several runs."""
 
 import json
 import re
@@ -28,7 +28,7 @@ class Run:
 
 @dataclass
 class Call:
-    """A request, and the statements it stands for with the values of their parameters by name."""
+    """A request, and the statements that it executes, with the values of their parameters by name."""
 
     path: str
     method: str = "GET"
@@ -37,7 +37,7 @@ class Call:
     status: int = 200
     statements: tuple = ()
     parameters: dict = field(default_factory=dict)
-    turns: str = ""  # a file of lines "path token" to take turns, in the place of the one path
+    turns: str = ""  # a file with lines "path token" that are used in turn instead of `path`
 
     def check(self, port):
         answer = ask(port, self.path, self.method, self.headers, self.body or None)
@@ -47,7 +47,7 @@ class Call:
 
 
 def execute(arguments, groups):
-    """Runs it to its end: what it printed, and the CPU time of each group and of all others."""
+    """Runs a command. Returns its output, the CPU time of each group, and the share of all others."""
     def own_ns():
         usages = [resource.getrusage(who)
                   for who in (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)]
@@ -85,7 +85,7 @@ def wrk(port, call, seconds, connections, groups, script="request.lua", threads=
 
 
 def pgbench(url, script, seconds, clients, groups):
-    """A script's path and its variables, as the service's driver would send it: prepared."""
+    """Runs a script, given as its path and its variables, prepared as the service's driver does."""
     path, variables = script
     output, spent_ns, others = execute(
         ["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j1", "-T", str(seconds),
@@ -97,9 +97,9 @@ def pgbench(url, script, seconds, clients, groups):
 
 
 def write_script(path, call, statements):
-    """The call's SQL for pgbench. $title becomes a variable, a parameter again; a value that must differ from
-    row to row is SQL (in parentheses) and stays in the text. Several go in one pipeline, as one
-    batch of the service does."""
+    """Writes the call's SQL for pgbench. $title becomes a variable, which pgbench sends as a
+    parameter. A value that must differ from row to row is SQL in parentheses, and is inserted into
+    the text. Several statements form one pipeline, as a batch of the service does."""
     variables = {}
     lines = []
     for name in call.statements:
@@ -127,7 +127,7 @@ def with_range(runs):
 
 
 def share(runs, limits):
-    """The median of the rounds' own ratios."""
+    """The median of the ratios of the rounds."""
     return f"{statistics.median(r.per_second / l.per_second for r, l in zip(runs, limits)):.0%}"
 
 
@@ -146,7 +146,7 @@ def row(*cells):
 
 
 def table(title, *columns):
-    """A heading and a table's head; the first column is text, the others are figures."""
+    """Prints a heading and the head of a table, whose first column is text and the others figures."""
     print(f"\n### {title}\n")
     row(*columns)
     row("---", *["--:"] * (len(columns) - 1))

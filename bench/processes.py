@@ -1,4 +1,4 @@
-"""What /proc tells of process trees (CPU time, memory), and starting and ending them by pid."""
+"""Reads CPU time and memory of process trees from /proc, and starts and ends processes by pid."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ CORES = os.cpu_count()
 
 
 def read(path):
-    """The file's text, or "" when the process has gone or may not be looked at."""
+    """The file's text, or "" if the process has ended or must not be read."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
@@ -21,12 +21,12 @@ def read(path):
 
 
 def stat(pid):
-    """The fields of /proc/PID/stat from `state` on: the name before them may hold anything."""
+    """The fields of /proc/PID/stat from `state` on: the name before them may contain anything."""
     return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
 def tree(root):
-    """The process and all that descend from it."""
+    """The process and all its descendants."""
     children = {}
     for name in os.listdir("/proc"):
         if name.isdigit() and (fields := stat(name)):
@@ -46,7 +46,7 @@ def program(pid):
 
 
 def cpu_ns(pids):
-    """CPU time of the processes and of the children they have waited for: it only ever grows."""
+    """CPU time of the processes and of the children they have waited for. It never decreases."""
     total = 0
     for pid in pids:
         fields = stat(pid)
@@ -72,7 +72,7 @@ def machine_busy_ns():
 
 
 def kib(pid, file, field):
-    """`VmRSS` of status or `Pss` of smaps_rollup; None where the kernel does not say."""
+    """`VmRSS` of status or `Pss` of smaps_rollup; None if the kernel does not report it."""
     for line in read(f"/proc/{pid}/{file}").splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1])
@@ -80,7 +80,7 @@ def kib(pid, file, field):
 
 
 def wait_until(condition, seconds, pause=0.01):
-    """Polls; the condition's last value, which is false when the time was over."""
+    """Polls the condition and returns its last value, which is false after a timeout."""
     latest = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < latest:
         time.sleep(pause)
@@ -88,8 +88,8 @@ def wait_until(condition, seconds, pause=0.01):
 
 
 class Interrupts:
-    """SIGINT, SIGTERM and SIGHUP end the bench by SystemExit, but not between the start of a
-    program and the note that it has to be ended."""
+    """SIGINT, SIGTERM and SIGHUP end the benchmark by SystemExit, but not between the start of a
+    program and its registration."""
 
     held = False
     pending = None
@@ -102,7 +102,7 @@ class Interrupts:
 
     @classmethod
     def end(cls):
-        """From now on they are ignored: what was started is being ended."""
+        """Ignores the signals from now on, while the programs are being ended."""
         for number in cls.signals:
             signal.signal(number, signal.SIG_IGN)
         cls.pending = None
@@ -126,7 +126,7 @@ class Interrupts:
 
 
 class Program:
-    """A program in a session of its own, so that Ctrl-C reaches only the bench."""
+    """A program in a session of its own, so that Ctrl-C reaches only the benchmark."""
 
     running = []
 
@@ -144,13 +144,13 @@ class Program:
             raise Broken(f"{self.process.args[0]} ended with {self.process.returncode}", self.log)
 
     def kill(self):
-        """SIGKILL, for what has no children."""
+        """Kills a program that has no children."""
         self.process.kill()
         self.process.wait()
         self.running.remove(self)
 
     def end(self):
-        """SIGTERM; what has not gone after 15 s, or was left behind by it, gets SIGKILL."""
+        """Sends SIGTERM, and SIGKILL to what remains after 15 s or is left behind."""
         self.running.remove(self)
         started = {pid: stat(pid)[19:20] for pid in tree(self.pid)}
         if self.process.poll() is None:
@@ -166,7 +166,7 @@ class Program:
 
 
 class Broken(Exception):
-    """Something that has to work did not; carries the end of a log."""
+    """Something failed that must work. The text includes the end of a log."""
 
     def __init__(self, what, log=None):
         tail = "".join(read(log).splitlines(keepends=True)[-15:]) if log else ""

@@ -1,5 +1,5 @@
--- wrk's request is its arguments: method, body, and perhaps a file of lines "path token" to take turns.
--- What it saw comes as one line of JSON at the end.
+-- Sends the request that the arguments describe: method, body, and optionally a file with lines
+-- "path token" that are used in turn. At the end prints the totals as one line of JSON.
 function init(arguments)
     wrk.method = arguments[1]
     if arguments[2] ~= "" then wrk.body = arguments[2] end

@@ -48,7 +48,7 @@ def board_call(bench, is_known):
 
 
 def own(user, path, statements, parameters, **rest):
-    """A request to somebody's own things. The user's row is there."""
+    """A request to a user's own resources. The user has a row."""
     headers = {"Authorization": f"Bearer {token_of(user)}", **rest.pop("headers", {})}
     return Call(f"/api/v1/{user}/{path}", headers=headers,
                 statements=("require_account", *statements),
@@ -72,7 +72,7 @@ def task_call(bench, user="user-1"):
 
 
 def create_task_call(bench):
-    user = "user-2"  # the list stays as it is
+    user = "user-2"  # so that the list of user-1 does not change
     return own(user, "tasks", method="POST", headers=JSON, body=TASK, status=201,
                statements=("insert_task",),
                parameters={"insert_task": {"user_id": user, "title": "Buy milk and bread",
@@ -82,7 +82,7 @@ def create_task_call(bench):
 
 @contextlib.contextmanager
 def changing_board(bench):
-    """While it lasts, no look finds the board as the look before found it."""
+    """While it is active, the board has a new revision whenever a handler asks for it."""
     bench.postgres.sql("CREATE SEQUENCE bench_changes",
                        "ALTER TABLE board_revisions RENAME TO bench_board_revisions",
                        "CREATE VIEW board_revisions AS "
@@ -94,7 +94,7 @@ def changing_board(bench):
                            "ALTER TABLE bench_board_revisions RENAME TO board_revisions")
 
 
-# Section, tasks on the board, label, what makes the call.
+# Section, tasks on the board, label, function that returns the call.
 REQUESTS = [
     ("healthz", 100, "healthz", healthz_call),
     ("create", 100, "create", create_call),
@@ -111,7 +111,7 @@ REQUESTS = [
 
 
 def interleave(rounds, targets):
-    """Every target once a round, forwards and backwards in turn: the runs of each."""
+    """Runs every target once a round, in reverse order every other round. Returns the runs of each."""
     runs = {name: [] for name in targets}
     for number in range(rounds):
         for name in list(targets)[::-1 if number % 2 else 1]:
@@ -225,7 +225,7 @@ def distance(bench):
 
 
 def rows(bench):
-    """What a request costs among few rows and among a million; 1,000 users take turns, or all."""
+    """Cost of a request among few rows and among a million, for up to 1,000 users in turn."""
     sizes = {1_000: 10, 1_000_000: 10_000}
     groups = ("nginx", "handlers", "Postgres")
     heading = f"CPU µs: {' / '.join(groups)}"
@@ -252,7 +252,7 @@ def rows(bench):
 
 
 def time_cgi(handler, environment):
-    """Milliseconds from exec to the whole answer of a handler that is run by hand."""
+    """Milliseconds from exec to the complete answer of a handler that is run as CGI."""
     started = time.monotonic()
     done = subprocess.run([handler], env=environment, stdin=subprocess.DEVNULL,
                           capture_output=True)

@@ -1,4 +1,4 @@
-"""What is measured and what it is measured against: Postgres, the service, nginx, a distance."""
+"""The service that is measured, and its references: PostgreSQL, a bare nginx, a delaying proxy."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ API_KEY = secrets.token_hex(16)
 
 
 def free_port():
-    """Below the range of outgoing connections, so that none takes it before the server does."""
+    """A port below the range of outgoing connections, which could take it before the server does."""
     while True:
         port = random.randint(20000, 32000)
         with socket.socket() as probe:
@@ -38,7 +38,7 @@ def free_port():
 
 
 def ask(port, path, method="GET", headers=None, body=None):
-    """One request on a connection of its own: status, headers, body; None when nobody answers."""
+    """Sends one request on a new connection. Returns status, headers and body; None without answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request(method, path, body, headers or {})
@@ -98,7 +98,7 @@ class Postgres:
         return done.stdout.strip()
 
     def fill_board(self, count):
-        """Replaces the board by so many tasks, in short transactions as their writers would."""
+        """Replaces the board with `count` tasks, in short transactions as real writers use."""
         self.sql("TRUNCATE collab_tasks", f"""
             DO $$ BEGIN
                 FOR batch IN 0 .. ({count} - 1) / 100 LOOP
@@ -112,7 +112,7 @@ class Postgres:
             END $$""", "VACUUM ANALYZE", "CHECKPOINT")
 
     def fill_tasks(self, users, tasks_each):
-        """Replaces everybody's tasks: so many of `user-1`, `user-2` … Nobody is told by an event."""
+        """Replaces all personal tasks with those of `user-1`, `user-2` …, without events."""
         self.sql("TRUNCATE tasks RESTART IDENTITY", f"""
             INSERT INTO users (id) SELECT 'user-' || n FROM generate_series(1, {users}) AS n
             ON CONFLICT DO NOTHING""",
@@ -125,7 +125,7 @@ class Postgres:
                  "ALTER TABLE tasks ENABLE TRIGGER task_changed", "VACUUM ANALYZE", "CHECKPOINT")
 
     def fill_jobs(self, count):
-        """Replaces all jobs by so many that are due. Nobody is told by an event."""
+        """Replaces all jobs with `count` jobs that are due, without events."""
         self.sql("TRUNCATE jobs, idempotency_keys",
                  "ALTER TABLE jobs DISABLE TRIGGER job_changed", f"""
             INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_at)
@@ -198,14 +198,14 @@ class Service:
 
 
 def service_environment(database_url, run_dir, port, password):
-    """Nothing of the caller's settings but how many processes and connections there are."""
+    """The service's environment, which keeps only a few of the caller's settings."""
     kept = {name: value for name, value in os.environ.items()
             if name in ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
             or name.startswith(("WORKERS_", "DB_", "NGINX_"))}
     return {**kept, "DATABASE_URL": database_url, "RUN_DIR": str(run_dir), "PORT": str(port),
             "HOST": "127.0.0.1", "JWT_SECRET": SECRET, "DEV_USER_EMAIL": EMAIL,
             "DEV_USER_PASSWORD": password, "API_KEYS": API_KEY,
-            "RATE_LIMIT": "86400000/day"}  # as many at once as come
+            "RATE_LIMIT": "86400000/day"}  # no practical limit
 
 
 class BareNginx:
@@ -234,7 +234,7 @@ class BareNginx:
 
 
 class Distance:
-    """A TCP proxy that holds every byte for `one_way_us`, in either direction."""
+    """A TCP proxy that delays every byte by `one_way_us` in either direction."""
 
     def __init__(self, folder, port, one_way_us):
         executable = BUILD / "bench/delay"

@@ -1,6 +1,6 @@
-// verify: what it costs a request to have its token verified, in microseconds of CPU time, for each
-// kind of key: the first time ("new") and every later time ("known"). With all secrets set, of
-// which the last one is meant. `make bench-verify` runs it.
+// verify: measures the CPU microseconds that it takes to verify the token of a request, for each
+// kind of key: the first time ("new") and every later time ("known"), with all secrets set. `make
+// bench-verify` runs it.
 
 #include <time.h>
 #include <unistd.h>
@@ -28,7 +28,7 @@ std::string claims(int number, const std::string& issuer = "http://localhost:300
            R"("createdAt":"2026-01-08T12:34:56.123Z","iat":1700000000,"exp":9000000000})";
 }
 
-// Whatever else runs on the machine.
+// CPU time does not depend on what else runs on the machine.
 double cpu_microseconds() {
     timespec time{};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);

@@ -41,7 +41,7 @@ std::string check_sqlite_file(const Config& config) {
 std::string check_listening(const Config& config) {
     if (const auto pid = supervisor_of(config.run_dir); pid != 0) {
         if (!nginx_answers(config))
-            throw std::runtime_error("steelthread runs (pid " + std::to_string(pid) +
+            throw std::runtime_error("the service is running (pid " + std::to_string(pid) +
                                      "), but nothing answers at " + base_url(config));
         return base_url(config) + " is served (pid " + std::to_string(pid) + ")";
     }
@@ -61,7 +61,7 @@ std::string listed(const std::vector<std::string>& names) {
     return list;
 }
 
-// Empty when nothing is pending.
+// Returns an empty text if nothing is pending.
 std::string fault_of(const Schema& schema) {
     if (schema.pending.empty()) return {};
     return "pending: " + listed(schema.pending) + ": run `steelthread migrate up`";

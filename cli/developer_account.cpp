@@ -11,7 +11,7 @@ void make_developer_account(const Config& config, BlockingConnection& connection
     if (config.dev_user_email.empty()) return;
     const auto email = ascii_lower(config.dev_user_email);
     if (!connection.query("SELECT id FROM users WHERE email = $1", {email}).empty()) {
-        out << "account " << email << " is there already, with the password it has\n";
+        out << "account " << email << " already exists; its password is unchanged\n";
         return;
     }
     const auto hash = hash_password(config.dev_user_password.reveal(), config.bcrypt_cost);
@@ -19,6 +19,6 @@ void make_developer_account(const Config& config, BlockingConnection& connection
         "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) "
         "ON CONFLICT (email) DO NOTHING RETURNING id",
         {Uuid::random().text(), email, hash});
-    // Another `migrate up` may have created it meanwhile.
+    // Another `migrate up` may have created the account meanwhile.
     if (!made.empty()) out << "account " << email << '\n';
 }

@@ -49,7 +49,8 @@ Async<std::string> user_to_seed(const Config& config, Database& database, std::s
     if (config.dev_user_email.empty()) co_return demo_user;
     const auto account =
         co_await database.maybe<Account>(sql::find_account, ascii_lower(config.dev_user_email));
-    if (!account) throw std::runtime_error("no account of DEV_USER_EMAIL: run `migrate up`");
+    if (!account)
+        throw std::runtime_error("DEV_USER_EMAIL has no account: run `steelthread migrate up`");
     co_return account->id;
 }
 
@@ -77,7 +78,7 @@ Async<> seed_tasks(Database& database, const std::string& user_id, std::ostream&
                                         .description = {},
                                         .completed = std::exchange(is_completed, false)}));
     co_await database.run(std::move(batch));
-    out << "added " << std::size(task_titles) << " tasks of " << user_id << '\n';
+    out << "added " << std::size(task_titles) << " tasks for " << user_id << '\n';
 }
 
 Async<> seed_conversation(Database& database, const std::string& user_id, std::ostream& out) {
@@ -91,7 +92,7 @@ Async<> seed_conversation(Database& database, const std::string& user_id, std::o
         batch.add(sql::insert_message, db::named("user_id", user_id),
                   db::named("conversation_id", made.id), db::fields_of(message));
     co_await database.run(std::move(batch));
-    out << "added a conversation of " << user_id << '\n';
+    out << "added a conversation for " << user_id << '\n';
 }
 
 Async<> seed_all(const Config& config, Database& database, std::string asked_for,

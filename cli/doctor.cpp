@@ -27,7 +27,7 @@
 
 namespace {
 
-// A check returns what it found, and throws when something is wrong.
+// A check returns what it found, and throws if something is wrong.
 std::string plural(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
@@ -84,7 +84,8 @@ Async<> ask_tables_behind(Database& database, std::vector<BehindTable>& tables) 
     tables = results.all(behind);
 }
 
-// The most connections that all processes together may open, and how many they keep when idle.
+// Compares the connections that all processes may open, and those that they keep when idle, with
+// what the server allows.
 std::string check_connections(const Config& config) {
     Room limit;
     with_database(config, [&](Database& database) { return ask_room(database, limit); });
@@ -100,14 +101,14 @@ std::string check_connections(const Config& config) {
     const auto server = "; the server allows " + std::to_string(room) + " in total";
     if (most <= room) return arithmetic + server;
     return arithmetic + server +
-           (processes > room ? ": too few" : ": under load some will be refused") +
+           (processes > room ? ": too few" : ": some will be refused under load") +
            "; raise max_connections, lower DB_POOL_SIZE, or connect through a pooler";
 }
 
-// The same query as that of /healthz.
+// Runs the query of /healthz.
 std::string check_writes(const Config& config) {
     with_database(config, [](Database& database) { return check_readiness(database); });
-    return "are taken";
+    return "accepted";
 }
 
 std::string check_sequences(const Config& config) {
@@ -165,7 +166,7 @@ std::string check_key_set(const Config& config) {
         const auto parsed =
             parse_key_set(is_file ? read_key_file(config.jwks_file) : fetch(config.jwks_url->text));
         auto found = plural(parsed.keys.size(), "key") + " of " + source;
-        for (const auto& reason : parsed.skipped) found += "; one is skipped: " + reason;
+        for (const auto& reason : parsed.skipped) found += "; skipped one: " + reason;
         if (parsed.keys.empty())
             throw std::runtime_error("it has no key that this service can use: " + found);
         return found;

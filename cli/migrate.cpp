@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 using Purpose = BlockingConnection::Purpose;
 
-// Prepares the directory of the SQLite file. RUN_DIR has to be this service's.
+// Prepares the directory of the SQLite file. Claims RUN_DIR if the file is in it.
 void make_place(const Config& config) {
     const auto file = config.sqlite_path();
     if (!file || !lacks_sqlite_file(config)) return;
@@ -28,8 +28,8 @@ void make_place(const Config& config) {
     fs::create_directories(folder);
 }
 
-// Transaction numbers are a cluster's own: after a restore from another one, events may have some
-// that this one has not reached, and would be taken for not yet committed.
+// Every cluster has its own transaction numbers: after a restore from another one, events may have
+// numbers that this cluster has not reached, and would be taken for not yet committed.
 bool has_foreign_events(BlockingConnection& connection) {
     if (connection.engine() == "sqlite") return false;
     const auto newest = connection.query(
@@ -40,7 +40,8 @@ bool has_foreign_events(BlockingConnection& connection) {
     return newest.front().front() == "t";
 }
 
-// Their ids keep them in order. Another runner may have done it before this one has the lock.
+// The events keep the order of their ids. Another runner may have done this before this one got the
+// lock.
 void adopt_events(BlockingConnection& connection, std::ostream& out) {
     if (!has_foreign_events(connection)) return;
     connection.begin();
@@ -50,10 +51,10 @@ void adopt_events(BlockingConnection& connection, std::ostream& out) {
         connection.execute("UPDATE events_pruned SET transaction_id = '0'");
     }
     connection.execute("COMMIT");
-    if (is_foreign) out << "took over the events of another cluster\n";
+    if (is_foreign) out << "adopted the events of another cluster\n";
 }
 
-// None where the SQLite file does not exist: a look makes no file.
+// Null if the SQLite file does not exist: reading the state must not create it.
 std::unique_ptr<BlockingConnection> connect_to_look(const Config& config) {
     return lacks_sqlite_file(config) ? nullptr : connect_blocking(config, Purpose::look);
 }

@@ -9,7 +9,7 @@ namespace openapi {
 
 namespace {
 
-// It has no state: it is malloc() and free().
+// It has no state, because it calls malloc() and free().
 rapidjson::CrtAllocator& heap() {
     static rapidjson::CrtAllocator allocator;
     return allocator;

@@ -71,7 +71,7 @@ Json error_response(const ErrorForm& form, int status, bool has_limit) {
                    {"content", error_content(error_schema(form, entries), entries)}});
 }
 
-// nginx does not know the shape when it could not read the request line.
+// If nginx could not read the request line, it does not know the shape.
 Json refusal(const ErrorForm& form) {
     Entries entries;
     for (const auto error : errors_of_nginx()) entries.push_back(&entry(error));

@@ -42,7 +42,7 @@ std::optional<seconds> parse_age(std::string_view text) {
 }
 
 struct LastOfBatch {
-    std::optional<std::int64_t> id;  // none behind the last event
+    std::optional<std::int64_t> id;  // null after the last event
 
     static consteval auto fields() { return std::tuple{json::field("id", &LastOfBatch::id)}; }
 };
@@ -51,8 +51,8 @@ Timestamp moment_before(seconds age) {
     return {Timestamp::now().microseconds - std::chrono::microseconds{age}.count()};
 }
 
-// Up to the end, also past batches of which nothing is deleted: a clock that was ahead for a while
-// leaves events of the future before old ones.
+// Goes on to the end, even after a batch of which nothing was deleted: if the clock was ahead for a
+// while, events from the future come before old ones.
 Async<std::int64_t> prune_events(Database& database, seconds age) {
     const auto limit = moment_before(age);
     std::int64_t count = 0;

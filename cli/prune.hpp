@@ -13,7 +13,7 @@
 struct Ages {
     std::optional<std::chrono::seconds> events;
     std::optional<std::chrono::seconds>
-        jobs;  // that are completed, failed or cancelled, since then
+        jobs;  // since a job has completed, failed or been cancelled
 };
 
 // Parses the arguments of `prune`: --events-older-than 7d (or s, m, h; from 1 s to 36,500 d), and

@@ -20,7 +20,7 @@ public:
     Replacement(const Replacement&) = delete;
     Replacement& operator=(const Replacement&) = delete;
 
-    // Does what is due. False when it is over: failure() says how it ended.
+    // Does what is due. Returns false when it is over; failure() then says how it ended.
     bool go_on();
 
     // Must be called with the wait status of every child that has ended.

@@ -28,17 +28,17 @@ int request_restart(const std::string& run_dir, const std::string& endpoint) {
     const auto handlers = handler_executables();
     if (std::none_of(handlers.begin(), handlers.end(),
                      [&](const auto& path) { return path.filename() == endpoint; }))
-        throw std::runtime_error("there is no endpoint " + endpoint);
+        throw std::runtime_error("no endpoint has the name " + endpoint);
     const pid_t supervisor = supervisor_of(run_dir);
     if (supervisor <= 0)
-        throw std::runtime_error("no steelthread runs in " + fs::absolute(run_dir).string() +
-                                 ": set RUN_DIR to that of the service");
+        throw std::runtime_error("no service is running in " + fs::absolute(run_dir).string() +
+                                 ": set RUN_DIR to the folder of the service");
     const auto request = fs::path{run_dir} / requests_folder / endpoint;
     const auto failure = request.string() + failed;
     fs::remove(failure);
     make_file(request, "");
     if (kill(supervisor, SIGUSR1) != 0)
-        throw std::runtime_error("cannot ask the supervisor in " + run_dir);
+        throw std::runtime_error("cannot signal the supervisor in " + run_dir);
     while (fs::exists(request)) {
         if (supervisor_of(run_dir) != supervisor)
             throw std::runtime_error("the supervisor in " + run_dir + " has ended");
@@ -56,8 +56,8 @@ std::optional<std::string> next_restart_request() {
     fs::directory_iterator requests{requests_folder, error};
     for (; !error && requests != fs::directory_iterator{}; requests.increment(error)) {
         std::error_code ignored;
-        // request_restart() creates regular files only. Anything else could not be removed,
-        // perhaps.
+        // request_restart() creates regular files only; it may be impossible to remove anything
+        // else.
         if (requests->is_regular_file(ignored) && requests->path().extension() != failed)
             return requests->path().filename().string();
     }

@@ -60,7 +60,8 @@ void for_each_path(const std::vector<Route>& all, Print print) {
         for (std::size_t i = 1; i < route.paths.size(); ++i) print(route, route.paths[i]);
 }
 
-// A path template as a regular expression; a parameter is one or more of `characters`.
+// Returns a path template as a regular expression, in which a parameter is one or more of
+// `characters`.
 std::string pattern_of(const std::string& path, std::string_view characters) {
     std::string pattern = "^";
     for (std::size_t i = 0; i < path.size(); ++i) {
@@ -187,7 +188,7 @@ void print_routes(std::ostream& out) {
     for_each_path(routes(), [&](const Route& route, const std::string& path) {
         print_location(out, route, path);
     });
-    out << "\n# What nginx answers itself. The status 494 is nginx's own, for a header that is too "
+    out << "\n# Answers of nginx itself. The status 494 is nginx's own, for a header that is too "
            "large.\n";
     for (const auto& [statuses, error, is_of_any_request] : nginx_errors)
         out << "error_page " << statuses << " /_errors/$error_shape/" << entry(error).status
@@ -222,8 +223,8 @@ void print_maps(std::ostream& out) {
 }
 
 void print_request_fields(std::ostream& out) {
-    out << generated << "\n# All that handlers see of a request: each parameter costs libfcgi an "
-        << "allocation, and no header of a\n# client can pass for one of these.\n";
+    out << generated << "\n# The only parts of a request that handlers see: each parameter costs "
+        << "libfcgi an allocation, and a\n# client's header must not pass for one of these.\n";
     for (const auto& field : request_fields()) {
         const bool is_header = field.nginx_variable.starts_with("$http_") ||
                                field.nginx_variable.starts_with("$content_");

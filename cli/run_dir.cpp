@@ -63,7 +63,7 @@ void enter_run_dir(Config& config) {
         throw std::runtime_error(fs::absolute(pid_file).string() +
                                  " is not a regular file owned by this user: remove it");
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        throw std::runtime_error("another steelthread runs in " + folder);
+        throw std::runtime_error("another service is running in " + folder);
     const auto pid = std::to_string(getpid()) + "\n";
     if (ftruncate(fd, 0) != 0 || write(fd, pid.data(), pid.size()) < 0) fail(pid_file);
 
@@ -93,7 +93,7 @@ pid_t supervisor_of(const std::string& run_dir) {
 
 void refuse_second(const std::string& run_dir) {
     if (supervisor_of(run_dir) != 0)
-        throw std::runtime_error("another steelthread runs in " +
+        throw std::runtime_error("another service is running in " +
                                  fs::absolute(run_dir).lexically_normal().string());
 }
 

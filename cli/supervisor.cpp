@@ -31,7 +31,7 @@ namespace {
 constexpr milliseconds longest_drain{5000};    // of nginx, with the requests it has accepted
 constexpr milliseconds longest_stop{9000};     // of everything
 constexpr milliseconds longest_start{10'000};  // of nginx
-constexpr milliseconds longest_probe{2'000};   // longer means that the whole machine stood still
+constexpr milliseconds longest_probe{2'000};   // if it takes longer, the whole machine stood still
 constexpr milliseconds tick{10};
 
 bool has_terminal() {
@@ -93,7 +93,7 @@ public:
     }
 
 private:
-    // Nothing has started yet. A handler that cannot run is not noticed here.
+    // Runs before any process starts, and does not notice a handler that cannot run.
     void prepare() {
         nginx_.command = nginx_command();
         nginx_.environment = nginx_environment();
@@ -166,7 +166,7 @@ private:
             render_nginx(config_);
             if (nginx_.pid != 0) kill(nginx_.pid, SIGHUP);
         } catch (const std::exception& error) {
-            logging::error("could not reload nginx: it keeps its configuration",
+            logging::error("could not reload nginx, which keeps its configuration",
                            {{"reason", std::string_view{error.what()}}});
         }
     }
@@ -200,7 +200,7 @@ private:
         enter(Phase::stopping_nginx);
     }
 
-    // Every change of the phase, and what it begins with.
+    // Changes the phase, and does what it begins with.
     void enter(Phase phase) {
         phase_ = phase;
         switch (phase) {

@@ -6,8 +6,8 @@
 // ms to 5 s. After five deaths in a row, when no process of an endpoint is running, it closes the
 // connections to that endpoint. It ends when nginx does. It writes all its files in RUN_DIR.
 //
-// SIGTERM, SIGINT: a clean stop within 9 s. SIGHUP: nginx reads its configuration again; if it came
-// from a terminal that was closed, a clean stop. SIGUSR1: cli/restart.hpp.
+// SIGTERM and SIGINT stop it cleanly within 9 s. SIGHUP makes nginx reload its configuration; if
+// the terminal was closed, it stops the service cleanly instead. For SIGUSR1 see cli/restart.hpp.
 #pragma once
 
 #include "shared/config/config.hpp"

@@ -1,4 +1,4 @@
-// /auth/login: an e-mail and a password for a token.
+// /auth/login: exchanges an e-mail address and a password for a token.
 // POST → 200 token | 401 | 413 | 415 | 422 | 429
 #include "shared/accounts/accounts.hpp"
 #include "shared/handler.hpp"

@@ -1,4 +1,4 @@
-// /api/auth/signin: an e-mail and a password for a token and the account.
+// /api/auth/signin: exchanges an e-mail address and a password for a token and the account.
 // POST → 200 token and account | 401 | 413 | 415 | 422 | 429
 #include "shared/accounts/accounts.hpp"
 #include "shared/handler.hpp"

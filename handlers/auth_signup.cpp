@@ -1,4 +1,4 @@
-// /api/auth/signup: a new account.
+// /api/auth/signup: creates an account.
 // POST → 201 account | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
 #include "shared/limits/attempts.hpp"
@@ -7,7 +7,7 @@
 
 namespace {
 
-// The hash is made whether or not the e-mail is taken, so that the time does not tell.
+// Computes the hash even if the e-mail is taken, so that the response time does not reveal it.
 Async<Response> post(const Request& request, Context& context) {
     const auto input = request.body<NewAccount>();
     const auto email = ascii_lower(input.email);
@@ -28,7 +28,7 @@ Endpoint endpoint() {
         .shape = Shape::enveloped,
         .operations = {{.method = Method::post,
                         .handler = post,
-                        .summary = "Make an account",
+                        .summary = "Create an account",
                         .request_schema = schema_of<NewAccount>,
                         .answer = created<AccountView>(),
                         .message = "Account created",

@@ -56,7 +56,7 @@ Endpoint endpoint() {
         .path = "/collab/state/tasks",
         .operations = {{.method = Method::get,
                         .handler = get,
-                        .summary = "The whole board",
+                        .summary = "Get the whole board",
                         .answer = ok<CollabState>().with_etag()}},
     };
 }

@@ -1,4 +1,4 @@
-// /collab/tasks: new tasks on the shared board.
+// /collab/tasks: adds tasks to the shared board.
 // POST → 200 task | 401 | 413 | 415 | 422
 #include "shared/handler.hpp"
 #include "shared/models/collab_task.hpp"

@@ -35,14 +35,13 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = get,
                         .auth = Auth::owner,
-                        .summary = "One of your conversations",
+                        .summary = "Get a conversation",
                         .answer = ok<Conversation>().with_etag(),
                         .errors = {Error::not_found}},
                        {.method = Method::delete_,
                         .handler = remove,
                         .auth = Auth::owner,
-                        .summary = "Delete a conversation with all its messages; If-Match, when "
-                                   "sent, names the ETag that is deleted",
+                        .summary = "Delete a conversation and its messages; If-Match is optional",
                         .answer = no_content(),
                         .errors = {Error::not_found}}},
     };

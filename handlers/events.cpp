@@ -1,4 +1,4 @@
-// /events: what has happened, for those who ask now and then, and notes of clients.
+// /events: the event feed in pages, and notes that clients publish.
 // GET  → 200 page | 401 | 422
 // POST → 200 its id | 401 | 413 | 415 | 422
 #include "shared/events/page.hpp"
@@ -12,7 +12,7 @@ constexpr std::string_view event_characters =
 
 [[noreturn]] void refuse_cursor() {
     throw invalid({"query", "after"},
-                  "Value error, unknown, or what comes after it is gone: read everything anew");
+                  "Value error, unknown, or events after it were removed: read everything again");
 }
 
 Async<Response> list(const Request& request, Context& context) {
@@ -46,13 +46,13 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::reader,
-                        .summary = "What has happened, page by page",
+                        .summary = "List events in commit order",
                         .query_schema = schema_of<EventQuery>,
                         .answer = ok<EventPage>()},
                        {.method = Method::post,
                         .handler = note,
                         .auth = Auth::user,
-                        .summary = "Tell all who listen",
+                        .summary = "Publish a note on the event feed",
                         .request_schema = schema_of<Note>,
                         .answer = ok<NoteId>()}},
     };

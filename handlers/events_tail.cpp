@@ -1,4 +1,4 @@
-// /events/tail: what happens, as it happens (Server-Sent Events, WHATWG HTML, section 9.2).
+// /events/tail: streams events as Server-Sent Events (WHATWG HTML, section 9.2).
 // GET → 200 text/event-stream | 401 | 422
 #include "shared/events/feed.hpp"
 #include "shared/handler.hpp"
@@ -9,12 +9,12 @@ std::string as_server_sent(const Event& event) {
     return "id: " + event.id + "\nevent: " + event.type + "\ndata: " + in_one_line(event) + "\n\n";
 }
 
-// The id alone fires no event, but is what a browser resumes by that has not got one yet.
+// An id alone fires no event, but a browser that has not received one yet resumes from it.
 std::string opening(const EventCursor& cursor, bool is_reset) {
     std::string text = ": connected\nretry: 3000\nid: " + cursor.text() + "\n";
     if (is_reset)
         text +=
-            "event: reset\ndata: {\"reason\":\"the cursor is unknown: read everything anew\"}\n";
+            "event: reset\ndata: {\"reason\":\"the cursor is unknown: read everything again\"}\n";
     return text + "\n";
 }
 
@@ -47,7 +47,7 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = tail,
                         .auth = Auth::reader,
-                        .summary = "What happens, as it happens",
+                        .summary = "Stream events as Server-Sent Events",
                         .query_schema = schema_of<TailQuery>,
                         .answer = event_stream()}},
     };

@@ -1,4 +1,5 @@
-// /events/ticket: what stands for a token where none can be sent, as by a browser's EventSource.
+// /events/ticket: issues a ticket for clients that can send neither a token nor an API key, such as
+// a browser's EventSource.
 // POST → 200 ticket | 401
 #include "shared/handler.hpp"
 #include "shared/models/event.hpp"
@@ -17,7 +18,7 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = issue,
                         .auth = Auth::user_or_key,
-                        .summary = "A ticket for the feed",
+                        .summary = "Issue a ticket for the event feed",
                         .answer = ok<Ticket>()}},
     };
 }

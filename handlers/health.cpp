@@ -1,4 +1,4 @@
-// /health: the state of the service for people and dashboards. It is never an error.
+// /health: reports the state of the service to people and dashboards. It never returns an error.
 // GET → 200 healthy | 200 degraded
 #include "shared/db/readiness.hpp"
 #include "shared/db/sqlstate.hpp"
@@ -22,7 +22,7 @@ Async<bool> is_database_ready(const Request& request, Context& context) {
 
 Async<Response> get(const Request& request, Context& context) {
     const bool is_ready = co_await is_database_ready(request, context);
-    // Dashboards know these two words, whatever keeps the database from serving.
+    // Dashboards expect these two words, whatever keeps the database from serving.
     co_return Response::ok(is_ready ? Health{"healthy", "connected"}
                                     : Health{"degraded", "disconnected"});
 }
@@ -33,9 +33,10 @@ Endpoint endpoint() {
     return {
         .path = "/health",
         .tag = "service",
-        .operations = {{.method = Method::get,
-                        .handler = get,
-                        .summary = "The state of the service; 200 even when the database is away",
-                        .answer = ok<Health>()}},
+        .operations =
+            {{.method = Method::get,
+              .handler = get,
+              .summary = "Report the state of the service; 200 even if the database is unreachable",
+              .answer = ok<Health>()}},
     };
 }

@@ -1,4 +1,4 @@
-// /healthz: readiness. A write has to be possible.
+// /healthz: readiness. It succeeds only if a write could succeed.
 // GET → 200 | 503
 #include "shared/db/readiness.hpp"
 #include "shared/handler.hpp"
@@ -19,7 +19,7 @@ Endpoint endpoint() {
         .tag = "service",
         .operations = {{.method = Method::get,
                         .handler = get,
-                        .summary = "Whether the service can answer: it asks the database",
+                        .summary = "Check that the service is ready to read and write",
                         .answer = ok<Readiness>()}},
     };
 }

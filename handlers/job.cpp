@@ -21,7 +21,7 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = get,
                         .auth = Auth::key,
-                        .summary = "One job",
+                        .summary = "Get a job",
                         .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::validation_error}}},
     };

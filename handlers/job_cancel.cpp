@@ -1,4 +1,4 @@
-// /jobs/{id}/cancel: nobody has to do it any more.
+// /jobs/{id}/cancel: cancels a job.
 // POST → 200 job | 401 | 404 | 409 | 422 | 429
 #include "shared/handler.hpp"
 #include "shared/jobs/change_job.hpp"
@@ -7,7 +7,7 @@
 
 namespace {
 
-// A job that was cancelled before is answered as it is.
+// A job that is cancelled already is returned unchanged.
 Async<Response> cancel(const Request& request, Context& context) {
     const auto id = request.uuid("id");
     db::Batch batch;

@@ -1,4 +1,4 @@
-// /jobs/{id}/complete: its worker has done it.
+// /jobs/{id}/complete: its worker reports the result.
 // POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
 #include "shared/jobs/change_job.hpp"
@@ -24,7 +24,7 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = complete,
                         .auth = Auth::key,
-                        .summary = "Say that the job is done",
+                        .summary = "Complete a job with its result",
                         .request_schema = schema_of<JobResult>,
                         .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::conflict}}},

@@ -1,4 +1,4 @@
-// /jobs/{id}/fail: its worker could not do it.
+// /jobs/{id}/fail: its worker reports a failed attempt.
 // POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
 #include "shared/jobs/change_job.hpp"
@@ -25,7 +25,7 @@ Endpoint endpoint() {
                         .handler = fail,
                         .auth = Auth::key,
                         .summary =
-                            "Say that the attempt failed; others follow while there are some left",
+                            "Report a failed attempt; the job is retried if attempts are left",
                         .request_schema = schema_of<JobFailure>,
                         .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::conflict}}},

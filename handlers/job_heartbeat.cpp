@@ -1,4 +1,4 @@
-// /jobs/{id}/heartbeat: its worker is still at it.
+// /jobs/{id}/heartbeat: its worker extends the lease.
 // POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
 #include "shared/jobs/change_job.hpp"
@@ -25,7 +25,7 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = extend,
                         .auth = Auth::key,
-                        .summary = "Extend the lease",
+                        .summary = "Extend the lease of a job",
                         .request_schema = schema_of<Heartbeat>,
                         .answer = ok<LeasedJob>(),
                         .errors = {Error::not_found, Error::conflict}}},

@@ -1,4 +1,4 @@
-// /jobs/lease: takes jobs that are due, or whose lease has expired, for one worker.
+// /jobs/lease: leases jobs that are due, or whose lease has expired, to one worker.
 // POST → 200 jobs | 401 | 413 | 415 | 422 | 429
 #include <algorithm>
 #include <tuple>
@@ -9,7 +9,7 @@
 
 namespace {
 
-// One lease is for all jobs that a request takes.
+// All jobs that a request takes share one lease.
 Async<Response> lease(const Request& request, Context& context) {
     const auto wanted = request.body<LeaseRequest>();
     db::Batch batch;
@@ -35,7 +35,7 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = lease,
                         .auth = Auth::key,
-                        .summary = "Take jobs that are due, the oldest first",
+                        .summary = "Lease jobs that are due, oldest first",
                         .request_schema = schema_of<LeaseRequest>,
                         .answer = ok<Leases>()}},
     };

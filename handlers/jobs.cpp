@@ -1,4 +1,4 @@
-// /jobs: work for programs that have an API key.
+// /jobs: lists and adds jobs, for programs that have an API key.
 // GET  → 200 page | 304 | 401 | 412 | 422 | 429
 // POST → 200 job | 401 | 413 | 415 | 422 | 429
 #include "shared/digest.hpp"
@@ -8,7 +8,7 @@
 
 namespace {
 
-// Before every job: lists begin with the newest.
+// The position before all jobs: lists begin with the newest.
 MomentAndUuid start_of_list() {
     MomentAndUuid start{.moment = Timestamp::last(), .id = {}};
     start.id.bytes.fill(0xff);
@@ -35,7 +35,7 @@ Async<Response> list(const Request& request, Context& context) {
     co_return Response::ok(page);
 }
 
-// One job for all requests with the same key, each answered as the first one.
+// Creates one job for all requests with the same key. Each gets the answer to the first one.
 Async<Job> create_once(const std::string& key, const NewJob& wanted, const Request& request,
                        Context& context) {
     const auto& owner = request.api_key();
@@ -51,7 +51,7 @@ Async<Job> create_once(const std::string& key, const NewJob& wanted, const Reque
                                            db::named("key", key));
     const auto results = co_await context.db.run(std::move(batch));
     auto job = results.first(found);
-    // It was pruned in this very moment: the next request makes a new one.
+    // The job was pruned at this very moment: the next request creates a new one.
     if (!job) throw ApiError{Error::service_unavailable};
     if (job->request_digest != digest)
         throw invalid({"header", "Idempotency-Key"},
@@ -80,13 +80,13 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::key,
-                        .summary = "Jobs, the newest first, page by page",
+                        .summary = "List jobs, newest first",
                         .query_schema = schema_of<JobQuery>,
                         .answer = ok<JobList>().with_etag()},
                        {.method = Method::post,
                         .handler = create,
                         .auth = Auth::key,
-                        .summary = "Add a job; the same again with the same Idempotency-Key",
+                        .summary = "Add a job, only once for each Idempotency-Key",
                         .request_schema = schema_of<NewJob>,
                         .answer = ok<Job>().with_etag().with_location(),
                         .takes_idempotency_key = true}},

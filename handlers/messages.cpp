@@ -1,4 +1,4 @@
-// /api/v1/{user_id}/conversations/{id}/messages: what was said, the oldest first.
+// /api/v1/{user_id}/conversations/{id}/messages: the messages of a conversation, oldest first.
 // GET  → 200 page | 304 | 401 | 403 | 404 | 412 | 422
 // POST → 201 message | 401 | 403 | 404 | 413 | 415 | 422
 #include "shared/handler.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 Position position_of(const Message& message) { return {{}, message.id}; }
 
-// With `last` the newest ones, in the same order.
+// `last` selects the newest messages, in the same order.
 Async<Response> list(const Request& request, Context& context) {
     const auto id = request.id("id");
     const auto query = request.query<MessageQuery>();
@@ -57,7 +57,7 @@ Async<Response> create(const Request& request, Context& context) {
     const auto results = co_await context.db.run(std::move(batch));
     const auto message = results.first(inserted);
     if (!message) throw ApiError{Error::not_found};
-    // A message has no address of its own.
+    // A message has no path of its own, so there is no Location.
     co_return Response{201, json::write(*message)};
 }
 
@@ -70,14 +70,14 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::owner,
-                        .summary = "The messages of a conversation, the oldest first, page by page",
+                        .summary = "List the messages of a conversation, oldest first",
                         .query_schema = schema_of<MessageQuery>,
                         .answer = page_of<Message>(),
                         .errors = {Error::not_found}},
                        {.method = Method::post,
                         .handler = create,
                         .auth = Auth::owner,
-                        .summary = "Add a message",
+                        .summary = "Add a message to a conversation",
                         .request_schema = schema_of<NewMessage>,
                         .answer = created<Message>().with_etag(),
                         .message = "Message created",

@@ -1,4 +1,4 @@
-// /: what this service is.
+// /: describes the service.
 // GET → 200
 #include "shared/handler.hpp"
 #include "shared/models/service.hpp"
@@ -15,7 +15,7 @@ Endpoint endpoint() {
         .tag = "service",
         .operations = {{.method = Method::get,
                         .handler = get,
-                        .summary = "What this service is",
+                        .summary = "Describe the service",
                         .answer = ok<ServiceInfo>()}},
     };
 }

@@ -1,4 +1,5 @@
-// /api/v1/{user_id}/tasks/{id}/complete: ticks one of the caller's own tasks off, or on again.
+// /api/v1/{user_id}/tasks/{id}/complete: marks one of the caller's own tasks as completed or
+// pending.
 // PATCH → 200 task | 401 | 403 | 404 | 412 | 413 | 415 | 422
 #include "shared/handler.hpp"
 #include "shared/models/task.hpp"
@@ -31,7 +32,8 @@ Endpoint endpoint() {
         .operations = {{.method = Method::patch,
                         .handler = patch,
                         .auth = Auth::owner,
-                        .summary = "Set whether a task is completed, or toggle it without a body",
+                        .summary =
+                            "Mark a task as completed or pending; toggle it if there is no body",
                         .request_schema = schema_of<Completion>,
                         .is_body_optional = true,
                         .answer = ok<Task>().with_etag(),

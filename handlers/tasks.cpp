@@ -8,7 +8,7 @@
 
 namespace {
 
-// One way to sort.
+// A sort order and its query.
 struct Order {
     std::string_view sort;
     std::string_view order;
@@ -35,8 +35,8 @@ Position position_of(const Task& task, std::string_view sort) {
     return {cursor_key(sort == "created_at" ? task.created_at : task.updated_at), task.id};
 }
 
-// Before the first task: an empty title, or one that is longer than any with the last of all
-// characters.
+// The position before the first task. By title that is the empty title, or, backwards, the last
+// Unicode character repeated more often than a title allows.
 Position start_of(const TaskQuery& query) {
     const bool is_ascending = query.order == "asc";
     if (query.sort != "title") return before_all_moments(is_ascending);
@@ -60,7 +60,7 @@ Async<Response> list(const Request& request, Context& context) {
     const bool with_pending = query.status != "completed";
     const bool with_completed = query.status != "pending";
 
-    // `completed` is one of two values, of which both may be the same.
+    // The queries compare `completed` with two values, which may be the same.
     db::Batch batch;
     const auto listed = batch.add<Task>(
         list_query(query), db::named("user_id", request.user_id()),
@@ -93,7 +93,7 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::owner,
-                        .summary = "Your tasks, page by page",
+                        .summary = "List the user's tasks",
                         .query_schema = schema_of<TaskQuery>,
                         .answer = page_of<Task>()},
                        {.method = Method::post,

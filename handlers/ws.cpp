@@ -1,6 +1,6 @@
-// /ws: what happens, as it happens, over a WebSocket (RFC 6455).
-// GET → 101 | 400 where no WebSocket is asked for | 401 | 422; after 101 the socket closes with
-// 1008 without a proof, or when it ends.
+// /ws: streams events over a WebSocket (RFC 6455).
+// GET → 101 | 400 if the request is not for a WebSocket | 401 | 422. After 101 the socket closes
+// with 1008 if the caller has no valid proof, or when the proof expires.
 #include "shared/events/feed.hpp"
 #include "shared/handler.hpp"
 #include "shared/websocket/websocket.hpp"
@@ -29,7 +29,8 @@ std::string opening(const Identity& reader, bool is_reset) {
     writer.end_object();
     text += '\n';
     if (is_reset)
-        text += "{\"reason\":\"the cursor is unknown: read everything anew\",\"type\":\"reset\"}\n";
+        text +=
+            "{\"reason\":\"the cursor is unknown: read everything again\",\"type\":\"reset\"}\n";
     return text;
 }
 
@@ -37,7 +38,8 @@ Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first, Au
                EventCursor start, Clock::time_point until) {
     co_await stream.write(first);
     co_await feed->serve(stream, std::move(audiences), start, until, "");
-    // Left behind: it may come back at once, which 1008 would not say.
+    // Some of its events were removed. It may reconnect at once, which a close with 1008 would not
+    // say.
     if (!stream.is_over() && Clock::now() < until) stream.abort();
 }
 
@@ -53,7 +55,7 @@ Async<Response> open_socket(const Request& request, Context& context) {
     });
 }
 
-// Answers requests that ask for no WebSocket, or for an unknown version of it.
+// Answers requests that are not for a WebSocket, or are for an unknown version of it.
 Async<Response> refuse(const Request& request, Context&) {
     request.add_header("Sec-WebSocket-Version", "13");
     throw ApiError{Error::bad_request};
@@ -72,7 +74,7 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = refuse,
                         .auth = Auth::reader,
-                        .summary = "What happens, as it happens, over a WebSocket",
+                        .summary = "Stream events over a WebSocket",
                         .query_schema = schema_of<TailQuery>,
                         .answer = websocket(),
                         .errors = {Error::bad_request, Error::auth_required}}},

@@ -1,11 +1,11 @@
 # Turns one file of sql/queries into a C++ header of constants.
 #
 #   -- name: insert_task            begins a query
-#   -- name: insert_task sqlite     right behind it: its variant for SQLite
+#   -- name: insert_task sqlite     directly below it: its variant for SQLite
 #   -- fragment: task_columns       begins a text that is inserted below as {task_columns}
 #
 # Parameters have names (:title). They become $1, $2, … in the order in which the query first names
-# them; a variant uses the names of the query. A mistake stops the build with its file and line.
+# them; a variant may use only the names of its query. A mistake stops the build with its file and line.
 
 function fail(line, message) {
     printf "%s:%d: %s\n", FILENAME, line, message > "/dev/stderr"
@@ -43,7 +43,8 @@ function number_of(parameter) {
     return "$" number[name, parameter]
 }
 
-# Replaces parameters, but not in literals, quoted names and comments, nor the type behind "::".
+# Replaces parameters, but neither in literals, quoted names and comments nor after "::", where a type
+# follows.
 function with_numbers(sql,    result, token) {
     result = ""
     while (match(sql, in_literal ? "'" : "'|\"[^\"]*\"|--.*|::|:[a-z_][a-z_0-9]*|[$][0-9]+")) {
@@ -57,7 +58,7 @@ function with_numbers(sql,    result, token) {
     return result sql
 }
 
-# Only a statement that begins with SELECT reads and nothing else.
+# A statement that begins with SELECT only reads; any other may write.
 function reads_only(sql) { return sql ~ /^SELECT/ ? "true" : "false" }
 
 /^-- fragment: / {
@@ -72,7 +73,7 @@ function reads_only(sql) { return sql ~ /^SELECT/ ? "true" : "false" }
 /^-- name: / {
     end_of_block()
     kind = $4 == "sqlite" ? "variant" : "query"
-    if (kind == "variant" && $3 != name) fail(FNR, "a variant of " $3 " does not stand right below it")
+    if (kind == "variant" && $3 != name) fail(FNR, "the variant of " $3 " must be directly below it")
     name = $3
     if (kind == "query") order[++count] = name
     next

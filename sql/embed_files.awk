@@ -2,8 +2,9 @@
 #     {"postgres", "0001_users.up", R"sql(…)sql"},
 #     {"postgres", "0001_users.down", R"sql(…)sql"},
 #     {"postgres", "0004_tasks", R"sql(…)sql", "task_json(tasks);task_changed()"},
-# A file of functions also names what it creates: views and triggers on SQLite, and functions with the
-# types of their parameters on PostgreSQL. What undoes a migration stands below its line "-- down".
+# The last text of a file of functions lists what the file creates: views and triggers on SQLite, and
+# functions with the types of their parameters on PostgreSQL. Below its line "-- down", a migration
+# contains the statements that undo it.
 function begin(suffix) { printf "{\"%s\", \"%s%s\", R\"sql(", engine, name, suffix }
 function finish() {
     if (engine == "") return

@@ -92,7 +92,7 @@ std::string decode_part(std::string_view text, std::string_view part) {
 std::string text_member(const rapidjson::Value& jwk, std::string_view name) {
     const auto* value = json::find(jwk, name);
     if (!value) return {};
-    if (!value->IsString()) throw KeyError{std::string{name} + " is not a text"};
+    if (!value->IsString()) throw KeyError{std::string{name} + " is not a string"};
     return std::string{json::text_of(*value)};
 }
 
@@ -264,7 +264,7 @@ JwsHeader read_header(const Jws& jws) {
     const auto* key_id = json::find(header, "kid");
     if (key_id && (!key_id->IsString() || key_id->GetStringLength() == 0 ||
                    key_id->GetStringLength() > max_key_id_bytes))
-        refuse_token("header", "kid must be a text of 1 to 255 bytes");
+        refuse_token("header", "kid must be a string of 1 to 255 bytes");
     return {.algorithm = std::string{json::text_of(*algorithm)},
             .key_id = key_id ? std::string{json::text_of(*key_id)} : ""};
 }

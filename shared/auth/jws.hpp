@@ -47,7 +47,7 @@ struct JwsHeader {
 };
 
 // Throws TokenError for a header without `alg`; with `crit`, `b64`, `zip`, `jwk`, `jku`, `x5u` or
-// `x5c`; with a `typ` other than JWT in any case; with a `kid` that is not a text of 1 to 255
+// `x5c`; with a `typ` other than JWT in any case; with a `kid` that is not a string of 1 to 255
 // bytes; with duplicate members; and for everything that json::parse() refuses.
 JwsHeader read_header(const Jws& jws);
 

@@ -42,7 +42,6 @@ std::string read_key_file(const std::string& path);
 // unknown key, but at most once in ten seconds; and every five minutes while tokens arrive, so that
 // withdrawn keys are dropped. There is one request at a time. If it fails, the old set stays. A
 // file is checked once a second while tokens arrive.
-// time. When that fails, the old set stays. A file is looked at once a second while tokens come.
 class KeySet : public std::enable_shared_from_this<KeySet> {
 public:
     using Fetch = std::function<std::string(const std::string& url)>;

@@ -37,7 +37,7 @@ std::optional<std::int64_t> integer_claim(const rapidjson::Value& claims, std::s
     return value->GetInt64();
 }
 
-// A claim that is one text, or for `aud` a list of texts (RFC 7519, section 4.1.3).
+// Whether a claim is this text, or for `aud` also a list with this text (RFC 7519, section 4.1.3).
 bool names(const rapidjson::Value* claim, std::string_view expected) {
     const auto is_wanted = [&](const rapidjson::Value& value) {
         return value.IsString() && json::text_of(value) == expected;
@@ -120,7 +120,7 @@ void add_claim(jwt_t* jwt, const char* name, const std::string& value) {
 }
 
 void check_name(std::string_view name, std::string_view value) {
-    if (!is_utf8(value)) throw std::invalid_argument(std::string{name}.append(": no UTF-8"));
+    if (!is_utf8(value)) throw std::invalid_argument(std::string{name}.append(": not UTF-8"));
     if (const auto* fault = fault_of_name(value))
         throw std::invalid_argument(std::string{name}.append(": ").append(fault));
 }

@@ -69,15 +69,15 @@ public:
 
     std::int64_t lifetime_seconds() const { return lifetime_seconds_; }
 
-    // Who a token speaks for. Its key decides which source it is of:
+    // Returns the user that a token identifies. The key of the token determines its source:
     //   JWT_SECRET, JWT_SECRET_PREVIOUS  `iss` and `aud` must be this service
     //   BETTER_AUTH_SECRET               any `iss` and `aud`
-    //   JWKS_URL, JWKS_FILE              JWKS_ISSUER and JWKS_AUDIENCE, where they are set
-    // The user id is the first non-empty string among `sub`, `userId` and `id`, 1 to 255 bytes
-    // without control characters, and a UUID where USER_ID_FORMAT says so; there may be an `email`,
-    // which is left out of a token of another issuer unless that says it is verified
+    //   JWKS_URL, JWKS_FILE              JWKS_ISSUER and JWKS_AUDIENCE, if they are set
+    // The user id is the first non-empty string among `sub`, `userId` and `id`: 1 to 255 bytes
+    // without control characters, and a UUID if USER_ID_FORMAT requires it. An `email` is optional.
+    // That of another issuer is ignored unless the token says that it is verified
     // (`email_verified`, OpenID Connect Core, section 5.1, or `emailVerified`).
-    // `exp` must be an integer that is not past, `nbf` and `iat` integers that are not in the
+    // `exp` must be an integer that has not passed, `nbf` and `iat` integers that are not in the
     // future; clocks may differ by 30 seconds.
     //
     // Throws TokenError; and ApiError (503) if no key set has ever been loaded to find the key in.

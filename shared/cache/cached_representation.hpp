@@ -1,4 +1,4 @@
-// A representation that is kept in memory and stays valid while its revision stands. An unchanged
+// A representation that is kept in memory and stays valid until its revision changes. An unchanged
 // one costs a check of the revision, however large it is, and concurrent requests share that check.
 #pragma once
 
@@ -12,7 +12,7 @@
 #include "shared/async.hpp"
 #include "shared/promise.hpp"
 
-// Where the representation comes from.
+// The source of the representation.
 class RepresentationSource {
 public:
     struct Reading {

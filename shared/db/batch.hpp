@@ -1,5 +1,5 @@
-// What is sent to the database: statements with their parameters, in batches. add() returns a slot,
-// which finds the statement's rows in the Results of the batch.
+// Batches of statements with their parameters, as they are sent to the database. add() returns a
+// slot, which finds the statement's rows in the Results of the batch.
 #pragma once
 
 #include <atomic>
@@ -13,15 +13,15 @@
 
 namespace db {
 
-// The place of a statement in its batch, without the statements that were prepended.
+// The index of a statement in its batch, not counting prepended statements.
 struct Place {
     const Query* query;
     std::uint64_t batch_id;
     std::size_t index;
 };
 
-// Where the Results of a batch hold the rows of one of its statements, each of them a T; void is
-// for statements whose rows are at most counted. Batch::add() makes it.
+// Locates the rows of a statement, each of them a T, in the Results of its batch. A Slot<void>
+// belongs to a statement whose rows are at most counted. Batch::add() creates slots.
 template <class T>
 struct [[nodiscard]] Slot : Place {};
 template <>
@@ -33,7 +33,7 @@ public:
     Batch() = default;
     Batch(Batch&&) = default;
     Batch& operator=(Batch&&) = default;
-    // Slots tell one batch from another.
+    // A batch cannot be copied, because its slots belong to it alone.
     Batch(const Batch&) = delete;
     Batch& operator=(const Batch&) = delete;
     ~Batch() = default;
@@ -50,7 +50,8 @@ public:
         return add<T>(db::statement(query, std::forward<Parts>(parts)...));
     }
 
-    // Runs before all others and has no slot: theirs remain valid.
+    // Adds a statement that runs before all others. It has no slot, and existing slots remain
+    // valid.
     void prepend(Statement statement) {
         statements_.insert(statements_.begin(), std::move(statement));
         ++prepended_;

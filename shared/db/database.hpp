@@ -41,16 +41,17 @@ public:
     // Closes every connection and fails the waiting batches; the loop runs out of work afterwards.
     virtual void close() = 0;
 
-    // The database for work that outlives the request which this object belongs to.
+    // The database for work that outlives the request to which this object belongs.
     virtual Database& lasting() { return *this; }
 
-    // The first row of one statement, if there is any. The parts are those of db::statement().
+    // Returns the first row of one statement, if there is any. The parts are those of
+    // db::statement().
     template <class T, class... Parts>
     Async<std::optional<T>> maybe(const Query& query, Parts&&... parts) {
         return first_row<T>(db::statement(query, std::forward<Parts>(parts)...));
     }
 
-    // Exactly one row; none is a std::logic_error.
+    // Returns the row of a statement that always has one; throws std::logic_error if there is none.
     template <class T, class... Parts>
     Async<T> one(const Query& query, Parts&&... parts) {
         return one_row<T>(db::statement(query, std::forward<Parts>(parts)...));

@@ -14,9 +14,8 @@ struct MigrationFile {
     const char* sql;
 };
 
-// Functions, views and triggers of one subject. The name begins with the number of the first
-// migration that the file applies to; of several files on a subject, the last one that applies is
-// used.
+// The functions, views and triggers of one subject. The name begins with the number of the first
+// migration that the file applies to; if several files on a subject apply, the last one is used.
 struct FunctionFile {
     std::string_view engine;
     std::string_view name;     // "0004_tasks"

@@ -28,8 +28,8 @@ FROM (
     WHERE nspname = current_schema()) AS functions
 WHERE signature = ANY (string_to_array($1, ';')))";
 
-// SQLite refuses to drop a column that a view reads, and to put another table in the place of one
-// ("error in view task_json: no such table: main.tasks").
+// SQLite refuses to drop a column that a view reads, and to replace a table that one reads ("error
+// in view task_json: no such table: main.tasks").
 constexpr const char* scripts_to_clear_sqlite = R"(
 SELECT 'DROP ' || type || ' ' || name FROM sqlite_master
 WHERE type IN ('trigger', 'view') AND instr(';' || $1 || ';', ';' || name || ';') > 0)";
@@ -42,7 +42,7 @@ std::string objects_of(std::span<const FunctionFile> functions, std::string_view
     return objects;
 }
 
-// The script with every ":schema." replaced.
+// Returns the script with every ":schema." replaced by the name of the schema.
 std::string within_schema(std::string sql, const std::string& schema) {
     constexpr std::string_view mark = ":schema.";
     for (auto at = sql.find(mark); at != sql.npos; at = sql.find(mark, at + schema.size()))

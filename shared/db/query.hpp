@@ -1,5 +1,5 @@
-// One SQL statement with a name. All of them are in sql/queries/*.sql and are embedded at build
-// time. In the files parameters have names (:title); the text has $1, $2, … on both engines.
+// A named SQL statement. All of them are in sql/queries/*.sql and are embedded at build time. Their
+// parameters have names in the files (:title), and are $1, $2, … in the texts for both engines.
 #pragma once
 
 #include <span>
@@ -9,6 +9,7 @@ struct Query {
     const char* name;
     const char* postgres = "";
     const char* sqlite = "";  // the same text, unless the .sql file has a variant for SQLite
-    bool reads_only = false;  // it begins with SELECT: may be repeated when its connection died
+    bool reads_only =
+        false;  // it begins with SELECT: it may be repeated if its connection was lost
     std::span<const std::string_view> parameters = {};  // the names of $1, $2, …
 };

@@ -1,5 +1,4 @@
-// The results of the database: the rows of each statement of a batch, which map to plain
-// aggregates.
+// The results of a batch: the rows of each statement, which map to plain aggregates.
 #pragma once
 
 #include <cstddef>
@@ -62,8 +61,8 @@ void read_cell(const Rows& rows, std::size_t row, std::size_t column, std::optio
     read_cell(rows, row, column, out.emplace());
 }
 
-// Throws std::logic_error that names the query and the column, unless the columns are these fields
-// in this order.
+// Throws std::logic_error, which names the query and the column, unless the columns are these
+// fields in this order.
 void check_columns(const Rows& rows, const char* query, const std::string_view* fields,
                    std::size_t count);
 
@@ -113,8 +112,8 @@ public:
         return values;
     }
 
-    // The first `count` rows as a canonical JSON array. The result is that of all(), without the
-    // aggregates in between, which take a third of the time of a long list.
+    // Returns the first `count` rows as a canonical JSON array. The text is that of all(), but
+    // without the aggregates in between, which take a third of the time for a long list.
     std::string json(std::size_t count) const {
         std::string text;
         json::Writer writer{text};
@@ -137,16 +136,16 @@ private:
     const Rows& rows_;
 };
 
-// The results of a batch. Each function throws std::logic_error for the slot of another batch, and
-// if the columns are not the fields of T.
+// The results of a batch. Each function throws std::logic_error for a slot of another batch, and if
+// the columns are not the fields of T.
 class Results {
 public:
     Results() = default;
-    // For this batch, before its first statement has run.
+    // For a batch whose first statement has not run yet.
     explicit Results(const Batch& batch) : batch_id_(batch.id()), prepended_(batch.prepended()) {
         rows_.reserve(batch.statements().size());
     }
-    // The rows of the next statement.
+    // Adds the rows of the next statement.
     void add(std::unique_ptr<Rows> rows) { rows_.push_back(std::move(rows)); }
 
     // The first row, if there is one.

@@ -53,7 +53,7 @@ void PartialStatement::add_only(Value value) {
     if (query.parameters.size() != 1)
         throw std::logic_error{std::string{query.name} + " has " +
                                std::to_string(query.parameters.size()) +
-                               " parameters, and a value has no name"};
+                               " parameters: give them by name"};
     set(0, std::move(value));
 }
 

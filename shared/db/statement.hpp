@@ -2,8 +2,8 @@
 //
 //     db::statement(sql::insert_task, db::named("user_id", user_id), db::fields_of(input))
 //
-// Each parameter of the query is given once, and nothing else: std::logic_error names the query and
-// the parameter that is missing, unknown or given twice.
+// Each parameter of the query is given exactly once, and no others are. Otherwise std::logic_error
+// names the query and the parameter that is missing, unknown or given twice.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@
 
 namespace db {
 
-// SQL's NULL still has a type: what it would be if it were there. Prepared statements need it.
+// NULL, with the type that a value would have: prepared statements need to know it.
 template <class T>
 struct Null {};
 
@@ -58,7 +58,8 @@ Named named(std::string_view name, const T& value) {
     return {name, value_of(value)};
 }
 
-// Refers to the struct: for the expression that makes the statement.
+// The fields of a struct. It refers to the struct, so it must not outlive the expression that
+// creates the statement.
 template <json::Declared T>
 struct Fields {
     const T& value;
@@ -68,15 +69,16 @@ struct Fields {
     Fields without(std::string_view name) const { return {value, name}; }
 };
 
-// The declared fields of a struct, each for the parameter of its name. Where the query also has a
-// parameter :has_<name>, that is whether the field is there, as only a json::Maybe may not be.
-// A json::Maybe of an optional needs it, or nobody could tell an absent value from null.
+// The declared fields of a struct, each for the parameter of its name. If the query also has a
+// parameter :has_<name>, it is set to whether the field is present, as only a json::Maybe may be
+// absent. A json::Maybe of an optional requires that parameter: otherwise an absent value could not
+// be told from null.
 template <json::Declared T>
 Fields<T> fields_of(const T& value) {
     return {value};
 }
 
-// A statement of which some parameters are still to be given.
+// A statement that still lacks some of its parameters.
 class PartialStatement {
 public:
     explicit PartialStatement(const Query& query);

@@ -33,7 +33,7 @@ void warn(const std::exception& error) {
     logging::warning("could not read events", {{"reason", std::string_view{error.what()}}});
 }
 
-// One of the process, as it is the one that asks the database.
+// One feed for the whole process, because it alone queries the database.
 struct Shared {
     std::shared_ptr<Feed> feed;
 };
@@ -92,7 +92,7 @@ void Feed::queue(Listener& listener) {
     }
 }
 
-// Hands the turn on directly, so that no other listener can take it.
+// Passes the turn on directly, so that no other listener can take it.
 void Feed::end_turn() {
     if (queue_.empty()) {
         --called_;
@@ -183,7 +183,7 @@ Async<> Feed::poll() {
 }
 
 // The next events were pruned before they were passed on, or the database was replaced. The clients
-// reconnect and are then told.
+// reconnect and then get a reset.
 void Feed::lose_all() {
     for (auto* const listener : listeners_) {
         listener->state_ = State::lost;

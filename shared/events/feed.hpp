@@ -19,7 +19,8 @@ struct Context;
 // The format of an event: text/event-stream, for example.
 using EventFormat = std::string (*)(const Event& event);
 
-// Canonical JSON, except for line breaks in its data, where they are white space.
+// The event as canonical JSON, except that line breaks in its data, where they are white space,
+// become spaces.
 std::string in_one_line(const Event& event);
 
 // The time at which the reader's proof expires.
@@ -39,7 +40,7 @@ private:
         behind,  // reads pages of its own
         queued,  // waits for its turn to read a page
         called,  // may read its page
-        joined,  // gets what the process reads for all
+        joined,  // gets the events that the process reads for all
         lost,    // some events after its cursor were removed
     };
 
@@ -51,7 +52,7 @@ private:
     Audiences audiences_;
     EventCursor cursor_;  // everything up to here was sent or is queued
     State state_ = State::behind;
-    Clock::time_point due_;                                   // of the next page, if it is behind
+    Clock::time_point due_;  // when to read the next page, if it is behind
     std::deque<std::shared_ptr<const std::string>> waiting_;  // texts of events
     std::size_t waiting_bytes_ = 0;
 };

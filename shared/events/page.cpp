@@ -34,7 +34,7 @@ Async<FeedPage> read_page(Database& db, const Audiences& audiences, EventCursor 
                          db::named("after_id", after.id), db::named("limit", limit));
     const auto bounds = batch.add<EventBounds>(sql::event_bounds);
     const auto results = co_await db.run(std::move(batch));
-    // The bounds from before the page, which holds everything up to them.
+    // The bounds read before the page: the page contains everything up to their end.
     const auto end = results.one(bounds_before).end();
     FeedPage page;
     page.events = results.all(events);

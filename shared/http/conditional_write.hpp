@@ -11,17 +11,17 @@
 #include "shared/http/conditional.hpp"
 #include "shared/models/existence.hpp"
 
-// Runs a write that compares the row with `condition`, and returns the row as a T; void for a write
-// whose row nobody needs. The parameters :tags and :is_among of the write are given here. Where the
-// write has no row it throws ApiError: not_found or, where the query named …_exists finds the
-// resource, what the condition says. One round trip.
+// Runs a write that compares the row with `condition`, and returns the row as a T, or nothing if T
+// is void. Sets the parameters :tags and :is_among of the write. If the write returns no row,
+// throws ApiError: the refusal of the condition if the query `exists` finds the resource, and
+// not_found otherwise. One round trip.
 template <class T = void>
 Async<T> conditional_write(Database& database, WriteCondition condition, db::PartialStatement write,
                            db::Statement exists) {
     write.give(db::named("tags", condition.tags), db::named("is_among", condition.is_among));
     db::Batch batch;
     const auto written = batch.add<T>(std::move(write).finish());
-    // Without a condition nothing else than a missing resource stops the write.
+    // Without a condition, only a missing resource can stop the write.
     std::optional<db::Slot<Existence>> found;
     if (condition.tags) found = batch.add<Existence>(std::move(exists));
     const auto results = co_await database.run(std::move(batch));

@@ -1,4 +1,4 @@
-// An answer without an end: a handler writes to it for as long as the client listens.
+// A streamed answer: a handler writes to it for as long as the client listens.
 #pragma once
 
 #include <functional>

@@ -13,7 +13,7 @@ std::string counted(std::size_t count, const char* noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
-// 'a', 'b' or 'c'
+// Returns 'a', 'b' or 'c'.
 std::string enumerated(const std::vector<std::string_view>& choices) {
     std::string text;
     for (std::size_t i = 0; i < choices.size(); ++i)
@@ -26,7 +26,7 @@ std::string enumerated(const std::vector<std::string_view>& choices) {
     return text;
 }
 
-// Whether canonical JSON keeps every integer as it is.
+// Whether canonical JSON represents every integer exactly.
 bool is_exact(const rapidjson::Value& value) {
     if (value.IsArray()) return std::all_of(value.Begin(), value.End(), is_exact);
     if (value.IsObject())

@@ -1,4 +1,4 @@
-// Declared fields. A type lists its members once, and from that list come parsing with every
+// Declared fields. A type lists its members once. From that list come parsing, with every
 // validation error, the JSON that is sent, its JSON Schema, and the mapping of database columns:
 //
 //     struct NewTask {
@@ -14,9 +14,9 @@
 //         }
 //     };
 //
-// A member of type T must be there; `std::optional<T>` may be absent or null; `json::Maybe<T>` may
-// be absent, and then stays without a value (a PATCH); `.optional()` may be absent, and then keeps
-// the member's default. Unknown members are refused.
+// A member of type T is required. An `std::optional<T>` may be absent or null. A `json::Maybe<T>`
+// may be absent, and then has no value (a PATCH). An `.optional()` member may be absent, and then
+// keeps its default. Unknown members are refused.
 #pragma once
 
 #include <algorithm>
@@ -40,18 +40,18 @@ namespace json {
 
 class Faults;
 
-// What a value must keep to beyond its type.
+// The rules for a value beyond its type.
 struct Rules {
     bool may_be_absent = false;
-    bool is_trimmed = false;     // white space at both ends is dropped before the length counts
+    bool is_trimmed = false;     // white space at both ends is removed before the length is checked
     std::size_t min_length = 0;  // code points
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
     std::int64_t minimum = -largest_exact_integer;
     std::int64_t maximum = largest_exact_integer;
     std::string_view choices;  // "a|b|c": the only texts allowed; empty for any
-    void (*check)(std::string_view text, Faults& faults) = nullptr;  // of a text, for what is left
+    void (*check)(std::string_view text, Faults& faults) = nullptr;  // a further check of a text
     std::string_view description;                                    // for the schema
-    std::string_view example;  // a text as it is, anything else as JSON
+    std::string_view example;  // a text as is, anything else as JSON
 };
 
 template <class Class, class Member>
@@ -116,7 +116,7 @@ consteval std::string_view type_name() {
     std::string_view name = __PRETTY_FUNCTION__;
     name.remove_prefix(name.find("T = ") + 4);
     name = name.substr(0, name.find_first_of(";]"));
-    return name.substr(name.rfind(':') + 1);  // from the beginning without a colon
+    return name.substr(name.rfind(':') + 1);  // the whole name if it has no colon
 }
 
 // Collects the faults of one request, each with its location.
@@ -124,7 +124,7 @@ class Faults {
 public:
     explicit Faults(std::string root) : location_{std::move(root)} {}
 
-    // The first ones: a body may hold thousands.
+    // Keeps the first faults only: a body may contain thousands.
     void add(std::string message, std::string type) {
         constexpr std::size_t most = 50;
         if (details_.size() == most) return;
@@ -145,7 +145,8 @@ private:
 
 // How one C++ type is read from JSON, written as JSON and described by JSON Schema. A
 // specialisation has read(value, rules, faults) → T (any T after a fault), write(writer, T) and
-// schema(writer members, rules); parse(text, rules, faults) → T where it may stand in a query.
+// schema(writer members, rules); and parse(text, rules, faults) → T if the type may occur in a
+// query.
 template <class T>
 struct Type;
 
@@ -162,8 +163,8 @@ struct Raw {
     std::string text = "null";
 };
 
-// Integers beyond largest_exact_integer are refused, however deep they are; `length` bounds the
-// bytes of the canonical text.
+// Integers beyond largest_exact_integer are refused at any depth; `length` bounds the bytes of the
+// canonical text.
 template <>
 struct Type<Raw> {
     static Raw read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
@@ -193,7 +194,7 @@ struct Type<Uuid> {
     static void schema(Writer& writer, const Rules& rules);
 };
 
-// Read in every form that Timestamp::parse() takes.
+// Reads every form that Timestamp::parse() accepts.
 template <>
 struct Type<Timestamp> {
     static Timestamp read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
@@ -404,8 +405,8 @@ std::string write(const T& value) {
     return out;
 }
 
-// The JSON Schema (2020-12) of a type, as canonical JSON. Declared types have their name as title,
-// and the value of a member that may be absent as default.
+// The JSON Schema (2020-12) of a type, as canonical JSON. A declared type has its name as `title`,
+// and a member that may be absent has its value as `default`.
 template <class T>
 std::string schema() {
     std::string out;

@@ -53,14 +53,14 @@ struct Builder : rapidjson::Document {
 };
 
 std::string message_of(rapidjson::ParseErrorCode code) {
-    // The handler ends parsing only for a number.
+    // The handler stops the parser at a number only.
     if (code == rapidjson::kParseErrorTermination || code == rapidjson::kParseErrorNumberTooBig)
-        return "a number that no double holds";
+        return "a number beyond the range of a double";
     return rapidjson::GetParseError_En(code);
 }
 
-// Checks for what the parser accepts but a database could not return unchanged. max_depth bounds
-// the recursion.
+// Refuses what the parser accepts but a database could not return unchanged. max_depth bounds the
+// recursion.
 class Checker {
 public:
     explicit Checker(std::string_view root) : steps_{root} {}
@@ -115,7 +115,7 @@ private:
         throw ApiError{Error::validation_error, {{std::move(location), message, type}}};
     }
 
-    std::vector<Step> steps_;  // from the root to what is being checked
+    std::vector<Step> steps_;  // the path from the root to the value that is being checked
 };
 
 void write_canonical(Writer& writer, const rapidjson::Value& value) {
@@ -155,7 +155,7 @@ rapidjson::Document parse(std::string_view text, const std::string& root) {
     if (const auto nul = text.find('\0'); nul != text.npos)
         refuse(root, nul, "a NUL is not allowed");
 
-    // The iterative parser bounds the stack.
+    // The iterative parser uses no stack for nested values.
     constexpr unsigned flags = rapidjson::kParseValidateEncodingFlag |
                                rapidjson::kParseIterativeFlag |
                                rapidjson::kParseNumbersAsStringsFlag;

@@ -11,7 +11,7 @@ namespace json {
 
 namespace {
 
-// The escape of each byte below 0x20, '"' and '\' (RFC 8785, section 3.2.2.2).
+// Appends the escape of a byte below 0x20, '"' or '\' (RFC 8785, section 3.2.2.2).
 void append_escape(std::string& out, char c) {
     switch (c) {
         case '"': out += "\\\""; break;
@@ -27,7 +27,8 @@ void append_escape(std::string& out, char c) {
 
 bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
 
-// Whether one of eight bytes needs an escape: below 0x20, or zero once '"' or '\' is taken away.
+// Whether any of eight bytes needs an escape: a byte below 0x20, or one that is zero after an XOR
+// with '"' or '\'.
 bool any_needs_escape(const char* eight) {
     constexpr std::uint64_t ones = 0x0101010101010101;
     constexpr std::uint64_t tops = ones * 0x80;
@@ -40,7 +41,8 @@ bool any_needs_escape(const char* eight) {
            tops;
 }
 
-// The first byte at or after `at` that needs an escape. Eight at a time: most texts have none.
+// Returns the index of the first byte at or after `at` that needs an escape. Tests eight bytes at a
+// time, because most texts need none.
 std::size_t find_escaped(std::string_view text, std::size_t at) {
     while (at + 8 <= text.size() && !any_needs_escape(text.data() + at)) at += 8;
     while (at < text.size() && !needs_escape(text[at])) ++at;
@@ -59,7 +61,8 @@ void append_quoted(std::string& out, std::string_view text) {
     out += '"';
 }
 
-// Number::toString of ECMA-262 from the shortest digits that round-trip.
+// Appends the number as Number::toString of ECMA-262 does, from the shortest digits that
+// round-trip.
 void append_number(std::string& out, double value) {
     if (value == 0) {
         out += '0';  // also for -0

@@ -20,25 +20,25 @@ public:
     void begin_array();
     void end_array();
 
-    // The value follows.
+    // Writes the name of a member. Its value must follow.
     void key(std::string_view name);
 
     void string(std::string_view utf8);
-    // A string without anything that needs an escape.
+    // Writes a string that needs no escapes.
     void plain(std::string_view ascii);
     void integer(std::int64_t value);
     void number(double value);  // throws std::invalid_argument for NaN and infinities
     void boolean(bool value);
     void null();
 
-    // A value that is canonical JSON already.
+    // Writes a value that is canonical JSON already.
     void raw(std::string_view canonical_json);
 
 private:
     void separate();
 
     std::string& out_;
-    bool first_ = true;  // nothing stands before the next value on its level
+    bool first_ = true;  // the next value is the first one on its level
 };
 
 }  // namespace json

@@ -28,7 +28,7 @@ std::string client_network(std::string_view address) {
     if (inet_pton(AF_INET, text.c_str(), bytes) == 1)
         return hex({reinterpret_cast<char*>(bytes), 4});
     if (inet_pton(AF_INET6, text.c_str(), bytes) != 1) return {};
-    // An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2)
+    // An IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2).
     constexpr unsigned char mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     if (std::memcmp(bytes, mapped, sizeof mapped) == 0)
         return hex({reinterpret_cast<char*>(bytes) + sizeof mapped, 4});

@@ -8,14 +8,13 @@
 //
 // Every step is one compare-and-swap without locks: a process that is killed between two steps
 // leaves a consistent table.
-//  - A key that has an entry, free or not, is counted there. Where it has two, the later one
-//  counts.
-//  - A key without one comes in through the first word of its bucket alone, the entrance. Whoever
-//    stands there is first copied to another word, and then replaced. A second process that found
+//  - A key that has an entry, free or not, is counted there. If it has two, the later one counts.
+//  - A key without an entry enters through the first word of its bucket only, the entrance. The
+//    entry there is first copied to another word, and then replaced. A second process that found
 //    no entry either finds the entrance changed, and looks again: one key never gets two counts.
-//  - An entry only leaves the entrance for a place where it is already. A search reads the entrance
-//    first, so it cannot miss one that moves.
-//  - A bucket that is full loses the entry that ends first: the one that holds back the least.
+//  - An entry moves out of the entrance only after it was copied. A search reads the entrance
+//    first, so it cannot miss an entry that moves.
+//  - A full bucket loses the entry that ends first, which is the one that restricts its key least.
 //
 // A moment that is further ahead than a quota allows, plus a minute, comes from an earlier boot or
 // from another quota and is ignored. The supervisor starts with a new file; a file of another size

@@ -30,20 +30,21 @@ bool is_label(std::string_view text) {
            });
 }
 
-// What is wrong with an address; empty for a good one.
+// Returns what is wrong with an address; empty if nothing is.
 std::string_view fault_of(std::string_view email) {
-    if (email.size() > max_email_bytes) return "It holds more than 254 bytes.";
+    if (email.size() > max_email_bytes) return "It has more than 254 bytes.";
     const auto at = email.find('@');
     if (at == email.npos) return "It must have an @-sign.";
     const auto local = split(email.substr(0, at), '.');
     if (local.empty()) return "There must be something before the @-sign.";
     if (at > max_local_bytes) return "There are more than 64 characters before the @-sign.";
     if (!std::all_of(local.begin(), local.end(), is_atom))
-        return "The part before the @-sign holds a character or a dot where none may be.";
+        return "The part before the @-sign contains a character or a dot that is not allowed "
+               "there.";
     const auto labels = split(email.substr(at + 1), '.');
     if (labels.size() < 2) return "The part after the @-sign must be a domain, with a dot.";
     if (!std::all_of(labels.begin(), labels.end(), is_label))
-        return "The part after the @-sign is no domain name.";
+        return "The part after the @-sign is not a domain name.";
     return {};
 }
 

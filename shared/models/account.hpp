@@ -1,15 +1,16 @@
-// Accounts and logging in to them.
+// Accounts, and the bodies of signing up and logging in.
 #pragma once
 
 #include "shared/json/fields.hpp"
 
-// What a new account may have, as checks of fields.
+// Checks for the fields of a new account.
 //
-// An address as RFC 5321 has it, section 4.1.2, without quoted local parts and address literals:
-// one @, a local part of at most 64 characters, a domain of at least two labels, at most 254 bytes.
-// ASCII only: others can be written in more than one way, and would be more than one account.
+// An address follows RFC 5321, section 4.1.2, without quoted local parts and address literals: one
+// @, a local part of at most 64 characters, a domain of at least two labels, at most 254 bytes.
+// Only ASCII is allowed: other characters can be written in more than one way, so one address could
+// belong to several accounts.
 void check_email(std::string_view email, json::Faults& faults);
-// 8 to 72 bytes (shared/auth/password.hpp).
+// A password has 8 to 72 bytes (shared/auth/password.hpp).
 void check_new_password(std::string_view password, json::Faults& faults);
 
 struct Credentials {
@@ -38,7 +39,7 @@ struct NewAccount {
             field("email", &NewAccount::email)
                 .trimmed()
                 .checked(check_email)
-                .describe("Of ASCII characters, at most 254; upper and lower case are the same")
+                .describe("At most 254 ASCII characters, compared without regard to case")
                 .example("ada@example.org"),
             field("password", &NewAccount::password)
                 .checked(check_new_password)
@@ -48,7 +49,7 @@ struct NewAccount {
     }
 };
 
-// A row of users, never sent to a client.
+// A row of `users`. It is never sent to a client.
 struct Account {
     std::string id;
     std::string email;
@@ -76,7 +77,7 @@ struct IssuedToken {
         return std::tuple{
             field("access_token", &IssuedToken::access_token),
             field("token_type", &IssuedToken::token_type).example("bearer"),
-            field("expires_in", &IssuedToken::expires_in).describe("Seconds"),
+            field("expires_in", &IssuedToken::expires_in).describe("In seconds"),
         };
     }
 };
@@ -97,7 +98,7 @@ struct AccountView {
     }
 };
 
-// The answer of signing in.
+// The answer to a sign-in.
 struct SignedIn {
     std::string token;
     std::string token_type = "bearer";
@@ -109,7 +110,7 @@ struct SignedIn {
         return std::tuple{
             field("token", &SignedIn::token),
             field("token_type", &SignedIn::token_type).example("bearer"),
-            field("expires_in", &SignedIn::expires_in).describe("Seconds"),
+            field("expires_in", &SignedIn::expires_in).describe("In seconds"),
             field("user", &SignedIn::user),
         };
     }

@@ -17,7 +17,7 @@ struct CollabTask {
             field("id", &CollabTask::id),
             field("title", &CollabTask::title).length(1, 255),
             field("description", &CollabTask::description).length(0, 1024),
-            field("version", &CollabTask::version).describe("Grows by one with each change"),
+            field("version", &CollabTask::version).describe("Incremented by each change"),
             field("created_at", &CollabTask::created_at),
             field("updated_at", &CollabTask::updated_at),
         };
@@ -39,7 +39,7 @@ struct NewCollabTask {
     }
 };
 
-// What a PATCH changes: members that are left out stay as they are.
+// The body of a PATCH. Members that are absent stay unchanged.
 struct CollabTaskChange {
     json::Maybe<std::string> title;
     json::Maybe<std::optional<std::string>> description;
@@ -62,7 +62,7 @@ struct CollabState {
         using json::field;
         return std::tuple{
             field("kind", &CollabState::kind).example("tasks"),
-            field("items", &CollabState::items).describe("In the order of their creation"),
+            field("items", &CollabState::items).describe("In order of creation"),
         };
     }
 };

@@ -15,12 +15,13 @@ struct Conversation {
             field("id", &Conversation::id),
             field("user_id", &Conversation::user_id),
             field("created_at", &Conversation::created_at),
-            field("updated_at", &Conversation::updated_at).describe("Of its last message"),
+            field("updated_at", &Conversation::updated_at)
+                .describe("Time of the last message, or of creation"),
         };
     }
 };
 
-// Nothing can be said about a new conversation.
+// A new conversation has no members to set.
 struct NewConversation {
     static consteval auto fields() { return std::tuple{}; }
 };
@@ -40,7 +41,7 @@ struct ConversationQuery {
             field("limit", &ConversationQuery::limit).optional().range(1, 100),
             field("offset", &ConversationQuery::offset).optional().range(0, 2'147'483'647),
             field("cursor", &ConversationQuery::cursor)
-                .describe("The next_cursor of the page before; with the same sort and order"),
+                .describe("next_cursor of the previous page, with the same sort and order"),
         };
     }
 };
@@ -74,7 +75,7 @@ struct NewMessage {
             field("role", &NewMessage::role).one_of("user|assistant").example("user"),
             field("content", &NewMessage::content)
                 .length(1, 32'000)
-                .describe("Fewer where the whole body would be more than 64 KiB")
+                .describe("Fewer characters if the whole body would exceed 64 KiB")
                 .example("What is due today?"),
         };
     }
@@ -91,10 +92,10 @@ struct MessageQuery {
         return std::tuple{
             field("limit", &MessageQuery::limit).optional().range(1, 100),
             field("offset", &MessageQuery::offset).optional().range(0, 2'147'483'647),
-            field("cursor", &MessageQuery::cursor).describe("The next_cursor of the page before"),
+            field("cursor", &MessageQuery::cursor).describe("next_cursor of the previous page"),
             field("last", &MessageQuery::last)
                 .range(1, 100)
-                .describe("Only the newest ones, as many as this; without offset and cursor"),
+                .describe("Return this many of the newest messages; not with offset or cursor"),
         };
     }
 };

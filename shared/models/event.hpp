@@ -1,4 +1,4 @@
-// The feed of events.
+// The event feed.
 #pragma once
 
 #include "shared/json/fields.hpp"
@@ -15,16 +15,17 @@ struct Event {
         using json::field;
         return std::tuple{
             field("audience", &Event::audience)
-                .describe("`public`, `jobs`, or `user:` and the id of a user")
+                .describe("`public`, `jobs`, or `user:` followed by a user's id")
                 .example("public"),
             field("created_at", &Event::created_at),
             field("data", &Event::data)
-                .describe("What has changed, as it is now, or as it was before it was deleted"),
+                .describe(
+                    "The resource after the change or before its deletion; the details of a note"),
             field("id", &Event::id)
-                .describe("Its place in the feed: a reader goes on behind it")
+                .describe("Its position in the feed, after which a reader continues")
                 .example("748-12"),
             field("subject", &Event::subject)
-                .describe("The path of what has changed")
+                .describe("The path of the changed resource; the target of a note")
                 .example("/collab/tasks/0b0c2a3e-9d1f-4f6c-8a52-3b1f5e3f7a10"),
             field("type", &Event::type).example("task.created"),
         };
@@ -38,9 +39,9 @@ struct EventPage {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("events", &EventPage::events).describe("In the order of their commits"),
+            field("events", &EventPage::events).describe("In commit order"),
             field("next_cursor", &EventPage::next_cursor)
-                .describe("For `after`, also when there is nothing more yet")
+                .describe("The next value of `after`, even if there are no more events yet")
                 .example("748-12"),
         };
     }
@@ -55,13 +56,13 @@ struct EventQuery {
         using json::field;
         return std::tuple{
             field("after", &EventQuery::after)
-                .describe("The id of the last event that was read; 0, or nothing, for all that "
-                          "are kept"),
+                .describe("The id of the last event read; 0, or absent, starts with the oldest "
+                          "event kept"),
             field("limit", &EventQuery::limit)
                 .optional()
                 .range(1, 100)
-                .describe("Fewer come where they are more than 256 KiB"),
-            field("ticket", &EventQuery::ticket).describe("From POST /events/ticket"),
+                .describe("A page has fewer events if they exceed 256 KiB"),
+            field("ticket", &EventQuery::ticket).describe("A ticket from POST /events/ticket"),
         };
     }
 };
@@ -74,14 +75,14 @@ struct TailQuery {
         using json::field;
         return std::tuple{
             field("after", &TailQuery::after)
-                .describe("The id of the last event that was read; without it, and without "
-                          "Last-Event-ID, what happens from now on"),
-            field("ticket", &TailQuery::ticket).describe("From POST /events/ticket"),
+                .describe("The id of the last event read; without it and Last-Event-ID the stream "
+                          "starts now"),
+            field("ticket", &TailQuery::ticket).describe("A ticket from POST /events/ticket"),
         };
     }
 };
 
-// A client's own event on the public feed.
+// An event that a client publishes on the public feed.
 struct Note {
     std::string event;
     std::string target;
@@ -93,12 +94,12 @@ struct Note {
             field("event", &Note::event)
                 .trimmed()
                 .length(1, 64)
-                .describe("Its type becomes `note.` and this")
+                .describe("The type of the event is `note.` followed by this")
                 .example("review.requested"),
             field("target", &Note::target)
                 .trimmed()
                 .length(1, 255)
-                .describe("What it is about")
+                .describe("What the note is about")
                 .example("/collab/tasks"),
             field("details", &Note::details).length(0, 16'384).example("{\"by\":\"Ann\"}"),
         };
@@ -126,7 +127,7 @@ struct Ticket {
         using json::field;
         return std::tuple{
             field("ticket", &Ticket::ticket),
-            field("expires_in", &Ticket::expires_in).describe("Seconds").example("60"),
+            field("expires_in", &Ticket::expires_in).describe("In seconds").example("60"),
         };
     }
 };

@@ -1,4 +1,4 @@
-// What a query named …_exists returns.
+// The row of a query named …_exists.
 #pragma once
 
 #include "shared/json/fields.hpp"
@@ -9,7 +9,7 @@ struct Existence {
     static consteval auto fields() { return std::tuple{json::field("exists", &Existence::exists)}; }
 };
 
-// What a query named count_… returns.
+// The row of a query named count_….
 struct Total {
     std::int64_t total = 0;
 

@@ -3,7 +3,7 @@
 
 #include "shared/json/fields.hpp"
 
-// Of a payload or a result in canonical form.
+// The maximum size of a payload or a result in canonical form.
 inline constexpr std::size_t max_json_bytes = 32'768;
 
 inline constexpr std::string_view job_statuses = "pending|running|completed|failed|cancelled";
@@ -29,10 +29,10 @@ struct Job {
             field("title", &Job::title).length(1, 255),
             field("payload", &Job::payload).describe("Any JSON"),
             field("status", &Job::status).one_of(job_statuses),
-            field("attempts", &Job::attempts).describe("Leases so far"),
+            field("attempts", &Job::attempts).describe("The number of leases so far"),
             field("max_attempts", &Job::max_attempts),
-            field("run_at", &Job::run_at).describe("Not leased before"),
-            field("result", &Job::result).describe("Any JSON; null until it is completed"),
+            field("run_at", &Job::run_at).describe("The job is not leased before this time"),
+            field("result", &Job::result).describe("Any JSON; null until the job is completed"),
             field("error", &Job::error).describe("Why the last attempt failed"),
             field("version", &Job::version),
             field("created_at", &Job::created_at),
@@ -41,23 +41,24 @@ struct Job {
     }
 };
 
-// A job as only its worker sees it.
+// A job with its lease, as only its worker sees it.
 struct LeasedJob : Job {
     Uuid lease_id;
     Timestamp lease_expires_at;
 
     static consteval auto fields() {
         using json::field;
-        return std::tuple_cat(Job::fields(),
-                              std::tuple{
-                                  field("lease_id", &LeasedJob::lease_id)
-                                      .describe("Proves the lease to heartbeat, complete and fail"),
-                                  field("lease_expires_at", &LeasedJob::lease_expires_at),
-                              });
+        return std::tuple_cat(
+            Job::fields(),
+            std::tuple{
+                field("lease_id", &LeasedJob::lease_id)
+                    .describe("Identifies the lease in heartbeat, complete and fail"),
+                field("lease_expires_at", &LeasedJob::lease_expires_at),
+            });
     }
 };
 
-// A job as it was made, and the digest of the request that made it.
+// A job as it was created, and the digest of the request that created it.
 struct KeyedJob : Job {
     std::string request_digest;
 
@@ -82,13 +83,13 @@ struct NewJob {
                 .length(0, max_json_bytes)
                 .describe("Any JSON of at most 32 KiB")
                 .example(R"({"to":"ada@example.org"})"),
-            field("run_at", &NewJob::run_at).describe("Now when missing"),
+            field("run_at", &NewJob::run_at).describe("Now by default"),
             field("max_attempts", &NewJob::max_attempts).optional().range(1, 100),
         };
     }
 };
 
-// The query of a list.
+// The query of a list of jobs.
 struct JobQuery {
     std::optional<std::string> status;
     std::int64_t limit = 20;
@@ -100,7 +101,7 @@ struct JobQuery {
             field("status", &JobQuery::status).one_of(job_statuses),
             field("limit", &JobQuery::limit).optional().range(1, 100),
             field("cursor", &JobQuery::cursor)
-                .describe("The next_cursor of the page before; with the same status"),
+                .describe("next_cursor of the previous page, with the same status"),
         };
     }
 };
@@ -152,8 +153,7 @@ struct Heartbeat {
             field("lease_seconds", &Heartbeat::lease_seconds)
                 .optional()
                 .range(1, 3600)
-                .describe(
-                    "The lease lasts so long from now, also where that is shorter than before"),
+                .describe("The lease ends this long from now, even if it would have lasted longer"),
         };
     }
 };
@@ -187,7 +187,7 @@ struct JobFailure {
             field("error", &JobFailure::error).length(1, 1024).example("no route to host"),
             field("retry", &JobFailure::retry)
                 .optional()
-                .describe("false: no other attempt, even if there are some left"),
+                .describe("`false` ends the job even if attempts are left"),
         };
     }
 };

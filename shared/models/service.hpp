@@ -1,4 +1,4 @@
-// What the probes and the root say about the service.
+// What the probes and the root report about the service.
 #pragma once
 
 #include "shared/json/fields.hpp"
@@ -28,8 +28,8 @@ struct Readiness {
 };
 
 struct Health {
-    std::string status;    // healthy, degraded
-    std::string database;  // connected, disconnected
+    std::string status;    // "healthy" or "degraded"
+    std::string database;  // "connected" or "disconnected"
     std::string service = "steelthread";
     std::string version{service_version};
 

@@ -1,4 +1,4 @@
-// Everybody's own tasks.
+// Personal tasks.
 #pragma once
 
 #include "shared/json/fields.hpp"
@@ -44,7 +44,7 @@ struct NewTask {
     }
 };
 
-// What a PUT gives: everything that the user may set.
+// The body of a PUT: every member that the user may set.
 struct TaskReplacement {
     std::string title;
     std::string description;
@@ -62,7 +62,7 @@ struct TaskReplacement {
     }
 };
 
-// What a PATCH changes: members that are left out stay as they are.
+// The body of a PATCH. Members that are absent stay unchanged.
 struct TaskChange {
     json::Maybe<std::string> title;
     json::Maybe<std::string> description;
@@ -85,13 +85,13 @@ struct Completion {
         using json::field;
         return std::tuple{
             field("completed", &Completion::completed)
-                .describe("Without it the task is toggled")
+                .describe("If absent, the task is toggled")
                 .example("true"),
         };
     }
 };
 
-// The query of a list.
+// The query of a list of tasks.
 struct TaskQuery {
     std::string status = "all";
     std::string sort = "created_at";
@@ -109,8 +109,7 @@ struct TaskQuery {
             field("limit", &TaskQuery::limit).optional().range(1, 100),
             field("offset", &TaskQuery::offset).optional().range(0, 2'147'483'647),
             field("cursor", &TaskQuery::cursor)
-                .describe(
-                    "The next_cursor of the page before; with the same status, sort and order"),
+                .describe("next_cursor of the previous page, with the same status, sort and order"),
         };
     }
 };

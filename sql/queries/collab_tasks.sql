@@ -1,8 +1,8 @@
 -- fragment: collab_task_columns
 id, title, description, version, created_at, updated_at
 
--- The WriteCondition of a write: the tags are null where any will do. The comparison reads the row that is being
--- changed, so of two writes that race with one tag the second finds the change of the first.
+-- The WriteCondition of a write; null tags match any state. The comparison reads the row that is being changed, so
+-- of two concurrent writes with the same tag the second one sees the change of the first.
 -- fragment: condition
 (CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(collab_task_json(collab_tasks))) > 0) = :is_among)
 
@@ -57,7 +57,7 @@ RETURNING id
 SELECT CAST(sum(revision) AS bigint) AS revision
 FROM board_revisions
 
--- No rows, without reading the tasks, while the board is still at this revision.
+-- Returns no rows, without reading the tasks, if the board is still at this revision.
 -- name: list_collab_tasks_since
 SELECT {collab_task_columns}
 FROM collab_tasks

@@ -1,4 +1,4 @@
--- Everything here has the user's id in its condition.
+-- Every statement here has the user's id in its condition.
 
 -- fragment: conversation_columns
 id, user_id, created_at, updated_at
@@ -18,7 +18,7 @@ SELECT count(*) > 0 AS "exists"
 FROM conversations
 WHERE user_id = :user_id AND id = :id
 
--- The tags of the WriteCondition are null where any will do.
+-- The tags of the WriteCondition are null if they match any state.
 -- name: delete_conversation
 DELETE FROM conversations
 WHERE user_id = :user_id AND id = :id AND (CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(
@@ -33,7 +33,7 @@ SELECT count(*) AS total
 FROM conversations
 WHERE user_id = :user_id
 
--- The lists, from behind a position.
+-- The lists, which start after a position.
 -- name: list_conversations_by_created_at_asc
 SELECT {conversation_columns}
 FROM conversations

@@ -1,6 +1,6 @@
--- What `steelthread doctor` asks of PostgreSQL. SQLite has neither a number of connections nor sequences of its own.
+-- What `steelthread doctor` asks PostgreSQL. SQLite has neither a limit on connections nor sequences of its own.
 --
--- How many connections others than a superuser may have.
+-- The number of connections that ordinary roles may have in total.
 -- name: room_for_connections
 SELECT current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
     - coalesce(current_setting('reserved_connections', true)::bigint, 0) AS room
@@ -8,7 +8,7 @@ SELECT current_setting('max_connections')::bigint - current_setting('superuser_r
 -- name: room_for_connections sqlite
 SELECT 0 AS room
 
--- Sequences that will give out ids which their tables have already, as after a copy of the rows alone.
+-- Sequences that will produce ids which their tables already contain, for example after a copy of the rows alone.
 -- name: sequences_behind
 SELECT sequences.name AS "table"
 FROM (

@@ -4,9 +4,9 @@ audience, created_at, data::text AS data, transaction_id::text || '-' || id AS i
 -- fragment: event_columns_sqlite
 audience, created_at, data, '0-' || id AS id, subject, type
 
--- An event's id names its place in the order of commits: the transaction's number, and the event's own
--- within it. What a transaction wrote that is still running comes later, so everything after the oldest
--- of these waits for it.
+-- An event's id is its position in commit order: the number of its transaction, and its own number within that. A
+-- transaction that is still running may add events before those of later transactions, so readers stop before the
+-- oldest one that is running.
 -- name: insert_note
 INSERT INTO events (type, audience, subject, data)
 VALUES (:type, 'public', :subject, CAST(:data AS json))
@@ -17,7 +17,8 @@ INSERT INTO events (type, audience, subject, data)
 VALUES (:type, 'public', :subject, :data)
 RETURNING true AS ok, '0-' || id AS id
 
--- What has been removed (nothing without a row), up to where everything can be read, and what no event has reached yet.
+-- The last removed event (0 without a row), the position up to which everything can be read, and one that no event
+-- has reached yet.
 -- name: event_bounds
 SELECT coalesce(transaction_id::text::bigint, 0) AS begin_transaction, coalesce(id, 0) AS begin_id,
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS end_transaction,
@@ -32,7 +33,7 @@ SELECT 0 AS begin_transaction, coalesce(id, 0) AS begin_id, 0 AS end_transaction
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) + 1 AS future_id
 FROM (SELECT true) AS always LEFT JOIN events_pruned ON true
 
--- Of all audiences.
+-- Lists the events of all audiences.
 -- name: list_events
 SELECT {event_columns}
 FROM events
@@ -48,10 +49,11 @@ WHERE id > :after_id
 ORDER BY events.id
 LIMIT :limit
 
--- Of three audiences, of which some may be null. Both bounds of each begin with the audience, and so does the
--- order: only the index by audience serves that. With `audience = :user` the planner may read everybody's events in
--- their order, and filter. The bounds include their ends, which the other conditions take away: of a row it estimates
--- the first column alone, and behind the last audience it would expect nothing.
+-- Lists the events of up to three audiences; the others are null. Both bounds of each branch begin with the
+-- audience, and so does its order, because only the index by audience serves that. With `audience = :user` the
+-- planner might read the events of all audiences in their order and filter them. The bounds include their ends,
+-- which the other conditions then exclude: the planner estimates a row comparison by its first column alone, and
+-- with exclusive bounds it would expect no rows for the last audience.
 -- name: list_events_of
 SELECT {event_columns}
 FROM (

@@ -1,7 +1,7 @@
 -- name: ping
 SELECT true AS ok
 
--- A migration newer than this release's newest brings functions of its own; the digests are those of this release's
+-- A migration newer than this release's newest brings its own functions. :digests contains those of this release's
 -- functions.
 -- name: database_state
 SELECT EXISTS (

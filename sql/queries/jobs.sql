@@ -6,14 +6,14 @@ id, title, payload, status, attempts, max_attempts, run_at, result, error, versi
 version = version + 1,
     updated_at = greatest(now(), updated_at)
 
--- No worker has the job any longer.
+-- Ends the lease of a job.
 -- fragment: freed
 worker = NULL,
     lease_id = NULL,
     lease_expires_at = NULL,
     {changed}
 
--- A worker changes its job only while it holds the lease.
+-- A worker can change its job only while it holds the lease.
 -- fragment: holds_lease
 id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
 
@@ -22,8 +22,8 @@ INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_
 VALUES (:id, :title, :payload, :max_attempts, coalesce(:run_at, now()), now(), now())
 RETURNING {job_columns}
 
--- With an Idempotency-Key: the key is taken first, and whoever took it makes the job. Another request with
--- the same key waits here for the first one's commit.
+-- With an Idempotency-Key, a request takes the key first, and creates the job only if it got the key. Another
+-- request with the same key waits here until the first one has committed.
 -- name: take_idempotency_key
 INSERT INTO idempotency_keys (api_key, key, request_digest, job_id, run_at, created_at)
 VALUES (:api_key, :key, :request_digest, :job_id, coalesce(:run_at, now()), now())
@@ -35,7 +35,7 @@ SELECT job_id, :title, :payload, :max_attempts, run_at, created_at, created_at
 FROM idempotency_keys
 WHERE api_key = :api_key AND key = :key AND job_id = :job_id
 
--- The job of a key as it was when it was made.
+-- The job of a key as it was when it was created.
 -- name: find_job_of_key
 SELECT jobs.id, jobs.title, jobs.payload, 'pending' AS status, CAST(0 AS bigint) AS attempts,
     jobs.max_attempts, keys.run_at, 'null' AS result, CAST(NULL AS text) AS error,
@@ -53,7 +53,7 @@ SELECT count(*) > 0 AS "exists"
 FROM jobs
 WHERE id = :id
 
--- The lists, the newest jobs first.
+-- The lists, newest job first.
 -- name: list_jobs
 SELECT {job_columns}
 FROM jobs
@@ -61,7 +61,7 @@ WHERE (created_at, id) < (:before, :before_id)
 ORDER BY created_at DESC, id DESC
 LIMIT :limit
 
--- Bounds and order begin with the status, as those of list_events_of with the audience.
+-- Bounds and order begin with the status, for the same reason as in list_events_of.
 -- name: list_jobs_of_status
 SELECT {job_columns}
 FROM jobs
@@ -69,9 +69,9 @@ WHERE (status, created_at, id) <= (:status, :before, :before_id) AND id <> :befo
 ORDER BY status DESC, created_at DESC, id DESC
 LIMIT :limit
 
--- A lease is three statements, which commit as one. Jobs that nobody will do any more come first, at most
--- 100 of them. SQLite would take the index by status, and sort, if it were not told another one; PostgreSQL would read
--- all jobs to join them with many that are due, so it gets an array.
+-- A lease is three statements, which commit together. The first one fails jobs whose last lease has expired, at
+-- most 100 of them. Without INDEXED BY, SQLite would use the index by status, and sort. PostgreSQL gets an array,
+-- because it would read all jobs to join them with many ids.
 -- name: fail_expired_jobs
 WITH expired AS (
     SELECT id FROM jobs
@@ -96,7 +96,7 @@ WHERE id IN (
     ORDER BY lease_expires_at
     LIMIT 100)
 
--- Then those that another worker has to do, no more than are asked for.
+-- The second one makes other jobs due whose lease has expired, no more than are requested.
 -- name: release_expired_jobs
 WITH expired AS (
     SELECT id FROM jobs
@@ -119,9 +119,10 @@ WHERE id IN (
     ORDER BY run_at, created_at, id
     LIMIT :limit)
 
--- Rows come in any order. When the statements before have written, this transaction's place in the feed is
--- fixed: what a later one has changed meanwhile (its xmin has a small negative age; a large one is that of a row
--- two thousand million transactions old) is left to the next lease, or job.leased would come before job.created.
+-- The third one returns its rows in any order. Once the statements before it have written, this transaction's
+-- position in the feed is fixed. A job that a later transaction has changed meanwhile is therefore left to the next
+-- lease: otherwise job.leased could come before job.created. (The xmin of such a row has a small negative age; a
+-- large negative age belongs to a row that is two billion transactions old.)
 -- name: lease_jobs
 WITH due AS (
     SELECT id FROM jobs
@@ -170,7 +171,7 @@ SET status = 'completed',
 WHERE {holds_lease}
 RETURNING {job_columns}
 
--- Tried again, if :retry and there are attempts left: after 1 second, 2, 4 … up to an hour.
+-- Makes the job due again after 1, 2, 4 … seconds, at most an hour, if :retry is true and attempts are left.
 -- name: fail_job
 UPDATE jobs
 SET status = CASE WHEN :retry AND attempts < max_attempts THEN 'pending' ELSE 'failed' END,

@@ -1,4 +1,4 @@
--- Everything here has the user's id in its condition.
+-- Every statement here has the user's id in its condition.
 
 -- fragment: message_columns
 id, conversation_id, role, content, created_at
@@ -9,7 +9,7 @@ SET updated_at = greatest(now(), updated_at)
 WHERE user_id = :user_id AND id = :conversation_id
 RETURNING id
 
--- Nothing without the conversation.
+-- Inserts nothing if the conversation does not exist.
 -- name: insert_message
 INSERT INTO messages (conversation_id, user_id, role, content, created_at)
 SELECT id, user_id, :role, :content, now()
@@ -22,8 +22,8 @@ SELECT count(*) AS total
 FROM messages
 WHERE user_id = :user_id AND conversation_id = :conversation_id
 
--- Both bounds and the order begin with the conversation, as those of list_events_of with the audience. In SQLite an id
--- is no column of an index, so it is told which one to take.
+-- Both bounds and the order begin with the conversation, for the same reason as in list_events_of. In SQLite the id
+-- is not a column of an index, so INDEXED BY names the index to use.
 -- name: list_messages
 SELECT {message_columns}
 FROM messages
@@ -38,7 +38,7 @@ WHERE user_id = :user_id AND conversation_id = :conversation_id AND id > :after_
 ORDER BY id
 LIMIT :limit OFFSET :offset
 
--- The newest ones.
+-- Lists the newest messages, oldest first.
 -- name: list_last_messages
 SELECT {message_columns}
 FROM (

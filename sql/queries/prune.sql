@@ -1,10 +1,10 @@
--- The last of the next events, up to the limit. Ids rise with time, so none but the primary key is needed, and what
--- was deleted before is not looked at again.
+-- The id of the last of the next :limit events. Ids rise with time, so the primary key is the only index needed,
+-- and ids that were deleted earlier are not visited again.
 -- name: prunable_events
 SELECT max(id) AS id
 FROM (SELECT id FROM events WHERE id > :after_id ORDER BY id LIMIT :limit) AS batch
 
--- Of these the older ones that readers may have seen.
+-- Deletes those of them that are old enough and that readers can already see.
 -- name: prune_events
 DELETE FROM events
 WHERE id > :after_id AND id <= (SELECT max(id) FROM (SELECT id FROM events WHERE id > :after_id ORDER BY id LIMIT :limit) AS batch)
@@ -17,7 +17,7 @@ WHERE id > :after_id AND id <= (SELECT max(id) FROM (SELECT id FROM events WHERE
     AND created_at < :created_before
 RETURNING id
 
--- The next jobs of a state that were made before a moment: bounds and order as in list_jobs_of_status.
+-- The next jobs of a status that were created before a moment. Bounds and order are as in list_jobs_of_status.
 -- name: prunable_jobs
 SELECT id, created_at
 FROM jobs
@@ -25,8 +25,8 @@ WHERE (status, created_at, id) >= (:status, :after, :after_id) AND id <> :after_
 ORDER BY status, created_at, id
 LIMIT :limit
 
--- With the same parameters: of these the ones that have not changed since. They are found by their ids, and by nothing
--- else that the planner could choose.
+-- Takes the same parameters, and deletes those of them that have not changed since that moment. It finds them by
+-- their ids alone, so that the planner has no other choice.
 -- name: prune_jobs
 DELETE FROM jobs
 WHERE updated_at < :created_before AND id = ANY (ARRAY(

@@ -1,9 +1,9 @@
--- Everything here has the user's id in its condition.
+-- Every statement here has the user's id in its condition.
 
 -- fragment: task_columns
 id, user_id, title, description, completed, created_at, updated_at
 
--- The WriteCondition of a write: the tags are null where any will do.
+-- The WriteCondition of a write; null tags match any state.
 -- fragment: condition
 (CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(task_json(tasks))) > 0) = :is_among)
 
@@ -26,7 +26,7 @@ SELECT count(*) > 0 AS "exists"
 FROM tasks
 WHERE user_id = :user_id AND id = :id
 
--- Null leaves a column as it is.
+-- A null parameter leaves its column unchanged.
 -- name: update_task
 UPDATE tasks
 SET title = coalesce(:title, title),
@@ -74,7 +74,7 @@ SELECT count(*) AS total
 FROM tasks
 WHERE user_id = :user_id AND completed IN (:completed, :or_completed)
 
--- The lists, from behind a position. `completed` is one of two values, which may be the same.
+-- The lists, which start after a position. `completed` must equal one of two values, which may be the same.
 -- name: list_tasks_by_created_at_asc
 SELECT {task_columns}
 FROM tasks

@@ -38,11 +38,11 @@ void seed_once(Engine engine) {
     auto variables = variables_for(database.url());
     variables["DEV_USER_EMAIL"] = "";
     EXPECT_TEXT(steelthread({"seed"}, variables).output,
-                "added 3 tasks to the board\nadded 5 tasks of demo-user\n"
-                "added a conversation of demo-user\n");
+                "added 3 tasks to the board\nadded 5 tasks for demo-user\n"
+                "added a conversation for demo-user\n");
     EXPECT_TEXT(steelthread({"seed"}, variables).output, "");
     EXPECT_TEXT(steelthread({"seed", "--user", "O'Brien"}, variables).output,
-                "added 5 tasks of O'Brien\nadded a conversation of O'Brien\n");
+                "added 5 tasks for O'Brien\nadded a conversation for O'Brien\n");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM tasks WHERE user_id = 'O''Brien'"), "5");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM messages"), "4");
 }
@@ -268,7 +268,8 @@ Test(commands, seed_takes_the_account_of_developers) {
     const auto variables = variables_for(database.url());
     const auto without = steelthread({"seed"}, variables);
     cr_expect_eq(without.status, 1);
-    EXPECT_TEXT(without.errors, "steelthread: no account of DEV_USER_EMAIL: run `migrate up`\n");
+    EXPECT_TEXT(without.errors,
+                "steelthread: DEV_USER_EMAIL has no account: run `steelthread migrate up`\n");
     steelthread({"migrate", "up"}, variables);
     cr_expect_eq(steelthread({"seed"}, variables).status, 0);
     EXPECT_TEXT(database.execute("SELECT count(*) FROM tasks JOIN users ON users.id = user_id "
@@ -345,7 +346,7 @@ Test(commands, migrating_takes_over_the_events_of_another_cluster) {
     cr_expect(doctor.output.find("pending: the events of another cluster") != std::string::npos,
               "%s", doctor.output.c_str());
 
-    const std::string news = "took over the events of another cluster\n";
+    const std::string news = "adopted the events of another cluster\n";
     cr_expect(stack.command({"migrate", "up"}).output.starts_with(news));
     cr_expect(!stack.command({"migrate", "up"}).output.starts_with(news));
     paths.push_back(stack.create_task("four"));
@@ -397,7 +398,7 @@ Test(commands, the_doctor_compares_connections_with_the_server) {
     found = connections();
     cr_expect_neq(found.find(" with DB_POOL_SIZE 100 open up to "), found.npos, "%s",
                   found.c_str());
-    cr_expect_neq(found.find(": under load some will be refused"), found.npos, "%s", found.c_str());
+    cr_expect_neq(found.find(": some will be refused under load"), found.npos, "%s", found.c_str());
     for (const char* endpoint : {"EVENTS", "HEALTHZ", "JOBS", "JOB_LEASE"})
         variables[std::string{"WORKERS_"} + endpoint] = "64";
     found = connections();

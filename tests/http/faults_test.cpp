@@ -506,13 +506,13 @@ Test(faults, only_known_endpoints_are_restarted) {
         const auto finished = stack.command({"restart", name});
         cr_expect_eq(finished.status, 1);
         EXPECT_TEXT(finished.errors,
-                    std::string{"steelthread: there is no endpoint "} + name + "\n");
+                    std::string{"steelthread: no endpoint has the name "} + name + "\n");
     }
     stack.stop();
     const auto finished = stack.command({"restart", "healthz"});
     cr_expect_eq(finished.status, 1);
-    EXPECT_TEXT(finished.errors, "steelthread: no steelthread runs in " + stack.run_dir() +
-                                     ": set RUN_DIR to that of the service\n");
+    EXPECT_TEXT(finished.errors, "steelthread: no service is running in " + stack.run_dir() +
+                                     ": set RUN_DIR to the folder of the service\n");
 }
 
 Test(faults, what_is_no_request_does_not_disturb_a_restart) {
@@ -744,7 +744,7 @@ Test(faults, a_run_dir_has_one_supervisor) {
     const auto second = run_command({built("steelthread"), "run"}, variables);
     cr_expect_eq(second.status, 1);
     EXPECT_TEXT(second.errors,
-                "steelthread: another steelthread runs in " + stack.run_dir() + "\n");
+                "steelthread: another service is running in " + stack.run_dir() + "\n");
     cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
     cr_expect_eq(stack.command({"restart", "healthz"}).status, 0, "its pid file was damaged");
 }

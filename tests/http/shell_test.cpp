@@ -50,7 +50,7 @@ std::string login_body() {
 }
 
 constexpr const char* account_stays =
-    "account dev@example.org is there already, with the password it has\n";
+    "account dev@example.org already exists; its password is unchanged\n";
 
 // The lines of `text` that start with `start`, counted.
 int lines_with(const std::string& text, const std::string& start) {

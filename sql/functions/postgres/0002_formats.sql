@@ -1,4 +1,4 @@
--- RFC 3339 in UTC with microseconds, as the service writes every moment.
+-- A moment in RFC 3339, in UTC with microseconds, as the service writes every timestamp.
 CREATE OR REPLACE FUNCTION rfc3339(moment timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');

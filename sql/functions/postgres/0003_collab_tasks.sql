@@ -24,7 +24,7 @@ $$;
 CREATE OR REPLACE TRIGGER collab_task_changed AFTER INSERT OR UPDATE OR DELETE ON collab_tasks
 FOR EACH ROW EXECUTE FUNCTION collab_task_changed();
 
--- Somebody at a psql prompt. The board notices; the feed has no event for it.
+-- For a TRUNCATE at a psql prompt: the board gets a new revision, but the feed gets no event.
 CREATE OR REPLACE FUNCTION collab_tasks_truncated() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN

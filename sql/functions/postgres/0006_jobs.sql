@@ -1,5 +1,5 @@
--- A job as the service represents it, in canonical JSON (RFC 8785): without its lease, which is nobody's
--- business but its worker's.
+-- A job as the service represents it, in canonical JSON (RFC 8785), without its lease, which only its worker may
+-- see.
 CREATE OR REPLACE FUNCTION job_json(job jobs) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN '{"attempts":' || job.attempts

@@ -1,5 +1,5 @@
--- Each job as the service represents it, in canonical JSON (RFC 8785): without its lease, which is
--- nobody's business but its worker's.
+-- Each job as the service represents it, in canonical JSON (RFC 8785), without its lease, which only its worker may
+-- see.
 CREATE VIEW job_json (id, json) AS
 SELECT id, '{"attempts":' || attempts
     || ',"created_at":"' || strftime('%Y-%m-%dT%H:%M:%S', created_at / 1000000, 'unixepoch')

@@ -1,4 +1,4 @@
--- Accounts of this service, and everyone a token of another issuer has spoken for.
+-- The accounts of this service, and the users of other issuers whose tokens were used.
 CREATE TABLE users (
     id text PRIMARY KEY CHECK (octet_length(id) BETWEEN 1 AND 255),
     email text UNIQUE,

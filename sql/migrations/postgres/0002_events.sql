@@ -1,7 +1,7 @@
--- Every change, written by the triggers of the tables in the transaction of the change.
+-- One row for each change, written by triggers in the transaction of the change.
 --
--- Ids are given out before transactions commit, so their order is not the order of commits: a reader
--- orders by transaction_id and stops before the oldest one that is still running.
+-- Ids are assigned before transactions commit, so their order is not the commit order: a reader orders by
+-- transaction_id and stops before the oldest transaction that is still running.
 CREATE TABLE events (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     transaction_id xid8 NOT NULL DEFAULT pg_current_xact_id(),
@@ -12,7 +12,7 @@ CREATE TABLE events (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- RFC 3339 in UTC with microseconds, as the service writes every moment.
+-- A moment in RFC 3339, in UTC with microseconds, as the service writes every timestamp.
 CREATE FUNCTION rfc3339(moment timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN to_char(moment AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');

@@ -9,10 +9,9 @@ CREATE TABLE collab_tasks (
 );
 CREATE INDEX collab_tasks_in_creation_order ON collab_tasks (created_at, id);
 
--- The board's revision is the sum of these counters: every change of the board adds one to one of them
--- in its own transaction. There are several, so that writers do not queue for one row until each other's
--- commit is on disk. They begin anywhere, so that no board kept from before a `migrate down` passes for
--- a new one.
+-- The board's revision is the sum of these counters. Every change of the board increments one of them in its own
+-- transaction. There are several, so that writers do not queue for one row while another's commit is written to
+-- disk. They start at random values, so that a board cached before a `migrate down` is not taken for a new one.
 CREATE TABLE board_revisions (
     slot integer PRIMARY KEY,
     revision bigint NOT NULL
@@ -46,7 +45,7 @@ $$;
 CREATE TRIGGER collab_task_changed AFTER INSERT OR UPDATE OR DELETE ON collab_tasks
 FOR EACH ROW EXECUTE FUNCTION collab_task_changed();
 
--- Somebody at a psql prompt. The board notices; the feed has no event for it.
+-- For a TRUNCATE at a psql prompt: the board gets a new revision, but the feed gets no event.
 CREATE FUNCTION collab_tasks_truncated() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN

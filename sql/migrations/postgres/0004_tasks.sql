@@ -1,4 +1,4 @@
--- Everybody's own tasks. Titles sort by their bytes, as they do in SQLite.
+-- Personal tasks. Titles are sorted by their bytes, as in SQLite.
 CREATE TABLE tasks (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -8,7 +8,7 @@ CREATE TABLE tasks (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
--- One for each order of a list; the first also counts.
+-- One index for each order of a list; the first one also serves the count.
 CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id) INCLUDE (completed);
 CREATE INDEX tasks_by_updated_at ON tasks (user_id, updated_at, id);
 CREATE INDEX tasks_by_title ON tasks (user_id, title, id);

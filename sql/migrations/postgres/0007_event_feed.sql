@@ -1,8 +1,8 @@
--- Readers of the feed: all of it, and one audience of it, in the order of commits.
+-- For readers of the whole feed, and of one audience, in commit order.
 CREATE INDEX events_in_commit_order ON events (transaction_id, id);
 CREATE INDEX events_of_audience ON events (audience, transaction_id, id);
 
--- The last event that was removed: who has read less than that has missed something.
+-- The last event that was removed. A reader whose cursor is before it has missed something.
 CREATE TABLE events_pruned (
     transaction_id xid8 NOT NULL,
     id bigint NOT NULL

@@ -1,8 +1,9 @@
--- What a dump needs to come back: `pg_dump` restores with an empty search_path, and may find rows where
--- `migrate up` has just made them.
+-- Makes dumps restorable: `pg_dump` restores with an empty search_path, and may find rows that `migrate up` has
+-- just created.
 
--- At most one row, the greatest of several, and none in a new database, so that a restored one finds room. (A database
--- with events keeps its row: processes of an older release may still be reading it.)
+-- events_pruned has at most one row: the greatest if there were several, and none in a new database, so that a
+-- restored row does not conflict. (A database with events keeps its row, because processes of an older release may
+-- still read it.)
 DELETE FROM events_pruned
 WHERE ctid <> (SELECT ctid FROM events_pruned ORDER BY transaction_id DESC, id DESC LIMIT 1)
     OR (id = 0 AND NOT EXISTS (SELECT 1 FROM events));
@@ -20,12 +21,13 @@ BEGIN
 END
 $$;
 
--- Counters that are restored come beside those that are here, so that the board has a revision that it never had.
+-- Restored counters become further rows beside the existing ones, so that the board gets a revision that it never
+-- had.
 ALTER TABLE board_revisions DROP CONSTRAINT board_revisions_pkey;
 
--- The triggers name their tables, types and functions with the schema, so that they find them whatever the session's
--- search_path. (`SET search_path` of a function would do it as well, for half as much work again in every write.)
--- Functions in SQL were parsed when they were made, and need nothing.
+-- The trigger functions name their tables, types and functions with the schema, so that they find them whatever the
+-- session's search_path is. (A `SET search_path` on each function would do the same, but would make every write
+-- cost half as much again.) SQL functions were parsed when they were created and need no change.
 DO $$
 DECLARE
     trigger_function record;

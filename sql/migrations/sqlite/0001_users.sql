@@ -1,5 +1,5 @@
--- Accounts of this service, and everyone a token of another issuer has spoken for.
--- Moments are whole microseconds since 1970 in every table.
+-- The accounts of this service, and the users of other issuers whose tokens were used. In every table, timestamps
+-- are whole microseconds since 1970.
 CREATE TABLE users (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(CAST(id AS BLOB)) BETWEEN 1 AND 255),
     email TEXT UNIQUE,

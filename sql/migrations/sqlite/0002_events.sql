@@ -1,5 +1,5 @@
--- Every change, written by the triggers of the tables in the transaction of the change. There is one
--- writer at a time, so the order of ids is the order of commits.
+-- One row for each change, written by triggers in the transaction of the change. SQLite has one writer at a time,
+-- so the order of ids is the commit order.
 CREATE TABLE events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     type TEXT NOT NULL,

@@ -9,7 +9,7 @@ CREATE TABLE collab_tasks (
 ) STRICT;
 CREATE INDEX collab_tasks_in_creation_order ON collab_tasks (created_at, id);
 
--- The board's revision is the sum of these counters. One is enough where there is one writer at a time.
+-- The board's revision is the sum of these counters. SQLite has one writer at a time, so it needs only one.
 CREATE TABLE board_revisions (
     slot INTEGER PRIMARY KEY,
     revision INTEGER NOT NULL

@@ -1,4 +1,4 @@
--- Everybody's own tasks.
+-- Personal tasks.
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -8,7 +8,7 @@ CREATE TABLE tasks (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT;
--- One for each order of a list; the first also counts.
+-- One index for each order of a list; the first one also serves the count.
 CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id, completed);
 CREATE INDEX tasks_by_updated_at ON tasks (user_id, updated_at, id);
 CREATE INDEX tasks_by_title ON tasks (user_id, title, id);

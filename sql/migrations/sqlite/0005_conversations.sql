@@ -1,4 +1,4 @@
--- Everybody's own conversations and what was said in them.
+-- Personal conversations and their messages.
 CREATE TABLE conversations (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -6,11 +6,11 @@ CREATE TABLE conversations (
     updated_at INTEGER NOT NULL,
     UNIQUE (id, user_id)
 ) STRICT;
--- One for each order of a list.
+-- One index for each order of a list.
 CREATE INDEX conversations_by_created_at ON conversations (user_id, created_at, id);
 CREATE INDEX conversations_by_updated_at ON conversations (user_id, updated_at, id);
 
--- The foreign key carries the user: no message can lie in another user's conversation.
+-- The foreign key includes the user, so no message can belong to another user's conversation.
 CREATE TABLE messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     conversation_id INTEGER NOT NULL,

@@ -1,4 +1,4 @@
--- Work for programs. `payload` and `result` are any JSON, as its canonical text.
+-- Jobs for programs. `payload` and `result` are the canonical text of any JSON value.
 CREATE TABLE jobs (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 36),
     title TEXT NOT NULL CHECK (length(title) BETWEEN 1 AND 255),
@@ -20,15 +20,16 @@ CREATE TABLE jobs (
     CHECK ((status = 'running') = (lease_id IS NOT NULL)),
     CHECK ((status = 'running') = (lease_expires_at IS NOT NULL))
 ) STRICT;
--- What is due, and whose lease may have expired: however many have ended, they are not looked at.
+-- Jobs that are due, and jobs whose lease may have expired. Jobs that have ended are in neither index, however many
+-- they are.
 CREATE INDEX jobs_due ON jobs (run_at, created_at, id) WHERE status = 'pending';
 CREATE INDEX jobs_leased ON jobs (lease_expires_at) WHERE status = 'running';
--- One for each list.
+-- One index for each list.
 CREATE INDEX jobs_by_created_at ON jobs (created_at, id);
 CREATE INDEX jobs_by_status ON jobs (status, created_at, id);
 
--- Which job a key stands for, of which API key, and what of its first answer changes later. The job is
--- made behind its key.
+-- The job that each Idempotency-Key of an API key stands for, and the part of the first answer that changes later.
+-- The reference is deferred because a key is inserted before its job.
 CREATE TABLE idempotency_keys (
     api_key TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -40,8 +41,8 @@ CREATE TABLE idempotency_keys (
 ) STRICT;
 CREATE INDEX idempotency_keys_by_job ON idempotency_keys (job_id);
 
--- Each job as the service represents it, in canonical JSON (RFC 8785): without its lease, which is
--- nobody's business but its worker's.
+-- Each job as the service represents it, in canonical JSON (RFC 8785), without its lease, which only its worker may
+-- see.
 CREATE VIEW job_json (id, json) AS
 SELECT id, '{"attempts":' || attempts
     || ',"created_at":"' || strftime('%Y-%m-%dT%H:%M:%S', created_at / 1000000, 'unixepoch')

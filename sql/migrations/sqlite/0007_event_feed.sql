@@ -1,7 +1,7 @@
--- Readers of one audience of the feed, in the order of commits, which is that of ids.
+-- For readers of one audience of the feed, in commit order, which is the order of ids.
 CREATE INDEX events_of_audience ON events (audience, id);
 
--- The last event that was removed: who has read less than that has missed something.
+-- The last event that was removed. A reader whose cursor is before it has missed something.
 CREATE TABLE events_pruned (
     id INTEGER NOT NULL
 ) STRICT;

@@ -1,5 +1,6 @@
--- At most one row, the greatest of several, and none in a new database, so that restored rows find room. (A database
--- with events keeps its row: processes of an older release may still be reading it.)
+-- events_pruned has at most one row: the greatest if there were several, and none in a new database, so that a
+-- restored row does not conflict. (A database with events keeps its row, because processes of an older release may
+-- still read it.)
 DROP TRIGGER IF EXISTS events_removed;
 ALTER TABLE events_pruned RENAME TO events_pruned_before;
 CREATE TABLE events_pruned (

@@ -1,5 +1,5 @@
--- Without a password a row is of a user of another issuer, or of an account that its own token has
--- brought back; nobody has verified its address, and it would keep the owner from signing up.
+-- A row without a password belongs to a user of another issuer, or to an account that its own token has recreated.
+-- Nobody has verified its address, which would keep the owner of the address from signing up.
 UPDATE users SET email = NULL WHERE password_hash IS NULL;
 
 -- down

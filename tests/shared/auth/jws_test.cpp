@@ -383,16 +383,16 @@ Test(jws, refuses_keys_for_something_else) {
         const std::string no_sig = "use must be sig";
         EXPECT_TEXT(verdict_with(R"("use":"enc")"), no_sig);
         EXPECT_TEXT(verdict_with(R"("use":"")"), no_sig);
-        EXPECT_TEXT(verdict_with(R"("use":null)"), "use is not a text");
+        EXPECT_TEXT(verdict_with(R"("use":null)"), "use is not a string");
         const std::string no_verify = "key_ops lacks verify";
         for (const auto* operations :
              {R"(["sign"])", "[]", R"("verify")", "null", R"([["verify"]])"})
             EXPECT_TEXT(verdict_with(R"("key_ops":)"s + operations), no_verify);
         EXPECT_TEXT(verdict_with(R"("d":"AA")"), "private key is published");
-        EXPECT_TEXT(verdict_with(R"("kid":1)"), "kid is not a text");
+        EXPECT_TEXT(verdict_with(R"("kid":1)"), "kid is not a string");
         for (const auto* other : {"HS256", "none", "ES384", "RS384", "RSA-OAEP", "EdDSA2", ""})
             EXPECT_TEXT(verdict_with(R"("alg":")"s + other + '"'), "alg does not match the key");
-        EXPECT_TEXT(verdict_with(R"("alg":null)"), "alg is not a text");
+        EXPECT_TEXT(verdict_with(R"("alg":null)"), "alg is not a string");
     }
 }
 
@@ -404,12 +404,12 @@ Test(jws, refuses_keys_of_other_kinds) {
     EXPECT_TEXT(key_verdict("{}"), unknown);
     EXPECT_TEXT(key_verdict(R"({"kty":"AKP"})"), unknown);
     EXPECT_TEXT(key_verdict(R"({"kty":"ec"})"), unknown);
-    EXPECT_TEXT(key_verdict(R"({"kty":null})"), "kty is not a text");
+    EXPECT_TEXT(key_verdict(R"({"kty":null})"), "kty is not a string");
     EXPECT_TEXT(key_verdict("[]"), "not an object");
     const Signer es384{"ES384"};
     EXPECT_TEXT(key_verdict(es384.jwk()), "crv must be P-256 or P-521");
     EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":"secp256k1"})"), "crv must be P-256 or P-521");
-    EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":1})"), "crv is not a text");
+    EXPECT_TEXT(key_verdict(R"({"kty":"EC","crv":1})"), "crv is not a string");
     EXPECT_TEXT(key_verdict(R"({"kty":"OKP","crv":"X25519"})"), "crv must be Ed25519");
     EXPECT_TEXT(key_verdict(R"({"kty":"OKP","crv":"Ed448"})"), "crv must be Ed25519");
 }
@@ -437,7 +437,7 @@ Test(jws, refuses_weak_and_false_rsa_keys) {
     EXPECT_TEXT(rsa("\xc1" + std::string(1024, '\x55'), "\x03"),
                 "RSA key is longer than 4096 bits");
     EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":"AQAB=","e":"AQAB"})"), "n is not base64url");
-    EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":5,"e":"AQAB"})"), "n is not a text");
+    EXPECT_TEXT(key_verdict(R"({"kty":"RSA","n":5,"e":"AQAB"})"), "n is not a string");
 }
 
 namespace {

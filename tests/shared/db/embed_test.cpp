@@ -112,7 +112,7 @@ Test(embed, stops_with_the_line_of_a_mistake) {
          "songs.sql:5: a has no parameter :title\n"},
         {"-- name: a\nSELECT $1\n", "songs.sql:2: name the parameter instead of $1\n"},
         {"-- name: a\nSELECT 1\n-- name: b sqlite\nSELECT 1\n",
-         "songs.sql:3: a variant of b does not stand right below it\n"},
+         "songs.sql:3: the variant of b must be directly below it\n"},
     };
     for (const auto& [sql, message] : mistakes) {
         const auto made = embed(sql);

@@ -101,7 +101,7 @@ ON_BOTH(statement, takes_one_value_without_a_name, OpenDatabase, open) {
     const auto results = open.wait(open.db().run(std::move(batch)));
     EXPECT_TEXT(results.rows(slot).text(0, 0), "Vltava");
     EXPECT_TEXT(mistake([] { db::statement(add_song, "Vltava"); }),
-                "add_song has 4 parameters, and a value has no name");
+                "add_song has 4 parameters: give them by name");
 }
 
 Test(statement, refuses_what_does_not_fit_the_query) {

@@ -488,10 +488,12 @@ Test(json_reader, refuses_numbers_that_no_double_holds) {
           "1e-999999999999999999999"})
         EXPECT_TEXT(std::string{text} + " " + type_of_refusal(text),
                     std::string{text} + " json_invalid");
-    EXPECT_TEXT(refusal_of("[0, 1e309]"),
-                "body/[4]: JSON decode error: a number that no double holds (json_invalid)");
-    EXPECT_TEXT(refusal_of("[0, 1.8e308]"),
-                "body/[4]: JSON decode error: a number that no double holds (json_invalid)");
+    EXPECT_TEXT(
+        refusal_of("[0, 1e309]"),
+        "body/[4]: JSON decode error: a number beyond the range of a double (json_invalid)");
+    EXPECT_TEXT(
+        refusal_of("[0, 1.8e308]"),
+        "body/[4]: JSON decode error: a number beyond the range of a double (json_invalid)");
 }
 
 Test(json_reader, survives_long_numbers) {
