@@ -1,11 +1,13 @@
 # Turns one file of sql/queries into a C++ header of constants.
 #
 #   -- name: insert_task            begins a query
-#   -- name: insert_task sqlite     directly below it: its variant for SQLite
 #   -- fragment: task_columns       begins a text that is inserted below as {task_columns}
+#   -- name: insert_task sqlite     directly below it: its variant for SQLite
+#   -- fragment: condition sqlite   directly below it: its variant for SQLite
 #
 # Parameters have names (:title). They become $1, $2, … in the order in which the query first names
-# them; a variant may use only the names of its query. A mistake stops the build with its file and line.
+# them. A query that begins with SELECT only reads; any other counts as a write, WITH … SELECT as
+# well. A mistake stops the build with its file and line.
 
 function fail(line, message) {
     printf "%s:%d: %s\n", FILENAME, line, message > "/dev/stderr"
@@ -13,22 +15,14 @@ function fail(line, message) {
     exit 1
 }
 
-function end_of_block() {
-    sub(/[ \n]+$/, "", text)
-    if (kind == "query") common[name] = text
-    if (kind == "variant") variant[name] = text
-    if (kind == "fragment") fragment[name] = text
-    text = ""
-    in_literal = 0
-}
-
-function with_fragments(sql,    result, word) {
+# Replaces fragments by their texts for the engine.
+function with_fragments(sql, engine,    result, word) {
     result = ""
     while (match(sql, /\{[a-z_0-9]+\}/)) {
         word = substr(sql, RSTART + 1, RLENGTH - 2)
-        if (!(word in fragment)) fail(FNR, "no fragment " word " above")
+        if (!((word, engine) in fragment)) fail(FNR, "no fragment " word " above")
         is_used[word] = 1
-        result = result substr(sql, 1, RSTART - 1) fragment[word]
+        result = result substr(sql, 1, RSTART - 1) fragment[word, engine]
         sql = substr(sql, RSTART + RLENGTH)
     }
     return result sql
@@ -36,52 +30,73 @@ function with_fragments(sql,    result, word) {
 
 function number_of(parameter) {
     if (!((name, parameter) in number)) {
-        if (kind == "variant") fail(FNR, name " has no parameter :" parameter)
+        if (is_variant) fail(FNR, name " has no parameter :" parameter)
         number[name, parameter] = ++count_of[name]
         names_of[name] = names_of[name] (count_of[name] == 1 ? "" : ", ") "\"" parameter "\""
     }
     return "$" number[name, parameter]
 }
 
-# Replaces parameters, but neither in literals, quoted names and comments nor after "::", where a type
-# follows.
-function with_numbers(sql,    result, token) {
+# Replaces parameters, but not in literals, quoted names and comments, nor the type behind "::".
+function with_numbers(sql, engine,    result, token) {
     result = ""
-    while (match(sql, in_literal ? "'" : "'|\"[^\"]*\"|--.*|::|:[a-z_][a-z_0-9]*|[$][0-9]+")) {
+    while (match(sql, in_literal[engine] ? "'" : "'|\"[^\"]*\"|--.*|::|:[a-z_][a-z_0-9]*|[$][0-9]+")) {
         token = substr(sql, RSTART, RLENGTH)
         result = result substr(sql, 1, RSTART - 1)
         sql = substr(sql, RSTART + RLENGTH)
-        if (token == "'") in_literal = !in_literal
+        if (token == "'") in_literal[engine] = !in_literal[engine]
         if (token ~ /^[$]/) fail(FNR, "name the parameter instead of " token)
         result = result (token ~ /^:[a-z_]/ ? number_of(substr(token, 2)) : token)
     }
     return result sql
 }
 
-# A statement that begins with SELECT only reads; any other may write.
-function reads_only(sql) { return sql ~ /^SELECT/ ? "true" : "false" }
+# Adds a line to the text of the current block for one engine.
+function add_line(line, engine) {
+    line = with_fragments(line, engine)
+    if (kind == "query") line = with_numbers(line, engine)
+    text[engine] = text[engine] line "\n"
+}
+
+function end_of_block(    engine) {
+    for (engine in text) {
+        sub(/[ \n]+$/, "", text[engine])
+        if (kind == "query") query[name, engine] = text[engine]
+        if (kind == "fragment") fragment[name, engine] = text[engine]
+    }
+    delete text
+    delete in_literal
+}
+
+# Without a variant, both engines have the same text.
+function begin_block(new_kind) {
+    end_of_block()
+    is_variant = $4 == "sqlite"
+    if (is_variant && (new_kind != kind || $3 != name))
+        fail(FNR, "the variant of " $3 " must be directly below it")
+    kind = new_kind
+    name = $3
+}
+
+function only_reads(sql) { return sql ~ /^SELECT/ ? "true" : "false" }
 
 /^-- fragment: / {
-    end_of_block()
-    kind = "fragment"
-    name = $3
+    begin_block("fragment")
+    if (is_variant) next
     if (name in line_of_fragment) fail(FNR, "a second fragment " name)
     line_of_fragment[name] = FNR
     fragments[++fragment_count] = name
     next
 }
 /^-- name: / {
-    end_of_block()
-    kind = $4 == "sqlite" ? "variant" : "query"
-    if (kind == "variant" && $3 != name) fail(FNR, "the variant of " $3 " must be directly below it")
-    name = $3
-    if (kind == "query") order[++count] = name
+    begin_block("query")
+    if (!is_variant) queries[++query_count] = name
     next
 }
 /^--/ { next }
-kind != "" && ($0 != "" || text != "") {
-    line = with_fragments($0)
-    text = text (kind == "fragment" ? line : with_numbers(line)) "\n"
+kind != "" && ($0 != "" || "sqlite" in text) {
+    if (!is_variant) add_line($0, "postgres")
+    add_line($0, "sqlite")
 }
 
 END {
@@ -93,16 +108,15 @@ END {
 
     print "// Generated from " FILENAME "."
     print "#pragma once\n\n#include \"shared/db/query.hpp\"\n\nnamespace sql {\n"
-    for (i = 1; i <= count; ++i) {
-        name = order[i]
-        lite = (name in variant) ? variant[name] : common[name]
+    for (i = 1; i <= query_count; ++i) {
+        name = queries[i]
         parameters = ""
         if (name in count_of) {
             parameters = name "_parameters"
             printf "inline constexpr std::string_view %s[] = {%s};\n", parameters, names_of[name]
         }
         printf "inline constexpr Query %s{\n    \"%s\",\n    R\"sql(%s)sql\",\n    R\"sql(%s)sql\",\n    %s,\n    {%s}};\n\n", \
-            name, name, common[name], lite, reads_only(common[name]), parameters
+            name, name, query[name, "postgres"], query[name, "sqlite"], only_reads(query[name, "postgres"]), parameters
         list = list "&" name ", "
     }
     resource = FILENAME

@@ -6,7 +6,7 @@ id, title, description, version, created_at, updated_at
 -- fragment: condition
 (CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(collab_task_json(collab_tasks))) > 0) = :is_among)
 
--- fragment: condition_sqlite
+-- fragment: condition sqlite
 (:tags IS NULL OR (strpos(:tags, (
     SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = :id)) > 0) = :is_among)
 
@@ -34,23 +34,9 @@ SET title = coalesce(:title, title),
 WHERE id = :id AND {condition}
 RETURNING {collab_task_columns}
 
--- name: update_collab_task sqlite
-UPDATE collab_tasks
-SET title = coalesce(:title, title),
-    description = CASE WHEN :has_description THEN :description ELSE description END,
-    version = version + 1,
-    updated_at = greatest(now(), updated_at)
-WHERE id = :id AND {condition_sqlite}
-RETURNING {collab_task_columns}
-
 -- name: delete_collab_task
 DELETE FROM collab_tasks
 WHERE id = :id AND {condition}
-RETURNING id
-
--- name: delete_collab_task sqlite
-DELETE FROM collab_tasks
-WHERE id = :id AND {condition_sqlite}
 RETURNING id
 
 -- name: board_revision

@@ -1,7 +1,7 @@
 -- fragment: event_columns
 audience, created_at, data::text AS data, transaction_id::text || '-' || id AS id, subject, type
 
--- fragment: event_columns_sqlite
+-- fragment: event_columns sqlite
 audience, created_at, data, '0-' || id AS id, subject, type
 
 -- An event's id is its position in commit order: the number of its transaction, and its own number within that. A
@@ -43,7 +43,7 @@ ORDER BY transaction_id, events.id
 LIMIT :limit
 
 -- name: list_events sqlite
-SELECT {event_columns_sqlite}
+SELECT {event_columns}
 FROM events
 WHERE id > :after_id
 ORDER BY events.id
@@ -82,7 +82,7 @@ ORDER BY mine.transaction_id, mine.id
 LIMIT :limit
 
 -- name: list_events_of sqlite
-SELECT {event_columns_sqlite}
+SELECT {event_columns}
 FROM (
     SELECT * FROM (
         SELECT * FROM events INDEXED BY events_of_audience

@@ -17,11 +17,16 @@ WHERE id > :after_id AND id <= (SELECT max(id) FROM (SELECT id FROM events WHERE
     AND created_at < :created_before
 RETURNING id
 
+-- Jobs of a status behind a position that were created before a moment. The bounds are as in list_jobs_of_status.
+-- fragment: old_jobs
+(status, created_at, id) >= (:status, :after, :after_id) AND id <> :after_id
+    AND (status, created_at) <= (:status, :created_before) AND created_at < :created_before
+
 -- The next jobs of a status that were created before a moment. Bounds and order are as in list_jobs_of_status.
 -- name: prunable_jobs
 SELECT id, created_at
 FROM jobs
-WHERE (status, created_at, id) >= (:status, :after, :after_id) AND id <> :after_id AND (status, created_at) <= (:status, :created_before) AND created_at < :created_before
+WHERE {old_jobs}
 ORDER BY status, created_at, id
 LIMIT :limit
 
@@ -31,7 +36,7 @@ LIMIT :limit
 DELETE FROM jobs
 WHERE updated_at < :created_before AND id = ANY (ARRAY(
     SELECT id FROM jobs
-    WHERE (status, created_at, id) >= (:status, :after, :after_id) AND id <> :after_id AND (status, created_at) <= (:status, :created_before) AND created_at < :created_before
+    WHERE {old_jobs}
     ORDER BY status, created_at, id
     LIMIT :limit))
 RETURNING id
@@ -40,7 +45,7 @@ RETURNING id
 DELETE FROM jobs
 WHERE updated_at < :created_before AND id IN (
     SELECT id FROM jobs
-    WHERE (status, created_at, id) >= (:status, :after, :after_id) AND id <> :after_id AND (status, created_at) <= (:status, :created_before) AND created_at < :created_before
+    WHERE {old_jobs}
     ORDER BY status, created_at, id
     LIMIT :limit)
 RETURNING id

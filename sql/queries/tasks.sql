@@ -7,7 +7,7 @@ id, user_id, title, description, completed, created_at, updated_at
 -- fragment: condition
 (CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(task_json(tasks))) > 0) = :is_among)
 
--- fragment: condition_sqlite
+-- fragment: condition sqlite
 (:tags IS NULL OR (strpos(:tags, (
     SELECT entity_tag(json) FROM task_json AS current WHERE current.id = :id)) > 0) = :is_among)
 
@@ -36,15 +36,6 @@ SET title = coalesce(:title, title),
 WHERE user_id = :user_id AND id = :id AND {condition}
 RETURNING {task_columns}
 
--- name: update_task sqlite
-UPDATE tasks
-SET title = coalesce(:title, title),
-    description = coalesce(:description, description),
-    completed = coalesce(:completed, completed),
-    updated_at = greatest(now(), updated_at)
-WHERE user_id = :user_id AND id = :id AND {condition_sqlite}
-RETURNING {task_columns}
-
 -- name: toggle_task
 UPDATE tasks
 SET completed = NOT completed,
@@ -52,21 +43,9 @@ SET completed = NOT completed,
 WHERE user_id = :user_id AND id = :id AND {condition}
 RETURNING {task_columns}
 
--- name: toggle_task sqlite
-UPDATE tasks
-SET completed = NOT completed,
-    updated_at = greatest(now(), updated_at)
-WHERE user_id = :user_id AND id = :id AND {condition_sqlite}
-RETURNING {task_columns}
-
 -- name: delete_task
 DELETE FROM tasks
 WHERE user_id = :user_id AND id = :id AND {condition}
-RETURNING id
-
--- name: delete_task sqlite
-DELETE FROM tasks
-WHERE user_id = :user_id AND id = :id AND {condition_sqlite}
 RETURNING id
 
 -- name: count_tasks
