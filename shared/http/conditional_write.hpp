@@ -12,13 +12,13 @@
 #include "shared/models/existence.hpp"
 
 // Runs a write that compares the row with `condition`, and returns the row as a T, or nothing if T
-// is void. Sets the parameters :tags and :is_among of the write. If the write returns no row,
+// is void. Sets the parameters :etags and :among_etags of the write. If the write returns no row,
 // throws ApiError: the refusal of the condition if the query `exists` finds the resource, and
 // not_found otherwise. One round trip.
 template <class T = void>
 Async<T> conditional_write(Database& database, WriteCondition condition, db::PartialStatement write,
                            db::Statement exists) {
-    write.give(db::named("tags", condition.tags), db::named("is_among", condition.is_among));
+    write.give(db::named("etags", condition.tags), db::named("among_etags", condition.is_among));
     db::Batch batch;
     const auto written = batch.add<T>(std::move(write).finish());
     // Without a condition, only a missing resource can stop the write.

@@ -1,14 +1,14 @@
 -- fragment: collab_task_columns
 id, title, description, version, created_at, updated_at
 
--- The WriteCondition of a write; null tags match any state. The comparison reads the row that is being changed, so
+-- The WriteCondition of a write; null etags match any state. The comparison reads the row that is being changed, so
 -- of two concurrent writes with the same tag the second one sees the change of the first.
 -- fragment: condition
-(CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(collab_task_json(collab_tasks))) > 0) = :is_among)
+(CAST(:etags AS text) IS NULL OR (strpos(:etags, entity_tag(collab_task_json(collab_tasks))) > 0) = :among_etags)
 
 -- fragment: condition sqlite
-(:tags IS NULL OR (strpos(:tags, (
-    SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = :id)) > 0) = :is_among)
+(:etags IS NULL OR (strpos(:etags, (
+    SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
 -- name: insert_collab_task
 INSERT INTO collab_tasks (id, title, description, created_at, updated_at)

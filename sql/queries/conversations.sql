@@ -18,14 +18,14 @@ SELECT count(*) > 0 AS "exists"
 FROM conversations
 WHERE user_id = :user_id AND id = :id
 
--- The tags of the WriteCondition are null if they match any state.
+-- The etags of the WriteCondition are null if they match any state.
 -- name: delete_conversation
 DELETE FROM conversations
-WHERE user_id = :user_id AND id = :id AND (CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(
+WHERE user_id = :user_id AND id = :id AND (CAST(:etags AS text) IS NULL OR (strpos(:etags, entity_tag(
     '{"created_at":"' || rfc3339(created_at)
         || '","id":' || id
         || ',"updated_at":"' || rfc3339(updated_at)
-        || '","user_id":' || CAST(to_json(user_id) AS text) || '}')) > 0) = :is_among)
+        || '","user_id":' || CAST(to_json(user_id) AS text) || '}')) > 0) = :among_etags)
 RETURNING id
 
 -- name: count_conversations

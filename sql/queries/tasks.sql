@@ -3,13 +3,13 @@
 -- fragment: task_columns
 id, user_id, title, description, completed, created_at, updated_at
 
--- The WriteCondition of a write; null tags match any state.
+-- The WriteCondition of a write; null etags match any state.
 -- fragment: condition
-(CAST(:tags AS text) IS NULL OR (strpos(:tags, entity_tag(task_json(tasks))) > 0) = :is_among)
+(CAST(:etags AS text) IS NULL OR (strpos(:etags, entity_tag(task_json(tasks))) > 0) = :among_etags)
 
 -- fragment: condition sqlite
-(:tags IS NULL OR (strpos(:tags, (
-    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = :id)) > 0) = :is_among)
+(:etags IS NULL OR (strpos(:etags, (
+    SELECT entity_tag(json) FROM task_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
 -- name: insert_task
 INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at)

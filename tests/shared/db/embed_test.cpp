@@ -96,6 +96,33 @@ inline constexpr Query list{
 )");
 }
 
+// A query that uses such a fragment has two texts, and its parameters are numbered alike in both.
+Test(embed, inserts_the_variant_of_a_fragment) {
+    expect_made(
+        "-- fragment: mine\nby = ANY (:names)\n-- fragment: mine sqlite\nby IN (:names)\n"
+        "-- fragment: page\n{mine} AND id > :id\n"
+        "-- name: list\nSELECT id FROM songs WHERE {page}\n"
+        "-- name: drop\nDELETE FROM songs WHERE {mine}\n"
+        "-- name: drop sqlite\nDELETE FROM songs NOT INDEXED WHERE {mine}\n",
+        R"(inline constexpr std::string_view list_parameters[] = {"names", "id"};
+inline constexpr Query list{
+    "list",
+    R"sql(SELECT id FROM songs WHERE by = ANY ($1) AND id > $2)sql",
+    R"sql(SELECT id FROM songs WHERE by IN ($1) AND id > $2)sql",
+    true,
+    {list_parameters}};
+
+inline constexpr std::string_view drop_parameters[] = {"names"};
+inline constexpr Query drop{
+    "drop",
+    R"sql(DELETE FROM songs WHERE by = ANY ($1))sql",
+    R"sql(DELETE FROM songs NOT INDEXED WHERE by IN ($1))sql",
+    false,
+    {drop_parameters}};
+
+)");
+}
+
 Test(embed, stops_with_the_line_of_a_mistake) {
     static constexpr struct {
         const char* sql;
@@ -111,6 +138,8 @@ Test(embed, stops_with_the_line_of_a_mistake) {
         {"-- name: a\nSELECT :id\n-- name: a sqlite\nSELECT\n:title\n",
          "songs.sql:5: a has no parameter :title\n"},
         {"-- name: a\nSELECT $1\n", "songs.sql:2: name the parameter instead of $1\n"},
+        {"-- fragment: a\n1\n-- name: b\nSELECT {a}\n-- fragment: a sqlite\n2\n",
+         "songs.sql:5: the variant of a must be directly below it\n"},
         {"-- name: a\nSELECT 1\n-- name: b sqlite\nSELECT 1\n",
          "songs.sql:3: the variant of b must be directly below it\n"},
     };
