@@ -200,7 +200,9 @@ void print_routes(std::ostream& out) {
 
 void print_maps(std::ostream& out) {
     const auto all = routes();
-    out << generated << "\n# What a path allows. It is asked for the raw target, query and all.\n"
+    out << generated
+        << "\n# The methods that each path allows. The map matches the raw target, including its "
+           "query.\n"
         << "map $request_uri $methods_of_path {\n"
         << "    \"~^/(livez|openapi\\.json|docs|docs/[^/?]*)(\\?|$)\" \"GET, HEAD\";\n";
     for_each_path(
