@@ -159,8 +159,9 @@ build/generated/sql/all.hpp: $(queries)
 	    echo 'inline constexpr std::span<const Query* const> all_queries[] = {'; \
 	    printf '    sql::%s_queries,\n' $(basename $(notdir $^)); echo '};'; } > $@
 
-build/generated/migrations.inc: $(wildcard sql/migrations/*/*.sql)
-build/generated/functions.inc: $(wildcard sql/functions/*/*.sql)
+# The folders change when a file is renamed.
+build/generated/migrations.inc: $(wildcard sql/migrations/* sql/migrations/*/*.sql)
+build/generated/functions.inc: $(wildcard sql/functions/* sql/functions/*/*.sql)
 build/generated/%.inc: sql/embed_files.awk
 	@mkdir -p $(@D)
 	@awk -f $< $(filter %.sql,$^) > $@

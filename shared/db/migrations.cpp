@@ -18,6 +18,9 @@ std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view
         else
             *same = file;
     }
+    std::stable_partition(found.begin(), found.end(), [&](const FunctionFile& file) {
+        return subject_of(file.name) != "_events";
+    });
     return found;
 }
 

@@ -2,6 +2,8 @@
 //
 //     db::statement(sql::insert_task, db::named("user_id", user_id), db::fields_of(input))
 //
+// The value of an only parameter needs no name.
+//
 // Each parameter of the query is given exactly once, and no others are. Otherwise std::logic_error
 // names the query and the parameter that is missing, unknown or given twice.
 #pragma once

@@ -1,4 +1,5 @@
--- A task as the service represents it, in canonical JSON (RFC 8785).
+-- A task as the service represents it, in canonical JSON (RFC 8785). A member that may be null needs a coalesce, as in
+-- 0006_jobs.sql: || of NULL is NULL.
 CREATE OR REPLACE FUNCTION task_json(task tasks) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 RETURN '{"completed":' || task.completed

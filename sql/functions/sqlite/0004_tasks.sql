@@ -1,4 +1,5 @@
--- Each task as the service represents it, in canonical JSON (RFC 8785).
+-- Each task as the service represents it, in canonical JSON (RFC 8785). Views and triggers call SQLite's own functions
+-- only, so that other programs can change rows, too. For a time that may be before 1970, see run_at in 0006_jobs.sql.
 CREATE VIEW task_json (id, user_id, json) AS
 SELECT id, user_id, json_object(
     'completed', json(CASE WHEN completed THEN 'true' ELSE 'false' END),

@@ -1,5 +1,5 @@
 -- Each job as the service represents it, in canonical JSON (RFC 8785), without its lease, which only its worker may
--- see.
+-- see. The remainder of a run_at before 1970 is negative, so it is made positive first.
 CREATE VIEW job_json (id, json) AS
 SELECT id, '{"attempts":' || attempts
     || ',"created_at":"' || strftime('%Y-%m-%dT%H:%M:%S', created_at / 1000000, 'unixepoch')

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "sql/doctor.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
@@ -273,6 +274,34 @@ ON_BOTH(migrator, replaces_functions_that_were_edited, MigratedDatabase, databas
 
 // Statements of a running service are prepared once; each write finds its functions, and leaves
 // its event, whatever moment it is.
+// Every write locks its own table before events, and so must the functions of a later subject.
+Test(migrator, creates_the_functions_of_events_last) {
+    const FunctionFile files[] = {{"sqlite", "0004_tasks", "a", ""},
+                                  {"sqlite", "0007_events", "b", ""},
+                                  {"sqlite", "0010_tags", "c", ""},
+                                  {"sqlite", "0011_tasks", "d", ""},
+                                  {"sqlite", "0012_events", "e", ""}};
+    const auto order = [&](std::string_view migration) {
+        std::string texts;
+        for (const auto& file : functions_at("sqlite", migration, files)) texts += file.sql;
+        return texts;
+    };
+    EXPECT_TEXT(order("0007_x"), "ab");
+    EXPECT_TEXT(order("0010_x"), "acb");
+    EXPECT_TEXT(order("0012_x"), "dce");
+}
+
+// The query cannot find the tables itself.
+Test(migrator, the_doctor_knows_every_sequence) {
+    const TestDatabase database{Engine::postgres};
+    const auto missing = database.execute(
+        "SELECT string_agg(relname, ' ') FROM pg_attribute JOIN pg_class ON pg_class.oid = "
+        "attrelid "
+        "WHERE attidentity <> '' AND strpos($sql$" +
+        std::string{sql::sequences_behind.postgres} + "$sql$,  || relname || ) = 0");
+    EXPECT_TEXT(missing, "");
+}
+
 Test(migrator, disturbs_no_writer) {
     MigratedDatabase database{Engine::postgres};
     database.expect_events(newest_version);
