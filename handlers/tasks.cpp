@@ -42,7 +42,7 @@ Position start_of(const TaskQuery& query) {
     if (query.sort != "title") return before_all_moments(is_ascending);
     Position start;
     if (is_ascending) return start;
-    for (int i = 0; i < 201; ++i) start.key += "\U0010FFFF";
+    for (std::size_t i = 0; i <= max_title_length; ++i) start.key += "\U0010FFFF";
     return start;
 }
 

@@ -3,6 +3,10 @@
 
 #include "shared/json/fields.hpp"
 
+// In characters. The migration 0004_tasks has the same limits.
+inline constexpr std::size_t max_title_length = 200;
+inline constexpr std::size_t max_description_length = 1000;
+
 struct Task {
     std::int64_t id = 0;
     std::string user_id;
@@ -17,8 +21,8 @@ struct Task {
         return std::tuple{
             field("id", &Task::id),
             field("user_id", &Task::user_id),
-            field("title", &Task::title).length(1, 200),
-            field("description", &Task::description).length(0, 1000),
+            field("title", &Task::title).length(1, max_title_length),
+            field("description", &Task::description).length(0, max_description_length),
             field("completed", &Task::completed),
             field("created_at", &Task::created_at),
             field("updated_at", &Task::updated_at),
@@ -34,10 +38,13 @@ struct NewTask {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("title", &NewTask::title).trimmed().length(1, 200).example("Buy milk"),
+            field("title", &NewTask::title)
+                .trimmed()
+                .length(1, max_title_length)
+                .example("Buy milk"),
             field("description", &NewTask::description)
                 .optional()
-                .length(0, 1000)
+                .length(0, max_description_length)
                 .example("Two bottles"),
             field("completed", &NewTask::completed).optional(),
         };
@@ -53,9 +60,12 @@ struct TaskReplacement {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("title", &TaskReplacement::title).trimmed().length(1, 200).example("Buy milk"),
+            field("title", &TaskReplacement::title)
+                .trimmed()
+                .length(1, max_title_length)
+                .example("Buy milk"),
             field("description", &TaskReplacement::description)
-                .length(0, 1000)
+                .length(0, max_description_length)
                 .example("Two bottles"),
             field("completed", &TaskReplacement::completed).example("true"),
         };
@@ -71,8 +81,8 @@ struct TaskChange {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("title", &TaskChange::title).trimmed().length(1, 200),
-            field("description", &TaskChange::description).length(0, 1000),
+            field("title", &TaskChange::title).trimmed().length(1, max_title_length),
+            field("description", &TaskChange::description).length(0, max_description_length),
             field("completed", &TaskChange::completed).example("true"),
         };
     }

@@ -42,11 +42,11 @@ ON_BOTH_ENGINES(task_complete, answers_with_the_task) {
     for (const char* body : {"", R"({"completed":true})"}) {
         const auto response = complete(service, body);
         const auto document = json_of(response);
-        EXPECT_TEXT(data_of(response, "Task updated"),
-                    R"({"completed":true,"created_at":"2026-01-08T12:34:56.123456Z",)"
-                    R"("description":"two litres","id":1,"title":"Buy milk","updated_at":")" +
-                        member(document["data"], "updated_at") + R"(","user_id":")" + me + R"("})");
-        cr_expect(member(document["data"], "updated_at") > "2026-01-08T12:34:56.123456Z");
+        const auto& task = document["data"];
+        EXPECT_TEXT(member(task, "title"), "Buy milk");
+        EXPECT_TEXT(member(task, "description"), "two litres");
+        cr_expect(task["completed"].IsTrue());
+        cr_expect(member(task, "updated_at") > "2026-01-08T12:34:56.123456Z");
         cr_expect_eq(response.etag().size(), 66u);
         EXPECT_TEXT(last_event(service),
                     "task.updated user:" + me + " /tasks/1 " + data_of(response, "Task updated"));

@@ -65,11 +65,14 @@ ON_BOTH_ENGINES(task, is_shown_to_its_owner) {
     add_task(service);
     const auto response = get(service);
     cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
-    EXPECT_TEXT(data_of(response),
-                R"({"completed":false,"created_at":"2026-01-08T12:34:56.123456Z",)"
-                R"("description":"two litres","id":1,"title":"Buy milk",)"
-                R"("updated_at":"2026-01-08T12:34:56.123456Z","user_id":")" +
-                    me + R"("})");
+    const auto task = json::parse(data_of(response));
+    EXPECT_TEXT(member(task, "title"), "Buy milk");
+    EXPECT_TEXT(member(task, "description"), "two litres");
+    EXPECT_TEXT(member(task, "user_id"), me);
+    EXPECT_TEXT(member(task, "created_at"), "2026-01-08T12:34:56.123456Z");
+    EXPECT_TEXT(member(task, "updated_at"), "2026-01-08T12:34:56.123456Z");
+    cr_expect(task["id"].GetInt64() == 1 && task["completed"].IsFalse());
+    EXPECT_TEXT(last_event(service), "task.created user:" + me + " /tasks/1 " + data_of(response));
     EXPECT_TEXT(response.header("Cache-Control"), "no-store, no-transform");
     cr_expect_eq(response.etag().size(), 66u);
 }
@@ -170,10 +173,10 @@ ON_BOTH_ENGINES(task, put_replaces_everything) {
     cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
     const auto body = json_of(response);
     const auto& data = body["data"];
-    EXPECT_TEXT(data_of(response, "Task updated"),
-                R"({"completed":true,"created_at":"2026-01-08T12:34:56.123456Z",)"
-                R"("description":"d","id":1,"title":"new","updated_at":")" +
-                    member(data, "updated_at") + R"(","user_id":")" + me + R"("})");
+    EXPECT_TEXT(member(data, "title"), "new");
+    EXPECT_TEXT(member(data, "description"), "d");
+    EXPECT_TEXT(member(data, "created_at"), "2026-01-08T12:34:56.123456Z");
+    cr_expect(data["id"].GetInt64() == 1 && data["completed"].IsTrue());
     cr_expect(member(data, "updated_at") > member(data, "created_at"));
     EXPECT_TEXT(response.etag(), etag_of(service));
     EXPECT_TEXT(last_event(service),
