@@ -25,11 +25,15 @@
 #include "cli/run_dir.hpp"
 #include "cli/workers.hpp"
 #include "shared/log.hpp"
+#include "shared/server/server.hpp"
 
 namespace {
 
-constexpr milliseconds longest_drain{5000};    // of nginx, with the requests it has accepted
-constexpr milliseconds longest_stop{9000};     // of everything
+constexpr milliseconds longest_drain{5000};  // of nginx, with the requests it has accepted
+// Of everything; container platforms kill after 10 s. If nginx needs all of its time, the rest is
+// shorter than a handler's own `longest_stop` (server.hpp), and the handler is killed.
+constexpr milliseconds longest_total_stop{9000};
+static_assert(longest_total_stop > longest_stop);
 constexpr milliseconds longest_start{10'000};  // of nginx
 constexpr milliseconds longest_probe{2'000};   // if it takes longer, the whole machine stood still
 constexpr milliseconds tick{10};
@@ -243,7 +247,8 @@ private:
         if (is_drain_over && nginx_.pid != 0) kill(nginx_.pid, SIGTERM);
         if (phase_ == Phase::stopping_nginx && (nginx_.pid == 0 || is_drain_over))
             enter(Phase::stopping_handlers);
-        if (phase_ == Phase::stopping_handlers && waited > longest_stop) enter(Phase::killing);
+        if (phase_ == Phase::stopping_handlers && waited > longest_total_stop)
+            enter(Phase::killing);
     }
 
     bool is_finished() const { return is_stopping() && nginx_.pid == 0 && !workers_.are_running(); }
