@@ -295,10 +295,9 @@ Test(migrator, creates_the_functions_of_events_last) {
 Test(migrator, the_doctor_knows_every_sequence) {
     const TestDatabase database{Engine::postgres};
     const auto missing = database.execute(
-        "SELECT string_agg(relname, ' ') FROM pg_attribute JOIN pg_class ON pg_class.oid = "
-        "attrelid "
-        "WHERE attidentity <> '' AND strpos($sql$" +
-        std::string{sql::sequences_behind.postgres} + "$sql$,  || relname || ) = 0");
+        "SELECT string_agg(relname, ' ') FROM pg_attribute "
+        "JOIN pg_class ON pg_class.oid = attrelid WHERE attidentity <> '' AND strpos($sql$" +
+        std::string{sql::sequences_behind.postgres} + "$sql$, quote_literal(relname)) = 0");
     EXPECT_TEXT(missing, "");
 }
 
