@@ -1,5 +1,5 @@
-# The image: a build stage, and a run stage with nginx and the executables. It runs as an unprivileged user on a
-# read-only root file system and writes to RUN_DIR only, which is on a tmpfs.
+# A build stage, and a run stage with nginx and the executables. The service runs as an unprivileged user.
+# It works with a read-only root file system and writes only to RUN_DIR, which can be on a tmpfs.
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY cli/packages cli/packages

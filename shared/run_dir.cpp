@@ -21,7 +21,7 @@ using std::filesystem::path;
 constexpr std::string_view run_dir_mark = ".steelthread";
 constexpr std::string_view mark_text = "This folder is the RUN_DIR of a steelthread.\n";
 
-// Files by which the folders of releases without the mark are recognised.
+// Files that identify the folder of a release without the mark.
 constexpr std::string_view older_marks[] = {"supervisor.pid", "jwt_secret", "steelthread.db"};
 
 [[noreturn]] void refuse_run_dir(const path& folder, const std::string& why) {
@@ -32,7 +32,7 @@ constexpr std::string_view older_marks[] = {"supervisor.pid", "jwt_secret", "ste
     refuse_run_dir(folder, what + ": " + std::strerror(errno));
 }
 
-// Its path without links. Throws if another user could replace it.
+// Returns the folder's path without links. Throws if another user could replace the folder.
 path trusted(const std::string& run_dir) {
     TrustedPath found;
     try {
@@ -75,7 +75,7 @@ bool is_marked(const path& folder) {
                                ", or choose another place for it");
 }
 
-// Returns whether it exists.
+// Returns whether the folder exists. Throws if it must not be used.
 bool check_run_dir(const path& folder) {
     const auto status = status_of(folder);
     if (!status) {

@@ -1,7 +1,7 @@
-// A file of its own: the page's Content-Security-Policy allows no inline script.
+// This is a separate file because the page's Content-Security-Policy forbids inline scripts.
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
-  validatorUrl: null, // no third party gets to see the document
+  validatorUrl: null, // do not send the document to a third party
 });

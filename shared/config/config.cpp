@@ -17,7 +17,7 @@ namespace {
 
 constexpr kinds::Number number_of_workers{1, 64};
 
-// Compose files and platforms write an empty variable for "not set".
+// Compose files and platforms set an empty variable for "not set".
 std::string_view value_of(const Variables& variables, std::string_view name) {
     const auto found = variables.find(std::string{name});
     return found == variables.end() ? std::string_view{} : std::string_view{found->second};
@@ -105,7 +105,7 @@ Variables environment_variables() {
     for (char** variable = environ; *variable; ++variable) {
         const std::string_view line{*variable};
         const auto name = line.substr(0, line.find('='));
-        // The first of several variables with the same name counts, as in getenv().
+        // Of several variables with the same name the first one applies, as in getenv().
         if (name.size() < line.size()) variables.emplace(name, line.substr(name.size() + 1));
     }
     return variables;

@@ -23,7 +23,7 @@ inline constexpr char demo_user[] = "demo-user";
 // WORKERS_<ENDPOINT> is the number of an endpoint's processes. It is read by the service.
 inline constexpr std::string_view workers_prefix = "WORKERS_";
 
-// In the order of the choices in their rows.
+// The enumerators are in the order of the choices in settings.def.
 enum class Environment { development, test, production };
 enum class PreparedStatements { when_direct, on, off };
 enum class Synchronous { normal, full };

@@ -13,7 +13,7 @@ using namespace kinds;
 
 constexpr std::size_t min_api_key_bytes = 16;
 
-// Whether it can be the value of a header.
+// An API key is sent as the value of a header.
 bool is_api_key(std::string_view text) {
     return text.size() >= min_api_key_bytes &&
            std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });

@@ -21,8 +21,8 @@ bool is_same_file(const struct stat& left, const struct stat& right) {
     return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
 }
 
-// The descriptor with which SQLite has the file open; -1 if there is none. The file is not opened
-// again: closing any descriptor of a file releases all locks that the process holds on it.
+// Returns the descriptor that SQLite uses for the file, or -1. The file is not opened again,
+// because closing any descriptor of a file releases all locks that the process holds on it.
 int descriptor_of(const struct stat& file) {
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd", ignored}) {
@@ -51,7 +51,8 @@ DatabaseFiles::DatabaseFiles(sqlite3* connection, const std::string& path) {
     sqlite3_file_control(connection, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
     if (!is_there || has_moved != 0)
         throw DbError{"08006", path + " was moved while it was opened"};
-    // They are next to the file that a link points to. Some file systems need neither.
+    // SQLite puts both next to the file that a link points to. On some file systems it needs
+    // neither.
     const std::string resolved = sqlite3_db_filename(connection, "main");
     for (const char* suffix : {"-wal", "-shm"}) {
         File file{resolved + suffix, {}};

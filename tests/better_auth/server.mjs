@@ -1,6 +1,6 @@
-// A Better Auth server with its jwt plugin, on loopback and in memory, for better_auth_test.cpp.
-// It prints its port. A line on stdin with an algorithm is a rotation: from then on it signs with a new
-// key, and withdraws the old ones. It ends when stdin does.
+// A Better Auth server with its jwt plugin, on loopback and in memory, for better_auth_test.cpp. It
+// prints its port. A line on stdin with an algorithm rotates the keys: the server withdraws the old ones
+// and signs with a new one. The server ends when stdin ends.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
 import { betterAuth } from "better-auth";

@@ -1,6 +1,6 @@
-// node follow.mjs URL TYPE...: follows a stream with the npm package `eventsource` and prints a line of
-// JSON for each connection ({"opened":…}) and each event of these types. It ends by itself after an event of
-// the last type, and when the client gives up.
+// node follow.mjs URL TYPE...: follows a stream with the npm package `eventsource`. Prints a line of JSON
+// for each connection ({"opened":…}) and for each event of these types. Ends after an event of the last
+// type, or when the client gives up.
 import { EventSource } from "eventsource";
 
 const [url, ...types] = process.argv.slice(2);

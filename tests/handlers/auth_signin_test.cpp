@@ -45,7 +45,7 @@ ON_BOTH_ENGINES(auth_signin, gives_a_token_and_the_account) {
     EXPECT_TEXT(identity.email, ada);
 }
 
-// The work is the same for all of them: one comparison.
+// Each refusal costs the same work: one comparison of a hash.
 ON_BOTH_ENGINES(auth_signin, refuses_whatever_is_wrong_alike) {
     add_account(service, ada);
     service.database().execute("INSERT INTO users (id, email) VALUES ('x', 'eve@example.org')");
@@ -89,7 +89,7 @@ ON_BOTH_ENGINES(auth_signin, counts_attempts_for_each_email_whatever_becomes_of_
     expect_error(service.send(signin("bob@example.org")), Error::invalid_credentials);
 }
 
-// What is no attempt costs none.
+// A body that fails validation does not count as an attempt.
 ON_BOTH_ENGINES(auth_signin, counts_no_body_that_is_refused) {
     service.config().login_rate_limit = {1, std::chrono::days{1}};
     for (int i = 0; i < 5; ++i) {
@@ -110,11 +110,11 @@ ON_BOTH_ENGINES(auth_signin, counts_attempts_from_each_address) {
     expect_error(refused, Error::rate_limited);
     EXPECT_TEXT(std::string{refused.header("Retry-After")}, "28800");
     cr_expect_eq(hashes.load(), 0);
-    // The e-mail of the refused one has all of its attempts left.
+    // The refused request did not count against its e-mail address.
     const auto other = service.send(signin(someone(3), password, "192.0.2.2"));
     expect_error(other, Error::invalid_credentials);
     EXPECT_TEXT(std::string{other.header("X-RateLimit-Remaining")}, "2");
-    // The limit that is nearer to its end is the one to tell.
+    // The headers report the limit that is closest to being used up.
     const auto second = service.send(signin(someone(4), password, "192.0.2.2"));
     EXPECT_TEXT(std::string{second.header("X-RateLimit-Remaining")}, "1");
 }
@@ -131,7 +131,7 @@ ON_BOTH_ENGINES(auth_signin, an_ipv6_network_is_one_address) {
                  Error::invalid_credentials);
 }
 
-// As a plain CGI there is none.
+// A plain CGI request has no address of a client.
 ON_BOTH_ENGINES(auth_signin, limits_no_address_that_is_not_known) {
     service.config().login_rate_limit = {1, std::chrono::days{1}};
     for (int i = 0; i < 5; ++i)

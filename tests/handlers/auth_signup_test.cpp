@@ -53,7 +53,7 @@ ON_BOTH_ENGINES(auth_signup, refuses_an_email_that_is_taken_and_hashes_all_the_s
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "1");
 }
 
-// By the first request with a token of another issuer.
+// The first request with a token of another issuer stores the address.
 ON_BOTH_ENGINES(auth_signup, an_email_that_a_token_has_brought_is_taken) {
     service.database().execute(
         "INSERT INTO users (id, email) VALUES ('abcDEF123', 'eve@example.org')");

@@ -7,13 +7,13 @@ namespace {
 
 const std::string path = "/collab/state/tasks";
 
-// Adds tasks 1..count behind the handler's back, as another process would.
+// Adds tasks first..last without the handler, as another process would.
 void add_tasks(Service& service, int first, int last) {
     for (int i = first; i <= last; ++i) {
         const auto number = std::to_string(i);
         const auto moment = is_sqlite(service) ? "176787569612345" + number
                                                : "'2026-01-08T12:34:5" + number + ".123456Z'";
-        // Ids in the opposite order: creation decides.
+        // The ids are in the opposite order, so only created_at can give the expected order.
         service.database().execute(
             "INSERT INTO collab_tasks (id, title, created_at, updated_at) VALUES "
             "('0000000" +
@@ -22,7 +22,7 @@ void add_tasks(Service& service, int first, int last) {
     }
 }
 
-// Notes the queries of every batch, and holds each batch until the test releases it.
+// Records the last query of every batch, and holds each batch until the test releases it.
 class HeldDatabase final : public Database {
 public:
     explicit HeldDatabase(Database& real) : real_(real) {}
@@ -46,7 +46,7 @@ private:
     std::vector<std::shared_ptr<Promise>> held_;
 };
 
-// Requests to the endpoint that overlap, at a database which answers when it is told to.
+// Overlapping requests to the endpoint, on a database that answers only when the test releases it.
 struct Overlap {
     Service service{endpoint(), Engine::sqlite};
     HeldDatabase db{service.context().db};
@@ -63,7 +63,7 @@ struct Overlap {
         while (statuses.size() < sent_) service.loop().run_one();
     }
 
-    // Sends a request and waits until it has asked the database, or joined one that will.
+    // Starts a request. It begins a check of the revision, or shares one that is about to begin.
     void send() {
         ++sent_;
         spawn(service.loop(), get(), rethrow);
@@ -153,7 +153,7 @@ ON_BOTH_ENGINES(collab_state_tasks, gives_the_same_body_from_memory) {
     cr_assert_eq(head.content_length(), read.body().size());
 }
 
-// What is kept must stand for what the database holds: without the trigger nobody would notice.
+// A cached body must stand for the stored tasks. Without the trigger no request notices the update.
 ON_BOTH_ENGINES(collab_state_tasks, does_not_read_the_tasks_while_the_revision_stands) {
     add_tasks(service, 1, 1);
     const auto before = service.send({.target = path});
@@ -177,14 +177,15 @@ Test(collab_state_tasks, one_request_at_a_time_reads_the_tasks) {
     Overlap overlap;
     overlap.send();
     overlap.wait_until_asked(1);
-    // The first look takes long: this one does not wait for it.
+    // The first check of the revision is slow. This request does not wait for it.
     overlap.send();
     overlap.wait_until_asked(2);
     EXPECT_TEXT(overlap.db.asked[0], "list_collab_tasks_since");
     EXPECT_TEXT(overlap.db.asked[1], "board_revision");
     cr_assert(overlap.statuses.empty());
 
-    // The second look is answered first, and what it saw is what the reading brings.
+    // The second check is answered first. The first one then returns the tasks of the revision that
+    // the second one saw.
     overlap.db.release(1);
     overlap.db.release(0);
     overlap.wait_until_answered(2);
@@ -199,7 +200,7 @@ Test(collab_state_tasks, a_request_is_not_answered_from_before_its_time) {
     overlap.db.release(0);
     overlap.wait_until_answered(1);
 
-    // A reading is under way, and the board changes before the next request comes.
+    // The board changes after a read has started and before the next request arrives.
     add_tasks(overlap.service, 1, 1);
     overlap.send();
     overlap.wait_until_asked(2);
@@ -209,7 +210,8 @@ Test(collab_state_tasks, a_request_is_not_answered_from_before_its_time) {
     overlap.wait_until_answered(2);
     add_tasks(overlap.service, 2, 2);
     overlap.db.release(2);
-    // Its look saw a newer revision than the reading had brought: it reads by itself.
+    // This request's check saw a newer revision than the read returned, so it reads the tasks
+    // itself.
     overlap.wait_until_asked(4);
     EXPECT_TEXT(overlap.db.asked[3], "list_collab_tasks_since");
     overlap.db.release(3);

@@ -128,7 +128,7 @@ ON_BOTH_ENGINES(collab_task, patch_takes_lists_of_tags_and_any) {
     cr_assert_eq(service.send(with_match(patch, "*")).status(), 200);
 }
 
-// The tag is computed in C++ for a response and in SQL for a write: for every text they must agree.
+// C++ computes the tag for a response and SQL for a write. They must agree on every text.
 ON_BOTH_ENGINES(collab_task, computes_one_etag_in_code_and_in_sql) {
     const char* texts[] = {"plain",
                            R"(quote \" backslash \\ slash /)",

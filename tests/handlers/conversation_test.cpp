@@ -43,7 +43,7 @@ ON_BOTH_ENGINES(conversation, is_deleted_with_its_messages) {
     cr_expect_eq(count(service, "messages WHERE content = 'stays'"), 1);
 }
 
-// The events of the messages that went with it are those of their owner.
+// The owner of the conversation receives an event for each message that was deleted with it.
 ON_BOTH_ENGINES(conversation, tells_of_each_message_that_goes_with_it) {
     add_conversation(service);
     for (const char* content : {"first", "second"}) add_message(service, 1, content);
@@ -77,7 +77,7 @@ ON_BOTH_ENGINES(conversation, is_deleted_in_the_state_that_is_asked_for) {
             sent.if_none_match = if_none_match;
             expect_error(service.send(sent), Error::precondition_failed);
         }
-        // Where nothing is, no condition is looked at.
+        // The conditions are not checked if the conversation does not exist.
         auto elsewhere = sent;
         elsewhere.target = my_conversations + "/2";
         expect_error(service.send(elsewhere), Error::not_found);
@@ -100,7 +100,7 @@ ON_BOTH_ENGINES(conversation, is_deleted_for_any_state_or_all_but_one) {
         }
 }
 
-// The tag is computed in C++ for an answer and in SQL for the write: for every id they must agree.
+// C++ computes the tag for a response and SQL for a write. They must agree on every user id.
 ON_BOTH_ENGINES(conversation, computes_one_etag_for_every_user_id) {
     for (const std::string user :
          {R"("quoted" 'single' \back\slash)", "x\xe2\x80\xa8line\xe2\x80\xa9paragraph x",

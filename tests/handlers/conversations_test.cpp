@@ -13,7 +13,7 @@ Response list(Service& service, const std::string& query = "") {
     return service.send(service.with_token("GET", my_conversations + query));
 }
 
-// Conversation i + 1 is created at the first of samples[i] and was touched at the second.
+// Conversation i + 1 was created at the first moment of samples[i] and updated at the second.
 constexpr int samples[][2] = {{5, 5}, {5, 9}, {3, 9}, {7, 7}, {5, 5}, {1, 9}, {1, 1}};
 
 void add_samples(Service& service) {
@@ -104,7 +104,7 @@ ON_BOTH_ENGINES(conversations, come_once_each_page_by_page) {
                 for (const auto id : ids_of(page)) ids.push_back(id);
                 cursor = "&cursor=" + next_cursor(page);
                 if (ids.size() > 3) continue;
-                // Before all and after all.
+                // These sort before and after all others.
                 add_conversation(service, me, a_moment - 9, a_moment - 9);
                 add_conversation(service, me, a_moment + 99, a_moment + 99);
             }

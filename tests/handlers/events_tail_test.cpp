@@ -5,7 +5,7 @@ namespace {
 
 const std::string path = "/events/tail";
 
-// Keeps what is written, and ends when it has got enough.
+// Collects what is written, and ends once it contains `enough`.
 class Collected final : public Stream {
 public:
     Collected(Loop& loop, std::string enough) : Stream{loop}, enough_(std::move(enough)) {}
@@ -30,7 +30,7 @@ void write_event(Service& service, const std::string& audience, const std::strin
     service.database().wait_for_feed();
 }
 
-// What a stream says up to `enough`.
+// Returns the output of a stream up to `enough`.
 std::string read(Service& service, const Response& response, const std::string& enough) {
     cr_assert_eq(response.status(), 200, "%s", std::string{response.body()}.c_str());
     cr_assert(response.stream() != nullptr);
@@ -64,7 +64,7 @@ ON_BOTH_ENGINES(events_tail, streams_what_is_kept) {
     cr_expect(!holds(text, "anns"), "%s", text.c_str());
 }
 
-// A line break may stand in JSON, and would end a line of the stream.
+// JSON may contain a line break, which would end a line of the stream.
 ON_BOTH_ENGINES(events_tail, writes_data_in_one_line) {
     service.database().execute(
         "INSERT INTO events (type, audience, subject, data) VALUES ('one', 'public', '/x', "
@@ -99,7 +99,7 @@ ON_BOTH_ENGINES(events_tail, refuses_what_proves_nothing) {
                   "value_error");
 }
 
-// The feed lives on when the request that made it is over.
+// The feed outlives the request that opened it.
 ON_BOTH_ENGINES(events_tail, refuses_the_token_of_an_account_that_is_gone) {
     write_event(service, "user:ann", "anns");
     const Sent sent{.target = path + "?after=0", .authorization = service.bearer("ann")};

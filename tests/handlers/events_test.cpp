@@ -8,7 +8,7 @@ namespace {
 const std::string path = "/events";
 constexpr const char* ann = "ann";
 
-// Writes events past the service; each is in a transaction of its own.
+// Writes an event directly to the database, in a transaction of its own.
 void write(Service& service, const std::string& audience, const std::string& type) {
     service.database().execute("INSERT INTO events (type, audience, subject, data) VALUES ('" +
                                type + "', '" + audience + "', '/x', '{\"a\":1}')");
@@ -70,7 +70,7 @@ ON_BOTH_ENGINES(events, are_read_on_from_the_next_cursor) {
     EXPECT_TEXT(list(service, "?after=" + end.next_cursor).types, "six");
 }
 
-// 20 of 16 KB are more than a page's 256 KiB.
+// 20 events of 16 KB exceed a page's 256 KiB.
 ON_BOTH_ENGINES(events, end_a_page_before_it_is_too_large) {
     std::string all;
     for (int i = 0; i < 20; ++i) {
@@ -86,7 +86,7 @@ ON_BOTH_ENGINES(events, end_a_page_before_it_is_too_large) {
     const auto second = list(service, "?after=" + first.next_cursor);
     EXPECT_TEXT(first.types + " " + second.types, all);
     EXPECT_TEXT(list(service, "?after=" + second.next_cursor).types, "");
-    // One at least.
+    // A page holds at least one event.
     service.database().execute(
         "INSERT INTO events (type, audience, subject, data) VALUES ('big', 'public', '/x', '\"" +
         std::string(300'000, 'x') + "\"')");
@@ -104,7 +104,7 @@ ON_BOTH_ENGINES(events, are_for_their_audience_alone) {
     EXPECT_TEXT(list(service, "", with_user(service, ann)).types, "public anns");
     EXPECT_TEXT(list(service, "", with_user(service, "bob")).types, "public bobs");
     EXPECT_TEXT(list(service, "", {.api_key = api_key}).types, "public jobs");
-    // Whatever cursor: it opens nothing.
+    // Another user's cursor gives access to nothing.
     const auto bobs = list(service, "?limit=2", with_user(service, "bob"));
     EXPECT_TEXT(list(service, "?after=" + bobs.next_cursor, with_user(service, ann)).types, "");
 
@@ -112,7 +112,7 @@ ON_BOTH_ENGINES(events, are_for_their_audience_alone) {
     both.api_key = service.context().api_keys.verify(api_key, "");
     const auto ticket = service.context().tokens.issue_ticket(both);
     EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "public anns jobs");
-    // The ticket counts, and not what comes with it.
+    // A ticket takes precedence over a token.
     EXPECT_TEXT(list(service, "?ticket=" + ticket, with_user(service, "bob")).types,
                 "public anns jobs");
 }
@@ -132,7 +132,7 @@ ON_BOTH_ENGINES(events, refuse_a_ticket_that_has_outlived_its_proof) {
     bearer.expires_at = std::time(nullptr);
     expect_error(service.send({.target = path + "?ticket=" + tokens.issue_ticket(bearer)}),
                  Error::invalid_token);
-    // Of a key that has been taken from API_KEYS since.
+    // The key of this ticket has since been removed from API_KEYS.
     Identity worker;
     worker.api_key = service.context().api_keys.verify(other_api_key, "");
     const auto ticket = tokens.issue_ticket(worker);
@@ -159,7 +159,7 @@ ON_BOTH_ENGINES(events, refuse_the_token_of_an_account_that_is_gone) {
     expect_error(service.send(note), Error::invalid_token);
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "0");
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM events"), "1");
-    // Another issuer answers for its users itself, and reading makes no row.
+    // The service does not check the accounts of another issuer, and a read adds no row.
     EXPECT_TEXT(list(service, "", {.authorization = service.foreign_bearer(ann)}).types, "anns");
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "0");
 }

@@ -26,7 +26,7 @@ ON_BOTH_ENGINES(events_ticket, refuses_the_token_of_an_account_that_is_gone) {
     expect_error(service.send(sent), Error::invalid_token);
 }
 
-// Nor does one make it.
+// A ticket does not add the row either.
 ON_BOTH_ENGINES(events_ticket, needs_no_row_of_a_user_of_another_issuer) {
     const auto response = service.send(
         {.method = "POST", .target = path, .authorization = service.foreign_bearer("ann")});

@@ -18,7 +18,7 @@ ON_BOTH_ENGINES(healthz, is_unavailable_while_a_migration_is_pending) {
     service.database().execute(
         "DELETE FROM schema_migrations WHERE name = (SELECT max(name) FROM schema_migrations)");
     expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
-    // A later release's is as good.
+    // A migration of a later release is sufficient.
     service.database().execute(
         "INSERT INTO schema_migrations (name, applied_at) VALUES ('9999_later', '')");
     cr_expect_eq(service.send({.target = "/healthz"}).status(), 200);
@@ -29,7 +29,7 @@ ON_BOTH_ENGINES(healthz, is_unavailable_with_the_functions_of_another_release) {
         "UPDATE schema_migrations SET functions_digest = 'another' "
         "WHERE name = (SELECT max(name) FROM schema_migrations)");
     expect_error(service.send({.target = "/healthz"}), Error::service_unavailable);
-    // Those of a later release are as good.
+    // The functions of a later release are sufficient.
     service.database().execute(
         "INSERT INTO schema_migrations (name, applied_at) VALUES ('9999_later', '')");
     cr_expect_eq(service.send({.target = "/healthz"}).status(), 200);

@@ -15,7 +15,7 @@ ON_BOTH_ENGINES(job_complete, ends_the_job) {
     cr_expect(!job.HasMember("lease_id"));
     EXPECT_TEXT(response.etag(), entity_tag(response.body()));
     expect_job_event(service, "job.completed", response);
-    // Once.
+    // A job can be completed only once.
     expect_error(service.send(with_key("POST", path + "/complete", lease_body())), Error::conflict);
     EXPECT_TEXT(job_events(service), "job.created job.completed ");
 }

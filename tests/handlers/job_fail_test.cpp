@@ -9,7 +9,7 @@ Response fail(Service& service, const std::string& path, const std::string& more
     return service.send(with_key("POST", path + "/fail", lease_body(more)));
 }
 
-// Seconds from the failure to the next attempt.
+// The seconds from the failure to the next attempt.
 std::int64_t pause_of(const rapidjson::Document& job) {
     return (Timestamp::parse(member(job, "run_at"))->microseconds -
             Timestamp::parse(member(job, "updated_at"))->microseconds) /

@@ -52,7 +52,7 @@ ON_BOTH_ENGINES(job_lease, takes_a_job) {
                                    member(job, "lease_id") + "%'"),
         "0");
     EXPECT_TEXT(lease(service).body(), R"({"jobs":[]})");
-    // One lease is not another.
+    // Each lease has an id of its own.
     add_job(service);
     cr_expect(member(json_of(lease(service))["jobs"][0], "lease_id") != member(job, "lease_id"));
 }
@@ -84,7 +84,7 @@ ON_BOTH_ENGINES(job_lease, takes_over_what_expired) {
     const auto before = json_of(first), after = json_of(second);
     cr_expect_eq(after["jobs"][0]["attempts"].GetInt(), 2);
     cr_expect(member(after["jobs"][0], "lease_id") != member(before["jobs"][0], "lease_id"));
-    // No attempt is left.
+    // The job has no attempts left.
     expire_leases(service);
     cr_assert(leased(service).empty());
     EXPECT_TEXT(job_cell(service, path, "status"), "failed");
@@ -106,7 +106,7 @@ ON_BOTH_ENGINES(job_lease, finds_work_behind_jobs_without_attempts) {
                 "5");
 }
 
-// Each worker has processes and connections of its own.
+// Each worker has a process and connections of its own.
 ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
     constexpr std::size_t job_count = 300;
     constexpr std::size_t worker_count = 8;
@@ -141,8 +141,8 @@ ON_BOTH_ENGINES(job_lease, gives_no_job_to_two_workers) {
                 std::to_string(job_count));
 }
 
-// A lease that has written takes no job whose last event the feed has behind its own: that would
-// put job.leased in front of job.created.
+// A lease whose transaction has already written an event skips jobs that were created later. In the
+// feed, which is ordered by transaction, their job.leased would precede their job.created.
 Test(job_lease, comes_behind_the_events_before_it) {
     Service service{endpoint(), Engine::postgres};
     const auto expired = add_running_job(service, {.expires_in_s = -1});

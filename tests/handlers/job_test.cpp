@@ -9,7 +9,7 @@ ON_BOTH_ENGINES(job, is_answered_with_its_etag) {
     EXPECT_TEXT("/jobs/" + member(job, "id"), path);
     EXPECT_TEXT(member(job, "status"), "running");
     EXPECT_TEXT(json::canonical(job["payload"]), R"({"a":[1]})");
-    // A lease is between the service and its worker.
+    // Only the worker that holds a lease learns its id.
     cr_expect(!job.HasMember("lease_id"));
     EXPECT_TEXT(response.etag(), entity_tag(response.body()));
     cr_expect(!response.header("RateLimit").empty());

@@ -33,7 +33,7 @@ std::vector<std::string> paths_of(const Response& response) {
     return paths;
 }
 
-// Every page of a list by its cursors.
+// Follows the cursors through every page of a list.
 std::vector<std::string> walk(Service& service, const std::string& query) {
     std::vector<std::string> all;
     std::string cursor;
@@ -51,8 +51,8 @@ std::vector<std::string> walk(Service& service, const std::string& query) {
 
 }  // namespace
 
-// To a worker 409 says that it has lost its lease; a database that was copied without its sequences
-// must not say so.
+// To a worker 409 means that it has lost its lease. An unexpected duplicate, as in a database that
+// was copied without its sequences, must not mean the same.
 ON_BOTH_ENGINES(jobs, a_duplicate_that_nobody_expects_is_no_conflict) {
     const auto& database = service.database();
     cr_assert_eq(create(service, R"({"title":"one"})").status(), 200);
@@ -84,7 +84,8 @@ ON_BOTH_ENGINES(jobs, creates_a_job) {
 }
 
 ON_BOTH_ENGINES(jobs, keeps_what_was_sent) {
-    // Canonical, with texts that JSON, SQL and HTML treat specially.
+    // The payload is canonical, and its texts contain characters that are special in JSON, SQL and
+    // HTML.
     const std::string payload =
         R"({"":[],"1e":[1e+21,-0.5,9007199254740991,1e-7],"a":{"b":[null,true,false,{}]},)"
         "\"z\xc3\xa4\xf0\x9f\x98\x80\":\"\\\"\\\\ ' $1 \\u0001\\n</script> \xe2\x80\xa8 \x7f\"}";
@@ -164,7 +165,8 @@ ON_BOTH_ENGINES(jobs, answers_the_same_again_to_the_same_key) {
     const auto first = service.send(wanted);
     cr_assert_eq(first.status(), 200, "%s", shown(first.body()).c_str());
     expect_job_event(service, "job.created", first);
-    // Whatever has become of the job, and however the same body was written.
+    // The response is the same even after the job has changed, and for any spelling of the same
+    // body.
     service.database().execute(
         "UPDATE jobs SET status = 'failed', attempts = 2, error = 'no', version = 9, result = '1', "
         "run_at = updated_at, updated_at = created_at");
@@ -187,7 +189,7 @@ ON_BOTH_ENGINES(jobs, refuses_another_body_with_the_same_key) {
           R"({"title":"x","run_at":"2026-01-08T00:30:00Z"})"})
         expect_detail(service.send(create_with("k", body)), "header.Idempotency-Key",
                       "value_error");
-    // The keys of another API key are other ones.
+    // Each API key has idempotency keys of its own.
     auto other = create_with("k", R"({"title":"y"})");
     other.api_key = other_api_key;
     cr_assert_eq(service.send(other).status(), 200);
@@ -241,7 +243,7 @@ ON_BOTH_ENGINES(jobs, lists_the_newest_first) {
 ON_BOTH_ENGINES(jobs, walks_through_pages) {
     std::vector<std::string> paths;
     for (int i = 0; i < 9; ++i) paths.push_back(add_job(service));
-    // Some of the same moment: then the id decides.
+    // Jobs that were created at the same moment are ordered by id.
     service.database().execute("UPDATE jobs SET created_at = (SELECT max(created_at) FROM jobs)");
     std::sort(paths.rbegin(), paths.rend());
     for (const char* limit : {"?limit=1", "?limit=2", "?limit=4", "?limit=9", "?limit=100"})

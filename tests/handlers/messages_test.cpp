@@ -20,8 +20,8 @@ std::string pagination_of(const Response& response) {
     return json::canonical(json_of(response)["pagination"]);
 }
 
-// Five messages in conversation 1, among those of another conversation and another user.
-// Their ids are 1, 3, 5, 7 and 9.
+// Adds five messages to conversation 1, interleaved with those of another conversation, and one of
+// another user. The five have the ids 1, 3, 5, 7 and 9.
 void add_messages(Service& service) {
     add_conversation(service);
     add_conversation(service);
@@ -71,7 +71,7 @@ ON_BOTH_ENGINES(messages, touch_their_conversation) {
                  "another conversation was touched");
 }
 
-// SQL writes the event's JSON and C++ the answer's: for every text they must agree.
+// SQL writes the JSON of the event and C++ that of the response. They must agree on every text.
 ON_BOTH_ENGINES(messages, keep_every_text_exactly) {
     add_conversation(service);
     for (const std::string text :
@@ -136,7 +136,7 @@ ON_BOTH_ENGINES(messages, refuse_bad_bodies) {
     cr_assert_eq(count(service, "conversations WHERE updated_at = created_at"), 1);
 }
 
-// --- where there is no such conversation
+// --- without a conversation
 
 ON_BOTH_ENGINES(messages, are_not_found_without_their_conversation) {
     add_message(service, add_conversation(service, other), "secret", other);
@@ -167,7 +167,7 @@ ON_BOTH_ENGINES(messages, are_their_owners_alone) {
     cr_assert_eq(count(service, "messages"), 0);
 }
 
-// A bug in a handler could not put a message into another's conversation.
+// Even a bug in a handler could not add a message to another user's conversation.
 ON_BOTH_ENGINES(messages, the_schema_refuses_another_users_conversation) {
     add_conversation(service);
     add_conversation(service, other);
@@ -232,7 +232,7 @@ ON_BOTH_ENGINES(messages, come_once_each_page_by_page) {
     }
 }
 
-// The message that the cursor was made from, and one behind it.
+// Deletes the message that the cursor was made from, and one after it.
 ON_BOTH_ENGINES(messages, cursors_outlive_their_messages) {
     add_messages(service);
     const auto page = list(service, "?limit=2");

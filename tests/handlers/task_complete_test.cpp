@@ -81,7 +81,7 @@ Test(task_complete, refuses_bad_bodies) {
     cr_assert_not(is_completed(service));
 }
 
-// There is nothing that its media type could be wrong about.
+// Without a body the media type does not matter.
 Test(task_complete, asks_for_no_media_type_without_a_body) {
     Service service{endpoint(), Engine::sqlite};
     add_task(service);
@@ -161,7 +161,7 @@ ON_BOTH_ENGINES(task_complete, is_its_owners_alone) {
     cr_assert_not(is_completed(service));
 }
 
-// Each of them turns over what the one before has left.
+// Each toggle reverses the result of the one before.
 ON_BOTH_ENGINES(task_complete, racing_toggles_all_count) {
     add_task(service);
     const auto toggle = service.with_token("PATCH", path);

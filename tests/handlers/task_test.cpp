@@ -46,7 +46,7 @@ constexpr const char* no_ids[] = {"0",
                                   "null",
                                   "0b8f1a52-6c1c-4f0e-9f57-3f2a44c0ffee"};
 
-// Texts that JSON, SQL and UTF-8 have rules for.
+// Texts that are special in JSON, SQL or UTF-8.
 constexpr const char* nasty_texts[] = {
     R"("quoted" 'single' \back\slash /slash/)",
     "control \x01\x02\b\t\n\x0b\f\r\x1f\x7f end",
@@ -117,7 +117,7 @@ ON_BOTH_ENGINES(task, of_another_is_not_found) {
     EXPECT_TEXT(title_of(service), "Buy milk");
 }
 
-// A tag of the other's task proves nothing either.
+// The ETag of another user's task does not help.
 ON_BOTH_ENGINES(task, of_another_is_not_found_with_its_etag) {
     add_task(service, {.user_id = other});
     auto sent = service.with_token("GET", "/api/v1/other/tasks/1");
@@ -272,7 +272,7 @@ Test(task, writes_take_json_of_64_kib) {
     }
 }
 
-// A clock that was set back must not make a change look older than the one before.
+// A clock that was set back must not make a change look older than the one before it.
 ON_BOTH_ENGINES(task, updated_at_never_goes_back) {
     const auto in_2030 = std::int64_t{1'893'456'000'000'000};
     add_task(service, {.updated_at = in_2030});
@@ -377,7 +377,7 @@ ON_BOTH_ENGINES(task, any_state_will_do_for_a_star) {
         expect_error(service.send(with_match(write, "*")), Error::not_found);
 }
 
-// The tag is computed in C++ for an answer and in SQL for a write: for every text they must agree.
+// C++ computes the tag for a response and SQL for a write. They must agree on every text.
 ON_BOTH_ENGINES(task, computes_one_etag_in_code_and_in_sql) {
     add_task(service);
     for (const std::string text : nasty_texts) {

@@ -50,8 +50,8 @@ std::string shown_ids(const std::vector<std::int64_t>& ids) {
     return text;
 }
 
-// Every page from the first one on by its cursor; `between` is called after each page with what has
-// been seen so far.
+// Follows the cursors through every page. Calls `between` after each page but the last, with the
+// ids seen so far.
 template <class Between>
 std::vector<std::int64_t> walk(Service& service, const std::string& query, int limit,
                                Between between) {
@@ -81,8 +81,8 @@ struct Sample {
     int created;
     int updated;
 };
-// By their bytes: "A" "a" "a" "a b" "ab" "ä" U+FFFD U+10000 U+10FFFF; UTF-16 or a language would
-// have another order.
+// In byte order the titles are "A" "a" "a" "a b" "ab" "ä" U+FFFD U+10000 U+10FFFF. UTF-16 or the
+// collation of a language would order them differently.
 constexpr Sample samples[] = {
     {"a", false, 5, 5},   {"\xf4\x8f\xbf\xbf", true, 5, 9},
     {"a", true, 5, 7},    {"\xef\xbf\xbd", false, 3, 7},
@@ -107,7 +107,7 @@ std::string query_of(const std::string& status, const std::string& sort, const s
     return "?status=" + status + "&sort=" + sort + "&order=" + order;
 }
 
-// The ids that such a list must have, in order. The id of samples[i] is i + 1.
+// The ids of the list in the expected order. The id of samples[i] is i + 1.
 std::vector<std::int64_t> expected_ids(const std::string& status, const std::string& sort,
                                        const std::string& order) {
     const auto key = [&](std::int64_t id) {
@@ -134,8 +134,8 @@ void for_each_list(Visit visit) {
             for (const char* order : orders) visit(status, sort, order);
 }
 
-// With quotation marks, escapes, everything that JSON, SQL, HTML and JavaScript treat specially,
-// the ends of each length of UTF-8, combining and right-to-left text.
+// Quotation marks, escapes, characters that are special in JSON, SQL, HTML and JavaScript, the
+// first and last code points of each UTF-8 length, and combining and right-to-left text.
 constexpr const char* nasty_texts[] = {
     R"("quoted" 'single' `back` \back\slash /slash/ \" \\)",
     "control \x01\x02\b\t\n\x0b\f\r\x1f\x7f end",
@@ -185,7 +185,7 @@ ON_BOTH_ENGINES(tasks, trims_titles_only) {
     EXPECT_TEXT(member(body["data"], "description"), " as it is ");
 }
 
-// What comes back, what a list shows and what the event holds, which SQL has written.
+// The response, the list and the event, whose JSON SQL writes, agree on every text.
 ON_BOTH_ENGINES(tasks, keeps_every_text_exactly) {
     for (const std::string text : nasty_texts) {
         const auto response = create(service, R"({"title":)" + json::write(text) +
@@ -234,7 +234,7 @@ ON_BOTH_ENGINES(tasks, counts_characters_and_not_bytes) {
                   "string_too_long");
     expect_detail(create(service, body_of("x", repeated(astral, 1001))), "body.description",
                   "string_too_long");
-    // The limit holds for what is kept: white space around it does not count.
+    // The limit applies to the trimmed text.
     cr_expect_eq(create(service, body_of("  " + repeated("x", 200) + "\n", "")).status(), 201);
 }
 
@@ -281,13 +281,13 @@ Test(tasks, reports_every_bad_member_at_once) {
     cr_assert_eq(json_of(response)["error"]["details"].Size(), 4);
 }
 
-// The kinds of cases of the JSONTestSuite, as members beside a good title or in its place: what is
-// no JSON is refused as such, and what is JSON but cannot be given back is refused as well.
+// The kinds of cases in JSONTestSuite, beside a valid title or in its place. Malformed JSON is
+// refused, and so is JSON that the service could not return.
 Test(tasks, refuses_what_is_no_json) {
     Service service{endpoint(), Engine::sqlite};
     using namespace std::string_view_literals;
     static constexpr std::string_view bodies[] = {
-        // cut off
+        // truncated
         "{"sv,
         R"({"title")"sv,
         R"({"title":)"sv,
@@ -297,7 +297,7 @@ Test(tasks, refuses_what_is_no_json) {
         R"({"title":"\)"sv,
         R"({"title":"\u00)"sv,
         " "sv,
-        // something behind the end
+        // trailing data
         R"({"title":"x"}x)"sv,
         R"({"title":"x"}{})"sv,
         R"({"title":"x"},)"sv,
@@ -325,7 +325,7 @@ Test(tasks, refuses_what_is_no_json) {
         R"({"title":0x1})"sv,
         R"({"title":1e999})"sv,
         "{\"title\":\xc2\xa0\"x\"}"sv,
-        // texts
+        // escapes and control characters
         R"({"title":"\x41"})"sv,
         R"({"title":"\u12G4"})"sv,
         R"({"title":"\U0041"})"sv,
@@ -399,7 +399,7 @@ Test(tasks, takes_every_way_to_write_a_text) {
         const auto response = create(service, body);
         cr_assert_eq(response.status(), 201, "%s: %s", shown(body).c_str(),
                      shown(response.body()).c_str());
-        // \b is no white space of Unicode; a title that begins with it is not trimmed.
+        // \b is not Unicode white space, so a title that begins with it is not trimmed.
         EXPECT_TEXT(member(json_of(response)["data"], "title"), title);
     }
 }
@@ -425,7 +425,7 @@ Test(tasks, takes_json_only) {
     expect_detail(create(service, ""), "body", "missing");
 }
 
-// --- who
+// --- ownership
 
 Test(tasks, are_their_owners_alone) {
     Service service{endpoint(), Engine::sqlite};
@@ -449,7 +449,7 @@ Test(tasks, are_their_owners_alone) {
     cr_assert_eq(count(service, "users"), 0, "a refused request made a user");
 }
 
-// A path that is not quite the user's id is another's.
+// A user id in the path that only resembles the token's belongs to another user.
 Test(tasks, compare_user_ids_exactly) {
     Service service{endpoint(), Engine::sqlite};
     auto sent = service.with_token("GET", "");
@@ -478,8 +478,8 @@ Test(tasks, lists_its_methods) {
 
 namespace {
 
-// A request with the token of another issuer, for me unless it says for whom. Removes all users
-// that the service has, with what is theirs.
+// A request with a token of another issuer, for `me` by default. Deletes all users of the service
+// with their data.
 Sent as_first_of_other_issuer(Service& service, const std::string& method,
                               const std::string& body = "", const std::string& query = "",
                               const std::string& user = me) {
@@ -554,7 +554,7 @@ ON_BOTH_ENGINES(tasks, racing_users_of_one_address_all_get_a_row) {
     cr_expect_eq(count(service, "users WHERE email IS NOT NULL"), 1);
 }
 
-// A process that has served the account before asks again.
+// A process asks for the account again even if it has served it before.
 ON_BOTH_ENGINES(tasks, refuse_the_token_of_an_account_that_is_gone) {
     const auto looking = service.with_token("GET", my_tasks);
     const auto writing = service.with_token("POST", my_tasks, R"({"title":"x"})");
@@ -569,7 +569,7 @@ ON_BOTH_ENGINES(tasks, refuse_the_token_of_an_account_that_is_gone) {
     }
     cr_expect_eq(count(service, "tasks"), 0);
     cr_expect_eq(count(service, "users"), 0);
-    // Whoever is there is served meanwhile, in the same batch of requests.
+    // Other users are served in the same batch of requests.
     auto another = looking;
     another.target = "/api/v1/" + other + "/tasks";
     another.authorization = service.bearer(other);
@@ -638,7 +638,7 @@ ON_BOTH_ENGINES(tasks, come_once_each_while_others_come_and_go) {
             const auto query = query_of(status, sort, order);
             const auto ids = walk(service, query, 2, [&](const auto& seen) {
                 if (seen.size() > 4) return;
-                // Before all, after all, and beside ties.
+                // These sort before all, after all, and next to ties.
                 for (const int moment : {-10, 5, 20})
                     add_task(service, {.title = moment < 0   ? "!"
                                                 : moment > 9 ? "\xf4\x8f\xbf\xbf~"
@@ -659,7 +659,7 @@ ON_BOTH_ENGINES(tasks, come_once_each_while_others_come_and_go) {
         });
 }
 
-// The task that a cursor was made from, and one that it has not reached.
+// Deletes the task that the cursor was made from, and one that the cursor has not reached.
 ON_BOTH_ENGINES(tasks, cursors_outlive_their_tasks) {
     add_samples(service);
     const auto query = query_of("all", "title", "asc");
@@ -673,7 +673,7 @@ ON_BOTH_ENGINES(tasks, cursors_outlive_their_tasks) {
     cr_assert(ids == expected, "%s", shown_ids(ids).c_str());
 }
 
-// One that has been changed lies elsewhere afterwards; the others come once each all the same.
+// A changed task moves to another place. Each of the others is still listed once.
 ON_BOTH_ENGINES(tasks, cursors_outlive_changes) {
     add_samples(service);
     const auto query = query_of("all", "updated_at", "desc");
@@ -704,7 +704,7 @@ ON_BOTH_ENGINES(tasks, skips_an_offset) {
         cr_expect_eq(json_of(response)["pagination"]["offset"].GetInt64(),
                      static_cast<std::int64_t>(offset));
     }
-    // Behind a page that was asked for by its offset, cursors go on as well.
+    // A cursor works after a page that was requested by offset, too.
     const auto page = page_of(list(service, query + "1"));
     const auto next =
         page_of(list(service, query_of("pending", "title", "asc") + "&cursor=" + page.next_cursor));
@@ -882,7 +882,7 @@ ON_BOTH_ENGINES(tasks, are_not_modified_while_nothing_changes) {
     cr_expect_eq(service.send(sent).status(), 200);
 }
 
-// A page may hold the same tasks and yet be another one.
+// Two pages may hold the same tasks and still differ.
 Test(tasks, the_etag_covers_the_pagination) {
     Service service{endpoint(), Engine::sqlite};
     add_task(service);

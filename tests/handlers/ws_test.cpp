@@ -10,7 +10,7 @@ namespace {
 const std::string path = "/ws";
 constexpr const char* user_id = "11111111-2222-4333-8444-555555555555";
 
-// On the database of `service`.
+// Serves the endpoint on the database of `service`.
 ForkedServer serve(Service& service) {
     return ForkedServer{[url = service.config().database_url.text](int listener) {
         Service own{endpoint(), url};
@@ -33,7 +33,7 @@ rapidjson::Document next(WebSocketClient& socket) {
     return document;
 }
 
-// One that has got its first message.
+// A WebSocket that has received its first message.
 WebSocketClient connected(const ForkedServer& server, const std::string& target,
                           const std::vector<std::string>& headers, const char* user = user_id) {
     WebSocketClient socket{server.port(), target, headers};
@@ -61,7 +61,7 @@ int refusal_of(const ForkedServer& server, const std::string& target,
 
 }  // namespace
 
-// --- where a WebSocket is asked for
+// --- upgrades
 
 ON_BOTH_ENGINES(ws, opens_to_a_token_a_ticket_and_an_api_key) {
     const auto ticket = service.context().tokens.issue_ticket({user_id, ""});
@@ -95,7 +95,7 @@ ON_BOTH_ENGINES(ws, streams_what_is_kept) {
     EXPECT_TEXT(next_type(resumed), "two");
 }
 
-// A line of the stream is a message.
+// An event's data, which fill one line of the stream, become one message.
 ON_BOTH_ENGINES(ws, writes_an_event_in_one_message) {
     service.database().execute(
         "INSERT INTO events (type, audience, subject, data) VALUES ('one', 'public', '/x', "
@@ -109,7 +109,8 @@ ON_BOTH_ENGINES(ws, writes_an_event_in_one_message) {
 ON_BOTH_ENGINES(ws, begins_anew_behind_an_unknown_cursor) {
     write_event(service, "public", "old");
     const auto server = serve(service);
-    // On PostgreSQL it may be the future of others for a moment.
+    // On PostgreSQL the cursor may be ahead of the feed for a moment, so wait until it has caught
+    // up.
     auto all = connected(server, path + "?after=0", {authorization(service)});
     EXPECT_TEXT(next_type(all), "old");
     for (const char* query : {"?after=x", "?after=999999999-1", "?after="}) {
@@ -139,7 +140,7 @@ ON_BOTH_ENGINES(ws, closes_with_1008_without_the_account) {
     cr_expect_eq(refusal_of(server, path, headers), 1008);
 }
 
-// As late as the token itself would be refused.
+// The connection stays open as long as the token itself would be accepted.
 ON_BOTH_ENGINES(ws, closes_with_1008_when_the_proof_ends) {
     service.database().add_user("ann");
     const auto expires_at = std::time(nullptr) - 24;
@@ -150,7 +151,7 @@ ON_BOTH_ENGINES(ws, closes_with_1008_when_the_proof_ends) {
     const auto server = serve(service);
     auto socket = connected(server, path, {"Authorization: Bearer " + token}, "ann");
     cr_expect_eq(socket.close_code(), 1008);
-    // Not std::time(), which is a tick behind.
+    // std::time() may be one tick behind.
     const auto now = std::chrono::system_clock::now();
     cr_expect_geq(std::chrono::system_clock::to_time_t(now), expires_at + 30);
 }
@@ -161,7 +162,7 @@ Test(ws, closes_with_1011_without_a_database) {
     cr_expect_eq(refusal_of(server, path, {authorization(service)}), 1011);
 }
 
-// --- where none is asked for
+// --- other requests
 
 ON_BOTH_ENGINES(ws, answers_400_where_no_web_socket_is_asked_for) {
     for (const auto& sent : {Sent{.target = path}, service.with_token("GET", path + "?after=0"),

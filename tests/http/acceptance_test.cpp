@@ -1,4 +1,4 @@
-// What the service promises, from the outside, on both engines.
+// The service's promises, tested from the outside on both engines.
 #include <openssl/sha.h>
 
 #include "shared/text.hpp"
@@ -132,6 +132,6 @@ ON_BOTH(acceptance, a_task_survives_a_restart, Stack, stack) {
     stack.start();
     EXPECT_TEXT(stack.send({.path = path}).header("etag"), etag);
     EXPECT_TEXT(stack.send({.path = "/collab/state/tasks"}).body, board.body);
-    // A token outlives the process that made it.
+    // A token remains valid after the process that issued it has ended.
     expect_status(stack.send(create(R"({"title":"another"})", authorization)), 200);
 }

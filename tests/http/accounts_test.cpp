@@ -1,4 +1,4 @@
-// Accounts, and who keeps whom from having one.
+// Accounts: deleting them, and addresses that other users claim.
 #include "tests/support/signer.hpp"
 #include "tests/support/stack/stack.hpp"
 
@@ -13,7 +13,7 @@ struct Fixture {
         return stack.send({.method = "POST", .path = "/api/auth/signup", .body = credentials});
     }
 
-    // The user's id and "Authorization: Bearer …".
+    // Returns the user's id and "Authorization: Bearer …".
     std::pair<std::string, std::string> sign_in() const {
         const auto reply =
             stack.send({.method = "POST", .path = "/api/auth/signin", .body = credentials});
@@ -35,7 +35,7 @@ void expect_refused(const Reply& reply) {
     EXPECT_TEXT(reply.header("www-authenticate"), R"(Bearer error="invalid_token")");
 }
 
-// Everything that takes a token, with `{}` for the user's id.
+// Every operation that takes a token, with `{}` for the user's id.
 constexpr struct {
     const char* method;
     const char* path;
@@ -81,7 +81,7 @@ ON_BOTH(accounts, stay_gone_when_they_are_deleted, Fixture, accounts) {
                                        .headers = {token, "If-Match: *"}}));
         }
     };
-    // Every process has seen the account.
+    // Every process has served the account.
     call_all([](const Reply& reply) {
         cr_expect(reply.status < 500 && reply.status != 401, "%ld %s", reply.status,
                   reply.body.c_str());
@@ -120,7 +120,7 @@ ON_BOTH(accounts, are_not_kept_from_the_owner_of_an_address, Fixture, accounts) 
     cr_expect_eq(accounts.sign_up().status, 409);
 }
 
-// Nobody knows of those that are there whether they were verified.
+// The migration cannot know which of the stored addresses had been verified.
 ON_BOTH(accounts, get_back_the_addresses_that_others_named, Fixture, accounts) {
     cr_assert_eq(accounts.stack.stop(), 0);
     const auto undone = accounts.stack.command({"migrate", "down"});

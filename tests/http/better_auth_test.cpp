@@ -10,7 +10,7 @@
 
 namespace {
 
-// `node server.mjs`. Its port is the first line that it prints.
+// Runs `node server.mjs`. The first line of its output is its port.
 class BetterAuth {
 public:
     BetterAuth() {
@@ -45,14 +45,14 @@ public:
 
     std::string origin() const { return "http://127.0.0.1:" + std::to_string(port_); }
 
-    // The keys are withdrawn, and a new one of this algorithm signs from now on.
+    // Withdraws the keys. From now on a new key of this algorithm signs.
     void rotate(const std::string& algorithm) {
         const auto text = algorithm + "\n";
         cr_assert(write(to_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
         EXPECT_TEXT(line(), "rotated");
     }
 
-    // Signs a new user up and keeps the cookie of the session; the user's id.
+    // Signs a new user up, keeps the session's cookie and returns the user's id.
     std::string sign_up() {
         const auto reply = Client{port_, ""}.send(
             {.method = "POST",
@@ -66,7 +66,7 @@ public:
         return json_member(reply.body, "user.id");
     }
 
-    // "Authorization: Bearer …" with a new token of the session.
+    // Returns "Authorization: Bearer …" with a new token of the session.
     std::string authorization() {
         const auto reply =
             Client{port_, ""}.send({.path = "/api/auth/token", .headers = {cookie_}});
@@ -103,7 +103,7 @@ std::string spoiled(std::string authorization) {
 
 }  // namespace
 
-// One server for all of it: it takes a second to start.
+// One server serves the whole test, because it takes a second to start.
 Test(better_auth, tokens_of_a_real_server_work) {
     auto server = std::make_unique<BetterAuth>();
     const Variables variables = {{"JWKS_URL", server->origin() + "/api/auth/jwks"}};
@@ -120,10 +120,10 @@ Test(better_auth, tokens_of_a_real_server_work) {
     };
     cr_expect_eq(tasks_of(user_id), 200);
     cr_expect_eq(tasks_of("somebody-else"), 403);
-    // The service's own tokens are as good as before.
+    // The service's own tokens remain valid.
     cr_expect_eq(create(stack, stack.authorization()).status, 200);
 
-    // A new key is found when the cool-down of ten seconds is over, and the old one is gone then.
+    // A new key is found after the cool-down of ten seconds. The old one is gone by then.
     server->rotate("ES256");
     const auto second = server->authorization();
     wait_until(
@@ -131,13 +131,13 @@ Test(better_auth, tokens_of_a_real_server_work) {
     expect_error(create(stack, first), Error::invalid_token);
     expect_error(create(stack, spoiled(second)), Error::invalid_token);
 
-    // Each process asks for itself: a new one knows the next key at once.
+    // Each process fetches the keys itself, so a new process knows the next key at once.
     server->rotate("RS256");
     const auto third = server->authorization();
     cr_expect_eq(stack.command({"restart", "collab_tasks"}).status, 0);
     cr_expect_eq(create(stack, third).status, 200);
 
-    // Without the server, those who have its keys go on, and others know that they do not know.
+    // Without the server, processes that have its keys continue, and others answer 503.
     server.reset();
     cr_expect_eq(create(stack, third).status, 200);
     const Stack cut_off{Engine::sqlite, variables};

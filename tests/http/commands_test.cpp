@@ -1,4 +1,4 @@
-// The commands of `steelthread` that help its developers and operators.
+// The commands of `steelthread` for developers and operators.
 #include <libpq-fe.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ Finished steelthread(std::vector<std::string> words, const Variables& variables)
     return run_command(words, variables);
 }
 
-// Fails the test unless the doctor finds this fault, in a line of its own.
+// Fails the test unless the doctor reports this fault, on a line of its own.
 void expect_fault(const Variables& variables, const std::string& fault) {
     const auto finished = steelthread({"doctor"}, variables);
     cr_expect_eq(finished.status, 1, "%s", finished.output.c_str());
@@ -47,7 +47,8 @@ void seed_once(Engine engine) {
     EXPECT_TEXT(database.execute("SELECT count(*) FROM messages"), "4");
 }
 
-// 2,500 events of ten days ago, one of an hour ago among them, and three of an hour ago.
+// There are 2,500 events that are ten days old, with an hour-old one among them, and three more of
+// the last hour.
 void prune_all_old(Engine engine) {
     const TestDatabase database{engine};
     const auto variables = variables_for(database.url());
@@ -90,7 +91,7 @@ void prune_all_old(Engine engine) {
 
 namespace {
 
-// Of a clock that was a year ahead for a while.
+// The clock was a year ahead for a while.
 void prune_behind_the_future(Engine engine) {
     const TestDatabase database{engine};
     const auto variables = variables_for(database.url());
@@ -131,7 +132,8 @@ Test(commands, prune_deletes_old_events_on_postgres) { prune_all_old(Engine::pos
 
 namespace {
 
-// 1,500 completed and 10 pending jobs of 40 days ago, and those that ended yesterday.
+// There are 1,500 completed and 10 pending jobs that are 40 days old, and jobs that ended
+// yesterday.
 void prune_old_jobs(Engine engine) {
     const TestDatabase database{engine};
     const auto variables = variables_for(database.url());
@@ -176,7 +178,7 @@ void prune_old_jobs(Engine engine) {
 Test(commands, prune_deletes_jobs_that_ended_on_sqlite) { prune_old_jobs(Engine::sqlite); }
 Test(commands, prune_deletes_jobs_that_ended_on_postgres) { prune_old_jobs(Engine::postgres); }
 
-// Somebody has read, and written, in a transaction that is still open.
+// Another session has read and written in a transaction that is still open.
 Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
     const TestDatabase database{Engine::postgres};
     const auto variables = variables_for(database.url());
@@ -196,7 +198,7 @@ Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
                 "pruned 3000 events\n");
 }
 
-// As the endpoints do.
+// The endpoints make the same choice.
 Test(commands, migrations_take_of_several_hosts_one_that_takes_writes) {
     const Cluster cluster;
     const PgConnection own{PQconnectdb(cluster.url().c_str())};
@@ -290,7 +292,7 @@ static void make_a_token(Engine engine) {
     const auto refused = steelthread({"token", "--user", ""}, variables);
     cr_expect_eq(refused.status, 1);
     EXPECT_TEXT(refused.output, "");
-    // The second one is for the same user.
+    // The second token is for the same user.
     cr_expect_eq(steelthread({"token", "--user", "somebody"}, variables).status, 0);
     EXPECT_TEXT(database.execute("SELECT id FROM users"), "somebody");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM users"), "1");
@@ -329,7 +331,7 @@ static void examine_sound(Engine engine) {
         cr_expect_neq(finished.output.find(std::string{"ok     "} + what), std::string::npos, "%s",
                       what);
 }
-// As after a restore of a dump: its transactions have numbers that this cluster has not reached.
+// The events look like a restored dump, whose transaction ids are ahead of this cluster.
 Test(commands, migrating_takes_over_the_events_of_another_cluster) {
     const TestDatabase database{Engine::postgres};
     const Stack stack{database.url()};
@@ -365,7 +367,7 @@ Test(commands, the_doctor_finds_nothing_where_all_is_well_on_postgres) {
     examine_sound(Engine::postgres);
 }
 
-// As after a copy of the rows without their sequences.
+// The rows look as if they had been copied without their sequences.
 Test(commands, the_doctor_names_sequences_that_are_behind) {
     const TestDatabase database{Engine::postgres};
     const auto variables = variables_for(database.url());

@@ -1,4 +1,4 @@
-// /openapi.json and /docs, as programs and as people use them.
+// /openapi.json and /docs, as programs and people use them.
 #include <rapidjson/document.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ Test(docs, every_operation_takes_its_examples) {
             if (call.method != "GET" && call.method != "POST")
                 call.headers.emplace_back("If-Match: *");
             const auto reply = examples.send(call);
-            // An example may name what is there already.
+            // An example may name something that already exists.
             cr_expect(reply.status / 100 == 2 || reply.status == 409, "%s %s: %ld %s",
                       call.method.c_str(), call.path.c_str(), reply.status, reply.body.c_str());
             ++count;
@@ -73,7 +73,8 @@ Test(docs, the_document_knows_the_prefix) {
     const auto got = stack.send({.path = "/openapi.json"});
     cr_expect_eq(got.body.find("API_PREFIX"), got.body.npos);
     cr_expect_eq(got.body.find("/api/v1"), got.body.npos);
-    // What is now at one path is said once: json::parse() refuses repeated members.
+    // Two paths that the prefix makes equal are listed once: json::parse() refuses repeated
+    // members.
     cr_expect(json::parse(got.body)["paths"].HasMember("/api/{user_id}/tasks"));
 }
 

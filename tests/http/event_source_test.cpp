@@ -1,7 +1,7 @@
-// The feed as clients follow it over dropped connections: the npm package `eventsource`
+// Clients that follow the feed across dropped connections: the npm package `eventsource`
 // (tests/event_source) and a browser's EventSource, which reconnect by themselves, and a browser's
-// WebSocket, which a page opens anew. Writers go on all the time, and every connection is dropped
-// in turn, by nginx's side or by the client's.
+// WebSocket, which the page opens again. Events are written all the time. Connections are dropped
+// in turn on nginx's side and on the client's.
 #include <rapidjson/document.h>
 #include <signal.h>
 
@@ -33,7 +33,7 @@ void note(const Stack& stack, Client& client, const std::string& name) {
     cr_expect_eq(reply.status, 200, "%s%s", reply.body.c_str(), reply.failure.c_str());
 }
 
-// Writes for as long as it lives, for everybody and for Ann alone.
+// Writes public events and events of Ann during its lifetime.
 class Writer {
 public:
     explicit Writer(const Stack& stack)
@@ -42,7 +42,7 @@ public:
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    // And the very last event says so.
+    // Stops and writes the last event, which marks the end.
     void end() {
         if (!thread_.joinable()) return;
         is_over_ = true;
@@ -61,7 +61,7 @@ private:
                                            .body = R"({"title":"x"})",
                                            .headers = {ann_}});
             cr_expect_eq(task.status, 201, "%s%s", task.body.c_str(), task.failure.c_str());
-            std::this_thread::sleep_for(10ms);  // as fast as it can, it would take both CPUs
+            std::this_thread::sleep_for(10ms);  // without a pause it would take both CPUs
         }
     }
 
@@ -71,7 +71,7 @@ private:
     std::thread thread_;
 };
 
-// One and the other.
+// Drops all connections: at the proxy in odd turns, and by killing the endpoints in even ones.
 void drop(const Stack& stack, Proxy& proxy, int turn) {
     if (turn % 2 == 1) return proxy.cut();
     for (const char* name : {"events_tail", "ws"}) {
@@ -81,7 +81,7 @@ void drop(const Stack& stack, Proxy& proxy, int turn) {
     }
 }
 
-// What there is to see, read page by page.
+// Returns all visible events, read page by page.
 Ids all_events(const Stack& stack, const std::vector<std::string>& headers) {
     Ids ids;
     std::string after = "0";
@@ -107,7 +107,7 @@ void expect_same(const Ids& got, const Ids& expected) {
                   expected[i].c_str());
 }
 
-// The lines of tests/event_source/follow.mjs.
+// Runs tests/event_source/follow.mjs and returns its output.
 class Follower {
 public:
     explicit Follower(const std::string& url)
@@ -119,7 +119,7 @@ public:
         cr_assert_not_null(output_.get());
     }
 
-    // Empty at the end.
+    // Returns the next line, or an empty text at the end.
     std::string line() {
         std::array<char, 256> text{};
         return fgets(text.data(), text.size(), output_.get()) ? text.data() : "";
@@ -158,7 +158,8 @@ void follow_with_npm(Engine engine) {
     expect_same(ids, all_events(stack, {}));
 }
 
-// In a page as plain as can be that has the policy of /docs: what that lets a page do is enough.
+// The script runs in a minimal page with the Content-Security-Policy of /docs, which must be
+// sufficient.
 constexpr const char* follow_in_page = R"(
     const ticket = "TICKET";
     window.bySource = {seen: [], opened: 0, since: 0, isOver: false};

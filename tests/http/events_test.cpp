@@ -1,4 +1,4 @@
-// The feed through nginx: what readers get while writers write, and while something fails.
+// The feed through nginx: what readers receive during writes and failures.
 #include <libpq-fe.h>
 #include <signal.h>
 
@@ -38,7 +38,7 @@ Reply note(const Stack& stack, const std::string& name, const std::string& detai
          .headers = {stack.authorization_of("ann")}});
 }
 
-// Reads until it has so many events; connects anew, from where it was, after any of them.
+// Reads `count` events. Reconnects at the last event after a random number of events.
 std::vector<std::string> read_with_drops(int port, std::size_t count, unsigned seed) {
     std::mt19937 random{seed};
     std::vector<std::string> ids;
@@ -102,7 +102,7 @@ void passes_on(Engine engine) {
     EXPECT_TEXT(json_member(event->data, "subject"), path);
     EXPECT_TEXT(json_member(event->data, "id"), event->id);
 
-    // From the begin, and from where another reader was.
+    // Starts at the beginning, and where another reader stopped.
     EventStream all{stack.port(), "/events/tail?after=0"};
     EXPECT_TEXT(next_subject(all), path);
     const auto second = stack.create_task("second");
@@ -117,7 +117,7 @@ void passes_on(Engine engine) {
     EXPECT_TEXT(next_subject(lost), third);
 }
 
-// Somebody's own nginx in front of the service, with its defaults.
+// An operator's own nginx in front of the service, with default settings.
 class Front {
 public:
     explicit Front(const Stack& stack) : folder_(stack.run_dir() + "/front") {
@@ -167,9 +167,9 @@ Test(events, come_once_each_and_in_one_order_on_postgres, .timeout = 100) {
     write_and_read(Engine::postgres);
 }
 
-// Its numbers were given out before those of the others, which commit first.
+// The event's id was assigned before those of the others, which commit first.
 Test(events, of_a_transaction_that_is_held_open_are_not_skipped, .timeout = 60) {
-    const Cluster cluster;  // nobody else's feed has to wait
+    const Cluster cluster;  // no other feed has to wait
     const Stack stack{cluster.url()};
     EventStream reader{stack.port(), "/events/tail"};
     const PgConnection holder{PQconnectdb(stack.database_url().c_str())};
@@ -184,8 +184,8 @@ Test(events, of_a_transaction_that_is_held_open_are_not_skipped, .timeout = 60) 
         "INSERT INTO events (type, audience, subject, data) VALUES ('held', 'public', 'held', "
         "'1')");
     for (int i = 0; i < 20; ++i) cr_assert_eq(note(stack, std::to_string(i)).status, 200);
-    // They wait for it, or its place in the order would be behind them for some, and before for
-    // others.
+    // The others wait for the held event. Otherwise some readers would see it after them, and
+    // others before.
     cr_expect(!reader.next(5s).has_value());
     EventStream later{stack.port(), "/events/tail?after=0"};
     cr_expect(!later.next(300ms).has_value());
@@ -234,7 +234,7 @@ Test(events, reach_their_audience_alone, .timeout = 60) {
     cr_assert(job.has_value());
     EXPECT_TEXT(job->type, "job.created");
     for (auto* const other : {&everybody, &bobs, &worker}) EXPECT_TEXT(next_subject(*other), "end");
-    // Whatever cursor.
+    // This holds for every cursor.
     EventStream again{stack.port(), "/events/tail", {bob, "Last-Event-ID: 0"}};
     EXPECT_TEXT(next_subject(again), "end");
 
@@ -245,7 +245,7 @@ Test(events, reach_their_audience_alone, .timeout = 60) {
     cr_expect(!holds(stack.log(), ticket));
 }
 
-// As late as the token itself would be refused.
+// The stream stays open as long as the token itself would be accepted.
 Test(events, end_with_the_token, .timeout = 60) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.command({"token", "--user", "ann"}).status, 0);
@@ -258,12 +258,12 @@ Test(events, end_with_the_token, .timeout = 60) {
     cr_assert_eq(note(stack, "one").status, 200);
     EXPECT_TEXT(next_subject(stream), "one");
     cr_assert(stream.ends());
-    // Not std::time(), which is a tick behind.
+    // std::time() may be one tick behind.
     const auto now = std::chrono::system_clock::now();
     cr_expect_geq(std::chrono::system_clock::to_time_t(now), expires_at + 30);
 }
 
-// --- when something fails
+// --- failures
 
 Test(events, streams_end_when_the_service_stops, .timeout = 60) {
     Stack stack{Engine::sqlite};
@@ -288,7 +288,7 @@ Test(events, are_read_on_after_a_kill, .timeout = 60) {
     });
 }
 
-// Nobody waits for who does not read, and it loses nothing, whether or not it was cut off.
+// A slow reader delays nobody and loses nothing, whether or not it was disconnected.
 Test(events, a_slow_reader_holds_nobody_up, .timeout = 100) {
     const Stack stack{Engine::postgres};
     auto slow = std::make_unique<EventStream>(stack.port(), "/events/tail");
@@ -314,7 +314,7 @@ Test(events, a_slow_reader_holds_nobody_up, .timeout = 100) {
 
 namespace {
 
-// Many large events in one transaction.
+// Writes many large events in one transaction.
 void take_a_burst(Engine engine) {
     const TestDatabase database{engine};
     const Stack stack{database.url()};
@@ -335,15 +335,15 @@ void take_a_burst(Engine engine) {
 Test(events, a_burst_drops_nobody_on_sqlite, .timeout = 60) { take_a_burst(Engine::sqlite); }
 Test(events, a_burst_drops_nobody_on_postgres, .timeout = 60) { take_a_burst(Engine::postgres); }
 
-// Whoever reads as fast as events come is served by the one poller, however many they are: nobody
-// asks the database for itself.
+// The single poller serves all readers that keep up with the events, however many they are. None of
+// them queries the database itself.
 Test(events, a_burst_is_read_once_for_all, .timeout = 100) {
     TestDatabase database{Engine::postgres};
     Proxy proxy{port_of(database.url())};
     const Stack stack{with_port(database.url(), proxy.port())};
     std::vector<EventStream> streams;
     for (int i = 0; i < 40; ++i) streams.emplace_back(stack.port(), "/events/tail");
-    // Until all have joined.
+    // Wait until all of them have joined.
     cr_assert_eq(note(stack, "first").status, 200);
     for (auto& stream : streams) EXPECT_TEXT(next_subject(stream), "first");
     cr_assert_eq(note(stack, "second").status, 200);
@@ -401,7 +401,7 @@ Test(events, go_on_when_the_database_is_back, .timeout = 60) {
     }
 }
 
-// What was answered with 503 may have been written all the same, but then once.
+// A note that was answered with 503 may have been written nevertheless, but only once.
 Test(events, a_restart_of_postgres_ends_no_stream, .timeout = 100) {
     const Cluster cluster;
     const Stack stack{cluster.url()};

@@ -1,4 +1,4 @@
-// What happens to the service, and what its clients see of it, when something beneath them fails.
+// The service and its clients during failures of the components below it.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -25,16 +25,16 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
 
-// What a thread of the load has seen.
+// What a client thread has seen.
 struct Seen {
-    std::map<long, int> writes;  // how often each status; 0: no answer at all
+    std::map<long, int> writes;  // the number of each status; 0 stands for no response
     std::map<long, int> reads;
     std::set<std::string> acknowledged;  // paths of tasks
-    std::string oddity;                  // an answer that must never be given
+    std::string oddity;                  // a response that must never be sent
 };
 
-// Clients that create tasks and read them, each on one kept-alive connection, until they are told
-// to stop or nothing listens any more.
+// Clients that create and read tasks, each on one kept-alive connection, until they are stopped or
+// nothing listens any more.
 class Load {
 public:
     explicit Load(const Stack& stack, bool reads = true, int clients = 8)
@@ -49,14 +49,14 @@ public:
     Load(const Load&) = delete;
     Load& operator=(const Load&) = delete;
 
-    // Waits until so many more writes have been acknowledged.
+    // Waits until this many more writes have been acknowledged.
     void progress(const char* what, int writes, double seconds = 20) const {
         const int before = acknowledged_;
         wait_until(
             what, [&] { return acknowledged_ >= before + writes; }, seconds);
     }
 
-    // Stops the clients; what all of them have seen.
+    // Stops the clients and returns what all of them have seen.
     Seen finish() {
         is_over_ = true;
         for (auto& thread : threads_) thread.join();
@@ -97,7 +97,7 @@ private:
         }
     }
 
-    // An answer is whole, or there is none at all, and a 503 says when to come again.
+    // A response must be complete or missing, and a 503 must say when to retry.
     static void judge(const Reply& reply, Seen& seen) {
         const bool is_whole = reply.failure.empty() || reply.status == 0;
         const bool is_known = reply.status == 0 || reply.status == 200 || reply.status == 503;
@@ -122,7 +122,7 @@ std::size_t count(const std::string& text, const std::string& word) {
     return found;
 }
 
-// Every acknowledged task is on the board; the number of tasks there.
+// Expects every acknowledged task on the board and returns the number of tasks there.
 std::size_t expect_kept(const Stack& stack, const Seen& seen) {
     const auto board = stack.send({.path = "/collab/state/tasks"});
     cr_assert_eq(board.status, 200);
@@ -145,15 +145,15 @@ bool is_alive(pid_t pid) {
 
 double seconds_since(Clock::time_point start) { return Seconds{Clock::now() - start}.count(); }
 
-// Deadline, time to connect, and a busy machine.
+// The deadline, the time to connect, and a margin for a busy machine.
 constexpr double longest_wait = 0.25 + 0.25 + 0.5;
 
 Variables short_deadlines() {
     return {{"DB_DEADLINE_MS", "250"}, {"DB_CONNECT_TIMEOUT_MS", "250"}, {"PRESTART", "on"}};
 }
 
-// Everything that needs the database says 503 within `longest` seconds, and what does not need it
-// serves on.
+// Everything that needs the database must answer 503 within `longest` seconds. Everything else must
+// continue to work.
 void expect_degraded(const Stack& stack, const std::string& task, const std::string& authorization,
                      double longest) {
     const Call calls[] = {{.path = "/healthz"},
@@ -170,7 +170,7 @@ void expect_degraded(const Stack& stack, const std::string& task, const std::str
                           {.method = "POST",
                            .path = "/auth/login",
                            .body = R"({"email":"a@example.org","password":"xxxxxxxx"})"}};
-    // The second round meets connections that the first has given up.
+    // In the second round the connections have been given up by the first.
     for (int round = 0; round < 2; ++round) {
         Reply replies[std::size(calls)];
         double took[std::size(calls)];
@@ -199,8 +199,8 @@ void expect_degraded(const Stack& stack, const std::string& task, const std::str
 
 }  // namespace
 
-// And few of them where the server says that it shuts down, for then what comes waits for the new
-// one.
+// There are few of them, because the server announces its shutdown: later requests wait for the new
+// server.
 Test(faults, a_restart_of_postgres_costs_only_503s) {
     const Cluster cluster;
     const Stack stack{cluster.url()};
@@ -269,7 +269,7 @@ static void kill_a_handler(Engine engine) {
     cr_assert_eq(after.size(), 1);
     cr_expect_neq(after[0], before[0]);
     const auto seen = load.finish();
-    // At most what was under way in that process.
+    // Only requests in progress in that process may fail.
     cr_expect_leq(times(seen.writes, 503) + times(seen.writes, 0), 8);
     cr_expect_eq(seen.reads.size(), 1, "the reads of another process have suffered");
     expect_kept(stack, seen);
@@ -285,13 +285,13 @@ Test(faults, a_killed_reader_costs_its_clients_nothing) {
         kill(stack.processes("collab_task").at(0), SIGKILL);
         load.progress("service is back", 32);
     }
-    // nginx asks again: reading twice harms nobody.
+    // nginx retries reads, because reading twice is harmless.
     const auto seen = load.finish();
     cr_expect_eq(times(seen.reads, 503) + times(seen.reads, 0), 0);
     expect_kept(stack, seen);
 }
 
-// Done once and asked for twice, a DELETE would be answered as one that comes too late.
+// If a DELETE were done once and sent twice, the client would get the answer to the second attempt.
 Test(faults, what_a_killed_handler_was_asked_to_change_is_not_asked_again) {
     const TestDatabase database{Engine::postgres};
     const Proxy proxy{port_of(database.url()), std::chrono::milliseconds{40}};
@@ -300,7 +300,7 @@ Test(faults, what_a_killed_handler_was_asked_to_change_is_not_asked_again) {
     for (const char* method : {"DELETE", "PATCH"}) {
         std::string etag;
         const auto task = stack.create_task("changed once", &etag);
-        // Over the connection that nginx keeps.
+        // These requests use the connection that nginx keeps open.
         for (int i = 0; i < 2; ++i) cr_assert_eq(stack.send({.path = task}).status, 200);
         const int before = proxy.round_trips();
         Reply reply;
@@ -449,7 +449,7 @@ Test(faults, an_endpoint_has_as_many_processes_as_it_is_told) {
     wait_until("three processes have followed", are_three);
 }
 
-// Of executables that never serve nobody notices anything but who has asked for them.
+// Executables that never become ready are reported to the restart command and affect nobody else.
 Test(faults, a_restart_waits_until_the_successor_is_ready, .timeout = 100) {
     const auto next = test_variable("TEST_DIR") + "/next_" + std::to_string(getpid());
     replace_handler("root",
@@ -484,7 +484,7 @@ Test(faults, a_restart_waits_until_the_successor_is_ready, .timeout = 100) {
     cr_expect_eq(stack.send({.path = "/"}).status, 200);
 }
 
-// It has served, so the old one has gone.
+// The successor has become ready, so the old process is gone.
 Test(faults, a_successor_that_dies_later_is_a_crash_loop_until_it_is_repaired) {
     const auto next = test_variable("TEST_DIR") + "/next_" + std::to_string(getpid());
     const auto root = built("handlers/root");
@@ -550,10 +550,10 @@ Test(faults, a_reload_of_nginx_loses_nothing) {
 Test(faults, a_reload_during_a_stop_is_nothing) {
     Stack stack{Engine::sqlite};
     const auto stopped = stack.processes("healthz").at(0);
-    kill(stopped, SIGSTOP);  // holds the stop up
+    kill(stopped, SIGSTOP);  // delays the stop
     kill(stack.supervisor(), SIGTERM);
     wait_until("nginx has ended", [&] { return stack.processes("nginx").empty(); });
-    signal(SIGHUP, SIG_IGN);  // a supervisor that signals its group would end this test
+    signal(SIGHUP, SIG_IGN);  // otherwise a supervisor that signals its group would end this test
     kill(stack.supervisor(), SIGHUP);
     kill(stack.supervisor(), SIGUSR1);
     kill(stopped, SIGCONT);
@@ -571,7 +571,7 @@ Test(faults, a_stop_that_had_to_kill_says_so) {
 
 namespace {
 
-// A pipe for a log; its end to write to is as the shell makes it.
+// A pipe for the log. Its write end is blocking, as a shell creates it.
 struct LogPipe {
     LogPipe() { cr_assert_eq(pipe2(ends, O_CLOEXEC), 0); }
     ~LogPipe() {
@@ -581,7 +581,7 @@ struct LogPipe {
     LogPipe(const LogPipe&) = delete;
     LogPipe& operator=(const LogPipe&) = delete;
 
-    // Until the reader takes something, nobody can write.
+    // Fills the pipe. Nobody can write until the reader takes something.
     void fill() const {
         const auto path = "/proc/self/fd/" + std::to_string(ends[1]);
         const int fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -600,8 +600,8 @@ struct LogPipe {
 
 }  // namespace
 
-// Kills a handler, which the supervisor logs, and sends more requests than nginx and the supervisor
-// have room to keep the lines of.
+// Kills a handler, which the supervisor logs, and sends so many requests that nginx and the
+// supervisor cannot buffer all log lines.
 static void log_a_lot(const Stack& stack) {
     cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
     const auto before = stack.processes("root");
@@ -653,7 +653,7 @@ Test(faults, a_crash_loop_does_not_spin) {
     const int waiting = connect_to_socket(stack.run_dir() + "/sockets/root.sock");
     cr_assert_geq(waiting, 0);
     wait_until("it has died five times", [&] { return deaths(stack) >= 5; });
-    // Pauses of 50, 100, 200 and 400 ms lie between them.
+    // There are pauses of 50, 100, 200 and 400 ms between the deaths.
     cr_expect_gt(seconds_since(start), 0.75);
     wait_until("it has died six times", [&] { return deaths(stack) >= 6; });
     cr_expect_gt(seconds_since(start), 1.55);
@@ -661,7 +661,8 @@ Test(faults, a_crash_loop_does_not_spin) {
     close(waiting);
 }
 
-// Else each request would take as long as nginx waits, and hold a place of its client's meanwhile.
+// Otherwise each request would take nginx's whole timeout and count against its client's limit
+// meanwhile.
 Test(faults, an_endpoint_in_a_crash_loop_is_503_at_once_until_it_is_repaired) {
     const auto repaired = test_variable("TEST_DIR") + "/repaired_" + std::to_string(getpid());
     replace_handler("root", "[ -e " + repaired + " ] || exit 3\nexec " + built("handlers/root"));
@@ -669,7 +670,8 @@ Test(faults, an_endpoint_in_a_crash_loop_is_503_at_once_until_it_is_repaired) {
     const auto start = Clock::now();
     for (int i = 0; i < 20; ++i)
         expect_error(stack.send({.path = "/"}), Error::service_unavailable);
-    // Pauses of 50, 100, 200 and 400 ms lie between the five deaths after which it is hopeless.
+    // The endpoint is in a crash loop after five deaths, with pauses of 50, 100, 200 and 400 ms
+    // between them.
     cr_expect_lt(seconds_since(start), 4);
     cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
     std::ofstream{repaired}.close();
@@ -706,7 +708,7 @@ Test(faults, nothing_outlives_a_killed_supervisor) {
     cr_expect_eq(stack.send({.path = task}).status, 200);
 }
 
-// It ends a moment after its supervisor, and keeps the port until then.
+// nginx ends a moment after its supervisor and keeps the port until then.
 Test(faults, a_start_waits_for_the_nginx_of_a_killed_supervisor) {
     Stack stack{Engine::sqlite};
     stack.stop();

@@ -1,4 +1,4 @@
-// What makes a fault in a handler worth less to an attacker.
+// Measures that make a fault in a handler less useful to an attacker.
 #include "tests/support/stack/stack.hpp"
 
 namespace {
@@ -7,7 +7,7 @@ std::string proc(pid_t pid, const char* file) {
     return read_text("/proc/" + std::to_string(pid) + "/" + file);
 }
 
-// The line of `text` in which `word` occurs first, its blanks reduced to one.
+// Returns the first line of `text` that contains `word`, with single blanks.
 std::string line_with(const std::string& text, const std::string& word) {
     const auto at = text.find(word);
     if (at == text.npos) return "no " + word;

@@ -1,6 +1,7 @@
-// Nobody sees, changes or notices what belongs to somebody else: every operation that has a user in
-// its path, with another user's token and another user's ids. The OpenAPI document, which is made
-// from the declarations, says which these are: a new endpoint is covered without being named here.
+// No user can see, change or notice another user's data. The test calls every operation with a user
+// in its path with another user's token and another user's ids. It finds the operations in the
+// OpenAPI document, which is generated from the declarations, so it covers a new endpoint
+// automatically.
 #include <rapidjson/document.h>
 
 #include <map>
@@ -27,13 +28,13 @@ std::string replaced(std::string text, const std::string& from, const std::strin
     return text;
 }
 
-// "get_tasks" of the operation "get_tasks_2", which is the same at another path.
+// Returns "get_tasks" for the operation "get_tasks_2", which is the same one at another path.
 std::string_view name_of(const rapidjson::Value& operation) {
     const auto id = json::text_of(operation["operationId"]);
     return id.substr(0, id.find_last_not_of("_0123456789") + 1);
 }
 
-// Of a document: those with {user_id} in their path, and the same without it ("/api/tasks").
+// Returns the operations with {user_id} in their path, and the same ones without it ("/api/tasks").
 std::vector<PersonalOperation> personal_operations(const rapidjson::Document& document) {
     std::vector<PersonalOperation> all;
     std::set<std::string_view> personal;
@@ -48,7 +49,7 @@ std::vector<PersonalOperation> personal_operations(const rapidjson::Document& do
     return all;
 }
 
-// The queries that a list is asked with: none, one row a page, and each choice of each parameter.
+// Returns the queries to send to a list: none, one row per page, and each choice of each parameter.
 std::vector<std::string> queries_of(const rapidjson::Value& operation) {
     std::vector<std::string> queries{"", "?limit=1"};
     for (const auto& parameter : operation["parameters"].GetArray()) {
@@ -76,14 +77,14 @@ public:
                              .headers = {stack_.authorization_of(user)}});
     }
 
-    // The document's calls with the token of a user, who gets a row and a task by the first one.
+    // The document's calls with a user's token. The first use gives the user a row and a task.
     Examples& examples(const std::string& user) {
         auto& own = examples_[user];
         if (!own) own = std::make_unique<Examples>(stack_, user);
         return *own;
     }
 
-    // Every row of every table.
+    // Returns every row of every table.
     std::string contents() const {
         std::string text;
         const auto tables = database_.execute(table_names());
@@ -92,7 +93,7 @@ public:
         return text;
     }
 
-    // What every GET of a user answers, body and ETag.
+    // Returns the responses to every GET of a user, with body and ETag.
     std::string lists_of(const std::string& user) {
         std::string all;
         for (const auto& [method, path, declared] :
@@ -108,7 +109,8 @@ public:
     }
 
 private:
-    // A path of what the user has: the first use of a path makes it, and something in it.
+    // Returns a path of the user's own resource. The first use creates the resource and something
+    // in it.
     const std::string& own_path(const std::string& user, const std::string& path) {
         auto& own = own_paths_[user + " " + path];
         if (!own.empty()) return own;
@@ -118,7 +120,7 @@ private:
         return own;
     }
 
-    // The names of all tables, between spaces.
+    // Selects the names of all tables, separated by spaces.
     const char* table_names() const {
         return engine_ == Engine::postgres
                    ? "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables "
@@ -146,8 +148,8 @@ private:
     std::map<std::string, std::string> own_paths_;
 };
 
-// Fails the test unless the reply is this error, whole, in an envelope, and says nothing of
-// anybody.
+// Fails the test unless the reply is exactly this error in an envelope and reveals nothing about
+// any user.
 void expect_refused(const Reply& reply, Error error, const std::string& what) {
     const auto& row = entry(error);
     cr_expect(reply.failure.empty() && reply.status == row.status, "%s: %ld instead of %d: %s%s",
@@ -160,11 +162,11 @@ void expect_refused(const Reply& reply, Error error, const std::string& what) {
 
 }  // namespace
 
-// One start of the service for each engine: the steps build on one another.
+// The service is started once per engine. The steps build on one another.
 ON_BOTH(isolation, holds_for_every_operation, Neighbours, neighbours) {
     auto& alice = neighbours.examples("alice");
     neighbours.examples("mallory");
-    neighbours.lists_of("mallory");  // each path makes what it needs
+    neighbours.lists_of("mallory");  // creates what each path needs
     const auto alone = neighbours.lists_of("mallory");
     const auto operations = personal_operations(alice.document());
     cr_expect_geq(operations.size(), 13u);
@@ -182,7 +184,7 @@ ON_BOTH(isolation, holds_for_every_operation, Neighbours, neighbours) {
         }
         cr_expect(neighbours.contents() == before, "%s %s changed something", call.method.c_str(),
                   at_alice.c_str());
-        // The same request succeeds for its owner: it was refused for no other reason.
+        // The same request succeeds for the owner, so nothing else was wrong with it.
         const auto own = alice.send(call);
         cr_expect(own.status < 300, "%s %s: %ld %s", call.method.c_str(), at_alice.c_str(),
                   own.status, own.body.c_str());
@@ -190,9 +192,9 @@ ON_BOTH(isolation, holds_for_every_operation, Neighbours, neighbours) {
     }
 }
 
-// Ids that are no good in a path, that other paths are made of, or that mean something to whoever
-// reads the path. A slash or a dot segment cannot be written into a path at all: such users have
-// their tasks at /api/tasks alone.
+// Ids that are unusual in a path, that occur in other paths, or that have a meaning for a program
+// that reads the path. A path cannot contain a slash or a dot segment as an id: such users reach
+// their tasks only at /api/tasks.
 ON_BOTH(isolation, holds_for_every_user_id, Neighbours, neighbours) {
     const std::string users[] = {"a b",
                                  "a",
@@ -249,7 +251,8 @@ ON_BOTH(isolation, holds_for_every_user_id, Neighbours, neighbours) {
             }
 }
 
-// Where nginx alone offers the tasks: what a path without a user means, and what it cannot mean.
+// At the paths that only nginx defines, a path without a user must mean the token's user and nobody
+// else.
 ON_BOTH(isolation, holds_at_every_mount, Neighbours, neighbours) {
     neighbours.examples("alice");
     neighbours.examples("mallory");
@@ -259,7 +262,7 @@ ON_BOTH(isolation, holds_at_every_mount, Neighbours, neighbours) {
         EXPECT_TEXT(reply.body, mine.body);
         EXPECT_TEXT(reply.header("etag"), mine.header("etag"));
     }
-    // The same path (RFC 3986, section 6.2.2.2).
+    // This is the same path (RFC 3986, section 6.2.2.2).
     EXPECT_TEXT(neighbours.send("mallory", "GET", "/api/%74asks").body, mine.body);
     for (const char* path :
          {"/api/v1//tasks", "/api//tasks", "/api/v1//tasks/1", "/api/v1/%20/../tasks",
@@ -272,7 +275,7 @@ ON_BOTH(isolation, holds_at_every_mount, Neighbours, neighbours) {
         cr_expect(reply.status == 404 || reply.status == 400, "%s: %ld %s", path, reply.status,
                   reply.body.c_str());
     }
-    // A user is taken from the path and the token, and from nothing else.
+    // Only the path and the token determine the user.
     for (const char* query : {"?user_id=alice", "?user_id=alice&user=alice", "?path_user_id=alice"})
         EXPECT_TEXT(neighbours.send("mallory", "GET", std::string{"/api/tasks"} + query).body,
                     mine.body);

@@ -1,4 +1,4 @@
-// Jobs from the outside: the worker that docs/jobs.md shows, and workers that die at any moment.
+// Jobs from the outside: the worker in docs/jobs.md, and workers that are killed at any moment.
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -29,14 +29,14 @@ Call call(const std::string& method, const std::string& path, const std::string&
             .headers = {std::string{"X-API-Key: "} + api_key}};
 }
 
-// A job's path.
+// Adds a job and returns its path.
 std::string add(const Stack& stack, const std::string& body) {
     const auto reply = stack.send(call("POST", "/jobs", body));
     cr_assert_eq(reply.status, 200, "%s%s", reply.body.c_str(), reply.failure.c_str());
     return reply.header("location");
 }
 
-// The worker that docs/jobs.md shows.
+// Returns the worker shown in docs/jobs.md.
 std::string documented_worker() {
     const std::string fence = "```sh\n";
     const auto text = read_text("docs/jobs.md");
@@ -46,7 +46,7 @@ std::string documented_worker() {
     return text.substr(begin + fence.size(), end - begin - fence.size());
 }
 
-// Works until it is killed, and never returns.
+// Works until it is killed. Never returns.
 [[noreturn]] void work(int port, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(0);
@@ -99,7 +99,7 @@ ON_BOTH(jobs, live_their_lives, Queue, queue) {
     expect_error(stack.send(call("POST", path + "/cancel")), Error::conflict);
     expect_error(stack.send({.path = path}), Error::invalid_api_key);
     expect_error(stack.send({.path = path + "?X-API-Key=" + api_key}), Error::invalid_api_key);
-    // A path of its own, and not the job "lease".
+    // This is a path of its own, not the job "lease".
     const auto get = stack.send(call("GET", "/jobs/lease"));
     expect_error(get, Error::method_not_allowed);
     EXPECT_TEXT(get.header("allow"), "POST, OPTIONS");
@@ -132,7 +132,7 @@ ON_BOTH(jobs, are_done_by_the_documented_worker, Queue, queue) {
     EXPECT_TEXT(json_member(stack.send(call("GET", bad)).body, "error"), "no text to count");
 }
 
-// Whatever dies in the middle of its work, every job is completed, and once.
+// Whatever is killed during its work, every job is completed exactly once.
 ON_BOTH(jobs, survive_their_workers, Queue, queue) {
     const auto& [database, stack] = queue;
     constexpr std::size_t job_count = 300;
@@ -161,7 +161,7 @@ ON_BOTH(jobs, survive_their_workers, Queue, queue) {
     EXPECT_TEXT(database.execute("SELECT count(DISTINCT subject) " + completed), wanted);
     EXPECT_TEXT(database.execute("SELECT sum(attempts) FROM jobs"),
                 database.execute("SELECT count(*) FROM events WHERE type = 'job.leased'"));
-    // Some were killed while they had jobs.
+    // Some workers were killed while they held jobs.
     cr_expect_gt(std::stoi(database.execute("SELECT sum(attempts) FROM jobs")), 300,
                  "%d workers were killed", killed);
 }

@@ -1,4 +1,4 @@
-// One round trip to the database per request, counted on the wire, however far away it is.
+// One database round trip per request, counted on the wire and at any distance.
 #include "tests/support/proxy.hpp"
 #include "tests/support/stack/stack.hpp"
 
@@ -16,7 +16,7 @@ public:
                                                              {"WORKERS_AUTH_SIGNIN", "1"},
                                                              {"WORKERS_AUTH_SIGNUP", "1"}}),
           authorization_(stack_.authorization()) {
-        // Every handler has opened its connection and prepared its statements after this.
+        // After these requests every handler has connected and prepared its statements.
         for (int i = 0; i < 2; ++i) {
             for (const char* path : {"/health", "/healthz", board}) stack_.send({.path = path});
             for (const char* path : {"/api/auth/signin", "/api/auth/signup"})
@@ -53,7 +53,7 @@ public:
                 .headers = {authorization_, "If-Match: " + etag}};
     }
 
-    // Sends a request, and expects this status after so many round trips.
+    // Sends a request and expects this status after this many round trips.
     Reply expect(const Call& call, long status, int round_trips) {
         const int before = proxy_.round_trips();
         const int connections = proxy_.connections();
@@ -99,7 +99,7 @@ void expect_one_round_trip_each(const char* prepare) {
     counted.expect(Counted::account("/api/auth/signin", "new@example.org"), 200, 1);
 }
 
-// What a user does with the personal API: calls send(call, status) for each operation.
+// Uses the whole personal API as a user would: calls send(call, status) for each operation.
 template <class Send>
 void use_everything(const std::string& user, const std::string& authorization, Send send) {
     const auto own = "/api/v1/" + user;
@@ -141,7 +141,7 @@ void use_everything(const std::string& user, const std::string& authorization, S
     send(call("POST", messages, R"({"role":"user","content":"x"})"), 404);
 }
 
-// The first request of each of these users is one that nobody has seen them make.
+// The service does not know any of these users before their first request.
 void expect_one_round_trip_for_strangers(Counted& counted) {
     static constexpr struct {
         const char* method;
@@ -179,7 +179,7 @@ void expect_one_round_trip_for_strangers(Counted& counted) {
 void expect_one_round_trip_for_each_user(const char* prepare) {
     Counted counted{prepare};
     const auto& stack = counted.stack();
-    // The handlers connect and prepare their statements, those for strangers among them.
+    // The handlers connect and prepare their statements, including those for unknown users.
     for (const char* user : {"warm", "up"})
         use_everything(user, stack.authorization_of(user), [&](const Call& call, long status) {
             auto reply = stack.send(call);
@@ -192,7 +192,7 @@ void expect_one_round_trip_for_each_user(const char* prepare) {
     expect_one_round_trip_for_strangers(counted);
 }
 
-// What programs do with jobs: calls send(call, status) for each operation.
+// Uses the whole jobs API as programs would: calls send(call, status) for each operation.
 template <class Send>
 void use_all_of_jobs(const std::string& idempotency_key, Send send) {
     const auto call = [&](const char* method, const std::string& path, const std::string& body = "",

@@ -1,4 +1,4 @@
-// Limits on attempts to log in, as clients of the whole service meet them.
+// Limits on login attempts, as clients of the whole service see them.
 #include <signal.h>
 
 #include <algorithm>
@@ -55,7 +55,8 @@ void expect_limited(const Reply& reply) {
 
 }  // namespace
 
-// Two processes of each of the three endpoints: one limit, which outlives a process.
+// There are two processes for each of the three endpoints. They share one limit, which survives a
+// killed process.
 Test(limits, all_processes_and_endpoints_count_together) {
     const Stack stack{Engine::sqlite,
                       limited({{"PRESTART", "on"}, {"TRUSTED_PROXIES", "127.0.0.1"}})};
@@ -83,7 +84,7 @@ Test(limits, an_address_has_its_own_limit_and_cannot_say_that_it_is_another) {
         expect_passed(stack.send(attempt(endpoints[i % 3], someone(i), somewhere(i))), 9 - i);
     for (int i = 10; i < 13; ++i)
         expect_limited(stack.send(attempt(endpoints[i % 3], someone(i), somewhere(i))));
-    // Whatever is no attempt goes on.
+    // Requests that are not attempts continue to work.
     cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
     const Call no_attempt{.method = "POST", .path = "/auth/login", .body = "{}"};
     expect_error(stack.send(no_attempt), Error::validation_error);
@@ -94,7 +95,7 @@ Test(limits, a_trusted_proxy_says_whose_address_it_is) {
     for (int i = 0; i < 10; ++i)
         expect_passed(stack.send(attempt("/auth/login", someone(i), "192.0.2.1")), 9 - i);
     expect_limited(stack.send(attempt("/auth/login", someone(10), "192.0.2.1")));
-    // What the client itself put in front is not believed.
+    // The addresses that the client itself put in front are ignored.
     expect_limited(stack.send(attempt("/auth/login", someone(11), "192.0.2.7, 192.0.2.1")));
     expect_limited(stack.send(attempt("/auth/login", someone(12), "192.0.2.1, 10.0.0.9")));
     expect_passed(stack.send(attempt("/auth/login", someone(13), "192.0.2.1, 192.0.2.2")), 9);
@@ -137,13 +138,13 @@ Test(limits, a_redis_that_is_gone_limits_nobody) {
     cr_expect(stack.authorization().starts_with("Authorization: Bearer "));
     cr_expect_neq(stack.log().find("rate limiting is off"), std::string::npos);
     cr_expect_eq(stack.log().find("secret"), std::string::npos);
-    // It has forgotten everything, but counts again.
+    // Redis has lost all data, but the limits are counted again.
     redis.start();
     wait_until("limits are counted",
                [&] { return stack.send(attempt("/auth/login", "ada@example.org")).status == 429; });
 }
 
-// A process that answers once ends with its answer.
+// As plain CGI, a process ends after one response.
 Test(limits, a_call_from_the_shell_is_counted_in_redis) {
     const RedisServer redis;
     const TestDatabase database{Engine::sqlite};

@@ -1,4 +1,4 @@
-// What nginx answers itself, what it lets through to the handlers, and what it keeps to itself.
+// What nginx answers itself, what it passes to the handlers, and what it hides from clients.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 constexpr const char* problem_json = "Accept: text/html, application/problem+json;q=0.9";
 constexpr const char* allowed_origin = "http://localhost:3001";
 
-// A path or prefix of one, a header, and the shape in which errors come then.
+// A path prefix and a header, and the shape of errors that follows from them.
 struct Surface {
     const char* prefix;
     const char* accept;
@@ -43,7 +43,7 @@ constexpr Surface surfaces[] = {
     {"/api/", problem_json, ErrorShape::problem},
 };
 
-// A request as bytes, with a Host, that asks for the connection to be closed.
+// Returns a request with a Host header that asks nginx to close the connection.
 std::string request(const std::string& line, const std::string& headers = "",
                     const std::string& body = "") {
     return line + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + headers + "\r\n" + body;
@@ -63,7 +63,7 @@ void expect_security_headers(const Reply& reply) {
     EXPECT_TEXT(reply.header("content-encoding"), "");
 }
 
-// The reply is this error, to the byte.
+// Fails the test unless the reply is this error, byte for byte.
 void expect_shaped(const Reply& reply, Error error, ErrorShape shape) {
     const auto& row = entry(error);
     cr_expect(reply.status == row.status, "%ld instead of %d: %s%s", reply.status, row.status,
@@ -81,7 +81,7 @@ pid_t worker_of(const Stack& stack) {
     return all.empty() ? 0 : all.back();
 }
 
-// Changes nginx's configuration of this run, and waits for the worker that has read it.
+// Changes nginx's configuration in this run, and waits for the worker that uses it.
 void reconfigure(const Stack& stack, const std::string& from, const std::string& to,
                  const std::string& file = "nginx.conf") {
     const auto path = stack.run_dir() + "/" + file;
@@ -105,7 +105,7 @@ sockaddr_un unix_address(const std::string& path) {
     return address;
 }
 
-// How many connections wait at an address where nobody accepts, when no more are let in.
+// Returns how many connections an address without accept() takes before it refuses more.
 template <class Address>
 int fill_queue(const Address& address) {
     std::vector<int> waiting;
@@ -122,7 +122,7 @@ int fill_queue(const Address& address) {
     return static_cast<int>(waiting.size()) - 1;
 }
 
-// A Unix socket in the place of a handler's.
+// A Unix socket in place of a handler's.
 class Listener {
 public:
     explicit Listener(const std::string& path)
@@ -136,7 +136,7 @@ public:
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
-    // What the first client says at once; it is hung up on.
+    // Returns the first bytes of the first client and closes its connection.
     std::string first_bytes() const {
         pollfd waiting{fd_, POLLIN, 0};
         cr_assert_eq(poll(&waiting, 1, 20'000), 1, "nobody connects");
@@ -180,7 +180,7 @@ Test(nginx, errors_of_its_own_come_in_the_shape_of_the_surface) {
         expect_shaped(stack.send({.path = path, .headers = {accept, "X-Request-ID: my.id_1-2"}}),
                       Error::not_found, shape);
     }
-    // Nothing of the headers is known yet.
+    // nginx has not read any header yet.
     expect_shaped(send_raw(stack, request("GET /api/" + std::string(17'000, 'x'))),
                   Error::uri_too_long, ErrorShape::plain);
 }
@@ -238,7 +238,7 @@ Test(nginx, bodies_hold_64_kib) {
 Test(nginx, a_handler_that_is_away_is_503) {
     const Stack stack{Engine::sqlite};
     const auto read_root = [&] { return stack.send({.path = "/"}); };
-    // nginx has no connection of its own to keep to.
+    // There is no open connection to the endpoint that nginx could use.
     fs::rename(stack.run_dir() + "/sockets/root.sock", stack.run_dir() + "/sockets/away");
     expect_shaped(read_root(), Error::service_unavailable, ErrorShape::plain);
     expect_shaped(stack.send({.path = "/?api", .headers = {problem_json}}),
@@ -255,11 +255,11 @@ Test(nginx, a_handler_that_is_away_is_503) {
     wait_until("it answers again", [&] { return read_root().status == 200; });
 }
 
-// Handlers give their database as long, and the rest of their work less than the three seconds.
+// Handlers wait up to 0.5 s for the database, and take less than 3 s for everything else.
 Test(nginx, waits_a_little_longer_than_handlers_do) {
     const Stack stack{Engine::sqlite,
                       {{"DB_DEADLINE_MS", "250"}, {"DB_CONNECT_TIMEOUT_MS", "250"}}};
-    for (int i = 0; i < 2; ++i)  // started; over a connection that is kept
+    for (int i = 0; i < 2; ++i)  // starts the endpoint, over a kept-alive connection
         cr_assert_eq(stack.send({.path = "/"}).status, 200);
     signal_all(stack, "root", SIGSTOP);
     const auto start = std::chrono::steady_clock::now();
@@ -301,10 +301,10 @@ Test(nginx, too_many_connections_are_429) {
     Reply first;
     std::thread client{[&] {
         do first = stack.send({.path = "/"});
-        while (first.status == 429);  // the other one was there first
+        while (first.status == 429);  // the other request was first
     }};
     Reply refused;
-    // Until the first has come in, there is room for this one.
+    // Before the first request arrives, this one is accepted.
     wait_until("the limit is met", [&] {
         refused = stack.send({.path = "/healthz"});
         return refused.status == 429;
@@ -327,7 +327,7 @@ Test(nginx, streams_leave_room_for_all_others) {
     const int connections = number_after("nginx.conf", "worker_connections ");
     cr_expect_eq(connections, most_files, "the soft limit was not raised to the hard one");
     const int streams = number_after("streams.conf", "limit_conn all_streams ");
-    // Each takes two.
+    // Each stream takes two connections.
     cr_expect_gt(streams, connections / 4, "%d of %d", streams, connections);
     cr_expect_leq(2 * streams, connections - connections / 8, "%d of %d", streams, connections);
     cr_expect_lt(number_after("streams.conf", "limit_conn streams "), streams,
@@ -349,7 +349,7 @@ Test(nginx, streams_leave_room_for_all_others) {
     });
 }
 
-// One customer of a provider may have all addresses of a /48.
+// A provider's customer may have all addresses of a /48.
 Test(nginx, streams_of_a_network_count_together) {
     const Stack stack{Engine::sqlite, {{"TRUSTED_PROXIES", "127.0.0.1"}}};
     reconfigure(stack, "limit_conn streams ", "limit_conn streams 1; # ", "streams.conf");
@@ -372,14 +372,15 @@ Test(nginx, streams_of_a_network_count_together) {
     EXPECT_TEXT(status_from("::ffff:10.1.0.1"), "429");
     EXPECT_TEXT(status_from("10.1.0.1"), "429");
     EXPECT_TEXT(status_from("::ffff:10.1.0.2"), "200");
-    // 10.1.10.10 ends with line feeds, at which a pattern could end.
+    // 10.1.10.10 ends with line feeds when read as bytes, which must not end the match of a
+    // pattern.
     EXPECT_TEXT(status_from("::ffff:10.1.10.10"), "200");
     EXPECT_TEXT(status_from("10.1.10.10"), "429");
     EXPECT_TEXT(status_from("2001:db8:a0a:2::a0a"), "200");
     EXPECT_TEXT(status_from("2001:db8:a0a:3::"), "429");
 }
 
-// Connections whose request has come but for the last byte of its body.
+// Opens connections whose request is complete except for the last byte of its body.
 static std::vector<int> send_slow_bodies(const Stack& stack, const char* address, int count) {
     const std::string bytes = request(
         "POST /auth/login", "Content-Type: application/json\r\nContent-Length: 3\r\n", "{}");
@@ -412,7 +413,7 @@ static int status_at(int fd) {
     return size > 12 ? std::atoi(answer + 9) : 0;
 }
 
-// nginx waits five seconds for each next byte of a body.
+// nginx waits five seconds for each further byte of a body.
 Test(nginx, slow_bodies_of_one_network_are_limited) {
     const Stack stack{Engine::sqlite};
     reconfigure(stack, "limit_conn bodies ", "limit_conn bodies 2; # ");
@@ -420,7 +421,7 @@ Test(nginx, slow_bodies_of_one_network_are_limited) {
     for (const int fd : fds) cr_expect(!is_answered(fd, 200), "%d", status_at(fd));
     for (const int fd : send_slow_bodies(stack, "127.0.0.2", 1)) {
         cr_expect_eq(status_at(fd), 429);
-        // What is refused holds no connection for as long as its body comes.
+        // A refused request does not hold its connection until its body arrives.
         char byte = 0;
         cr_assert(is_answered(fd, 4'000), "it is not closed");
         cr_expect_leq(recv(fd, &byte, 1, 0), 0);
@@ -454,7 +455,7 @@ Test(nginx, one_network_has_room_for_its_other_requests) {
     for (const int fd : fds) close(fd);
 }
 
-// All that comes until the end of the connection.
+// Returns everything until the connection ends.
 static std::string text_of(int fd) {
     std::string text;
     char part[4096];
@@ -468,9 +469,9 @@ Test(nginx, that_has_no_connection_left_is_503) {
     cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
     reconfigure(stack, "worker_connections ", "worker_connections 32; # ");
     signal_all(stack, "root", SIGSTOP);
-    // Each request takes two. Whether it is the client's or the endpoint's that is one too many
-    // depends on how many nginx needs itself, and only the client of the latter gets an answer: if
-    // it has asked before the next one comes.
+    // Each request takes two connections. nginx's own needs decide whether the client's or the
+    // endpoint's connection is the first one too many. Only in the latter case does the client get
+    // a response, and only if it has sent its request before the next client connects.
     int refused = 0;
     for (const int others : {0, 1}) {
         auto fds = send_slow_bodies(stack, "127.0.0.1", others);
@@ -527,7 +528,7 @@ Test(nginx, where_few_files_may_be_opened_one_network_has_a_quarter) {
     };
     const int requests = number_after(conf, "limit_conn requests ");
     const int bodies = number_after(conf, "limit_conn bodies ");
-    // A request takes two.
+    // A request takes two connections.
     cr_expect_eq(2 * requests, most_files / 4);
     cr_expect_lt(bodies, requests);
     cr_expect_lt(number_after(conf, "limit_conn endpoints "), requests);
@@ -645,7 +646,7 @@ Test(nginx, request_ids_are_taken_when_harmless_and_made_otherwise) {
         }
         cr_expect_eq(made.size(), std::size(bad), "an id was given twice");
     }
-    // nginx drops such names: they would be the same CGI variable.
+    // nginx drops such names, which would become the same CGI variable.
     const auto reply = stack.send({.path = "/", .headers = {"X_Request_ID: sneaky"}});
     cr_expect(reply.header("x-request-id") != "sneaky");
 }
@@ -671,7 +672,7 @@ Test(nginx, nothing_injects_a_header) {
         cr_expect(reply.status == 200 || reply.status == 400 || reply.status == 404 ||
                       reply.status == 422,
                   "%s: %ld", shown(bytes).c_str(), reply.status);
-        // No second answer either.
+        // There is no second response either.
         cr_expect(raw.find("HTTP/1.1", 1) == raw.npos, "%s", shown(raw).c_str());
     }
 }
@@ -745,7 +746,7 @@ Test(nginx, methods_are_what_they_are) {
                      Error::method_not_allowed);
 }
 
-// A CGI program would take HTTP_PROXY for a setting.
+// A CGI program would read HTTP_PROXY as a setting.
 Test(nginx, headers_that_no_handler_reads_reach_none) {
     const Stack stack{Engine::sqlite};
     const auto path = stack.run_dir() + "/sockets/root.sock";
@@ -801,7 +802,7 @@ Test(nginx, who_does_not_read_an_answer_is_not_waited_for) {
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
     const auto bytes = request("GET /collab/state/tasks");
     cr_assert_eq(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), bytes.size());
-    // Asked for nothing, it wakes when the connection has been reset.
+    // Without requested events, poll() returns only when the connection has been reset.
     pollfd waiting{fd, 0, 0};
     cr_expect_eq(poll(&waiting, 1, 15'000), 1, "nginx still waits after 15 s");
     close(fd);
@@ -848,7 +849,7 @@ Test(nginx, logs_hold_no_secrets) {
     for (std::string line; std::getline(lines, line);) {
         cr_expect(line.find(secret) == line.npos, "%s", line.c_str());
         cr_expect(line.find(authorization.substr(30)) == line.npos, "%s", line.c_str());
-        // What the supervisor says to people, and nginx's error log.
+        // Skip nginx's error log and what the supervisor prints for people.
         if (!line.starts_with('{')) continue;
         cr_expect(json_member(line, "message") != "<no JSON>", "%s", line.c_str());
         if (json_member(line, "endpoint") != "nginx") continue;
@@ -860,12 +861,12 @@ Test(nginx, logs_hold_no_secrets) {
     cr_expect_geq(requests, static_cast<int>(std::size(calls)));
 }
 
-// nginx adds the request line and the Referer to what it says of a request.
+// nginx adds the request line and the Referer to its messages about a request.
 Test(nginx, says_nothing_of_single_requests) {
     const Stack stack{Engine::sqlite};
     const Call call{.path = "/?ticket=s3cr3t",
                     .headers = {"Referer: http://localhost/?ticket=s3cr3t"}};
-    // Without a socket, without an answer, and with none in time.
+    // The endpoint has no socket, then does not answer in time, then closes the connection.
     fs::rename(stack.run_dir() + "/sockets/root.sock", stack.run_dir() + "/sockets/away");
     expect_error(stack.send(call), Error::service_unavailable);
     fs::rename(stack.run_dir() + "/sockets/away", stack.run_dir() + "/sockets/root.sock");
@@ -881,7 +882,7 @@ Test(nginx, says_nothing_of_single_requests) {
     cr_expect_eq(stack.log().find("s3cr3t"), std::string::npos, "%s", stack.log().c_str());
 }
 
-// The local addresses ("0100007F:1F90") on which any of these processes listens.
+// Returns the local addresses ("0100007F:1F90") on which any of these processes listens.
 static std::set<std::string> listening(const std::vector<pid_t>& processes) {
     std::set<std::string> addresses;
     for (const pid_t pid : processes) {
@@ -995,7 +996,7 @@ Test(nginx, every_answer_has_the_security_headers_once) {
     for (const auto& call : calls) {
         const auto reply = stack.send(call);
         expect_security_headers(reply);
-        if (call.method == "OPTIONS") continue;  // nothing may keep that anyway
+        if (call.method == "OPTIONS") continue;  // such responses are never cached
         const bool may_be_kept =
             reply.status < 400 && call.method == "GET" && call.path.starts_with("/collab/");
         EXPECT_TEXT(reply.header("cache-control"),

@@ -1,5 +1,4 @@
-// An endpoint's processes start with its first connection, or with the service where PRESTART is
-// on.
+// An endpoint's processes start with its first connection, or with the service if PRESTART is on.
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,10 +18,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// nginx and its worker, and what the start of a Stack asks: /healthz.
+// nginx, its worker, and /healthz, which the start of a Stack requests.
 constexpr std::size_t at_rest = 3;
 
-// Stands in for a handler whose start takes as long as the test wants.
+// Replaces a handler with one whose start takes as long as the test wants.
 class SlowStart {
 public:
     explicit SlowStart(const std::string& name)
@@ -44,7 +43,7 @@ private:
     std::string path_;
 };
 
-// SIGTERM, and nginx finishes what it has taken on.
+// Sends SIGTERM. nginx finishes the requests that it has accepted.
 void begin_to_stop(const Stack& stack) {
     kill(stack.supervisor(), SIGTERM);
     wait_until("nginx takes nothing more on", [&] {
@@ -65,8 +64,8 @@ std::string received(int fd, const std::string& end) {
     return text;
 }
 
-// A request whose endpoint is still being started when the service stops; `meanwhile` comes before
-// the start may go on.
+// The service stops while the endpoint of a request is still starting. `meanwhile` is called before
+// the start may continue.
 template <class Meanwhile>
 void stop_while_it_starts(Meanwhile meanwhile) {
     const SlowStart start{"root"};
@@ -91,7 +90,7 @@ Test(on_demand, an_endpoint_starts_with_its_first_request_and_stays) {
     const auto are_three = [&] { return stack.processes("root").size() == 3; };
     wait_until("three processes run", are_three);
     cr_expect_eq(stack.descendants().size(), at_rest + 3);
-    // Nobody has to ask again.
+    // The processes come back without another request.
     const auto killed = stack.processes("root");
     for (const pid_t pid : killed) kill(pid, SIGKILL);
     wait_until("three others run",
@@ -150,7 +149,7 @@ Test(on_demand, a_stop_starts_again_what_dies_while_somebody_waits) {
     });
 }
 
-// A stream ends with the service, but not unheard.
+// The service's stop closes the stream, but only after its head was sent.
 Test(on_demand, a_stop_waits_for_a_stream_that_is_being_started) {
     const SlowStart start{"events_tail"};
     Stack stack{Engine::sqlite};
@@ -165,12 +164,12 @@ Test(on_demand, a_stop_waits_for_a_stream_that_is_being_started) {
     cr_expect(stream->ends());
 }
 
-// nginx has taken a stream on, and waits for the end of its head before it asks the endpoint, which
-// was told to end long ago.
+// nginx has accepted a stream and waits for the rest of its head before it connects to the
+// endpoint, which has long been stopped.
 Test(on_demand, a_stop_answers_a_stream_that_nginx_passes_on_late) {
     for (const char* path : {"/events/tail", "/ws"}) {
         Stack stack{Engine::sqlite};
-        // Started, and nobody listens any more.
+        // The endpoint starts, and its client disconnects.
         cr_assert_neq(stack.send({.path = path}).status, 0);
         const std::string name = path == std::string{"/ws"} ? "ws" : "events_tail";
         wait_until("it runs", [&] { return stack.processes(name).size() == 1; });
@@ -192,7 +191,7 @@ Test(on_demand, a_stop_answers_a_stream_that_nginx_passes_on_late) {
     }
 }
 
-// nginx has taken a request on, and waits for its body before it asks the endpoint.
+// nginx has accepted a request and waits for its body before it connects to the endpoint.
 Test(on_demand, a_stop_starts_what_is_asked_for_until_nginx_has_ended) {
     Stack stack{Engine::sqlite};
     const std::string body = R"({"title":"late"})";
@@ -215,11 +214,11 @@ Test(on_demand, a_stop_starts_what_is_asked_for_until_nginx_has_ended) {
     cr_expect_eq(stack.wait_for_end(), 0);
 }
 
-// It would never be told to end.
+// A process that starts so late would never be told to stop.
 Test(on_demand, nothing_starts_once_nginx_has_ended) {
     Stack stack{Engine::sqlite};
     const auto stopped = stack.processes("healthz").at(0);
-    kill(stopped, SIGSTOP);  // holds the stop up
+    kill(stopped, SIGSTOP);  // delays the stop
     const auto nginx = "/proc/" + std::to_string(stack.processes("nginx").at(0));
     kill(stack.supervisor(), SIGTERM);
     wait_until("the supervisor knows that nginx has ended", [&] { return !fs::exists(nginx); });

@@ -1,4 +1,4 @@
-// The OpenAPI document, and what holds answers against it.
+// The OpenAPI document, and the checks of responses against it.
 #include <rapidjson/pointer.h>
 
 #include <set>
@@ -18,12 +18,13 @@ const Contract& contract() { return Contract::of("/api/v1"); }
 std::string fault_of(const char* schema, const char* value) {
     rapidjson::Document root, parsed;
     root.Parse(R"({"defs":{"short":{"maxLength":2}}})");
-    // json::parse() would make an integer fit.
+    // json::parse() would clamp large integers.
     parsed.Parse(value);
     return schema_fault(json::parse(schema), parsed, root);
 }
 
-// The canonical JSON at a pointer (RFC 6901) into the document, where ':' stands for '/' in a name.
+// Returns the canonical JSON at a pointer (RFC 6901) into the document. A ':' stands for a '/' in a
+// name.
 std::string at(std::string pointer) {
     for (auto place = pointer.find(':'); place != pointer.npos; place = pointer.find(':'))
         pointer.replace(place, 1, "~1");
@@ -55,7 +56,7 @@ constexpr const char* task = R"({"created_at":"2026-01-08T12:34:56.123456Z","des
                              R"("id":"00112233-4455-6677-8899-aabbccddeeff","title":"t",)"
                              R"("updated_at":"2026-01-08T12:34:56.123456Z","version":1})";
 
-// A sound answer to GET of a board task.
+// A valid response to GET of a board task.
 Reply sound() {
     return {
         .status = 200,
@@ -159,7 +160,8 @@ Test(openapi, errors_that_break_the_document_are_seen) {
     EXPECT_TEXT(fault_of(error(404, "not_found")), "");
     EXPECT_TEXT(fault_of(error(404, "forbidden")),
                 "GET /collab/tasks/x?y 404: /type: \"forbidden\" is not among [\"not_found\"]");
-    // Nothing says that it could be answered so, and nginx has no such reason of its own.
+    // The operation does not declare these errors, and nginx does not refuse requests for these
+    // reasons.
     cr_expect(!fault_of(error(403, "forbidden")).empty());
     cr_expect(!fault_of(error(409, "conflict")).empty());
     EXPECT_TEXT(fault_of(error(414, "uri_too_long")), "");
@@ -200,7 +202,7 @@ Test(openapi, the_document_follows_the_declarations) {
                 R"({"$ref":"#/components/headers/Location"})");
     EXPECT_TEXT(at("/components/schemas/CollabState/properties/items/items"),
                 R"({"$ref":"#/components/schemas/CollabTask"})");
-    // A member that a request may leave out is in every answer.
+    // A member that is optional in requests is present in every response.
     EXPECT_TEXT(at("/components/schemas/NewCollabTask/required"), R"(["title"])");
     EXPECT_TEXT(at("/components/schemas/CollabTask/required"),
                 R"(["created_at","description","id","title","updated_at","version"])");
@@ -220,7 +222,7 @@ Test(openapi, nothing_is_missing_and_nothing_is_left_over) {
     const auto& document = contract().document();
     std::set<std::string> used;
     for_each_reference(document, [&](const Value& reference) {
-        dereferenced(reference, document);  // throws when there is nothing
+        dereferenced(reference, document);  // throws for a dangling reference
         used.emplace(json::text_of(reference["$ref"]));
     });
     for (const auto& [name, schema] : document["components"]["schemas"].GetObject()) {

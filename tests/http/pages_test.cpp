@@ -27,7 +27,8 @@ std::vector<std::string> lines_of(const std::string& text) {
     return lines;
 }
 
-// The examples in the fenced blocks of a page, in order. A prompt anywhere else fails the test.
+// Returns the examples in the fenced blocks of a page, in order. A prompt anywhere else fails the
+// test.
 std::vector<Example> examples_of(const std::string& page) {
     std::vector<Example> examples;
     bool in_fence = false;
@@ -61,7 +62,7 @@ std::vector<Example> examples_of(const std::string& page) {
     return examples;
 }
 
-// The text with everything replaced that differs from run to run.
+// Replaces everything that differs from run to run.
 std::string normalised(std::string text) {
     static const std::pair<std::regex, const char*> kinds[] = {
         {std::regex{R"re("next_cursor":"[0-9a-f]+")re"}, R"("next_cursor":"CURSOR")"},
@@ -77,7 +78,8 @@ std::string normalised(std::string text) {
     return text;
 }
 
-// The settings on the line `NAME=value … make run` of README.md, as the shell passes them to make.
+// Returns the settings on the line `NAME=value … make run` of README.md, as the shell passes them
+// to make.
 Variables settings_of_the_readme(const fs::path& folder) {
     std::smatch found;
     const auto text = read_text("README.md");
@@ -118,7 +120,8 @@ public:
         stack_ = std::make_unique<Stack>("sqlite:///./steelthread.db", settings);
     }
 
-    // Runs the commands in one shell and returns their outputs; fewer if the shell ends early.
+    // Runs the commands in one shell and returns their outputs. There are fewer if the shell ends
+    // early.
     std::vector<std::string> outputs_of(const std::vector<Example>& examples) const {
         const auto port = std::to_string(stack_->port());
         std::string script = "cd " + folder_.string() + " && exec 2>&1\n";
@@ -150,7 +153,7 @@ std::vector<std::string> pages_in(const std::string& folder) {
     return pages;
 }
 
-// The anchor that GitHub gives to a heading.
+// Returns the anchor that GitHub gives to a heading.
 std::string anchor_of(const std::string& heading) {
     std::string anchor;
     for (const char c : heading) {

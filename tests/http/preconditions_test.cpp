@@ -1,12 +1,12 @@
-// If-Match and If-None-Match (RFC 9110, section 13), at every resource that has an ETag: what is
-// asked of them comes from the OpenAPI document, so that a new endpoint is asked as well.
+// If-Match and If-None-Match (RFC 9110, section 13) on every resource with an ETag. The test finds
+// them in the OpenAPI document, so it covers a new endpoint automatically.
 #include "shared/json/reader.hpp"
 #include "tests/support/stack/examples.hpp"
 #include "tests/support/stack/stack.hpp"
 
 namespace {
 
-// One service for each engine.
+// One service per engine.
 struct Tried {
     explicit Tried(Engine engine) : stack(engine), examples(stack) {}
 
@@ -14,7 +14,7 @@ struct Tried {
     Examples examples;
 };
 
-// Whether a success of an operation has an ETag.
+// Returns whether a success of an operation has an ETag.
 bool has_etag(const rapidjson::Value& operation) {
     for (const auto& [status, response] : operation["responses"].GetObject()) {
         const auto* const headers = json::find(response, "headers");
@@ -31,7 +31,7 @@ Reply send(Tried& tried, Call call, const std::vector<std::string>& conditions) 
     return tried.examples.send(call);
 }
 
-// A resource of the document, by the path of it that has an ETag; `path` is filled in.
+// Tests an operation. `path` is filled in, and `read_path` is the path whose GET returns the ETag.
 void try_operation(Tried& tried, const std::string& method, const std::string& path,
                    const std::string& read_path) {
     const auto read = tried.examples.call("get", read_path);
@@ -60,7 +60,7 @@ void try_operation(Tried& tried, const std::string& method, const std::string& p
     }
     expect({"If-Match: \"0\"", "If-None-Match: \"0\""}, 412);
     EXPECT_TEXT(tried.examples.send(read).header("etag"), etag);
-    // What holds lets it through.
+    // A fulfilled condition lets the request through.
     const auto done = status({"If-Match: \"0\", " + etag, "If-None-Match: \"0\""});
     cr_expect(done / 100 == 2, "%s %s: %ld", call.method.c_str(), path.c_str(), done);
 }
@@ -71,7 +71,7 @@ ON_BOTH(preconditions, are_evaluated_wherever_there_is_an_etag, Tried, tried) {
     int count = 0;
     for (const auto& [name, item] : tried.examples.document()["paths"].GetObject()) {
         const std::string path{json::text_of(name)};
-        // nginx answers these, with a weak comparison of its own.
+        // nginx answers these with a weak comparison of its own.
         if (path == "/openapi.json" || path.starts_with("/docs")) continue;
         const auto* const get = json::find(item, "get");
         for (const auto& [key, operation] : item.GetObject()) {
@@ -79,7 +79,7 @@ ON_BOTH(preconditions, are_evaluated_wherever_there_is_an_etag, Tried, tried) {
             if (method == "post" || !(has_etag(operation) || (get && has_etag(*get)))) continue;
             cr_expect(operation["responses"].HasMember("412"), "%s", path.c_str());
             const auto filled = tried.examples.filled(path);
-            // What has no GET of its own changes what is above it.
+            // An operation without a GET of its own changes the resource above it.
             const auto read = get ? filled : filled.substr(0, filled.rfind('/'));
             try_operation(tried, method, filled, read);
             if (method == "get") try_operation(tried, "head", filled, read);
@@ -89,7 +89,7 @@ ON_BOTH(preconditions, are_evaluated_wherever_there_is_an_etag, Tried, tried) {
     cr_expect_geq(count, 28, "%d", count);
 }
 
-// A POST changes something else than what its path represents (RFC 9110, section 13.2.1).
+// A POST changes another resource than that of its path (RFC 9110, section 13.2.1).
 ON_BOTH(preconditions, are_not_evaluated_for_a_post, Tried, tried) {
     for (const std::string path : {"/collab/tasks", "/api/tasks", "/jobs"})
         for (const auto* condition : {"If-Match: \"0\"", "If-None-Match: *"}) {

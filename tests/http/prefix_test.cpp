@@ -1,4 +1,4 @@
-// API_PREFIX: where nginx offers the personal API, and nothing else does.
+// API_PREFIX: where nginx offers the personal API, and no other place.
 #include "tests/support/stack/stack.hpp"
 
 Test(prefix, moves_the_personal_api) {
@@ -25,7 +25,7 @@ Test(prefix, moves_the_personal_api) {
     EXPECT_TEXT(
         json_member(send("GET", conversation + "/messages?last=1").body, "pagination.total"), "1");
 
-    // The mounts that other clients know stay where they are, and say where the task really lies.
+    // The mounts for other clients stay at their paths, and their Location names the new path.
     for (const char* path : {"/api/a%20b/tasks", "/api/tasks"})
         EXPECT_TEXT(json_member(send("GET", path).body, "pagination.total"), "1");
     EXPECT_TEXT(send("POST", "/api/tasks", R"({"title":"y"})").header("location"),

@@ -1,4 +1,4 @@
-// What PostgreSQL's own tools dump comes back, and the service goes on with it.
+// A dump made by PostgreSQL's own tools can be restored, and the service continues with it.
 #include <libpq-fe.h>
 #include <unistd.h>
 
@@ -6,7 +6,7 @@
 
 namespace {
 
-// One of everything, and a feed of which the beginning has been removed.
+// One row of every kind, and a feed whose beginning has been pruned.
 constexpr const char* rows =
     "INSERT INTO users (id) VALUES ('ann'); "
     "INSERT INTO collab_tasks (id, title) SELECT gen_random_uuid(), 't' FROM generate_series(1, "
@@ -34,11 +34,11 @@ constexpr const char* board_revision = "SELECT sum(revision) FROM board_revision
 Variables variables_for(const std::string& url) {
     auto variables =
         service_variables(url, test_variable("TEST_DIR") + "/restore_" + std::to_string(getpid()));
-    variables["DEV_USER_EMAIL"] = "";  // no account of this service's own
+    variables["DEV_USER_EMAIL"] = "";  // without a developer account
     return variables;
 }
 
-// An empty database beside the test's, removed at the end.
+// An empty database next to the test's, dropped at the end.
 class Target {
 public:
     explicit Target(const std::string& name)
@@ -81,7 +81,8 @@ std::string url_of(const TestDatabase& database) {
     return server.substr(0, server.rfind('/') + 1) + database.execute("SELECT current_database()");
 }
 
-// psql ends with what it cannot do, but where everything is tried.
+// Restores a dump. psql stops at the first error, except for data only, where it tries every
+// statement.
 Finished dump(const std::string& options, const std::string& from, const std::string& to) {
     const auto file = test_variable("TEST_DIR") + "/dump_" + std::to_string(getpid());
     const auto stops = options == "--data-only" ? "0" : "1";
@@ -101,7 +102,7 @@ void migrate(const std::string& direction, const std::string& url) {
     cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
 }
 
-// It starts, and what is written has its event.
+// Expects that the service starts and that a write has its event.
 void expect_service(const Target& target) {
     migrate("up", target.url());
     const Stack stack{target.url()};
@@ -132,13 +133,13 @@ Test(restore, the_data_alone_comes_back_without_triggers) {
                                url_of(database), target.url());
     cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
     expect_same_data(target, database);
-    // No board that anybody has kept passes for this one.
+    // The new revision differs, so that no cached board is taken for this one.
     const auto after = target.execute(board_revision);
     cr_expect(after != before && after != database.execute(board_revision), "%s", after.c_str());
     expect_service(target);
 }
 
-// psql goes on after what it cannot do: the feed tells of what the triggers saw.
+// psql continues after errors. The feed contains the events that the triggers wrote.
 Test(restore, the_data_alone_comes_back_past_triggers) {
     const TestDatabase database{Engine::postgres};
     database.execute(rows);
@@ -160,7 +161,7 @@ Test(restore, triggers_find_their_tables_in_any_schema) {
     EXPECT_TEXT(target.execute("SELECT count(*) FROM \"of the app\".events"), "1");
 }
 
-// Also where the schema is called as the words of a function are.
+// This also works if a function contains the schema's name as an identifier.
 Test(restore, triggers_work_after_a_migration_back) {
     for (const std::string schema : {"of the app", "task", "job", "message"}) {
         const Target target{schema.substr(0, 2)};
@@ -181,14 +182,14 @@ Test(restore, triggers_work_after_a_migration_back) {
     }
 }
 
-// To the schema before the one that this test is about.
+// Migrates to the version before the tested migration.
 static void migrate_back(const TestDatabase& database) {
     do migrate("down", database.url());
     while (database.execute("SELECT count(*) FROM schema_migrations WHERE name LIKE '0008%'") !=
            "0");
 }
 
-// A data-only restore of before has left a second row.
+// An earlier data-only restore has left a second row.
 static void keep_the_greatest_mark(Engine engine) {
     const TestDatabase database{engine};
     const bool is_postgres = engine == Engine::postgres;
@@ -205,7 +206,7 @@ static void keep_the_greatest_mark(Engine engine) {
     for (int i = 0; i < 12; ++i) database.execute(event);
     database.execute("DELETE FROM events WHERE id < 12");
     EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "11");
-    // And back.
+    // The mark also survives the way back.
     migrate_back(database);
     EXPECT_TEXT(database.execute("SELECT id FROM events_pruned"), "11");
     database.execute("DELETE FROM events");

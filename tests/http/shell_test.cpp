@@ -1,4 +1,4 @@
-// Handlers and the command line tool as people at a shell meet them.
+// Handlers and the command line tool as users of a shell see them.
 #include <rapidjson/document.h>
 #include <signal.h>
 #include <unistd.h>
@@ -29,7 +29,7 @@ Finished steelthread(const std::vector<std::string>& words, const Variables& var
     return run_command(all, variables);
 }
 
-// A handler's answer as plain CGI; its exit status is 0.
+// Returns a handler's response as plain CGI. Its exit status must be 0.
 Reply answer_of(const std::string& handler, Variables variables, const Variables& request,
                 const std::string& body = "") {
     for (const auto& [name, value] : request) variables[name] = value;
@@ -52,7 +52,7 @@ std::string login_body() {
 constexpr const char* account_stays =
     "account dev@example.org already exists; its password is unchanged\n";
 
-// The lines of `text` that start with `start`, counted.
+// Counts the lines of `text` that start with `start`.
 int lines_with(const std::string& text, const std::string& start) {
     int count = text.starts_with(start) ? 1 : 0;
     for (auto at = text.find("\n" + start); at != text.npos; at = text.find("\n" + start, at + 1))
@@ -159,7 +159,7 @@ Test(shell, handlers_describe_themselves) {
         cr_expect_eq(finished.status, 0);
         auto path = json_member(finished.output, "path");
         cr_assert(path.starts_with('/'), "%s: %s", name.c_str(), finished.output.c_str());
-        // nginx puts the personal API where it is told to.
+        // nginx offers the personal API at API_PREFIX.
         if (path.starts_with("/api/v1/")) path.replace(0, 7, "${API_PREFIX}");
         const auto brace = path.find("/{");
         const auto location =
@@ -244,7 +244,7 @@ Test(shell, every_fault_of_a_configuration_is_told_at_once) {
     expect_faults("steelthread", "run",
                   {"BCRYPT_COST", "DATABASE_URL", "DEV_USER_PASSWORD", "HOST", "LOG_LEVEL", "PORT",
                    "WORKERS_ROOT"});
-    // A handler checks its own settings only.
+    // A handler checks only its own settings.
     expect_faults("handlers/root", "--dump-config", {"DATABASE_URL", "LOG_LEVEL"});
     expect_faults("handlers/auth_login", "--dump-config",
                   {"BCRYPT_COST", "DATABASE_URL", "HOST", "LOG_LEVEL"});
@@ -275,7 +275,8 @@ Test(shell, production_refuses_what_is_for_development) {
 }
 
 Test(shell, processes_get_no_more_settings_than_they_need) {
-    // nginx writes its title over its variables: a script in its place keeps them.
+    // nginx overwrites its environment with its process title, so a script in its place records the
+    // variables.
     const auto folder = test_folder();
     fs::create_directories(folder);
     const auto nginx = folder + "/nginx";
@@ -286,7 +287,7 @@ Test(shell, processes_get_no_more_settings_than_they_need) {
     Variables more{{"PATH", path}, {"WORKERS_ROOT", "1"}, {"PRESTART", "on"}};
     for (const char* name : {"BETTER_AUTH_SECRET", "JWKS_URL", "JWT_SECRET_PREVIOUS", "NEON_DB_URL",
                              "REDIS_URL", "TRUSTED_PROXIES"})
-        more[name] = "";  // as if it were not set, but passed on
+        more[name] = "";  // passed on, but the same as not set
     const Stack stack{Engine::sqlite, more};
     const auto kept = "\n" + read_text(nginx + ".env");
     cr_expect_neq(kept.find("\nPATH=" + path + "\n"), kept.npos, "%s", kept.c_str());
@@ -336,7 +337,7 @@ static void migrate_there_and_back(Engine engine) {
     cr_expect_gt(all, 2);
     for (int left = all - 1; left >= 0; --left) {
         EXPECT_TEXT(run("down"), "undone " + names[static_cast<std::size_t>(left)] + "\n");
-        cr_expect_eq(pending(run("status")), all - left + 1);  // and the functions
+        cr_expect_eq(pending(run("status")), all - left + 1);  // including the functions
     }
     EXPECT_TEXT(run("down"), "nothing to undo\n");
     const auto leftover = engine == Engine::sqlite
@@ -366,7 +367,7 @@ static void migrate_at_once(Engine engine) {
     const auto variables = variables_for(database);
     int count = 0;
     while (steelthread({"migrate", "down"}, variables).output != "nothing to undo\n") ++count;
-    // Not even the table of migrations is there to begin with.
+    // At first even the table of migrations is missing.
     database.execute("DROP TABLE schema_migrations");
     Finished finished[8];
     std::vector<std::thread> runners;
@@ -394,7 +395,7 @@ Test(shell, a_failed_migration_changes_nothing) {
         cr_assert(undone.starts_with("undone "), "%s", undone.c_str());
     } while (undone != "undone 0008_restorable\n");
     const auto due = pending(steelthread({"migrate", "status"}, variables).output);
-    // It is in the way of that migration, when that has done something already.
+    // The table breaks that migration after it has already made changes.
     database.execute("CREATE TABLE events_pruned_before (id text)");
     const auto finished = steelthread({"migrate", "up"}, variables);
     cr_expect_eq(finished.status, 1);

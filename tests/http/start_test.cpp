@@ -1,5 +1,5 @@
-// What `steelthread run` insists on before it writes anything, what `doctor` says of the same, and
-// which commands write nothing at all.
+// The conditions that `steelthread run` checks before it writes anything, the same checks in
+// `doctor`, and the commands that write nothing at all.
 #include <sched.h>
 #include <sqlite3.h>
 #include <sys/prctl.h>
@@ -35,8 +35,8 @@ Finished steelthread(std::vector<std::string> words, const Variables& variables)
     return run_command(words, variables);
 }
 
-// `run` ends with this status and says this; `doctor` names the same, and neither has written
-// anything.
+// Expects that `run` ends with this status and message, that `doctor` reports the same, and that
+// neither has written anything.
 void expect_refused(const Variables& variables, const std::string& check, int status,
                     const std::string& fault) {
     const bool was_there = fs::exists(variables.at("RUN_DIR"));
@@ -67,7 +67,7 @@ Test(start, overwrites_nothing_of_others) {
     EXPECT_TEXT(read_text(folder + "/nginx.conf"), "my site");
     cr_expect(fs::status(folder).permissions() == fs::perms{0755});
     cr_expect_eq(std::distance(fs::directory_iterator{folder}, {}), 2);
-    // A database made there would leave a mark.
+    // Creating the database there would leave a mark in the folder.
     variables["DATABASE_URL"] = "sqlite:///./steelthread.db";
     const auto migrated = steelthread({"migrate", "up"}, variables);
     cr_expect_eq(migrated.status, exit_config, "%s", migrated.errors.c_str());
@@ -134,7 +134,7 @@ Test(start, needs_a_database_that_was_made) {
     cr_expect_not(fs::exists(test_folder()));
 }
 
-// Starts without --migrate and returns what it has logged once it serves.
+// Starts without --migrate and returns the log up to the moment when it serves.
 static std::string log_of_start(const Variables& variables, long health) {
     const auto log = test_folder() + ".log";
     const Background service{{built("steelthread"), "run"}, variables, log};
@@ -177,7 +177,7 @@ Test(start, waits_for_no_database_that_is_silent) {
 
 namespace {
 
-// A role that may do what the service does, and nothing to the schema.
+// A role that may do what the service does, but not change the schema.
 class Worker {
 public:
     explicit Worker(const TestDatabase& database)
@@ -221,7 +221,7 @@ Test(start, needs_no_right_to_change_a_schema_that_is_up_to_date) {
     Stack stack{worker.url(), variables};  // run --migrate
     stack.create_task("done by the worker");
     stack.stop();
-    // With something to apply, the reason is told.
+    // With a pending migration, the command reports the reason.
     database.execute("DELETE FROM schema_migrations WHERE name LIKE '0003%'");
     const auto up = steelthread({"migrate", "up"}, variables);
     cr_expect_eq(up.status, 1);
@@ -230,7 +230,7 @@ Test(start, needs_no_right_to_change_a_schema_that_is_up_to_date) {
               "%s", up.errors.c_str());
 }
 
-// With every default, in a folder without anything.
+// The commands run with every default and in an empty folder.
 Test(start, looking_writes_nothing) {
     const auto folder = test_folder();
     auto variables = base_variables();
@@ -252,9 +252,9 @@ Test(start, looking_writes_nothing) {
                     "/steelthread.db does not exist: run `steelthread migrate up`\n");
     cr_expect_not(fs::exists(folder));
 
-    // Nor do they change what is there.
+    // They do not change existing files either.
     cr_assert_eq(steelthread({"migrate", "up"}, variables).status, 0);
-    sqlite3* database = nullptr;  // as VACUUM INTO makes one
+    sqlite3* database = nullptr;  // as made by VACUUM INTO
     cr_assert_eq(sqlite3_open((folder + "/steelthread.db").c_str(), &database), SQLITE_OK);
     sqlite3_exec(database, "PRAGMA journal_mode = DELETE", nullptr, nullptr, nullptr);
     sqlite3_close(database);
@@ -273,7 +273,7 @@ Test(start, looking_writes_nothing) {
     EXPECT_TEXT(listed(), before);
 }
 
-// Whoever could write to the folder of an earlier release may have left something there.
+// Anybody who could write to the folder of an earlier release may have left a link there.
 Test(start, follows_no_link_in_its_folder) {
     const TestDatabase database{Engine::sqlite};
     auto variables = variables_for(database.url());
@@ -312,10 +312,10 @@ Test(start, follows_no_link_in_its_folder) {
 
 namespace {
 
-// A command as PID 1 of a container, which is deaf to signals that it does not handle.
+// A command as PID 1 of a container, which ignores the signals that it does not handle.
 class Init {
 public:
-    // Skips the test where that is not allowed.
+    // Skips the test if the machine does not allow this.
     Init(std::vector<std::string> words, const Variables& variables) {
         int pipe_fds[2];
         cr_assert_eq(pipe(pipe_fds), 0);
@@ -360,7 +360,7 @@ public:
     Init(const Init&) = delete;
     Init& operator=(const Init&) = delete;
 
-    // Its exit status after a signal, 99 when that killed it.
+    // Returns its exit status after a signal, or 99 if the signal killed it.
     int status_after(int signal) {
         kill(inside_, signal);
         int status = 0;
@@ -377,7 +377,7 @@ private:
 
 }  // namespace
 
-// Each waits for a database that accepts connections and says nothing.
+// Each command waits for a database that accepts connections but stays silent.
 Test(start, pid_1_ends_with_a_signal) {
     const int port = free_port();
     const int silent = listen_on_port(port);

@@ -1,4 +1,4 @@
-// The feed over a WebSocket, through nginx: who gets what, and how it ends.
+// The feed over a WebSocket and through nginx: who receives what, and how it ends.
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -21,7 +21,7 @@ constexpr const char* worker_key = "0123456789abcdef";
 
 bool holds(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
 
-// One that has got its first message.
+// Returns a WebSocket that has received its first message.
 WebSocketClient connected(const Stack& stack, const std::string& target = "/ws",
                           std::vector<std::string> headers = {}) {
     if (headers.empty() && !holds(target, "ticket="))
@@ -83,7 +83,7 @@ void passes_on(Engine engine) {
     cr_expect(holds(page.body, message.substr(9, message.size() - 9 - 16)), "%s is not in %s",
               message.c_str(), page.body.c_str());
 
-    // From the begin, and from where another reader was.
+    // Starts at the beginning, and where another reader stopped.
     auto all = connected(stack, "/ws?after=0");
     EXPECT_TEXT(next_subject(all), path);
     const auto second = stack.create_task("second");
@@ -157,7 +157,7 @@ Test(websocket, texts_are_answered, .timeout = 60) {
     cr_assert(pong.has_value());
     cr_expect_eq(pong->opcode, WebSocketClient::pong);
     EXPECT_TEXT(pong->data, "are you there");
-    // In any order with events, and none is lost where both wait for the reader.
+    // They may arrive in any order with events. None is lost when both wait for the reader.
     const std::string filler(60'000, 'x');
     std::thread sender{[&] {
         for (int i = 0; i < 30; ++i)
@@ -207,7 +207,7 @@ Test(websocket, nobody_listens_without_a_proof, .timeout = 60) {
     const auto ticket = ticket_of(stack, "ann");
     cr_expect_eq(refusal_of(stack, "/ws?ticket=" + ticket + "x"), 1008);
     cr_expect_eq(refusal_of(stack, "/ws?ticket=" + ticket + "&ticket=" + ticket), 1008);
-    // Nor from the page of another site.
+    // A page of another site is refused as well.
     for (const char* origin :
          {"https://evil.example.org", "null", "http://localhost.evil.example.org",
           "https://app.example.org.evil.example.org"})
@@ -218,7 +218,7 @@ Test(websocket, nobody_listens_without_a_proof, .timeout = 60) {
     cr_expect(!holds(stack.log(), ticket));
 }
 
-// As late as the token itself would be refused.
+// The connection stays open as long as the token itself would be accepted.
 Test(websocket, ends_with_the_token, .timeout = 60) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.command({"token", "--user", "ann"}).status, 0);
@@ -231,12 +231,12 @@ Test(websocket, ends_with_the_token, .timeout = 60) {
     cr_assert_eq(note(stack, "one").status, 200);
     EXPECT_TEXT(next_subject(socket), "one");
     cr_expect_eq(socket.close_code(), 1008);
-    // Not std::time(), which is a tick behind.
+    // std::time() may be one tick behind.
     const auto now = std::chrono::system_clock::now();
     cr_expect_geq(std::chrono::system_clock::to_time_t(now), expires_at + 30);
 }
 
-// --- when something fails
+// --- failures
 
 Test(websocket, hostile_handshakes_are_refused, .timeout = 60) {
     const Stack stack{Engine::sqlite};
@@ -261,7 +261,7 @@ Test(websocket, hostile_handshakes_are_refused, .timeout = 60) {
           line + upgrade + version + "\r\nSec-WebSocket-Key: " + std::string(4'000, 'x') + end,
           line + "\r\nUpgrade: h2c" + key + version + end,
           line + upgrade + key + version + "\r\nX: " + std::string(100'000, 'x') + end}) {
-        // Or it would be kept.
+        // Otherwise nginx would keep the connection.
         auto sent = request;
         sent.insert(sent.find("Upgrade"), "close, ");
         const int fd = connect_to(stack.port());
@@ -276,7 +276,7 @@ Test(websocket, hostile_handshakes_are_refused, .timeout = 60) {
         close(fd);
     }
 
-    // Past nginx.
+    // These bypass nginx.
     const auto answer_to = [&](const std::string& bytes) {
         const int fd = connect_to_socket(stack.run_dir() + "/sockets/ws.sock");
         cr_assert_geq(fd, 0);
@@ -331,7 +331,7 @@ Test(websocket, events_are_read_on_after_a_kill, .timeout = 60) {
     for (const char* name : {"two", "three"}) EXPECT_TEXT(next_subject(again), name);
 }
 
-// What was open before stays, and misses nothing.
+// A WebSocket that was open before stays open and misses nothing.
 Test(websocket, nobody_new_is_served_while_the_database_is_away, .timeout = 60) {
     const TestDatabase database{Engine::postgres};
     Proxy proxy{port_of(database.url())};
@@ -356,7 +356,7 @@ Test(websocket, nobody_new_is_served_while_the_database_is_away, .timeout = 60) 
     connected(stack);
 }
 
-// Nobody waits for who does not read, and it loses nothing, whether or not it was cut off.
+// A slow reader delays nobody and loses nothing, whether or not it was disconnected.
 Test(websocket, a_slow_reader_holds_nobody_up, .timeout = 100) {
     const Stack stack{Engine::postgres};
     std::unique_ptr<WebSocketClient> slow{new WebSocketClient(connected(stack))};

@@ -16,7 +16,7 @@ Async<Response> answer(const Request&, Context&) { co_return Response::no_conten
 constexpr auto note_schema =
     R"({"additionalProperties":false,"properties":{"text":{"type":"string"}},"required":["text"],"title":"Note","type":"object"})";
 
-// The errors in the description of one operation.
+// Returns the errors in the description of an operation.
 std::string errors_of(Operation operation) {
     const auto text =
         describe({.path = "/", .tag = "x", .operations = {std::move(operation)}}, "x");
@@ -218,7 +218,7 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
                 R"("internal_error","service_unavailable"])");
 }
 
-// The ETag of a resource is what its GET declares, or the operation itself where there is no GET.
+// A resource has an ETag if its GET declares one or, without a GET, if the operation itself does.
 Test(endpoint, says_where_preconditions_are_evaluated) {
     const auto described = [](std::vector<Operation> operations) {
         const auto text =

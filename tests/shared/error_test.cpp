@@ -56,7 +56,7 @@ Test(error, registry_is_complete_and_unambiguous) {
         for (const auto text :
              {registered.type, registered.title, registered.message, registered.meaning})
             cr_expect_not(text.empty(), "%s", registered.code.data());
-        // Two errors of one status share the reason phrase, which stands in the status line.
+        // Errors of the same status share its reason phrase, which the status line contains.
         for (const auto& other : error_registry())
             if (other.status == registered.status) EXPECT_TEXT(other.title, registered.title);
     }

@@ -1,4 +1,4 @@
-// The floors of docs/ARCHITECTURE.md: no file includes one that stands on a higher floor.
+// The floors of docs/ARCHITECTURE.md: no file includes one from a higher floor.
 #include <criterion/criterion.h>
 
 #include <filesystem>
@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Each entry, a file or a folder with a final slash, and its floor; 0 is the top.
+// Maps each entry, which is a file or a folder with a trailing slash, to its floor; 0 is the top.
 std::map<std::string, int> read_floors() {
     std::map<std::string, int> floors;
     std::ifstream page{"docs/ARCHITECTURE.md"};
@@ -30,7 +30,7 @@ std::map<std::string, int> read_floors() {
     return floors;
 }
 
-// The entry that a file belongs to: itself, with any ending, or its folder.
+// The entry that a file belongs to: its own, without the extension, or that of its folder.
 std::string entry_of(const std::map<std::string, int>& floors, const fs::path& file) {
     const auto stem = (file.parent_path() / file.stem()).string();
     if (floors.contains(stem)) return stem;

@@ -14,7 +14,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-// The members of the only line, "name=value" in their order, without the time.
+// Returns the members of the only line as "name=value", in order and without the time.
 template <std::invocable Call>
 std::string logged(Call call) {
     const auto text = written_by(call);
@@ -96,7 +96,7 @@ Test(log, names_its_levels) {
     EXPECT_TEXT(logged([] { logging::error("m"); }), R"(level="error" message="m")");
 }
 
-// Nothing that a stranger sends may end a line or start another.
+// No text from a client may end a line or start another.
 Test(log, cannot_be_injected_into) {
     const std::string forged =
         "x\n{\"time\":\"2026\",\"level\":\"error\",\"message\":\"forged\"}\r\n";
@@ -155,7 +155,7 @@ Test(log, cuts_long_texts_between_characters) {
                 "level=\"info\" message=\"" + std::string(997, '?') + "\"");
 }
 
-// Whoever reads the log may stand still; the service may not.
+// If the reader of the log stalls, the service continues.
 Test(log, drops_lines_that_nobody_takes_and_says_how_many) {
     int ends[2];
     cr_assert_eq(pipe(ends), 0);
@@ -179,7 +179,7 @@ Test(log, drops_lines_that_nobody_takes_and_says_how_many) {
     const auto second = json::parse(
         std::string_view{lines}.substr(end + 1, static_cast<std::size_t>(more) - end - 1));
     cr_expect_not(second.HasMember("dropped_lines"));
-    // Six bytes for each of these.
+    // Each of these takes six bytes in the log.
     const std::string control(1'000, '\x01');
     EXPECT_TEXT(logged([&] { logging::info(control); }), "nothing");
 }

@@ -8,7 +8,7 @@
 
 namespace {
 
-// Waits for the promise and notes how that ended.
+// Waits for the promise and records the outcome.
 Async<> note(Promise& promise, std::string& ending) {
     try {
         co_await promise.wait();
@@ -55,7 +55,7 @@ Test(promise, wakes_who_waits) {
     EXPECT_TEXT(ending, "delivered");
 }
 
-// Whoever delivers goes on undisturbed: the waiting coroutine may destroy what he is working with.
+// deliver() returns first: the waiting coroutine may destroy objects that its caller still uses.
 Test(promise, wakes_in_a_later_turn) {
     Loop loop{1};
     Promise promise;
@@ -148,7 +148,7 @@ Test(promise, wakes_many_in_the_order_of_delivery) {
     EXPECT_TEXT(order, "30412");
 }
 
-// A loop that is thrown away with a coroutine under way must not touch the promise again.
+// If the loop is destroyed while a coroutine waits, it must not access the promise again.
 Test(promise, may_be_left_undelivered) {
     std::string ending;
     Promise promise;

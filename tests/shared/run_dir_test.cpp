@@ -18,12 +18,12 @@ namespace {
 
 constexpr uid_t somebody = 65'534;
 
-// A folder and RUN_DIR in it, which does not exist at first.
+// A folder with a RUN_DIR inside, which does not exist at first.
 class Place : public Folder {
 public:
     std::string path(const std::string& name = "run") const { return Folder::path(name); }
 
-    // Makes RUN_DIR, with this mode and one file if it has a name.
+    // Creates RUN_DIR with this mode, and with one file if `name` is set.
     void make(mode_t mode, const std::string& name = "") const {
         fs::create_directories(path());
         if (!name.empty()) file("run/" + name, "kept");
@@ -53,7 +53,7 @@ std::string fault_in(Function function) {
     return {};
 }
 
-// What claiming and looking say alike; what is there stays as it is.
+// Returns the fault, which both functions must report alike. A faulty folder stays unchanged.
 std::string fault_of(const std::string& path) {
     const auto before = status_of(path);
     const int count = S_ISDIR(before.st_mode) ? count_in(path) : 0;
@@ -120,11 +120,11 @@ Test(run_dir, holds_nothing_else) {
         "is not empty and is not the folder of a steelthread: set RUN_DIR to a new folder "
         "inside it, for example " +
             place.path("run/steelthread"));
-    // Neither a folder nor a link is a mark.
+    // Neither a folder nor a link counts as the mark.
     fs::create_directory(place.path("run/jwt_secret"));
     fs::create_symlink("nginx.conf", place.path("run/supervisor.pid"));
     expect_refused(place.path(), "is not empty");
-    // What the message says works.
+    // The advice in the message works.
     EXPECT_TEXT(claim_run_dir(place.path("run/steelthread")), place.path("run/steelthread"));
 }
 
@@ -165,7 +165,7 @@ Test(run_dir, cannot_be_replaced_by_others) {
     EXPECT_TEXT(fault_in([&] { claim_run_dir(inside); }),
                 "RUN_DIR " + inside + " could be replaced by others, who may write to " +
                     place.path() + ": `chmod go-w` that, or choose another place");
-    // With umask 002 homes are so, of a group that this user is in.
+    // With umask 002, home directories have such a mode, with a group of this user.
     for (const mode_t mode : {01777, 0775, 02775}) {
         place.make(mode);
         EXPECT_TEXT(claim_run_dir(inside), inside);
@@ -184,7 +184,7 @@ Test(run_dir, cannot_be_replaced_by_a_group_of_strangers) {
                     place.path() + ": `chmod go-w` that, or choose another place");
 }
 
-// As Kubernetes mounts them.
+// Kubernetes mounts volumes like this.
 Test(run_dir, may_lie_on_a_volume_for_everybody) {
     const Place place;
     place.make(0700);

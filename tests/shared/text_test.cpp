@@ -20,8 +20,8 @@ std::string encoded(char32_t point) {
 
 bool is_surrogate(char32_t point) { return point >= 0xd800 && point <= 0xdfff; }
 
-// Every one of the first two planes, which hold nearly all that is assigned, some of the others,
-// and the end.
+// Visits every code point of the first two planes, which contain nearly all assigned ones, a sample
+// of the rest, and the last ones.
 char32_t next(char32_t point) {
     return point < 0x20000 || point >= 0x10ff00 ? point + 1 : point + 0x1f;
 }
@@ -86,7 +86,7 @@ Test(text, refuses_malformed_utf8) {
     cr_expect(is_utf8("gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80"));
 }
 
-// A copy of exactly the text's size lets AddressSanitizer see a step over its end.
+// In a copy of exactly the text's size AddressSanitizer detects a read past the end.
 Test(text, never_reads_past_the_end) {
     for (const auto text : {"\xc2\x80"sv, "\xe2\x82\xac"sv, "\xf0\x9f\x98\x80"sv}) {
         for (std::size_t size = 1; size < text.size(); ++size) {
@@ -103,7 +103,7 @@ Test(text, counts_code_points_not_bytes) {
     cr_expect_eq(code_points("abc"), 3u);
     cr_expect_eq(code_points("a\0b"sv), 3u);
     cr_expect_eq(code_points("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), 3u);
-    // A letter and its combining accent are two.
+    // A letter and its combining accent are two code points.
     cr_expect_eq(code_points("e\xcc\x81"), 2u);
     for (const char32_t point : {0x7f, 0x80, 0x7ff, 0x800, 0xffff, 0x10000, 0x10ffff})
         cr_expect_eq(code_points(encoded(point) + encoded(point)), 2u);
@@ -132,7 +132,7 @@ Test(text, trims_both_ends_and_nothing_inside) {
         {"\0 "sv, "\0"sv},
         // Zero-width characters are not white space.
         {"\xe2\x80\x8bx\xef\xbb\xbf", "\xe2\x80\x8bx\xef\xbb\xbf"},
-        // Malformed text is left alone.
+        // Malformed text is not trimmed.
         {" \x80", "\x80"},
         {"a \x80", "a \x80"},
         {"a \xa0\xa0 ", "a \xa0\xa0"},

@@ -1,5 +1,5 @@
-// libxcrypt's crypt_rn() in tests: every call of this process is counted, and goes to what a test
-// has put in its place.
+// Replaces libxcrypt's crypt_rn() in tests. Every call of this process is counted and goes to the
+// function that the test has set.
 #pragma once
 
 #include <crypt.h>

@@ -25,8 +25,8 @@ std::string test_variable(const char* name) {
 namespace {
 
 struct Executed {
-    std::string cell;   // the first of the first row
-    std::string error;  // empty when there was none
+    std::string cell;   // the first column of the first row
+    std::string error;  // empty without one
 };
 
 Executed try_postgres(PGconn* connection, const std::string& sql) {
@@ -77,7 +77,7 @@ constexpr const char* end_others =
     "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
     "WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
-// Everything of a database but its rows.
+// Everything in a database except its rows.
 constexpr const char* fingerprint =
     "SELECT md5(string_agg(line, chr(10) ORDER BY line)) FROM ("
     "SELECT 'column ' || attrelid::regclass || ' ' || attname || ' ' || atttypid || ' ' || "
@@ -98,22 +98,22 @@ constexpr const char* fingerprint =
     "UNION ALL SELECT concat('migration ', name, functions_digest) FROM schema_migrations "
     "UNION ALL SELECT 'slot ' || slot FROM board_revisions) AS lines";
 
-// Every table but those whose rows a migration made.
+// Every table except those whose rows a migration created.
 constexpr const char* empty_tables =
     "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || "
     "' RESTART IDENTITY' FROM pg_tables WHERE schemaname = 'public' "
     "AND tablename NOT IN ('schema_migrations', 'board_revisions', 'events_pruned')); END $$; "
     "UPDATE events_pruned SET (transaction_id, id) = ('0', 0) WHERE id > 0";
 
-// The engine of the body that runs.
+// The engine of the current test body.
 const char* running_with = nullptr;
 
-// RUN_DIR of the test: services of one test share it.
+// The RUN_DIR of the test. The services of one test share it.
 std::string run_dir() { return test_variable("TEST_DIR") + "/run_" + std::to_string(getpid()); }
 
 }  // namespace
 
-// Every assertion ends here.
+// Criterion reports the result of each assertion through this function.
 extern "C" __attribute__((visibility("default"))) void criterion_send_assert(
     criterion_assert_stats* stats) {
     if (!stats->passed && running_with)
@@ -147,8 +147,8 @@ TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
     url_ = "sqlite:///" + path;
 }
 
-// The first slot that nobody has. What the test before may have left there is removed; where it has
-// changed more than rows, the database is made anew.
+// Takes the first free slot and removes what the last test may have left there. If that test
+// changed more than rows, creates the database again.
 void TestDatabase::take_postgres() {
     int slot = 0;
     do {
@@ -163,7 +163,7 @@ void TestDatabase::take_postgres() {
     const char* const pooler = std::getenv("TEST_POOLER_URL");
     url_ = with_database(pooler ? pooler : server, name);
 
-    // The file holds the fingerprint of its database.
+    // The file contains the fingerprint of its database.
     char untouched[32];
     const bool is_used = pread(lock_, untouched, sizeof untouched, 0) == sizeof untouched;
     if (is_used) {
@@ -174,7 +174,7 @@ void TestDatabase::take_postgres() {
             return;
         }
         connection_.reset();
-        // A test that is ended from here on leaves a slot that was never used.
+        // If the test is killed after this line, the slot counts as never used.
         cr_assert_eq(ftruncate(lock_, 0), 0);
     }
     const auto quiet = server + "?options=-cclient_min_messages%3Dwarning";
@@ -199,7 +199,7 @@ void PgFinish::operator()(pg_conn* connection) const { PQfinish(connection); }
 
 std::string TestDatabase::execute(const std::string& sql) const {
     if (engine_ == Engine::sqlite) return execute_sqlite(url_.substr(sqlite_scheme.size()), sql);
-    // Reading notices that the server has closed the connection since.
+    // A read notices that the server has since closed the connection.
     if (connection_ && PQconsumeInput(connection_.get()) == 0) connection_.reset();
     if (!connection_) connection_.reset(PQconnectdb(control_url_.c_str()));
     return execute_postgres(connection_.get(), sql);
@@ -232,7 +232,7 @@ Config test_config(const std::string& database_url, const SettingGroups& groups)
 
 namespace {
 
-// Empty where nothing failed. Anything but a DbError fails the test.
+// Empty without a failure. Any exception other than a DbError fails the test.
 std::string state_of(const std::exception_ptr& failure) {
     try {
         rethrow(failure);
@@ -326,7 +326,8 @@ PGconn* OpenDatabase::planner() {
 
 std::string OpenDatabase::prepare(const Query& query) {
     if (const auto path = config_.sqlite_path()) {
-        // Through the engine, which has functions of its own: EXPLAIN compiles and does not run.
+        // The engine defines functions of its own, so it must run the statement. EXPLAIN only
+        // compiles it.
         const std::string text = std::string{"EXPLAIN "} + query.sqlite;
         const Query explain{query.name, query.postgres, text.c_str(), true};
         db::Batch batch;

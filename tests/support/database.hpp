@@ -1,5 +1,5 @@
-// Databases for tests: one with the whole schema and of its own for each test, and an open engine
-// on it.
+// Databases for tests: each test has one of its own, with the whole schema, and an open engine on
+// it.
 #pragma once
 
 #include <criterion/criterion.h>
@@ -20,18 +20,18 @@ struct PgFinish {
 };
 using PgConnection = std::unique_ptr<pg_conn, PgFinish>;
 
-// What tests/run says: TEST_DIR, TEST_POSTGRES_URL.
+// Returns a variable that tests/run sets: TEST_DIR, TEST_POSTGRES_URL.
 std::string test_variable(const char* name);
 
 enum class Engine { sqlite, postgres };
 
-// Runs a test's body with each engine in turn, in the one process that the test has: most of what a
-// small test costs is its process. An assertion that fails says on stderr with which of them, and
-// so does a test that ends early, but by a crash or a timeout.
+// Runs the body of a test with one engine after the other in the test's only process, because
+// starting a process is most of what a small test costs. If an assertion fails or the test ends
+// early, stderr names the engine, except after a crash or a timeout.
 void with_each_engine(void (*body)(Engine));
 
-// A test that is passed with both engines; its body follows, with `fixture`, a Fixture that was
-// made from the engine, and from the arguments before it.
+// Defines a test that must pass on both engines. Its body follows, with `fixture`, a Fixture made
+// from the engine and the preceding arguments.
 #define ON_BOTH(suite, name, Fixture, fixture, ...)          \
     static void suite##_##name(Fixture& fixture);            \
     Test(suite, name) {                                      \
@@ -42,24 +42,24 @@ void with_each_engine(void (*body)(Engine));
     }                                                        \
     static void suite##_##name([[maybe_unused]] Fixture& fixture)
 
-// LOGIN_RATE_LIMIT and RATE_LIMIT of tests that are about something else.
+// LOGIN_RATE_LIMIT and RATE_LIMIT for tests of something else.
 inline constexpr const char* unlimited = "1000000/day";
 
-// API_KEYS of tests: both are accepted.
+// API_KEYS for tests. Both are accepted.
 inline constexpr const char* api_key = "key-of-the-tests-1";
 inline constexpr const char* other_api_key = "key-of-the-tests-2";
 
-// BETTER_AUTH_SECRET of tests.
+// BETTER_AUTH_SECRET for tests.
 inline constexpr const char* issuer_secret = "a secret of another issuer, long enough for HS256";
 
-// The configuration of tests: every default, cheap hashes, no limits, fixed secrets, and a RUN_DIR
-// of the test's own.
+// The configuration for tests: every default, cheap hashes, no limits, fixed secrets, and a RUN_DIR
+// for this test alone.
 Config test_config(const std::string& database_url,
                    const SettingGroups& groups = all_setting_groups());
 
-// A database as `migrate up` leaves it, made from the template that tests/run prepared. Of
-// PostgreSQL there is one for each test that runs at the same time, emptied for the next: making
-// one takes longer than most tests.
+// A database as `migrate up` leaves it, made from the template that tests/run prepared. There is
+// one PostgreSQL database for each concurrent test, which is emptied for the next one: creating a
+// database takes longer than most tests.
 class TestDatabase {
 public:
     explicit TestDatabase(Engine engine);
@@ -67,31 +67,31 @@ public:
     TestDatabase(const TestDatabase&) = delete;
     TestDatabase& operator=(const TestDatabase&) = delete;
 
-    // Of the service; through a pooler where tests/run started one.
+    // The URL for the service. It leads through a pooler if tests/run started one.
     const std::string& url() const { return url_; }
 
-    // Runs SQL on a connection that no service has, kept for the next time, and returns the first
-    // cell of the last statement's first row, as text.
+    // Runs SQL on a connection that no service uses and that stays open. Returns the first cell of
+    // the last statement's first row as text.
     std::string execute(const std::string& sql) const;
 
-    // Makes an account, without a password, where there is none of this id.
+    // Creates an account without a password unless one with this id exists.
     void add_user(const std::string& id) const;
 
-    // Waits until every event may be read: an open transaction holds the feeds of all databases of
-    // the cluster up, and other tests have some.
+    // Waits until every event may be read. An open transaction delays the feeds of all databases in
+    // its cluster, and other tests have open transactions.
     void wait_for_feed() const;
 
 private:
     void take_postgres();
 
     Engine engine_;
-    int lock_ = -1;  // of the slot, while it is used
+    int lock_ = -1;  // on the slot while it is in use
     mutable PgConnection connection_;
     std::string url_;
-    std::string control_url_;  // of the same, for the test's own SQL
+    std::string control_url_;  // for the test's own SQL
 };
 
-// An engine with a loop of its own. What a test awaits runs until it is done.
+// An engine and its loop. The loop runs until what the test awaits is done.
 class OpenDatabase {
 public:
     explicit OpenDatabase(Engine engine);
@@ -111,20 +111,20 @@ public:
         return std::move(*result);
     }
 
-    // The SQLSTATE that a batch fails with; empty when it does not.
+    // Returns the SQLSTATE that a batch fails with, or an empty text if it succeeds.
     std::string sqlstate_of(Async<db::Results> batch);
 
-    // The same for batches that are under way together, in their order.
+    // The same for concurrent batches, in their order.
     std::vector<std::string> wait_for_all(std::vector<Async<db::Results>> batches);
 
-    // The same for one batch while `meanwhile` is called, in between, until it returns true.
+    // The same for one batch. Meanwhile calls `meanwhile` repeatedly until it returns true.
     std::string sqlstate_while(Async<db::Results> batch, const std::function<bool()>& meanwhile);
 
-    // Prepares a query without running it; what went wrong, or empty.
+    // Prepares a query without running it. Returns the error, or an empty text.
     std::string prepare(const Query& query);
 
-    // The engine's plan for a query whatever its parameters, sequential scans and sorting forbidden
-    // where the engine can be told so.
+    // Returns the engine's plan for a query with any parameters. Sequential scans and sorting are
+    // disabled where the engine supports that.
     std::string plan(const Query& query);
 
 private:
@@ -138,9 +138,9 @@ private:
 
     std::unique_ptr<TestDatabase> own_;
     Config config_;
-    PgConnection planner_;  // what prepare() and plan() ask, opened when they do
+    PgConnection planner_;  // used by prepare() and plan(), which open it
     Loop loop_{1};
-    // A database knows a query by its address.
+    // A database identifies a query by its address.
     std::deque<std::string> explained_texts_;
     std::deque<Query> explained_;
     std::unique_ptr<Database> db_;

@@ -1,4 +1,4 @@
-// Assertions that show what they got, and the texts that they compare.
+// Assertions that show the actual text, and helpers for comparing texts.
 #pragma once
 
 #include <criterion/criterion.h>
@@ -15,7 +15,8 @@
 #include "shared/error.hpp"
 #include "shared/text.hpp"
 
-// Printable ASCII as it is and every other byte as \xNN, so that a report shows NULs and bad UTF-8.
+// Keeps printable ASCII and shows every other byte as \xNN, so that a report shows NULs and bad
+// UTF-8.
 inline std::string shown(std::string_view text) {
     std::string printable;
     for (const char c : text) {
@@ -35,7 +36,7 @@ inline std::string shown(std::string_view text) {
                   shown(expect_actual_).c_str(), shown(expect_wanted_).c_str());             \
     } while (false)
 
-// Whether `call` throws an Exception, and no other.
+// Returns whether `call` throws an Exception. Another exception propagates.
 template <class Exception, std::invocable Call>
 bool throws(Call call) {
     try {
@@ -46,7 +47,7 @@ bool throws(Call call) {
     return false;
 }
 
-// What `call` writes to stderr.
+// Returns what `call` writes to stderr.
 template <std::invocable Call>
 std::string written_by(Call call) {
     const int file = memfd_create("stderr", MFD_CLOEXEC);
@@ -62,7 +63,7 @@ std::string written_by(Call call) {
     return text;
 }
 
-// Polls until `condition` is true; fails the test after `seconds`, naming `what`.
+// Polls until `condition` is true. Fails the test after `seconds` with the text `what`.
 template <std::predicate Condition>
 void wait_until(const char* what, Condition condition, double seconds = 20) {
     const auto give_up = std::chrono::steady_clock::now() + std::chrono::duration<double>{seconds};
@@ -72,9 +73,9 @@ void wait_until(const char* what, Condition condition, double seconds = 20) {
     }
 }
 
-// How `call` was refused: one line "body/tasks/[2]/title: message (type)" for each detail of its
-// ApiError, the name of the error when it has no details or is no validation error, and nothing
-// when there was no error.
+// Returns how `call` was refused: a line "body/tasks/[2]/title: message (type)" for each detail of
+// its ApiError, the name of the error if it has no details or is not a validation error, and an
+// empty text if there was no error.
 template <std::invocable Call>
 std::string refusal(Call call) {
     try {

@@ -1,4 +1,4 @@
-// A temporary folder of the test's own.
+// A temporary folder for one test.
 #pragma once
 
 #include <criterion/criterion.h>
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-// Removed at the end with everything in it. Its path has no links.
+// The destructor removes the folder with its contents. Its path contains no links.
 class Folder {
 public:
     Folder() {
@@ -25,7 +25,7 @@ public:
         return name.empty() ? path_ : path_ + "/" + name;
     }
 
-    // The path of a file with this content, which replaces an earlier one.
+    // Writes a file with this content, replacing an earlier one, and returns its path.
     std::string file(const std::string& name, std::string_view text) const {
         std::ofstream{path(name), std::ios::binary} << text;
         return path(name);

@@ -12,7 +12,7 @@
 
 namespace {
 
-// What it throws must not reach the copy of the test.
+// An exception must not propagate into the forked copy of the test.
 [[noreturn]] void run(const std::function<void(int listener)>& serve, int listener) noexcept {
     serve(listener);
     _exit(EXIT_SUCCESS);
@@ -31,7 +31,7 @@ ForkedServer::ForkedServer(const std::function<void(int listener)>& serve) : por
     }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(EXIT_FAILURE);
-    // Connections of the test would not end with its own descriptors otherwise.
+    // Otherwise a copy of the test's descriptors would keep its connections open.
     close_range(STDERR_FILENO + 1, static_cast<unsigned>(listener) - 1, 0);
     close_range(static_cast<unsigned>(listener) + 1, ~0U, 0);
     run(serve, listener);

@@ -7,10 +7,10 @@
 
 class ForkedServer {
 public:
-    // `serve` gets a listening socket of loopback, serves on it until SIGTERM and closes it. In
-    // its process nothing else is open.
+    // `serve` receives a listening socket on loopback, serves on it until SIGTERM and closes it.
+    // Apart from the standard streams its process has no other open descriptors.
     explicit ForkedServer(const std::function<void(int listener)>& serve);
-    // SIGTERM, and waits; fails the test when it does not end cleanly.
+    // Sends SIGTERM and waits. Fails the test unless the server ends cleanly.
     ~ForkedServer();
     ForkedServer(const ForkedServer&) = delete;
     ForkedServer& operator=(const ForkedServer&) = delete;

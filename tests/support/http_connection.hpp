@@ -1,4 +1,4 @@
-// A connection to a port of loopback, for an answer that goes on after its head.
+// A connection to a port on loopback, for a response that continues after its head.
 #pragma once
 
 #include <chrono>
@@ -8,8 +8,8 @@
 
 class HttpConnection {
 public:
-    // Sends a request, whose first line has no end of line and whose headers are "Name: value", and
-    // reads the head of the answer.
+    // Sends a request and reads the head of the response. The request line has no line end; headers
+    // are "Name: value".
     HttpConnection(int port, const std::string& request_line,
                    const std::vector<std::string>& headers);
     ~HttpConnection();
@@ -17,17 +17,17 @@ public:
     HttpConnection(const HttpConnection&) = delete;
     HttpConnection& operator=(const HttpConnection&) = delete;
 
-    // Empty when the peer closed before, or none came within 10 s.
+    // Empty if the peer closed early or no head arrived within 10 s.
     const std::string& head() const { return head_; }
 
-    // What came after it. The caller erases what it has used.
+    // What arrived after the head. The caller erases what it has used.
     std::string& received() { return received_; }
 
-    // Waits for more. False when nothing came until then, or the connection has ended.
+    // Waits for more. Returns false if nothing arrived until then or the connection has ended.
     bool read_more(std::chrono::steady_clock::time_point until);
     bool has_ended() const { return has_ended_; }
 
-    // False when the peer closed before it had all.
+    // Returns false if the peer closed before it had received everything.
     bool send(std::string_view bytes) const;
 
 private:

@@ -128,7 +128,7 @@ void expect_needs_key(Service& service, const Sent& sent) {
     expect_is_refused(service, elsewhere, wanted);
     elsewhere.authorization = service.foreign_bearer("somebody");
     expect_is_refused(service, elsewhere, wanted);
-    // A demonstration is for people.
+    // DEMO_MODE does not replace an API key.
     service.config().demo_mode = true;
     expect_is_refused(service, absent, wanted);
 
@@ -161,7 +161,7 @@ void expect_is_limited(Service& service, const Sent& sent) {
     expect_error(limited, Error::rate_limited);
     cr_expect_gt(std::stoi(std::string{limited.header("Retry-After")}), 1000);
     EXPECT_TEXT(limited.header("X-RateLimit-Remaining"), "0");
-    // Others have limits of their own; who has no key has none.
+    // Each API key has a limit of its own. A wrong key is not counted.
     auto other = sent;
     other.api_key = other_api_key;
     cr_expect_neq(service.send(other).status(), 429);

@@ -1,4 +1,4 @@
-// JSON texts with values in them.
+// JSON texts with inserted values.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 #include "shared/json/fields.hpp"
 
-// `pattern` with each '$' replaced by the next value as JSON: {"title":$} and "x" give
+// Replaces each '$' in `pattern` with the next value as JSON: {"title":$} and "x" give
 // {"title":"x"}.
 template <class... Values>
 std::string json_text(std::string_view pattern, const Values&... values) {

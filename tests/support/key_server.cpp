@@ -67,7 +67,7 @@ void KeyServer::serve() {
             answer = answer_;
         }
         send_all(fd, answer);
-        // The client decides when it has heard enough.
+        // Without an answer the connection stays open until the client closes it.
         if (answer.empty())
             while (read(fd, bytes, sizeof bytes) > 0) continue;
     }

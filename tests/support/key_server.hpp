@@ -1,4 +1,4 @@
-// A web server on loopback that says what a test wants, to one client at a time.
+// A web server on loopback that sends the answer set by the test, to one client at a time.
 #pragma once
 
 #include <atomic>
@@ -15,11 +15,11 @@ public:
 
     std::string url(const std::string& path) const;
 
-    // What it answers from now on; `headers` are whole lines.
+    // Sets the answer. `headers` are complete lines.
     void answer(int status, const std::string& body, const std::string& headers = "") const;
-    // The same without Content-Length.
+    // Sets an answer without Content-Length.
     void answer_until_close(const std::string& body) const;
-    // Takes connections and requests, and is silent.
+    // From now on accepts connections and reads requests, but does not answer.
     void say_nothing() const;
 
     int requests() const { return requests_; }

@@ -1,4 +1,4 @@
-// Values as they stand in SQL that tests write.
+// SQL literals for the SQL of tests.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 bool is_sqlite(Service& service);
 
-// 'text', with every quotation mark doubled.
+// Returns 'text' with every quotation mark doubled.
 std::string quoted(const std::string& text);
 
-// A moment as the service's engine keeps it.
+// Returns a moment as the service's engine stores it.
 std::string literal(Service& service, const Timestamp& moment);

@@ -1,4 +1,4 @@
-// A database that is not there.
+// A database that is never reachable.
 #pragma once
 
 #include "shared/context.hpp"
@@ -16,7 +16,7 @@ public:
     bool is_closed = false;
 };
 
-// What a server is given that needs none. The server's loop must outlive it.
+// The context for a server that needs no database. The server's loop must outlive it.
 struct ContextWithoutDatabase {
     NoDatabase database;
     Config config = test_config("sqlite:///unused.db");

@@ -1,4 +1,4 @@
-// Rows of personal data, written past the handlers.
+// Adds rows of personal data without the handlers.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 #include "tests/support/service.hpp"
 
-// Whom Service::with_token() speaks for, and somebody else.
+// The user whose token Service::with_token() sends, and another user.
 inline const std::string me = "11111111-2222-4333-8444-555555555555";
 inline const std::string other = "other";
 inline const std::string my_tasks = "/api/v1/" + me + "/tasks";
@@ -25,7 +25,7 @@ struct TaskRow {
     std::int64_t updated_at = a_moment;
 };
 
-// Each adds the user's row where there is none, and returns the new row's id.
+// Each function adds the user's row if it is missing, and returns the id of the new row.
 std::int64_t add_task(Service& service, const TaskRow& row = {});
 std::int64_t add_conversation(Service& service, const std::string& user_id = me,
                               std::int64_t created_at = a_moment,
@@ -33,17 +33,17 @@ std::int64_t add_conversation(Service& service, const std::string& user_id = me,
 std::int64_t add_message(Service& service, std::int64_t conversation_id, const std::string& content,
                          const std::string& user_id = me);
 
-// Fails the test unless this request is its user's alone: another user's token is 403, an invalid
-// one and none are 401.
+// Fails the test unless only the user may send this request: another user's token gets 403, an
+// invalid or missing token 401.
 void expect_owner_only(Service& service, Sent sent);
 
-// The ids of a page of a list, which must be a 200, and its cursor.
+// The ids and the cursor of a page, which must be a 200.
 std::vector<std::int64_t> ids_of(const Response& response);
 std::string next_cursor(const Response& response);
 
-// The number of rows that a condition holds for: "tasks WHERE id = 1".
+// The number of rows that match: "tasks WHERE id = 1".
 std::int64_t count(Service& service, const std::string& what);
 
-// The data of the newest event, in canonical JSON as the trigger wrote it, behind its type,
-// audience and subject: "task.created user:u /tasks/1 {…}".
+// The newest event as "task.created user:u /tasks/1 {…}": type, audience, subject, and the data in
+// the canonical JSON that the trigger wrote.
 std::string last_event(Service& service);

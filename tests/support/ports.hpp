@@ -4,23 +4,24 @@
 #include <string>
 #include <string_view>
 
-// A port that nothing listens on and no outgoing connection gets.
+// Returns a port on which nothing listens and which no outgoing connection uses.
 int free_port();
 
-// Listens on a port of loopback, whose descriptor the caller closes.
+// Listens on a port on loopback. The caller closes the descriptor.
 int listen_on_port(int port);
 
-// A connection to a port on loopback, or -1.
+// Connects to a port on loopback. Returns -1 on failure.
 int connect_to(int port);
 
-// The same to a unix socket.
+// The same for a Unix socket.
 int connect_to_socket(const std::string& path);
 
-// Sends all of it on a blocking socket; false when the peer closed before it had it.
+// Sends all bytes on a blocking socket. Returns false if the peer closed before it had received
+// them.
 bool send_all(int fd, std::string_view bytes);
 
-// The port in a URL of this form: scheme://user@host:port/database.
+// Returns the port in a URL of the form scheme://user@host:port/database.
 unsigned short port_of(const std::string& url);
 
-// The same URL with another port.
+// Returns the URL with another port.
 std::string with_port(const std::string& url, unsigned short port);

@@ -81,7 +81,7 @@ struct Proxy::State {
                 spawn(deliver(link, is_from_client, std::move(chunk)));
         }
         if (is_stalled) co_return;
-        // What is still held comes first.
+        // Delayed chunks must arrive before the connection closes.
         Timer timer{loop, one_way};
         co_await timer.async_wait(use_awaitable);
         error_code ignored;
@@ -89,7 +89,7 @@ struct Proxy::State {
         links.erase(link);
     }
 
-    // Timers of equal length fire in the order in which they were set.
+    // Timers of equal length expire in the order in which they were set.
     Async<> deliver(std::shared_ptr<Link> link, bool is_from_client,
                     std::shared_ptr<std::vector<char>> chunk) {
         Timer timer{loop, one_way};
@@ -146,7 +146,7 @@ void Proxy::go_away() {
 void Proxy::come_back() { state_->is_away = false; }
 
 void Proxy::cut() {
-    // Not the shared pointer: a loop that is stopped would keep itself.
+    // A handler in a stopped loop must not own the state, because the state owns the loop.
     asio::post(state_->loop, [state = state_.get()] { state->cut_all(); });
 }
 

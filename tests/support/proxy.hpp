@@ -1,5 +1,5 @@
-// A TCP proxy on loopback that stands between a client and its database: it counts round trips on
-// the wire, adds latency, stalls and cuts connections. It runs in a thread of its own.
+// A TCP proxy on loopback between a client and its database. It counts round trips on the wire,
+// adds latency, and stalls or cuts connections. It runs in a thread of its own.
 #pragma once
 
 #include <atomic>
@@ -12,8 +12,8 @@
 
 class Proxy {
 public:
-    // Listens on a free port and forwards to 127.0.0.1:upstream_port. Each chunk of bytes is held
-    // for `one_way` in either direction.
+    // Listens on a free port and forwards to 127.0.0.1:upstream_port. Each chunk of bytes is
+    // delayed by `one_way` in either direction.
     explicit Proxy(unsigned short upstream_port,
                    std::chrono::microseconds one_way = std::chrono::microseconds{0});
     ~Proxy();
@@ -22,20 +22,20 @@ public:
 
     unsigned short port() const { return port_; }
 
-    // How often the direction has changed from the server's answer back to the client's next words,
-    // over all connections: the number of round trips, less the first of each connection.
+    // Counts how often a client has sent again after the server, over all connections: the number
+    // of round trips without the first of each connection.
     int round_trips() const;
 
     int connections() const;
 
-    // From now on nothing is forwarded, in either direction, and nothing is closed.
+    // From now on nothing is forwarded in either direction, and nothing is closed.
     void stall();
 
-    // Closes all connections, and each new one at once, until it is back.
+    // Closes all connections, and each new one at once, until come_back().
     void go_away();
     void come_back();
 
-    // Closes all connections, or all and the listening socket.
+    // Closes all connections. close() also closes the listening socket.
     void cut();
     void close();
 

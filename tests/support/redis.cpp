@@ -19,7 +19,7 @@ namespace {
 
 using RedisContext = std::unique_ptr<redisContext, decltype(&redisFree)>;
 
-// The reply as text; empty when there is none.
+// Returns the reply as text, or an empty text without a reply.
 std::string said(redisContext* context, const std::vector<std::string>& words) {
     std::vector<const char*> texts;
     std::vector<std::size_t> sizes;
@@ -117,7 +117,7 @@ void FakeRedis::serve() const {
         char bytes[4096];
         if (read(fd, bytes, sizeof bytes) <= 0) continue;
         send(fd, answer_.data(), answer_.size(), MSG_NOSIGNAL);
-        // The client decides when it has heard enough; without an answer it is hung up on.
+        // The client closes the connection, unless there is no answer.
         while (!answer_.empty() && read(fd, bytes, sizeof bytes) > 0) continue;
     }
 }

@@ -1,4 +1,4 @@
-// A Redis of the test's own, and something that says it is one.
+// A Redis server for one test, and a server that imitates Redis.
 #pragma once
 
 #include <sys/types.h>
@@ -7,11 +7,11 @@
 #include <thread>
 #include <vector>
 
-// redis-server on a free port of loopback, without persistence. It ends with the thread that
+// A redis-server on a free port of loopback, without persistence. It ends with the thread that
 // started it.
 class RedisServer {
 public:
-    // Starts it and waits until it answers. With a password it refuses those who have none.
+    // Starts the server and waits until it answers. With a password, it refuses clients without it.
     explicit RedisServer(std::string password = "");
     ~RedisServer();
     RedisServer(const RedisServer&) = delete;
@@ -21,15 +21,16 @@ public:
     std::string url() const;
     int port() const { return port_; }
 
-    // SIGKILL; its data are gone. And again on the same port.
+    // kill() sends SIGKILL, which loses all data. start() starts the server again on the same port.
     void kill();
     void start();
 
-    // SIGSTOP, SIGCONT: connections are taken by the kernel, and nothing is answered.
+    // Sends SIGSTOP or SIGCONT. While paused the kernel accepts connections, but nothing is
+    // answered.
     void pause() const;
     void resume() const;
 
-    // One command in the database; its reply as text: "OK", "3", "(nil)", "ERR …".
+    // Runs a command in the database and returns the reply as text: "OK", "3", "(nil)", "ERR …".
     std::string run(const std::vector<std::string>& words, int database = 0) const;
 
 private:
@@ -38,8 +39,8 @@ private:
     pid_t pid_ = 0;
 };
 
-// Takes connections on loopback, one at a time, and sends each the same bytes once it has said
-// something.
+// Accepts one connection at a time on loopback. Sends the same bytes to each client as soon as the
+// client has sent something.
 class FakeRedis {
 public:
     explicit FakeRedis(std::string answer);

@@ -7,7 +7,7 @@
 
 namespace {
 
-// Of the endpoint that this process tests: a test has one.
+// The shape of the endpoint under test. A test has only one.
 Shape shape{};
 
 RawRequest raw_of(const Sent& sent, std::size_t max_body) {

@@ -1,5 +1,5 @@
-// One endpoint in process, on a database of its own with the whole schema: how handler tests send
-// requests without nginx.
+// One endpoint in this process, on a database of its own with the whole schema. Handler tests use
+// it to send requests without nginx.
 #pragma once
 
 #include <criterion/criterion.h>
@@ -13,10 +13,10 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
-// A test that is passed with both engines, with `service`, the service of `endpoint()`.
+// Defines a test that must pass on both engines, with `service`, the service of `endpoint()`.
 #define ON_BOTH_ENGINES(suite, name) ON_BOTH(suite, name, Service, service, endpoint())
 
-// A request; what is empty is not sent.
+// A request. Empty members are not sent.
 struct Sent {
     std::string method = "GET";
     std::string target = {};
@@ -37,7 +37,7 @@ struct Sent {
 class Service {
 public:
     Service(Endpoint endpoint, Engine engine);
-    // On a database of the caller's, or one that is not there.
+    // Uses a database of the caller, or one that does not exist.
     Service(Endpoint endpoint, const std::string& database_url);
     ~Service();
     Service(const Service&) = delete;
@@ -46,17 +46,17 @@ public:
     // Sends a request to the endpoint and runs the loop until it is answered.
     Response send(const Sent& sent) { return std::move(send_all({sent}).front()); }
 
-    // Sends them all at once and waits for all answers, in the order of the requests.
+    // Sends the requests concurrently and returns the responses in the order of the requests.
     std::vector<Response> send_all(const std::vector<Sent>& sent);
 
-    // "Bearer …" of an account, which it makes where there is none. On a database of the caller's,
-    // that is the caller's to do.
+    // Returns "Bearer …" for an account, which is created if it is missing. On the caller's
+    // database the caller must create it.
     std::string bearer(const std::string& user_id = "11111111-2222-4333-8444-555555555555") const;
 
-    // The same of another issuer, which makes nothing.
+    // The same from another issuer. No account is created.
     std::string foreign_bearer(const std::string& user_id, const std::string& more = "") const;
 
-    // A POST, PATCH … with a JSON body and a token.
+    // A request with a JSON body and a token: POST, PATCH, …
     Sent with_token(std::string method, std::string target, std::string body = {}) const;
 
     const Endpoint& served() const { return endpoint_; }
@@ -80,19 +80,19 @@ private:
     std::unique_ptr<Context> context_;
 };
 
-// The body of a response as a document; fails the test when it is no JSON.
+// Parses the body of a response. Fails the test if it is malformed JSON.
 rapidjson::Document json_of(const Response& response);
 
-// A string member, "<null>" for null, "<absent>" when there is none.
+// Returns a string member, "<null>" for null, or "<absent>" if there is no such member.
 std::string member(const rapidjson::Value& object, const char* name);
 
-// The canonical JSON of the `data` of an answer of the surface /api. Fails the test unless the
-// answer is whole, with this message, and its ETag, if it has one, is that of what it holds.
+// Returns the canonical JSON of the `data` of an enveloped response. Fails the test unless the
+// response is complete, has this message, and an ETag, if any, matches the data.
 std::string data_of(const Response& response, const char* message = nullptr);
 
-// Fails the test unless the response is this error, whole, in the shape of the endpoint's surface:
-// status, code or type, and the request id of the header.
+// Fails the test unless the response is exactly this error in the endpoint's shape: status, code or
+// type, and the request id of the header.
 void expect_error(const Response& response, Error error);
 
-// The same for a 422 with one detail of this type at this place ("body.title").
+// The same for a 422 with one detail of this type at this location ("body.title").
 void expect_detail(const Response& response, const char* location, const char* type);

@@ -67,7 +67,7 @@ std::string members_of(const EVP_PKEY* key, const std::string& algorithm) {
            number(key, OSSL_PKEY_PARAM_RSA_E) + '"';
 }
 
-// r and s in as many bytes as the curve's numbers have.
+// Returns r and s, each in `size` bytes.
 std::string joined(const std::string& der, int size) {
     const auto* at = bytes_of(std::string_view{der});
     ECDSA_SIG* pair = d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size()));
@@ -83,8 +83,8 @@ EVP_PKEY* new_rsa_key(unsigned bits) {
     return EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", static_cast<std::size_t>(bits));
 }
 
-// The first RSA key of a process is in all processes of a run the same one, as is the second: to
-// make one takes a third of a second. They lie in TEST_DIR.
+// The processes of a run share their first RSA key, their second and so on, because generating one
+// takes a third of a second. The keys are stored in TEST_DIR.
 EVP_PKEY* rsa_key(unsigned bits) {
     static unsigned made = 0;
     const auto* const folder = std::getenv("TEST_DIR");

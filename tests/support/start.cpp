@@ -1,4 +1,4 @@
-// What makes the process that Criterion starts for each test cheaper. Linked into every test.
+// Makes the process that Criterion starts for each test cheaper. Linked into every test.
 
 #include <dlfcn.h>
 #include <link.h>
@@ -19,8 +19,9 @@ Function* real(const char* name) {
 
 }  // namespace
 
-// Criterion sets libgit2 up in every process, and that parses all certificates of the machine; it
-// needs it for nothing but the difference of two texts in a report. So that happens there.
+// Criterion initialises libgit2 in every process, which parses all certificates of the machine. It
+// uses libgit2 only to show the difference of two texts in a report, so the initialisation is
+// delayed until then.
 HOOK int git_libgit2_init() { return 1; }
 HOOK int git_libgit2_shutdown() { return 0; }
 HOOK int git_diff_buffers(const void* old_text, std::size_t old_size, const char* old_path,
@@ -41,7 +42,7 @@ extern "C" __attribute__((weak)) void __lsan_do_leak_check();
 namespace {
 
 // LeakSanitizer reads all global variables when a process ends, most of them for the first time.
-// Mapping their pages all at once is cheaper than a page fault for each.
+// Mapping their pages at once is cheaper than one page fault each.
 void map_global_variables() {
     const auto map_those_of_a_library = [](dl_phdr_info* library, std::size_t, void*) {
         for (int i = 0; i < library->dlpi_phnum; ++i) {
@@ -58,7 +59,8 @@ void map_global_variables() {
     dl_iterate_phdr(map_those_of_a_library, nullptr);
 }
 
-// LeakSanitizer's own turn at exit is later: what was registered last comes first.
+// This function runs before LeakSanitizer's check, because handlers run in reverse order of
+// registration.
 [[maybe_unused]] const int registered =
     __lsan_do_leak_check ? std::atexit(&map_global_variables) : 0;
 

@@ -6,7 +6,7 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-// The key is that of RFC 6455, section 1.3.
+// The key is the example of RFC 6455, section 1.3.
 std::vector<std::string> with_upgrade(std::vector<std::string> headers) {
     headers.insert(headers.begin(),
                    {"Upgrade: websocket", "Connection: Upgrade",

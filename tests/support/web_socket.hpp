@@ -1,4 +1,4 @@
-// A client of a WebSocket (RFC 6455) that says what came in each frame, and sends what it is told.
+// A WebSocket client (RFC 6455) that returns each received frame and sends any frame.
 #pragma once
 
 #include <chrono>
@@ -20,23 +20,23 @@ public:
         std::string data;
     };
 
-    // Asks for the upgrade and reads the answer's head. Headers as "Name: value".
+    // Requests the upgrade and reads the head of the response. Headers are "Name: value".
     WebSocketClient(int port, const std::string& target,
                     const std::vector<std::string>& headers = {});
 
     const std::string& head() const { return connection_.head(); }
 
-    // One frame, masked, with whatever opcode.
+    // Sends a masked frame with any opcode.
     void send(Opcode opcode, std::string_view data);
 
-    // Nullopt when nothing came in time, or the connection has ended.
+    // Returns nullopt if nothing arrived in time or the connection has ended.
     std::optional<Frame> next_frame(milliseconds longest = milliseconds{10'000});
 
-    // The next text; what comes before it is passed over. "<nothing>" when there is none.
+    // Returns the next text message and skips other frames. "<nothing>" if none arrives.
     std::string next(milliseconds longest = milliseconds{10'000});
 
-    // Reads up to the close, answers it and waits for the end of the connection. 1006 when that
-    // ended without one (section 7.1.5), 0 when nothing ended.
+    // Reads up to the close frame, answers it and waits until the connection ends. Returns 1006 if
+    // it ended without a close frame (section 7.1.5), and 0 if it did not end.
     int close_code(milliseconds longest = milliseconds{10'000});
 
 private:

@@ -1,11 +1,11 @@
-// Whole numbers at the edge of what canonical JSON keeps (RFC 8785, section 3.2.2.3).
+// Integers at the limits of canonical JSON (RFC 8785, section 3.2.2.3).
 #pragma once
 
 #include <string>
 
 #include "tests/support/service.hpp"
 
-// Integers that a double changes, or that lie where it changes others.
+// Integers that a double cannot hold exactly, or that lie in the range of those.
 inline constexpr const char* inexact_integers[] = {
     "9007199254740992",
     "-9007199254740992",
@@ -24,8 +24,8 @@ inline constexpr const char* inexact_integers[] = {
     "115792089237316195423570985008687907853269984665640564039457584007913129639935",
 };
 
-// Numbers that are taken, as they are sent and as they come back: integers without a loss, and
-// whatever has a fraction or an exponent as the double that it is.
+// Accepted numbers, as sent and as returned. Integers keep their value. A number with a fraction or
+// an exponent is read as a double.
 inline constexpr const char* kept_numbers[][2] = {
     {"0", "0"},
     {"-0", "0"},
@@ -37,14 +37,14 @@ inline constexpr const char* kept_numbers[][2] = {
     {"1e300", "1e+300"},
 };
 
-// Fails the test unless a member that takes any JSON refuses each of them, alone and inside of
-// other values. `send(json)` sends a request with this value in the member at `location`.
+// Fails the test unless a member that accepts any JSON refuses each of these numbers, alone and
+// nested. `send(json)` sends a request with this value in the member at `location`.
 template <class Send>
 void expect_refuses_inexact_integers(const char* location, Send send) {
     for (const std::string number : inexact_integers)
         for (const auto& json : {number, "[1," + number + "]", "{\"a\":" + number + "}",
                                  "[{\"a\":{\"b\":[[" + number + "]]}}]"})
             expect_detail(send(json), location, "value_error");
-    // No double holds this one.
+    // This number exceeds the range of a double.
     expect_error(send("1" + std::string(400, '0')), Error::validation_error);
 }

@@ -18,7 +18,7 @@ struct Number {
     static consteval auto fields() { return std::tuple{json::field("number", &Number::number)}; }
 };
 
-// Passes batches on and notes how many statements each had.
+// Passes batches on and records how many statements each had.
 class Counting final : public Database {
 public:
     explicit Counting(Database& database) : database_(database) {}
@@ -41,11 +41,11 @@ db::Batch one(const Query& query) {
     return batch;
 }
 
-// A database of its own, and the users that one process knows of.
+// A database of its own, and the users that one process knows.
 struct Fixture {
     explicit Fixture(Engine engine) : database(engine), open(database.url()), counting(open.db()) {}
 
-    // What a request of this user sends; the SQLSTATE that it fails with.
+    // Runs a request of this user and returns the SQLSTATE that it fails with.
     std::string request(const Identity& user, const Query& query = sql::ping) {
         UserDatabase db{counting, known, user};
         return open.sqlstate_of(db.run(one(query)));
@@ -79,7 +79,7 @@ ON_BOTH(users, cost_one_statement_once, Fixture, users) {
     cr_assert(users.counting.counts == (std::vector<std::size_t>{2, 1, 1}));
 }
 
-// The statement that makes the row, or asks for the account, does not move the others' results.
+// The statement that adds the row or checks the account does not shift the results of the others.
 ON_BOTH(users, leave_the_results_to_their_slots, Fixture, users) {
     users.database.add_user("b");
     const Identity foreign{"a", ""};
@@ -118,7 +118,7 @@ ON_BOTH(users, do_without_an_address_that_another_has, Fixture, users) {
     EXPECT_TEXT(users.emails(), "x@example.org - 2");
 }
 
-// Two processes see the same new user at once.
+// Several processes see the same new user at once.
 ON_BOTH(users, get_one_row_from_racing_requests, Fixture, users) {
     const Identity user{"a", "x@example.org"};
     std::vector<std::unique_ptr<KnownUsers>> processes;
@@ -142,7 +142,7 @@ Identity account(const std::string& id) {
     return user;
 }
 
-// "done" or the error that a request of this user ends with.
+// Returns "done", or the error that a request of this user fails with.
 std::string outcome(Fixture& users, const Identity& user, const Query& query) {
     UserDatabase db{users.counting, users.known, user};
     try {
@@ -162,7 +162,7 @@ ON_BOTH(users, with_an_account_are_asked_for_each_time, Fixture, users) {
     users.database.add_user("a");
     for (int i = 0; i < 2; ++i) EXPECT_TEXT(outcome(users, account("a"), sql::ping), "done");
     users.database.execute("DELETE FROM users");
-    // Also one who is known as a user of another issuer.
+    // This also holds for a user who is known from another issuer.
     users.known.add("a");
     EXPECT_TEXT(outcome(users, account("a"), sql::ping), "invalid_token");
     cr_assert(users.counting.counts == (std::vector<std::size_t>{2, 2, 2}));
@@ -177,7 +177,7 @@ ON_BOTH(users, whose_account_is_gone_write_nothing, Fixture, users) {
     EXPECT_TEXT(users.emails(), "- - 2");
 }
 
-// The database is asked once in any case.
+// The account is checked once per request, with or without other statements.
 ON_BOTH(users, with_an_account_are_asked_for_where_nothing_else_is, Fixture, users) {
     users.database.add_user("a");
     const auto user = account("a");

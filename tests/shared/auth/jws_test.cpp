@@ -20,7 +20,7 @@ namespace {
 const std::string secret = "a secret of at least thirty-two bytes";
 const std::string not_signed = "signature: made with another key";
 
-// The payload that appendices A.1 to A.3 of RFC 7515 share.
+// The payload shared by appendices A.1 to A.3 of RFC 7515.
 const std::string claims_of_joe =
     "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
 const std::string encoded_joe =
@@ -39,7 +39,7 @@ std::string verdict(const Key& key, std::string_view token) {
     return "accepted";
 }
 
-// Why a JWK is refused; its algorithm when it is not.
+// Returns why a JWK is refused, or the algorithm of an accepted one.
 std::string key_verdict(std::string_view jwk) {
     try {
         return std::string{key_of(jwk).algorithm()};
@@ -162,7 +162,7 @@ Test(jws, no_key_verifies_what_another_made) {
     }
 }
 
-// The signature is good each time: the header alone is at fault.
+// The signature is valid each time. Only the header is wrong.
 Test(jws, the_header_must_name_the_algorithm_of_the_key) {
     for (const auto* name : public_algorithms) {
         const auto& signer = signer_of(name);
@@ -226,7 +226,7 @@ Test(jws, every_byte_of_the_text_is_signed) {
     }
 }
 
-// CVE-2022-21449 and its like.
+// CVE-2022-21449 and similar attacks.
 Test(jws, numbers_of_ecdsa_are_neither_0_nor_the_order) {
     const std::string order_256 =
         "\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"
@@ -279,7 +279,7 @@ Test(jws, an_ed25519_signature_has_one_form) {
     EXPECT_TEXT(verdict(key_of(signer), with_signature(token, signature)), not_signed);
 }
 
-// What the private key makes of a block that is not padded as PKCS #1 says (RFC 8017, section 9.2).
+// Signs blocks whose padding is not exactly that of PKCS #1 (RFC 8017, section 9.2).
 Test(jws, the_padding_of_rs256_is_exact) {
     const auto& signer = signer_of("RS256");
     const auto key = key_of(signer);
@@ -304,7 +304,7 @@ Test(jws, the_padding_of_rs256_is_exact) {
         padded("\x00\x00"s, info),
         padded("\x01\x01"s, info).replace(0, 1, "\0"s).replace(1, 1, "\x03"),
         padded(start, hash),
-        padded(start, "\x30\x2f\x30\x0b"s + oid + "\x04\x20"s + hash),              // without NULL
+        padded(start, "\x30\x2f\x30\x0b"s + oid + "\x04\x20"s + hash),  // NULL is missing
         padded(start, "\x30\x81\x31\x30\x0d"s + oid + "\x05\x00\x04\x20"s + hash),  // long form
         padded(start, "\x30\x31\x30\x81\x0d"s + oid + "\x05\x00\x04\x20"s + hash),
         padded(start, "\x30\x30\x30\x0d"s + oid + "\x05\x00\x04\x20"s + hash),
@@ -318,7 +318,7 @@ Test(jws, the_padding_of_rs256_is_exact) {
             "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x20"s + hash),
         padded(start, "\x30\x31\x30\x0d"s + oid + "\x05\x00\x04\x1f"s + hash),
         padded(start, info + "\0"s),
-        // CVE-2006-4339: what follows the hash is not looked at.
+        // CVE-2006-4339: the verifier ignores what follows the hash.
         ones(8) + info + std::string(256 - 11 - info.size(), '\0'),
         ones(8) + info + std::string(256 - 11 - info.size(), '\xff'),
         start + std::string(100, '\xff') + "\x00"s + std::string(153 - info.size(), '\xff') + info,
@@ -347,7 +347,7 @@ Test(jws, an_empty_secret_proves_nothing) {
     cr_expect(throws<KeyError>([] { Key::from_secret(""); }));
 }
 
-// CVE-2015-9235: the public key as everybody can read it, taken for a secret.
+// CVE-2015-9235: an attacker signs with the public key as an HMAC secret.
 Test(jws, a_public_key_is_no_secret) {
     for (const auto* name : public_algorithms) {
         const auto& signer = signer_of(name);
@@ -442,7 +442,7 @@ Test(jws, refuses_weak_and_false_rsa_keys) {
 
 namespace {
 
-// A modulus that everybody can factor is one of a prime, of a power of one, or of a small factor.
+// A modulus is easy to factor if it is prime, a power of a prime, or has a small factor.
 using BigNumber = std::unique_ptr<BIGNUM, decltype(&BN_free)>;
 
 BigNumber prime_of(int bits) {
@@ -479,7 +479,7 @@ Test(jws, refuses_rsa_keys_that_are_easy_to_factor) {
 
 namespace {
 
-// What OpenSSL alone says of a signature by an Ed25519 key.
+// Returns OpenSSL's own verdict on the signature of an Ed25519 key.
 bool openssl_accepts(const std::string& key, const std::string& signature,
                      const std::string& text) {
     const auto bytes = [](const std::string& from) {
@@ -501,9 +501,10 @@ std::string ed25519_jwk(const std::string& point) {
 
 }  // namespace
 
-// The eight points whose order divides 8 are all that there are: y is 1, -1, 0 or one of two that
-// double to 0, the last three with x of either sign. Nobody needs a private key for them, and
-// OpenSSL takes each, also with y + p in the place of y and with a sign of the x that is 0.
+// There are exactly eight points whose order divides 8: y is 1, -1, 0, or one of the two values
+// that double to 0, and the last three come with x of either sign. Anybody can forge a signature
+// for such a key without a private key. OpenSSL accepts each of them, also with y + p in place of y
+// and with a sign for x = 0.
 Test(jws, refuses_ed25519_keys_of_small_order) {
     const std::string eighth =
         "\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0"
@@ -537,7 +538,7 @@ Test(jws, refuses_ed25519_keys_of_small_order) {
                 accepted += openssl_accepts(point, forged, std::to_string(i)) ? 1 : 0;
             cr_expect_gt(accepted, 0, "%s is no weak key", shown(point).c_str());
         }
-    // Beside them.
+    // Neighbouring values.
     for (const char last : {'\xee', '\xff'})
         EXPECT_TEXT(key_verdict(ed25519_jwk(last + ones + "\x7f")), other_form);
     EXPECT_TEXT(key_verdict(ed25519_jwk("\xeb" + ones + "\x7f")), "EdDSA");
@@ -564,7 +565,7 @@ Test(jws, refuses_points_that_are_not_on_the_curve) {
     EXPECT_TEXT(
         key_verdict(R"({"kty":"OKP","crv":"Ed25519","x":")" + base64url(number + "\0"s) + "\"}"),
         "x has another size");
-    // A curve does not make points of another one its own.
+    // A key may not name another curve for its point.
     auto misplaced = signer_of("ES256").jwk("");
     misplaced.replace(misplaced.find("P-256"), 5, "P-521");
     EXPECT_TEXT(key_verdict(misplaced), "x has another size");
@@ -579,7 +580,7 @@ struct Hostile {
     std::string token;
 };
 
-// Signed with the right key wherever the fault lies in what is signed.
+// The right key signs each token whose fault is in the signed part.
 std::vector<Hostile> hostile_tokens(const Signer& signer, const Signer& stranger) {
     std::vector<Hostile> all;
     const auto& algorithm = signer.algorithm();
@@ -711,7 +712,7 @@ Test(jws, refuses_hostile_tokens) {
     cr_expect_geq(count, 250);
 }
 
-// A trailing character whose last bits stand for nothing.
+// Sets a bit of the last character that does not belong to any byte.
 Test(jws, a_signature_is_written_in_one_way) {
     for (const auto* name : public_algorithms) {
         const auto& signer = signer_of(name);
@@ -720,7 +721,7 @@ Test(jws, a_signature_is_written_in_one_way) {
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
         auto other = token;
         other.back() = alphabet[alphabet.find(token.back()) | 1];
-        // 132 bytes fill their characters.
+        // A signature of 132 bytes leaves no unused bits.
         if (other == token) continue;
         const auto reason = verdict(key_of(signer), other);
         cr_expect(reason == "signature: not canonical base64url" || reason == not_signed, "%s: %s",

@@ -41,8 +41,8 @@ Config configured() {
     return config;
 }
 
-// Tokens whose keys come from a server in this process, which says what the test wants, on a clock
-// that the test moves.
+// Verifies tokens whose keys come from a server in this process. The test sets the server's answers
+// and moves the clock.
 class Issuer {
 public:
     Issuer() { answer(set_of({first().jwk()})); }
@@ -63,13 +63,13 @@ public:
     void pass(std::chrono::milliseconds time) { now_ += time; }
     int asked() const { return asked_; }
 
-    // Lets a request that runs in the background come to its end.
+    // Lets a background request finish.
     void settle() {
         spawn(loop_, tokens_.wait_for_keys(), rethrow);
         run();
     }
 
-    // What a request with this token is told; waits as a request does.
+    // Returns the verdict on a token, and waits for keys like a request.
     std::string verdict(const std::string& token) { return verdicts({token}).front(); }
 
     std::vector<std::string> verdicts(const std::vector<std::string>& sent) {
@@ -79,7 +79,7 @@ public:
         return all;
     }
 
-    // What it is told at once; "waits" when it would have to wait.
+    // Returns the verdict without waiting; "waits" if the request would have to wait.
     std::string verdict_at_once(const std::string& token) {
         return verdict_of([&] {
             const auto known = tokens_.try_verify(token);
@@ -170,8 +170,8 @@ Test(key_set, takes_what_it_can_use_and_skips_the_rest) {
     EXPECT_TEXT(parsed.skipped.at(1), "secret key in a set of public keys");
 }
 
-// Without a private key: the points of order 1 and 4 fit such a signature to any text, or to one in
-// four.
+// No private key is needed: with a point of order 1 such a signature verifies for every text, with
+// one of order 4 for one text in four.
 Test(key_set, nobody_signs_for_a_key_of_small_order) {
     const std::string neutral = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     const std::string fourth = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -320,7 +320,8 @@ Test(key_set, many_unknown_keys_are_one_request) {
     cr_expect_eq(issuer.asked(), 2);
 }
 
-// While another key is being asked for, one that was just not there need not wait.
+// While another unknown key is being fetched, a token whose key has just been missing is refused at
+// once.
 Test(key_set, remembers_which_keys_are_not_there) {
     Issuer issuer;
     EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
@@ -328,7 +329,7 @@ Test(key_set, remembers_which_keys_are_not_there) {
     const auto unknown = second().token(good_claims);
     issuer.hold();
     EXPECT_TEXT(issuer.verdict_at_once(unknown), "waits");
-    issuer.pass(2s);  // that the server takes
+    issuer.pass(2s);  // the server takes this long
     issuer.release();
     issuer.settle();
     issuer.pass(8s);
@@ -364,7 +365,7 @@ Test(key_set, without_a_kid_all_keys_of_the_algorithm_are_tried) {
     EXPECT_TEXT(issuer.verdict(second().token(R"({"alg":"ES256"})", good_claims)), "ann");
     EXPECT_TEXT(issuer.verdict(second().token(R"({"alg":"EdDSA"})", good_claims)), no_key);
     EXPECT_TEXT(issuer.verdict(first().token(R"({"alg":"ES256"})", good_claims)), no_key);
-    // A key without an id is nobody's who names one.
+    // A key without an id does not match a token that names one.
     issuer.answer(set_of({first().jwk("")}));
     issuer.pass(301s);
     EXPECT_TEXT(issuer.verdict(first().token(R"({"alg":"EdDSA"})", good_claims)), "ann");
@@ -399,7 +400,7 @@ Test(key_set, is_refreshed_in_the_background_and_forgets_withdrawn_keys) {
     cr_expect_eq(issuer.asked(), 1);
     issuer.pass(1s);
     issuer.hold();
-    // Nobody waits for the refresh, whoever's token is good already.
+    // A token with a known key never waits for the refresh.
     for (int i = 0; i < 3; ++i) EXPECT_TEXT(issuer.verdict_at_once(token), "ann");
     issuer.release();
     issuer.settle();
@@ -523,7 +524,7 @@ Test(fetch, takes_no_more_than_256_kib) {
     cr_expect_eq(fetch(server.url("/")).size(), max_fetched_bytes);
     server.answer(200, std::string(max_fetched_bytes + 1, ' '));
     EXPECT_TEXT(fetch_verdict(server.url("/")).substr(0, 1), "!");
-    // A length that is not announced.
+    // The server does not announce the length.
     server.answer_until_close(std::string(max_fetched_bytes + 1, ' '));
     EXPECT_TEXT(fetch_verdict(server.url("/")), "! larger than 256 KiB");
 }

@@ -19,20 +19,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// What the tests see and steer of each call of libxcrypt. Every test is a process of its own.
+// Observes and controls the calls of libxcrypt. Criterion runs each test in a process of its own.
 struct Watch {
     std::mutex mutex;
     std::vector<std::string> settings;
     std::vector<std::thread::id> threads;
     std::vector<std::string> events;
 
-    // Where a hash waits before it begins, if it does: a deadlock ends as a failure.
+    // While this gate is in use, each hash waits before it begins. A deadlock ends as a failure.
     std::atomic<bool> is_gated = false;
     std::atomic<bool> is_overdue = false;
     std::counting_semaphore<> begun{0};
     std::counting_semaphore<> gate{0};
 
-    // Instead of a hash: this text, the setting itself, or a failure.
+    // These replace the hash: a fixed text, the setting itself, or a failure.
     std::string forged;
     bool is_echo = false;
     bool is_failing = false;
@@ -109,7 +109,7 @@ struct Stage {
         loop.run();
     }
 
-    // "true", "false" or the failure.
+    // Returns "true", "false" or the message of the failure.
     std::string matches(const std::string& password, const std::optional<std::string>& hash) {
         true_count = false_count = 0;
         failures.clear();
@@ -148,7 +148,7 @@ Test(password, matches_only_the_password_of_the_hash) {
     }
 }
 
-// A test vector of crypt_blowfish; "$2b$" gives the same bytes as "$2a$".
+// A test vector of crypt_blowfish. "$2b$" gives the same bytes as "$2a$".
 Test(password, matches_a_published_hash) {
     const auto rest = "05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"s;
     cr_expect(matches_password("U*U", "$2b$" + rest));
@@ -163,7 +163,7 @@ Test(password, tells_72_bytes_apart_and_refuses_more) {
     cr_expect(!matches_password(longest.substr(1) + "y", hash));
     cr_expect(!matches_password(longest + "x", hash));
     cr_expect(throws<std::invalid_argument>([&] { hash_password(longest + "x", 4); }));
-    // Characters count as the bytes they take.
+    // The limit counts bytes, not characters.
     std::string umlauts;
     for (int i = 0; i < 37; ++i) umlauts += "ä";
     cr_expect(throws<std::invalid_argument>([&] { hash_password(umlauts, 4); }));
@@ -206,7 +206,8 @@ Test(password, keeps_no_hash_but_bcrypt_of_the_cost) {
     cr_expect(throws<std::runtime_error>([] { hash_password("correct horse", 4); }));
 }
 
-// The hash of each would be the setting itself, so only its form can refuse it.
+// libxcrypt would return each setting itself as its hash, so only the check of its form can refuse
+// it.
 Test(password, compares_with_no_hash_but_bcrypt) {
     const auto good = hash_password("correct horse", 4);
     watch.is_echo = true;
@@ -291,7 +292,7 @@ Test(password, an_unknown_account_costs_one_hash_of_the_configured_cost) {
         EXPECT_TEXT(watch.settings.back().substr(0, 7), "$2b$05$");
         cr_expect(watch.threads.back() != std::this_thread::get_id());
     }
-    // The setting is one that libxcrypt does work for.
+    // libxcrypt accepts this setting and does the full work.
     EXPECT_TEXT(hash_password("x", 5).substr(0, 7), "$2b$05$");
     crypt_data data{};
     const auto* made = crypt_rn("x", watch.settings.front().c_str(), &data, sizeof data);

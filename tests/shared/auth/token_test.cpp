@@ -33,7 +33,7 @@ std::string mac_of(std::string_view key, std::string_view text, const EVP_MD* di
     return mac;
 }
 
-// Signs the text of the first two parts, whatever it is.
+// Signs the first two parts, whatever they contain.
 std::string with_signature(const std::string& text, std::string_view key = secret) {
     return text + "." + base64url(mac_of(key, text, EVP_sha256()));
 }
@@ -43,8 +43,8 @@ std::string token_of(std::string_view header_json, std::string_view payload,
     return with_signature(base64url(header_json) + "." + base64url(payload), key);
 }
 
-// A payload of good claims; each of `changes` replaces, adds or, when its JSON is empty, removes
-// one.
+// A payload of valid claims. Each change replaces or adds a claim, or removes it if its JSON is
+// empty.
 std::string claims(const std::vector<std::pair<std::string, std::string>>& changes = {}) {
     std::vector<std::pair<std::string, std::string>> members = {
         {"iss", R"("steelthread")"},        {"aud", R"("steelthread")"},       {"sub", R"("ann")"},
@@ -73,7 +73,7 @@ Tokens tokens_at(std::int64_t moment) {
     return Tokens{configured(), nullptr, [moment] { return moment; }};
 }
 
-// Why a token is refused; "accepted" when it is not.
+// Returns why a token is refused, or "accepted".
 std::string verdict(const Tokens& tokens, std::string_view token) {
     try {
         tokens.verify(token);
@@ -123,7 +123,7 @@ std::vector<std::string> parts_of(const std::string& token) {
             token.substr(last + 1)};
 }
 
-// A character that differs only in a bit that the last one of an incomplete group leaves unused.
+// Flips a bit that the last character of an incomplete group does not use.
 char with_trailing_bit(char c) {
     constexpr std::string_view alphabet =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -132,7 +132,7 @@ char with_trailing_bit(char c) {
 
 }  // namespace
 
-// An endpoint that takes no tokens has no keys.
+// An endpoint without authentication has no keys.
 Test(token, refuses_everything_without_a_key) {
     const Tokens tokens{Config{}, nullptr, [] { return now; }};
     cr_expect(throws<TokenError>([&] { tokens.verify(token_of(header, claims(), "")); }));
@@ -143,7 +143,7 @@ Test(token, refuses_everything_without_a_key) {
     cr_expect(throws<std::logic_error>([&] { tokens.issue_ticket({"ann", ""}); }));
 }
 
-// Signed with the right key each time, so that the header alone decides.
+// The right key signs each token, so that only the header decides.
 Test(token, judges_the_header) {
     const std::pair<std::string, std::string> cases[] = {
         {R"({"alg":"HS256"})", "accepted"},
@@ -363,7 +363,7 @@ Test(token, refuses_a_payload_that_is_no_object) {
                 "payload: JSON decode error");
     EXPECT_TEXT(verdict(token_of(header, "")).substr(0, 26), "payload: JSON decode error");
     EXPECT_TEXT(verdict(token_of(header, "\xff")).substr(0, 26), "payload: JSON decode error");
-    // A token in a token (RFC 7519, section 5.2) is not looked into.
+    // A nested token (RFC 7519, section 5.2) is not decoded.
     EXPECT_TEXT(verdict(token_of(header, token_of(header, claims()))).substr(0, 26),
                 "payload: JSON decode error");
 }
@@ -444,7 +444,7 @@ Test(token, refuses_signatures_that_the_key_did_not_make) {
     EXPECT_TEXT(refused(mac + mac), "signature: made with another key");
 }
 
-// The first two parts are signed as they are written here, so that nothing but their form is wrong.
+// The parts are signed as written here, so that only their encoding is wrong.
 Test(token, refuses_everything_but_canonical_base64url) {
     const auto h = base64url(header);
     const auto p = base64url(claims());
@@ -536,7 +536,7 @@ Test(token, checks_a_known_token_each_time) {
     EXPECT_TEXT(verdict(tokens, token), "accepted");
 }
 
-// More tokens than are remembered, so that they take each other's places.
+// These are more tokens than the cache holds, so they displace each other.
 Test(token, keeps_the_users_of_many_tokens_apart) {
     const auto tokens = tokens_at(now);
     for (int round = 0; round < 2; ++round)
@@ -614,7 +614,7 @@ Test(token, issues_nothing_that_it_would_refuse) {
     cr_expect(is_refused("a\0b"s, ""));
     cr_expect(is_refused("ann", "a@b\0c"s));
     cr_expect(is_refused("ann", std::string(256, 'x')));
-    // Text that is no UTF-8 has no form in JSON.
+    // Malformed UTF-8 cannot be written as JSON.
     cr_expect(is_refused("\xff", ""));
 }
 
@@ -645,13 +645,13 @@ Test(token, of_the_shared_secret_may_be_of_any_issuer) {
     EXPECT_TEXT(verdict_with({{"exp", std::to_string(now - 60)}}), "exp: past");
     EXPECT_TEXT(verdict_with({{"sub", ""}}), "sub: user id is missing");
     EXPECT_TEXT(verdict_with({{"sub", ""}, {"userId", R"("b")"}}), "accepted");
-    // With any other secret nothing has changed.
+    // Tokens signed with another secret are judged as before.
     EXPECT_TEXT(verdict(tokens, token_of(header, claims({{"iss", R"("other")"}}))),
                 "iss: another issuer");
     EXPECT_TEXT(verdict(tokens, token_of(header, claims())), "accepted");
     EXPECT_TEXT(verdict(tokens_at(now), token_of(header, claims(), shared_secret)),
                 "signature: made with another key");
-    // A session of Better Auth's cookie cache, and tokens of other types.
+    // A session from Better Auth's cookie cache, and tokens of other types, are refused.
     EXPECT_TEXT(
         verdict(tokens, token_of(R"({"alg":"HS256","typ":"session"})", claims(), shared_secret)),
         "header: typ must be JWT");
@@ -659,7 +659,7 @@ Test(token, of_the_shared_secret_may_be_of_any_issuer) {
                 "header: alg must be HS256");
 }
 
-// Else anybody could take another's address, and keep its owner from signing up.
+// Otherwise anybody could claim another person's address and keep its owner from signing up.
 Test(token, of_another_issuer_has_an_address_only_when_it_is_verified) {
     const Tokens tokens{with_shared_secret(), nullptr, [] { return now; }};
     const auto email_with = [&](const std::vector<std::pair<std::string, std::string>>& changes) {
@@ -699,7 +699,7 @@ std::string ticket_verdict(const Tokens& tokens, std::string_view ticket) {
 
 Test(token, a_ticket_is_refused_as_soon_as_its_token) {
     const auto token = token_of(header, claims({{"exp", std::to_string(now)}}));
-    // Inside the leeway a token is still good for a ticket.
+    // Within the leeway a token can still be exchanged for a ticket.
     const auto bearer = tokens_at(now + 22).verify(token);
     cr_expect_eq(bearer.expires_at, now + 30);
     const auto ticket = tokens_at(now + 22).issue_ticket(bearer);
@@ -763,7 +763,7 @@ Test(token, ids_may_have_to_be_uuids) {
                 "a7Gh3kLm9PqR2sTu5vWx8yZa1bCd4eFg");
 }
 
-// Without a key set, tokens of public keys are nobody's.
+// Without a key set the service refuses tokens that were signed with a private key.
 Test(token, needs_a_key_set_for_public_keys) {
     const Signer signer{"ES256"};
     EXPECT_TEXT(verdict(signer.token(claims())), "signature: made with another key");

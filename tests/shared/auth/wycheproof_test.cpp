@@ -1,4 +1,4 @@
-// Wycheproof's vectors for JSON Web Signatures; wycheproof_jws.json says where they come from.
+// Wycheproof's vectors for JSON Web Signatures. wycheproof_jws.json names their source.
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -15,7 +15,7 @@ namespace {
 
 using rapidjson::Value;
 
-// Vectors that are decided otherwise than they are marked.
+// Vectors on which the service deviates from Wycheproof's verdict.
 struct Deviation {
     int first_id;
     int last_id;
@@ -27,15 +27,16 @@ constexpr Deviation deviations[] = {
     {264, 271, "key: alg does not match the key"},
     {320, 323, "key: alg does not match the key"},
     {325, 328, "key: alg does not match the key"},
-    // Signed with PS384, where the key is for PS256.
+    // These are signed with PS384, but the key is for PS256.
     {346, 346, "signature: made with another key"},
     {350, 350, "signature: made with another key"},
-    // The key is for "ES521", which is no algorithm (RFC 7518, section 3.1).
+    // The key names "ES521", which is not an algorithm (RFC 7518, section 3.1).
     {347, 347, "key: alg does not match the key"},
     {351, 351, "key: alg does not match the key"},
-    // A character that is none of base64url was inserted; none is skipped (RFC 7515, section 2).
+    // These contain a character outside base64url, which must not be skipped (RFC 7515, section 2).
     {372, 373, "signature: made with another key"},
-    // Marked as invalid, but letter by letter 357, which is valid: issue 236 of Wycheproof.
+    // These are marked as invalid but are identical to 357, which is valid (Wycheproof's issue
+    // 236).
     {367, 367, "accepted"},
     {370, 370, "accepted"},
 };
@@ -44,13 +45,14 @@ std::string text_of(const Value& object, std::string_view name) {
     return std::string{json::text_of(*json::find(object, name))};
 }
 
-// A secret is no key of a set; its bytes are written like a signature.
+// Key::from_jwk() does not take secrets. The bytes of a secret are encoded like a signature.
 Key key_of(const Value& jwk) {
     if (text_of(jwk, "kty") != "oct") return Key::from_jwk(jwk);
     return Key::from_secret(split_jws(".." + text_of(jwk, "k")).signature);
 }
 
-// "accepted", or the reason of the error that is declared for it; any other one fails the test.
+// Returns "accepted", or the reason of a KeyError or TokenError. Any other exception fails the
+// test.
 std::string decide(const Value& jwk, const std::string& token) {
     try {
         const auto payload = verify_jws(key_of(jwk), token);
@@ -74,7 +76,7 @@ const Deviation* deviation_of(int id) {
 void check(const Value& vector, const std::string& decision) {
     const int id = json::find(vector, "tcId")->GetInt();
     const auto result = text_of(vector, "result");
-    // Wycheproof has a third mark, "acceptable", that no vector of this file bears.
+    // Wycheproof has a third mark, "acceptable", which this file does not use.
     cr_expect(result == "valid" || result == "invalid", "%d is %s", id, result.c_str());
     const bool is_accepted = decision == "accepted";
     if (const auto* deviation = deviation_of(id)) {
@@ -87,7 +89,7 @@ void check(const Value& vector, const std::string& decision) {
     }
 }
 
-// Calls with the key and the vector, for each of them.
+// Calls `use` with the key and the vector, for each vector.
 template <class Use>
 void for_each_vector(Use use) {
     std::ifstream stream{"tests/shared/auth/wycheproof_jws.json"};
@@ -99,8 +101,8 @@ void for_each_vector(Use use) {
 
 }  // namespace
 
-// All of them, and how often for each reason: were a key refused for a reason of its own, its
-// invalid vectors would prove nothing.
+// Counts all vectors by reason: if a key itself were refused, its invalid vectors would prove
+// nothing.
 Test(wycheproof, decides_as_published) {
     std::map<std::string, int> decisions;
     for_each_vector([&](const Value& jwk, const Value& vector) {
@@ -128,7 +130,7 @@ Test(wycheproof, decides_as_published) {
                 "18 token: not three parts\n");
 }
 
-// No vector of ES512 is accepted above, for its key names another algorithm.
+// No vector of ES512 is accepted above, because its key names another algorithm.
 Test(wycheproof, figure_27_of_rfc_7520_once_its_key_names_es512) {
     int count = 0;
     for_each_vector([&](const Value& jwk, const Value& vector) {

@@ -10,8 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Answers with its state at the time of the question, but only after the test has released the
-// answer.
+// Answers with its state at the time of the question, but only once the test releases the answer.
 class HeldSource final : public RepresentationSource {
 public:
     std::string current_revision = "1";

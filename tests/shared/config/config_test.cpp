@@ -120,7 +120,7 @@ Test(config, reads_secrets_from_files) {
     const auto url = "@" + folder.file("url", "postgresql://h/d\n");
     EXPECT_TEXT(load_quietly({{"DATABASE_URL", url}}).database_url.text, "postgresql://h/d");
     EXPECT_TEXT(load_quietly({{"NEON_DB_URL", url}}).database_url.text, "postgresql://h/d");
-    // Only a path from the root is one: "@home" is a password like any other.
+    // Only an absolute path names a file. "@home" is an ordinary password.
     EXPECT_TEXT(load_quietly({{"DEV_USER_PASSWORD", "@home"}}).dev_user_password.reveal(), "@home");
 }
 
@@ -174,7 +174,7 @@ Test(config, falls_back_to_neon_db_url) {
     EXPECT_TEXT(faults({{"NEON_DB_URL", "mysql://h/d"}, {"DATABASE_URL", "sqlite:///a.db"}}), "");
 }
 
-// What dump_config() prints can be set again, for every kind of setting.
+// For every kind of setting, the service accepts what dump_config() prints.
 Test(config, prints_values_as_it_takes_them) {
     static constexpr struct {
         const char* name;
@@ -220,7 +220,7 @@ Test(config, dump_masks_secrets) {
         cr_expect(("\n" + text).find(line) != text.npos, "%s in\n%s", line, text.c_str());
     cr_expect_eq(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')),
                  settings().size());
-    // An empty secret is shown as one: that it is missing is no secret.
+    // An empty secret is printed as empty: that it is not set need not be hidden.
     const auto empty = dump_config(load_quietly({}));
     cr_expect(empty.find("\nJWT_SECRET_PREVIOUS=\n") != empty.npos, "%s", empty.c_str());
 }

@@ -149,7 +149,7 @@ Test(config, checks_api_keys) {
     cr_expect(dump.find("API_KEYS=********\n") != dump.npos);
 }
 
-// They become nginx's configuration.
+// These end up in nginx's configuration.
 Test(config, checks_trusted_proxies) {
     const auto config =
         load_quietly({{"TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1 ,,fd00::/8,::1,0.0.0.0/0"}});

@@ -1,4 +1,4 @@
-// Configurations from variables, for the tests of settings.
+// Loads configurations from variables, for the tests of settings.
 #pragma once
 
 #include <filesystem>
@@ -23,13 +23,13 @@ inline Config load_with_secret(const Variables& variables) {
     return config;
 }
 
-// With a secret, so that none is looked for in RUN_DIR.
+// Sets JWT_SECRET, so that the loader does not look for one in RUN_DIR.
 inline Config load_quietly(Variables variables) {
     variables.try_emplace("JWT_SECRET", strong_secret);
     return load(variables);
 }
 
-// All faults, one a line; nothing for a good configuration.
+// Returns all faults, one per line, or nothing for a valid configuration.
 inline std::string faults(Variables variables) {
     try {
         load_quietly(std::move(variables));

@@ -30,7 +30,7 @@ Test(config, insists_on_strong_secrets_in_production) {
     EXPECT_TEXT(faults(production({{"BCRYPT_COST", "3"}, {"DEMO_MODE", "maybe"}})),
                 "BCRYPT_COST must be a whole number from 4 to 15\n"
                 "DEMO_MODE must be one of on|off");
-    // Development and tests take what they get.
+    // Development and test accept any value.
     for (const char* environment : {"development", "test"})
         EXPECT_TEXT(faults({{"ENVIRONMENT", environment},
                             {"JWT_SECRET", "x"},
@@ -51,7 +51,7 @@ Test(config, insists_on_strong_secrets_where_others_can_connect) {
         EXPECT_TEXT(faults({{"HOST", host}, {"JWT_SECRET_PREVIOUS", "x"}}),
                     "JWT_SECRET_PREVIOUS must have at least 32 bytes" + where);
     }
-    // A missing one is made, and is strong.
+    // A missing secret is generated, and is strong.
     for (const char* host : {"127.0.0.1", "127.1.2.3", "::1", "0.0.0.0"})
         cr_expect_eq(
             load_with_secret({{"HOST", host}, {"RUN_DIR", folder.path("run")}}).jwt_secret.size(),
@@ -111,7 +111,7 @@ Test(config, the_demo_user_is_no_uuid) {
     EXPECT_TEXT(faults({{"USER_ID_FORMAT", "UUID"}}), "USER_ID_FORMAT must be one of any|uuid");
 }
 
-// What follows from a fault is not reported as another one.
+// A rule is skipped if a setting it reads is faulty.
 Test(config, skips_rules_that_read_a_faulty_setting) {
     EXPECT_TEXT(faults({{"ENVIRONMENT", "live"}, {"JWT_SECRET", "short"}, {"DEMO_MODE", "on"}}),
                 "ENVIRONMENT must be one of development|test|production");
@@ -124,7 +124,7 @@ Test(config, skips_rules_that_read_a_faulty_setting) {
                 "DEV_USER_EMAIL must be an e-mail address");
     EXPECT_TEXT(faults({{"JWKS_URL", "example.org"}, {"JWKS_FILE", "/keys.json"}}),
                 "JWKS_URL must be a URL: http(s)://host:port/path");
-    // A fault of JWT_SECRET_PREVIOUS is none of JWT_SECRET.
+    // A fault in JWT_SECRET_PREVIOUS does not hide one in JWT_SECRET.
     EXPECT_TEXT(faults(production({{"JWT_SECRET_PREVIOUS", "a\nb"}, {"JWT_SECRET", "short"}})),
                 "JWT_SECRET_PREVIOUS contains a control character\n"
                 "JWT_SECRET must have at least 32 bytes in production");

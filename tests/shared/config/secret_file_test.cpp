@@ -16,7 +16,7 @@ bool is_lower_hex(std::string_view text) {
     return text.find_first_not_of("0123456789abcdef") == text.npos;
 }
 
-// RUN_DIR may be a folder where others can leave something.
+// Returns the fault of a secret in a RUN_DIR where other users could have left a file.
 std::string fault_of_secret_in(const Folder& run_dir) {
     try {
         load({{"RUN_DIR", run_dir.path()}});
@@ -79,7 +79,7 @@ Test(config, keeps_a_secret_for_development) {
     struct stat status {};
     cr_assert_eq(stat((run_dir + "/jwt_secret").c_str(), &status), 0);
     cr_expect_eq(status.st_mode & 07777, 0600u);
-    cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 2);  // and the mark
+    cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 2);  // with the mark
 
     cr_expect(load_with_secret({{"RUN_DIR", folder.path("other")}}).jwt_secret != first.jwt_secret);
 }
@@ -101,7 +101,7 @@ Test(config, makes_no_secret_in_a_folder_of_others) {
     cr_expect_eq(std::distance(fs::directory_iterator{folder.path()}, {}), 1);
 }
 
-// An empty file would sign every token with the empty key.
+// With an empty file every token would be signed with the empty key.
 Test(config, refuses_a_spoiled_development_secret) {
     const Folder folder;
     const auto path = folder.file("jwt_secret", "");
@@ -121,8 +121,7 @@ Test(config, reports_a_run_dir_that_cannot_be_made) {
     cr_expect(throws<ConfigError>([&] { load_with_secret({{"RUN_DIR", "/proc/run"}}); }));
 }
 
-// All handlers of a first run start at once, and each must sign with the key that the others verify
-// with.
+// All handlers of a first run start at once. They must all sign and verify with the same key.
 Test(config, racing_processes_share_one_development_secret) {
     constexpr int processes = 8;
     for (int round = 0; round < 10; ++round) {
@@ -137,7 +136,7 @@ Test(config, racing_processes_share_one_development_secret) {
             close(start[1]);
             char byte;
             std::string secret(64, '-');
-            // Returns when the parent closes its end, for all at once.
+            // read() returns in all processes at once, when the parent closes its end.
             if (read(start[0], &byte, 1) == 0) try {
                     secret = load_with_secret({{"RUN_DIR", run_dir}}).jwt_secret.reveal();
                 } catch (const std::exception&) {
@@ -158,6 +157,6 @@ Test(config, racing_processes_share_one_development_secret) {
         const auto kept = text_of(run_dir + "/jwt_secret");
         cr_expect(kept.size() == 64 && is_lower_hex(kept), "%s", kept.c_str());
         for (std::size_t i = 0; i < processes; ++i) EXPECT_TEXT(all.substr(i * 64, 64), kept);
-        cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 2);  // and the mark
+        cr_expect_eq(std::distance(fs::directory_iterator{run_dir}, {}), 2);  // with the mark
     }
 }

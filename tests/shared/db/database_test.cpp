@@ -70,7 +70,7 @@ db::Batch batch_of(const Query& query) {
 
 }  // namespace
 
-// What queries use of PostgreSQL is there in SQLite as well.
+// SQLite provides the functions of PostgreSQL that the queries use.
 ON_BOTH(database, knows_the_same_functions, OpenDatabase, open) {
     static constexpr auto text =
         "SELECT (greatest(1, 2) = 2 AND greatest(NULL, 1) = 1 AND greatest(2, NULL) = 2) AS flag, "
@@ -169,7 +169,8 @@ ON_BOTH(database, prepares_every_query, OpenDatabase, open) {
         }
 }
 
-// The planner may prefer to read a small table whole; with that forbidden an index must serve.
+// On a small table the planner may prefer a sequential scan. Without that choice it must use an
+// index.
 ON_BOTH(database, serves_the_board_from_an_index, OpenDatabase, open) {
     const auto plan = open.plan(sql::list_collab_tasks_since);
     cr_assert(plan.find("collab_tasks_in_creation_order") != plan.npos, "%s", plan.c_str());
@@ -182,7 +183,7 @@ Test(postgres, asks_once_for_each_batch) {
     Proxy proxy{port_of(database.url())};
     OpenDatabase open{with_port(database.url(), proxy.port())};
     open.wait(open.db().run(batch_of(sql::ping)));
-    // Also the first time, when statements are prepared on the way.
+    // This includes the first run of a query, which also prepares it.
     for (const auto* query : {&sql::ping, &sql::board_revision, &sql::board_revision}) {
         const int before = proxy.round_trips();
         db::Batch batch;
@@ -221,7 +222,7 @@ Test(postgres, repeats_a_read_whose_connection_died_and_never_a_write) {
     cr_assert(is_connection_failure(state), "%s", state.c_str());
     cr_assert_eq(open.wait(open.db().one<Number>(count_things)).number, 0);
 
-    // The read is killed once; the repetition is quick, as the second row is there then.
+    // The first attempt is killed. The retry returns at once, because the row exists by then.
     constexpr Query slow_read{
         "slow_read",
         "SELECT CASE WHEN count(*) = 0 THEN pg_sleep(60)::text ELSE 'done' END "
@@ -251,13 +252,13 @@ Test(postgres, gives_up_at_the_deadline_when_the_server_is_silent) {
     cr_assert_eq(error_for_sqlstate(state), Error::service_unavailable, "%s", state.c_str());
     const auto took = std::chrono::steady_clock::now() - started;
     cr_assert_geq(took / std::chrono::milliseconds{1}, 300);
-    // Then it must connect anew, which is silent as well.
+    // The next batch must reconnect, and the server does not answer that either.
     const auto second = open.sqlstate_of(open.db().run(batch_of(sql::ping)));
     cr_assert_eq(error_for_sqlstate(second), Error::service_unavailable, "%s", second.c_str());
 }
 
-// By the server itself, so that nothing of it is done later, and the connection with what was sent
-// behind it goes on.
+// The server itself cancels the statement, so no part of it happens later. The connection survives,
+// and so do the batches that follow on it.
 Test(postgres, a_statement_that_takes_too_long_is_ended_alone) {
     TestDatabase database{Engine::postgres};
     Proxy proxy{port_of(database.url())};
@@ -275,8 +276,8 @@ Test(postgres, a_statement_that_takes_too_long_is_ended_alone) {
     cr_assert_eq(proxy.connections(), 1);
 }
 
-// Writes that wait for a lock: reads go past them, and once they were answered 503 none of them is
-// done, however many were under way.
+// The writes wait for a lock, and reads overtake them. A write that was answered 503 is not carried
+// out later, however many were in progress.
 Test(postgres, what_was_given_up_is_not_done_later) {
     TestDatabase database{Engine::postgres};
     auto config = test_config(database.url());
@@ -308,7 +309,7 @@ Test(postgres, what_was_given_up_is_not_done_later) {
     EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "0");
 }
 
-// libpq closes the socket to the first and opens that to the second under the same number.
+// libpq closes the first host's socket and opens the second host's under the same descriptor.
 Test(postgres, goes_on_to_the_next_host_when_one_refuses) {
     TestDatabase database{Engine::postgres};
     const auto at = database.url().find("127.0.0.1:");
@@ -317,8 +318,8 @@ Test(postgres, goes_on_to_the_next_host_when_one_refuses) {
     open.wait(open.db().run(batch_of(sql::ping)));
 }
 
-// Writes of other rows go past those that wait for a lock, or wait to be sent until one of them was
-// ended: each has its own deadline.
+// Writes of other rows overtake those that wait for a lock, or are sent once one of those has been
+// cancelled. Each has a deadline of its own.
 Test(postgres, stuck_writes_do_not_fail_others) {
     TestDatabase database{Engine::postgres};
     auto config = test_config(database.url());
@@ -339,7 +340,7 @@ Test(postgres, stuck_writes_do_not_fail_others) {
     };
     std::vector<Async<db::Results>> batches;
     for (int i = 0; i < 6; ++i) batches.push_back(open.db().run(renaming(1)));
-    // The others come when the first ones have been stuck for half of their time.
+    // The others arrive when the first ones have used up half of their time.
     for (int i = 0; i < 20; ++i) batches.push_back(run_later(open, renaming(2)));
     const auto states = open.wait_for_all(std::move(batches));
     for (std::size_t i = 0; i < 6; ++i)
@@ -373,7 +374,7 @@ Test(postgres, forgets_prepared_statements_that_the_server_lost) {
     open.wait(open.db().run(batch_of(make_table)));
     constexpr Query all_things{"all_things", "SELECT * FROM things", "SELECT 1", true};
     open.wait(open.db().run(batch_of(all_things)));
-    // "cached plan must not change result type"
+    // PostgreSQL answers "cached plan must not change result type".
     database.execute("ALTER TABLE things ADD COLUMN more text");
     open.wait(open.db().run(batch_of(all_things)));
     constexpr Query forget{"forget", "DEALLOCATE ALL", "SELECT 1", false};
@@ -385,7 +386,7 @@ static void repeat_once(const std::string& state) {
     TestDatabase database{Engine::postgres};
     OpenDatabase open{database.url()};
     open.wait(open.db().run(batch_of(make_table)));
-    // It fails with that state on the first call and succeeds on the second.
+    // The query fails with that SQLSTATE on the first call and succeeds on the second.
     database.execute(
         "CREATE SEQUENCE calls; CREATE FUNCTION fail_once() RETURNS bigint LANGUAGE plpgsql AS $$ "
         "BEGIN "
@@ -425,7 +426,7 @@ Test(sqlite, waits_for_another_process_and_does_not_hold_the_loop) {
     other.wait(other.db().run(batch_of(begin)));
     db::Batch batch;
     batch.add(add_thing, db::named("id", std::int64_t{1}), db::named("name", "one"));
-    // The lock is released between two turns of the loop that waits for it.
+    // The lock is released between two turns of the waiting loop.
     const auto state = open.sqlstate_while(open.db().run(std::move(batch)), [&] {
         other.wait(other.db().run(batch_of(commit)));
         return true;
@@ -491,7 +492,7 @@ std::string path_of(const TestDatabase& database) {
     return database.url().substr(std::string_view{"sqlite:///"}.size());
 }
 
-// Another database with the same schema and no things in it.
+// Puts another database with the same schema and an empty table `things` in its place.
 void put_backup_in_place(const TestDatabase& database) {
     const auto path = path_of(database);
     std::filesystem::copy_file(test_variable("TEST_DIR") + "/template.db", path + ".backup");
@@ -580,7 +581,7 @@ Test(sqlite, refuses_writes_while_the_file_is_away_and_goes_on_when_it_is_back) 
     const auto path = path_of(database);
     OpenDatabase open{database.url()};
     open.wait(open.db().run(batch_of(make_table)));
-    // Each of the files, for what is written to one of them alone is lost as well.
+    // Losing any one of the files would lose writes.
     for (const char* suffix : {"", "-wal", "-shm"}) {
         std::filesystem::rename(path + suffix, path + ".away");
         EXPECT_TEXT(append(open), "08006");
@@ -616,7 +617,7 @@ Test(sqlite, what_was_not_checkpointed_never_reaches_a_file_that_replaced_it) {
     EXPECT_TEXT(database.execute("PRAGMA integrity_check"), "ok");
 }
 
-// A copy may come back, and what it lacks is in the -wal.
+// The database file may come back, and the -wal holds the changes that it lacks.
 Test(sqlite, keeps_the_newest_changes_of_a_deleted_file) {
     TestDatabase database{Engine::sqlite};
     const auto path = database.url().substr(std::string{"sqlite:///"}.size());
@@ -675,7 +676,7 @@ Test(sqlite, works_in_memory) {
     cr_expect_eq(open.wait(open.db().one<Number>(count_things)).number, 1);
 }
 
-// By the same states on both engines.
+// Both engines report the same SQLSTATE.
 ON_BOTH(database, says_that_the_schema_lacks_something, OpenDatabase, open) {
     constexpr Query no_table{"no_table", "SELECT 1 FROM nowhere", "SELECT 1 FROM nowhere", true};
     constexpr Query no_column{"no_column", "SELECT absent FROM tasks", "SELECT absent FROM tasks",

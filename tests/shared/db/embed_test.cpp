@@ -1,4 +1,4 @@
-// sql/embed.awk: what it makes of a file of queries, and the mistakes that stop the build.
+// sql/embed.awk: its output for a file of queries, and the mistakes that stop the build.
 #include <criterion/criterion.h>
 
 #include <cstdio>
@@ -16,7 +16,7 @@ struct Outcome {
     std::string output;
 };
 
-// A file songs.sql with this text goes through the script.
+// Runs the script on a file songs.sql with this text.
 Outcome embed(const std::string& sql) {
     std::string folder = (fs::temp_directory_path() / "steelthread-embed-XXXXXX").string();
     cr_assert_not_null(mkdtemp(folder.data()));
@@ -96,7 +96,7 @@ inline constexpr Query list{
 )");
 }
 
-// A query that uses such a fragment has two texts, and its parameters are numbered alike in both.
+// A query with such a fragment has two texts, whose parameters have the same numbers.
 Test(embed, inserts_the_variant_of_a_fragment) {
     expect_made(
         "-- fragment: mine\nby = ANY (:names)\n-- fragment: mine sqlite\nby IN (:names)\n"

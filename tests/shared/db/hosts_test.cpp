@@ -1,4 +1,4 @@
-// Which server PostgreSQL's connections go to, and when they leave it.
+// Which PostgreSQL server the connections go to, and when they are closed.
 #include "shared/db/engines.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "sql/health.hpp"
@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Writes, in a database that takes writes.
+// A statement that writes, but changes nothing.
 db::Batch a_write() {
     db::Batch batch;
     batch.add(sql::prune_events, db::named("after_id", std::int64_t{0}),
@@ -25,13 +25,13 @@ db::Batch a_read() {
     return batch;
 }
 
-// The URL with another host before its own.
+// Returns the URL with another host in front of its own.
 std::string with_first(unsigned short port, std::string url, const std::string& parameters = "") {
     return url.insert(url.find("127.0.0.1:"), "127.0.0.1:" + std::to_string(port) + ",") +
            parameters;
 }
 
-// Whether what this database's sessions write is refused, from the next session on.
+// Makes new sessions of this database read-only, or writable again.
 void make_read_only(const TestDatabase& database, bool is_read_only) {
     const auto name = database.execute("SELECT current_database()");
     const std::string change = is_read_only ? " SET default_transaction_read_only = on"
@@ -39,7 +39,7 @@ void make_read_only(const TestDatabase& database, bool is_read_only) {
     database.execute("SET default_transaction_read_only = off; ALTER DATABASE " + name + change);
 }
 
-// Connections are left once a second at most.
+// The pool closes read-only connections at most once a second.
 void expect_writable_soon(OpenDatabase& open) {
     wait_until("writes are taken",
                [&] { return open.sqlstate_of(open.db().run(a_write())).empty(); });
@@ -47,7 +47,7 @@ void expect_writable_soon(OpenDatabase& open) {
 
 }  // namespace
 
-// It accepts and says nothing, like a machine that stands still.
+// The host accepts connections and stays silent, like a frozen machine.
 Test(hosts, a_silent_one_costs_its_share_and_is_tried_last_then) {
     TestDatabase database{Engine::postgres};
     Proxy silent{port_of(database.url())};
@@ -56,14 +56,14 @@ Test(hosts, a_silent_one_costs_its_share_and_is_tried_last_then) {
     config.db_connect_timeout_ms = 400;
     OpenDatabase open{config};
     EXPECT_TEXT(open.sqlstate_of(open.db().run(a_read())), "");
-    // More connections are made now.
+    // The pool opens more connections now.
     std::vector<Async<db::Results>> batches;
     for (int i = 0; i < 20; ++i) batches.push_back(open.db().run(a_read()));
     for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
     cr_expect_eq(silent.connections(), 1);
 }
 
-// Of 20 seconds.
+// Otherwise an attempt at the first host would take 20 seconds.
 Test(hosts, the_url_may_say_how_long_an_attempt_takes) {
     TestDatabase database{Engine::postgres};
     Proxy silent{port_of(database.url())};
@@ -100,15 +100,15 @@ Test(hosts, a_connection_that_has_become_read_only_is_left) {
     for (const auto& state : open.wait_for_all(std::exchange(batches, {}))) EXPECT_TEXT(state, "");
     EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), read_only_transaction);
 
-    // All connections are of the time before; the write was refused by one of them, and is done by
-    // a new one.
+    // All these connections were opened before the change. A write is refused on one of them and
+    // succeeds on a new one.
     for (int i = 0; i < 20; ++i) batches.push_back(open.db().run(a_read()));
     for (const auto& state : open.wait_for_all(std::exchange(batches, {}))) EXPECT_TEXT(state, "");
     make_read_only(database, false);
     expect_writable_soon(open);
 }
 
-// What was sent with the write gets its own answers.
+// Batches sent along with the write get their own results.
 Test(hosts, what_is_under_way_on_a_connection_that_is_left_is_answered) {
     TestDatabase database{Engine::postgres};
     auto config = test_config(database.url());
@@ -126,7 +126,7 @@ Test(hosts, what_is_under_way_on_a_connection_that_is_left_is_answered) {
     expect_writable_soon(open);
 }
 
-// It may stay so, and whoever writes must not make the server accept two connections for each try.
+// The server may stay read-only. Writes must not cost it two new connections for each attempt.
 Test(hosts, a_server_that_stays_read_only_costs_few_connections) {
     TestDatabase database{Engine::postgres};
     make_read_only(database, true);
@@ -160,7 +160,7 @@ Test(hosts, all_but_one_connection_are_closed_when_nobody_needs_them) {
         for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
         wait_until("one is left", [&] { return connections() == "1"; });
     }
-    // It stays.
+    // The last connection stays open.
     const auto until = Clock::now() + 1s;
     while (Clock::now() < until) run_loop();
     EXPECT_TEXT(connections(), "1");

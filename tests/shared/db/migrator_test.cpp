@@ -1,4 +1,5 @@
-// The way of a database through its versions, with and without what earlier releases left.
+// Migrations of a database through all versions, with and without the functions of earlier
+// releases.
 #include "shared/db/migrator.hpp"
 
 #include <libpq-fe.h>
@@ -37,7 +38,7 @@ public:
     bool is_postgres() const { return is_postgres_; }
     std::string_view engine() const { return is_postgres_ ? "postgres" : "sqlite"; }
 
-    // All that the schema consists of, but for the place of columns among others.
+    // The whole schema, except for the order of columns.
     std::string schema() {
         return execute(
             is_postgres_
@@ -57,7 +58,8 @@ public:
                   "WHERE name NOT LIKE 'schema_migrations' AND sql IS NOT NULL ORDER BY name)");
     }
 
-    // As an earlier release did: its migrations made the functions, and nothing tells of them.
+    // Migrates like an earlier release, whose migrations created the functions and recorded no
+    // digest.
     void migrate_as_before(std::size_t version) {
         while (!down().empty()) continue;
         execute("DROP TABLE schema_migrations");
@@ -74,7 +76,7 @@ public:
         }
     }
 
-    // Adds a row to each table that this version has, and expects an event of each.
+    // Adds a row to each table of this version, and expects an event for each.
     void expect_events(std::size_t version) {
         const std::string moment = is_postgres_ ? "now()" : "1";
         const std::string id =
@@ -120,12 +122,12 @@ private:
     int rows_ = 0;
 };
 
-// The schema of this release and one migration more, which changes what a function reads.
+// The schema of this release plus a migration that changes columns and tables used by functions.
 class NextRelease {
 public:
     explicit NextRelease(std::string_view engine) {
         const bool is_postgres = engine == "postgres";
-        // Each refused while a function or trigger is there.
+        // PostgreSQL or SQLite refuses this while a function or trigger depends on it.
         const char* const refused =
             is_postgres ? "ALTER TABLE tasks ALTER COLUMN description TYPE varchar(1000)"
                         : "CREATE TABLE next (slot INTEGER PRIMARY KEY, revision INTEGER NOT NULL) "
@@ -222,7 +224,7 @@ ON_BOTH(migrator, changes_a_table_that_functions_read, MigratedDatabase, databas
         cr_expect(database.execute(newest_data).find("\"priority\":7,") != std::string::npos);
 
         EXPECT_TEXT(database.down(next), "0010_priority");
-        cr_expect(database.state().is_current());  // the earlier release goes on
+        cr_expect(database.state().is_current());  // the earlier release keeps working
         if (database.is_postgres()) EXPECT_TEXT(database.schema(), schema);
         database.execute("UPDATE tasks SET title = 'u' WHERE id = (SELECT max(id) FROM tasks)");
         const auto data = database.execute(newest_data);
@@ -272,9 +274,8 @@ ON_BOTH(migrator, replaces_functions_that_were_edited, MigratedDatabase, databas
     EXPECT_TEXT(database.schema(), schema);
 }
 
-// Statements of a running service are prepared once; each write finds its functions, and leaves
-// its event, whatever moment it is.
-// Every write locks its own table before events, and so must the functions of a later subject.
+// Every write locks its own table before `events`. The functions must be created in the same order,
+// those of a later subject included.
 Test(migrator, creates_the_functions_of_events_last) {
     const FunctionFile files[] = {{"sqlite", "0004_tasks", "a", ""},
                                   {"sqlite", "0007_events", "b", ""},
@@ -291,7 +292,7 @@ Test(migrator, creates_the_functions_of_events_last) {
     EXPECT_TEXT(order("0012_x"), "dce");
 }
 
-// The query cannot find the tables itself.
+// The query cannot find the tables itself, so it must name each of them.
 Test(migrator, the_doctor_knows_every_sequence) {
     const TestDatabase database{Engine::postgres};
     const auto missing = database.execute(
@@ -301,6 +302,8 @@ Test(migrator, the_doctor_knows_every_sequence) {
     EXPECT_TEXT(missing, "");
 }
 
+// The service prepares its statements once. At any moment a write must find its functions and leave
+// its event.
 Test(migrator, disturbs_no_writer) {
     MigratedDatabase database{Engine::postgres};
     database.expect_events(newest_version);

@@ -1,5 +1,5 @@
-// What the planners make of the queries where tables are full, and full of something else: a page
-// must cost a page, whoever asks for it and wherever it begins.
+// The plans of the queries on large tables that hold mostly other data. A page must cost no more
+// than a page, whoever requests it and wherever it begins.
 #include <libpq-fe.h>
 #include <sqlite3.h>
 
@@ -19,10 +19,10 @@
 
 namespace {
 
-// The board's events come first, then a user's and most of a million of jobs, among which one
-// audience has a few; most jobs have ended. A third of all tasks, conversations and messages belong
-// to one user. `series` stands for a table of the whole numbers i from 1; to_timestamp() counts
-// seconds, also on SQLite.
+// The board's events come first, then those of a user and most of a million of jobs, among which
+// one audience has a few. Most jobs have ended. One user owns a third of all tasks, conversations
+// and messages. `series` stands for a table of the integers i from 1. to_timestamp() counts
+// seconds, on SQLite as well.
 constexpr const char* rows[] = {
     "INSERT INTO events (transaction_id, type, audience, subject, data, created_at) "
     "SELECT '1', 't', CASE WHEN i <= 300000 THEN 'public' "
@@ -52,7 +52,7 @@ constexpr const char* rows[] = {
     "SELECT uuid(i), 't', to_timestamp(i), to_timestamp(i) FROM series(10000)",
 };
 
-// With triggers off, and all indexes but the primary keys made afterwards: that takes half of the
+// Triggers are off, and all indexes but the primary keys are created afterwards. That halves the
 // time.
 constexpr const char* postgres_names[] = {
     "SET session_replication_role = replica; SET synchronous_commit = off; "
@@ -93,7 +93,7 @@ std::string replaced(std::string text, std::string_view what, std::string_view w
     return text;
 }
 
-// The same rows in SQLite's words.
+// The same statement in SQLite's dialect.
 std::string in_sqlite(const std::string& sql) {
     auto text = replaced(sql, "uuid(i)", "printf('00000000-0000-4000-8000-%012x', i)");
     text = replaced(text, "(transaction_id, type,", "(type,");
@@ -108,14 +108,14 @@ std::string in_sqlite(const std::string& sql) {
     return text;
 }
 
-// Parameters are SQL that both engines understand.
+// The parameters are SQL that both engines understand.
 struct Case {
     const Query* query;
     const char* parameters;
-    std::size_t page;  // rows that may be looked at
+    std::size_t page;  // rows that the query may read
     const char* index;
-    const char* sqlite_index = nullptr;  // where it is another one
-    bool is_sorted_besides = false;      // a page
+    const char* sqlite_index = nullptr;  // if it is another one
+    bool is_sorted_besides = false;      // at most a page
 };
 
 std::size_t number_at(std::string_view text, std::size_t at) {
@@ -124,7 +124,7 @@ std::size_t number_at(std::string_view text, std::size_t at) {
     return number;
 }
 
-// The sum of the numbers behind a word.
+// The sum of the numbers that follow a word.
 std::size_t sum_of(std::string_view text, std::string_view word) {
     std::size_t sum = 0;
     for (std::size_t at = 0; (at = text.find(word, at)) != text.npos;) {
@@ -218,7 +218,7 @@ private:
         return lines;
     }
 
-    // In auto mode what a connection does after many batches counts, not the first ones.
+    // In auto mode the plan changes after a few executions. The test checks the later one.
     void expect_postgres(const Case& wanted, const char* mode) {
         const char* const name = wanted.query->name;
         const bool has_parameters = *wanted.parameters != 0;
@@ -240,8 +240,8 @@ private:
         const auto removed = sum_of(plan, "Removed by Filter: ");
         cr_expect_leq(removed, wanted.page, "%s, %s: %zu rows are read in vain:\n%s", name, mode,
                       removed, plan.c_str());
-        // The first line with buffers is that of the whole. A row costs one, or two with the index;
-        // one that is written some more, of each index.
+        // The first line with buffers is the total. A row costs one buffer, or two with the index.
+        // A written row costs several for each index.
         const auto buffers_at = plan.find("Buffers: ");
         cr_assert_neq(buffers_at, plan.npos, "%s", plan.c_str());
         const auto buffers = plan.substr(buffers_at, plan.find('\n', buffers_at) - buffers_at);
@@ -288,7 +288,7 @@ private:
         int code = SQLITE_ROW;
         while (code == SQLITE_ROW) code = sqlite3_step(query.get());
         cr_expect_eq(code, SQLITE_DONE, "%s: %s", name, sqlite3_errmsg(sqlite_.get()));
-        // SQLite's own count of what it does: some twenty steps for a row, more with triggers.
+        // SQLite counts its own steps: about twenty for a row, more with triggers.
         const int steps = sqlite3_stmt_status(query.get(), SQLITE_STMTSTATUS_VM_STEP, 0);
         const std::size_t per_row = wanted.query->reads_only ? 60 : 500;
         cr_expect_leq(static_cast<std::size_t>(steps), 1000 + per_row * wanted.page,
@@ -303,7 +303,7 @@ private:
 
 constexpr const char* by_id = "PRIMARY KEY (rowid>?";
 
-// Audiences that have everything before the cursor, everything behind it, a few events, and none.
+// Audiences with all events before the cursor, all after it, a few, or none.
 constexpr Case feed[] = {
     {&sql::list_events, "'1', 300000, 100", 100, "events_in_commit_order", by_id},
     {&sql::list_events, "'1', 1199990, 100", 100, "events_in_commit_order", by_id},
@@ -319,7 +319,7 @@ constexpr Case feed[] = {
      "events_of_audience", nullptr, true},
 };
 
-// What has a position is asked for the newest or oldest page, and for one in the middle.
+// Queries with a position ask for the newest or oldest page, and for one in the middle.
 constexpr Case jobs[] = {
     {&sql::list_jobs, "to_timestamp(9000000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_created_at"},
@@ -376,8 +376,8 @@ constexpr Case pruning[] = {
      1000, "jobs_by_status"},
 };
 
-// Of the user with a third of everything, and of one with the same as all the others; `…` is the
-// user, and what is sorted besides is a page at most.
+// `…` stands for the user: the one who owns a third of everything, and one who owns as much as each
+// of the others. Only a page is sorted.
 constexpr Case personal[] = {
     {&sql::count_tasks, "…, false, true", 60000, "tasks_by_"},
     {&sql::list_tasks_by_created_at_asc, "…, false, true, to_timestamp(0), 0, 101, 0", 101,
@@ -403,7 +403,7 @@ constexpr Case personal[] = {
      "conversations_by_updated_at"},
     {&sql::count_messages, "…, 1", 60000, "messages_in_order"},
     {&sql::list_messages, "1, …, 0, 101, 0", 101, "messages_in_order"},
-    // At the end of a long conversation that is older than most messages.
+    // The end of a long conversation that is older than most messages.
     {&sql::list_messages, "1, …, 39999, 101, 0", 101, "messages_in_order"},
     {&sql::list_messages, "20000, …, 0, 101, 0", 101, "messages_in_order"},
     {&sql::list_messages, "500, …, 0, 101, 0", 101, "messages_in_order"},

@@ -1,4 +1,5 @@
-// Through a real pooler in transaction mode, of a version that tracks no prepared statements.
+// Connections through PgBouncer in transaction mode, in a version that does not track prepared
+// statements.
 
 #include <libpq-fe.h>
 #include <pwd.h>
@@ -18,7 +19,7 @@
 
 namespace {
 
-// PgBouncer with two server connections, in a folder of its own. It refuses to run as root.
+// PgBouncer with two server connections and a folder of its own. It refuses to run as root.
 class Pooler {
 public:
     explicit Pooler(const std::string& database_url)
@@ -128,7 +129,7 @@ Test(pooler, replaces_its_servers_without_anybody_noticing) {
     }
 }
 
-// Each has only the time that is left of its own deadline when its turn comes.
+// When its turn comes, a batch has only the rest of its own deadline.
 Test(pooler, what_was_given_up_is_not_done_later) {
     const TestDatabase database{Engine::postgres};
     const Pooler pooler{database.url()};

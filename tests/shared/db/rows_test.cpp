@@ -56,7 +56,7 @@ struct Retyped {
     }
 };
 
-// What a std::logic_error says, or nothing when none is thrown.
+// Returns the message of the std::logic_error that `call` throws, or nothing.
 std::string mistake(const std::function<void()>& call) {
     try {
         call();
@@ -128,7 +128,7 @@ ON_BOTH(rows, that_must_be_there_are_missed, OpenDatabase, open) {
                 "no_pairs returned no row");
 }
 
-// The same query at the same place: only the batch differs.
+// The other batch has the same query at the same place.
 ON_BOTH(rows, are_refused_to_the_slots_of_other_batches, OpenDatabase, open) {
     db::Batch batch, other;
     const auto slot = batch.add<Pair>(pairs);

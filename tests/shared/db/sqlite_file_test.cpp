@@ -22,7 +22,7 @@ public:
 
     const std::string& path() const { return path_; }
 
-    // What a handler gets from it. An answer, when nothing is wrong with it.
+    // Returns the SQLSTATE that a handler gets from the file, or nothing if the query succeeds.
     std::string sqlstate() const {
         OpenDatabase open{database_.url()};
         db::Batch batch;
@@ -30,7 +30,7 @@ public:
         return open.sqlstate_of(open.db().run(std::move(batch)));
     }
 
-    // It is believed neither by what looks at it, nor by a handler.
+    // Both the check and a handler refuse the file.
     void expect_refused(const std::string& fault) const {
         EXPECT_TEXT(fault_of_sqlite_file(path_), fault);
         EXPECT_TEXT(sqlstate(), "08001");
@@ -75,7 +75,7 @@ Test(sqlite_file, is_not_for_everybody_to_write) {
     }
 }
 
-// A group of strangers is no better.
+// A group that this user is not in may not write either.
 Test(sqlite_file, is_not_for_another_group_to_write) {
     if (geteuid() != 0) cr_skip_test("only root can give a file away");
     const File file;
@@ -86,7 +86,7 @@ Test(sqlite_file, is_not_for_another_group_to_write) {
                         " may be written to by others: `chmod go-w` it if you trust its content");
 }
 
-// Whoever may write to its directory can leave a -wal there, which SQLite would take for its own.
+// Anybody who may write to the directory can leave a -wal there, which SQLite would use.
 Test(sqlite_file, is_in_a_directory_of_its_own) {
     const File file;
     const auto folder = file.path() + ".folder";
@@ -105,7 +105,7 @@ Test(sqlite_file, is_in_a_directory_of_its_own) {
                     ": `chmod go-w` that, or choose another place");
     cr_assert_eq(chmod(folder.c_str(), 01777), 0);
     EXPECT_TEXT(fault_of_sqlite_file(inside), why);
-    // A link does not hide it.
+    // The check follows symbolic links.
     fs::remove(file.path());
     fs::create_symlink(inside, file.path());
     file.expect_refused(why);
@@ -129,7 +129,7 @@ Test(sqlite_file, is_a_file) {
     fs::create_directory(file.path());
     file.expect_refused(file.path() + " is not a regular file");
     fs::remove(file.path());
-    // The administrator's own link.
+    // A link made by the administrator is accepted.
     fs::create_symlink(moved, file.path());
     file.expect_fine();
     EXPECT_TEXT(fault_of_sqlite_file(":memory:"), "");

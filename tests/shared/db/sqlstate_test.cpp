@@ -27,7 +27,7 @@ Test(sqlstate, maps_what_a_client_can_act_on) {
         EXPECT_TEXT(entry(error_for_sqlstate(sqlstate)).name, entry(error).name);
 }
 
-// A fault of the service's own must stay a 500: telling the client otherwise would hide it.
+// An internal fault must stay a 500. Blaming the client would hide it.
 Test(sqlstate, leaves_everything_else_internal) {
     for (const std::string_view sqlstate :
          {"",      "0",     "2",     "23",    "2350",  "00000", "02000",       "22000",

@@ -1,4 +1,4 @@
-// Parameters are given by their names.
+// Parameters of queries are passed by name.
 #include <functional>
 #include <stdexcept>
 
@@ -117,14 +117,14 @@ Test(statement, refuses_what_does_not_fit_the_query) {
                 "find_song: parameter :title is given twice");
     EXPECT_TEXT(mistake([&] { db::statement(find_song, db::named("name", "Vltava")); }),
                 "find_song: parameter :name is unknown");
-    // A field that the query does not use.
+    // The query does not use all of the fields.
     EXPECT_TEXT(mistake([&] { db::statement(find_song, db::fields_of(song)); }).substr(0, 21),
                 "find_song: parameter ");
     EXPECT_TEXT(mistake([&] { db::statement(add_song, db::fields_of(song).without("name")); }),
                 "add_song: no field name to leave out");
 }
 
-// Without :has_composer an absent composer would be stored as null.
+// Without :has_composer, a change that omits the composer would set it to null.
 Test(statement, needs_to_know_whether_what_may_be_null_is_there) {
     static constexpr std::string_view names[] = {"seconds", "composer"};
     static constexpr Query change_song{"change_song", "", "", false, names};

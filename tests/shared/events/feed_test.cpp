@@ -1,4 +1,4 @@
-// One process's feed with readers of several kinds, on SQLite, which answers at once.
+// One process's feed with several kinds of readers, on SQLite, which answers at once.
 #include "shared/events/feed.hpp"
 
 #include "tests/support/database.hpp"
@@ -10,7 +10,7 @@ namespace {
 
 std::string as_number(const Event& event) { return event.subject + " "; }
 
-// Keeps what is written; while it is shut, a write waits.
+// Stores what is written. While it is shut, a write waits.
 class Reader final : public Stream {
 public:
     explicit Reader(Loop& loop) : Stream{loop}, opened_{loop, Clock::time_point::max()} {}
@@ -59,7 +59,7 @@ public:
     Stage(const Stage&) = delete;
     Stage& operator=(const Stage&) = delete;
 
-    // Events with the subjects `first` to `last`.
+    // Writes events with the subjects `first` to `last`.
     void write(int first, int last, std::size_t bytes = 1) const {
         own_.execute(
             "INSERT INTO events (type, audience, subject, data) WITH RECURSIVE n(i) AS (SELECT " +
@@ -80,7 +80,7 @@ public:
         return reader;
     }
 
-    // One turn of the loop after another until the condition holds; false when it never does.
+    // Runs the loop until the condition holds. Returns false after 20 s.
     template <class Condition>
     bool run(Condition condition) {
         const auto latest = Clock::now() + 20s;
@@ -113,7 +113,7 @@ Test(feed, gives_each_event_once_and_in_order) {
     EXPECT_TEXT(live.text(), numbers(101, 200));
 }
 
-// Readers that take everything at once, as long as there is anything.
+// Readers that take every event at once while there are any.
 Test(feed, who_reads_a_long_backlog_holds_up_nobody) {
     Stage stage;
     stage.write(1, 20'000);
@@ -129,7 +129,8 @@ Test(feed, who_reads_a_long_backlog_holds_up_nobody) {
     }
 }
 
-// Far more waits for it than is kept: it reads that again.
+// Many more events are waiting for the reader than the feed keeps. It reads them from the database
+// again.
 Test(feed, who_stops_reading_loses_nothing_and_holds_up_nobody) {
     Stage stage;
     stage.write(1, 1);
@@ -168,7 +169,7 @@ Test(feed, ends_for_whom_something_is_gone) {
     EXPECT_TEXT(live.text(), "101 102 ");
 }
 
-// What is written and gone between two looks was for all who listen.
+// Events that were written and pruned between two reads could have been for any reader.
 Test(feed, ends_for_all_when_events_are_gone_before_they_were_passed_on) {
     Stage stage;
     auto& live = stage.serve({});

@@ -7,7 +7,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-// "* strong,… / weak,…", or "malformed".
+// Returns "* strong,… / weak,…", or "malformed".
 std::string parsed(std::string_view field_value) {
     const auto tags = EntityTags::parse(field_value);
     if (!tags) return "malformed";
@@ -41,7 +41,7 @@ Test(conditional, parses_lists_of_entity_tags) {
         {R"("a,b", "c")", R"("a,b""c"/)"},
         {R"("W/x")", R"("W/x"/)"},
         {R"("*")", R"("*"/)"},
-        {R"("a\")", R"("a\"/)"},  // an entity-tag knows no escapes
+        {R"("a\")", R"("a\"/)"},  // an entity-tag has no escapes
         {"\"\x21\x23\x7e\x80\xff\"", "\"\x21\x23\x7e\x80\xff\"/"},
         {R"(,"a")", R"("a"/)"},
         {R"("a",)", R"("a"/)"},
@@ -137,7 +137,7 @@ Test(conditional, writes_where_both_fields_hold) {
         std::string if_none_match;
         std::string expected;
     } cases[] = {
-        // Any state will do.
+        // Any state is accepted.
         {"", "", "any"},
         {"*", "", "any"},
         {" * ", "", "any"},
@@ -146,13 +146,13 @@ Test(conditional, writes_where_both_fields_hold) {
         {one + ", " + two, "", "among " + one + two},
         {"W/" + one, "", "among "},
         {"W/" + one + ", " + two + ", W/" + one, "", "among " + two},
-        // Malformed, it matches nothing.
+        // A malformed list matches nothing.
         {one + " " + two, "", "among "},
         {"a", "", "among "},
         {" ", "", "among "},
         {"*, " + one, "", "among "},
         {one + ", *", "", "among "},
-        // Tags that this service never gave.
+        // The service has never issued these tags.
         {R"("a")", "", "among "},
         {"\"\xff\", " + two, "", "among " + two},
         {'"' + std::string(64, 'g') + '"', "", "among "},
@@ -165,11 +165,11 @@ Test(conditional, writes_where_both_fields_hold) {
         {"", "*", "among "},
         {"*", "*", "among "},
         {one, "*", "among "},
-        // Malformed, it lets nothing through either.
+        // A malformed list refuses the write here, too.
         {"", one + " " + two, "among "},
         {"", "a", "among "},
         {"*", "*, " + one, "among "},
-        // Both.
+        // Both fields are present.
         {one + "," + two, one, "among " + two},
         {one, "W/" + one, "among "},
         {one, two, "among " + one},
@@ -178,7 +178,7 @@ Test(conditional, writes_where_both_fields_hold) {
         const auto condition = write_condition(if_match, if_none_match, IfMatch::optional);
         const std::string how = condition.is_among ? "among " : "not among ";
         EXPECT_TEXT(condition.tags ? how + *condition.tags : "any", expected);
-        // A write that needs If-Match differs only where there is none.
+        // A write that requires If-Match differs only if that field is missing.
         if (if_match.empty()) continue;
         const auto needing = write_condition(if_match, if_none_match, IfMatch::required);
         cr_expect(needing.tags == condition.tags && needing.is_among == condition.is_among);
@@ -186,8 +186,8 @@ Test(conditional, writes_where_both_fields_hold) {
     }
 }
 
-// The statement looks the row's tag up in this text: what is between two tags must not look like
-// one.
+// The SQL statement searches this text for the row's tag. The text across two tags must not look
+// like a third one.
 Test(conditional, tags_that_run_together_make_no_other_tag) {
     const auto one = entity_tag("1"), other = entity_tag("2");
     const auto list =

@@ -10,7 +10,7 @@ const ApiError& plain() {
     return error;
 }
 
-// Names that a client chose come back in `loc`.
+// `loc` repeats names that the client chose.
 const ApiError& detailed() {
     static const ApiError error{Error::validation_error,
                                 {{{"body", "tasks", 2L, "a\"\n"}, "Field required", "missing"},

@@ -20,7 +20,7 @@ std::string read_refusal(const std::string& list, const std::string& cursor) {
     return refusal([&] { read_cursor(list, cursor); });
 }
 
-// A cursor as anybody can make it who has read the code.
+// A cursor that anybody who has read the code can make.
 std::string forged(const std::string& list, const std::string& bytes) {
     return entity_tag(list + '\0' + bytes).substr(1, 16) + hex(bytes);
 }
@@ -30,7 +30,7 @@ struct Row {
     static consteval auto fields() { return std::tuple{json::field("id", &Row::id)}; }
 };
 
-// Rows of one column, as a database gives them.
+// Rows of one column, as a database returns them.
 class Numbers final : public db::Rows {
 public:
     explicit Numbers(std::size_t size) : size_(size) {}
@@ -70,7 +70,7 @@ Test(page, cursors_give_back_their_position) {
         }
 }
 
-// They go into queries as they are.
+// Clients put cursors into queries without escaping.
 Test(page, cursors_are_letters_and_digits) {
     const auto cursor = write_cursor("list", {"key", 1});
     EXPECT_TEXT(percent_encode(cursor), cursor);

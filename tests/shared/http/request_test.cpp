@@ -101,6 +101,6 @@ Test(request, reads_its_body) {
     EXPECT_TEXT(refusal([&] { read(R"({"text":"","more":1})"); }),
                 "body/more: Extra inputs are not permitted (extra_forbidden)\n"
                 "body/text: String should have at least 1 character (string_too_short)");
-    // As an empty object, where an operation may do without a body.
+    // An empty body is read as an empty object, for operations whose body is optional.
     EXPECT_TEXT(refusal([&] { read({}); }), "body/text: Field required (missing)");
 }

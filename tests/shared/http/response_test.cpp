@@ -130,7 +130,7 @@ Test(response, refuses_to_inject_headers) {
     for (const std::string_view name : {"X\r\nY"sv, "X\n"sv, "\0"sv})
         cr_expect(throws<std::invalid_argument>([&] { Response::no_content().with(name, "a"); }),
                   "%s", shown(name).c_str());
-    // Text beyond ASCII is no control.
+    // Characters beyond ASCII are not control characters.
     EXPECT_TEXT(Response::no_content().with("A", "\u00e9").header("A"), "\u00e9");
 }
 
@@ -166,7 +166,7 @@ Test(response, wraps_what_others_share) {
     EXPECT_TEXT(*shared, "[1]");
 }
 
-// What is tagged is what the client asked for, and not the message around it.
+// The ETag covers the requested data, without the envelope.
 Test(response, etag_is_that_of_what_is_wrapped) {
     auto response = Response::ok(Sample{});
     response.tag();

@@ -6,7 +6,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-// "name=value&…", or "no match".
+// Returns "name=value&…", or "no match".
 std::string matched(std::string_view path_template, std::string_view target) {
     const auto parameters = match_path(path_template, target);
     if (!parameters) return "no match";
@@ -31,7 +31,7 @@ struct Search {
     }
 };
 
-// What a query sets, or how it is refused.
+// Returns what a query sets, or how it is refused.
 std::string read(const std::string& query) {
     Search search;
     const auto refused = refusal([&] { search = read_query<Search>("/x" + query); });
@@ -103,7 +103,7 @@ Test(target, matches_whole_paths_only) {
         {"/{a}/{b}", "/x"},
         {"/{a}/{b}", "//y"},
         {"/{a}/{b}", "/x/"},
-        // Only as a parameter does a name in braces stand for anything.
+        // Braces mark a parameter only in a template, not in a target.
         {"/healthz", "/{a}"},
     };
     for (const auto& [path_template, target] : cases)
@@ -163,7 +163,7 @@ Test(target, refuses_what_two_programs_could_read_differently) {
         EXPECT_TEXT(matched("/x/{id}", target), "no match");
 }
 
-// The path is a view into a longer buffer: what follows it is no part of an escape.
+// The path is a view into a longer buffer. What follows it does not belong to an escape.
 Test(target, never_reads_past_the_end) {
     constexpr std::string_view buffer = "/x/%41";
     EXPECT_TEXT(matched("/x/{id}", buffer), "id=A");
@@ -171,7 +171,7 @@ Test(target, never_reads_past_the_end) {
     EXPECT_TEXT(matched("/x/{id}", buffer.substr(0, 4)), "no match");
 }
 
-// A query belongs to the handler: nothing in it changes which path was asked for.
+// Only the handler reads the query. It does not affect which path matches.
 Test(target, leaves_the_query_alone) {
     for (const std::string_view query : {"?%00", "?%zz", "?/../..", "?\xff", "?a=%2F", "??", "?#"})
         EXPECT_TEXT(matched("/x/{id}", "/x/1" + std::string{query}), "id=1");

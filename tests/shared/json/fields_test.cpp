@@ -207,7 +207,7 @@ Test(json_fields, trims_unicode_white_space_before_it_counts) {
                     "body/title: String should have at least 1 character (string_too_short)");
     const auto padding = repeated("\u3000", 300);
     EXPECT_TEXT(title_refusal(padding + repeated("a", 255) + padding), "");
-    // Not declared as trimmed.
+    // This field is not declared as trimmed.
     EXPECT_TEXT(*json::read<NewTask>(R"({"title":"a","description":" d "})").description, " d ");
 }
 
@@ -217,7 +217,7 @@ Test(json_fields, counts_code_points_at_the_limits) {
     for (const char* character :
          {"a", "\u00e9", "\u20ac", emoji, "\\ud83d\\ude00", "\\n\\\"", "\u0301"}) {
         const std::size_t count = std::string_view{character} == "\\n\\\"" ? 2 : 1;
-        // A leading letter keeps white space and marks off the trimmed ends.
+        // A leading letter keeps white space and combining marks away from the trimmed ends.
         const auto text = [&](std::size_t length) {
             return "x" + repeated(character, (length - 1 - (length - 1) % count) / count) +
                    repeated("x", (length - 1) % count);
@@ -295,7 +295,7 @@ Test(json_fields, keeps_defaults_of_optional_fields) {
     EXPECT_TEXT(changed.colour, "red");
     cr_expect_eq(changed.limit, 20);
     cr_expect_not(changed.loud);
-    // Null is no way to leave something out.
+    // Null does not mean that a field is absent.
     EXPECT_TEXT(refusal_of<Settings>(R"({"colour":null,"limit":null})"),
                 "body/colour: Input should be a valid string (string_type)\n"
                 "body/limit: Input should be a valid integer (int_type)");
@@ -492,7 +492,7 @@ Test(json_fields, may_have_no_field_at_all) {
 
 namespace {
 
-// A text of a query or a path as a number between -5 and 5, or how it is refused.
+// Parses a text from a query or a path as a number between -5 and 5, or returns how it is refused.
 std::string parsed(const std::string& text) {
     std::int64_t number = 0;
     const auto refused = refusal([&] {

@@ -19,7 +19,7 @@ std::string refusal_of(std::string_view text) {
     return refusal([&] { json::parse(text); });
 }
 
-// The type of the only detail, or what came instead of it.
+// Returns the type of the only detail, or what the parser returned or threw instead.
 std::string type_of_refusal(std::string_view text) {
     try {
         json::parse(text);
@@ -276,7 +276,7 @@ Test(json_reader, refuses_every_truncation) {
         "}";
     cr_assert(type_of_refusal(text) == "accepted");
     for (std::size_t size = 0; size < text.size(); ++size) {
-        // A copy of exactly that size lets AddressSanitizer see a step over its end.
+        // In a copy of exactly that size AddressSanitizer detects a read past the end.
         const std::vector<char> copy{text.begin(), text.begin() + static_cast<long>(size)};
         cr_expect(type_of_refusal({copy.data(), copy.size()}) == "json_invalid", "%zu bytes", size);
     }
@@ -371,7 +371,7 @@ Test(json_reader, bounds_the_depth) {
     };
     EXPECT_TEXT(refusal_of(objects(32)), "");
     EXPECT_TEXT(type_of_refusal(objects(33)), "json_invalid");
-    // Width is no depth.
+    // Width does not count as depth.
     EXPECT_TEXT(refusal_of("[" + repeated("[1],", 5000) + "0]"), "");
 }
 
@@ -452,7 +452,7 @@ Test(json_reader, keeps_whole_numbers_of_64_bits) {
     cr_expect_not(json::parse("1e2").IsInt64());
 }
 
-// No declared range holds the ends of 64 bits, so that whoever reads a member refuses it.
+// No declared range includes the ends of the 64-bit range, so each member refuses such a number.
 Test(json_reader, takes_longer_whole_numbers_for_the_nearest_of_64_bits) {
     for (const std::string digits :
          {"9223372036854775808", "18446744073709551615", "18446744073709551616",
@@ -468,7 +468,8 @@ Test(json_reader, takes_longer_whole_numbers_for_the_nearest_of_64_bits) {
                 "[9007199254740993,-9223372036854775808]");
 }
 
-// A double printed with 17 digits must come back as itself: a stored payload is what was sent.
+// A double printed with 17 digits must be read back unchanged, so that a payload is stored as it
+// was sent.
 Test(json_reader, rounds_numbers_correctly) {
     std::mt19937_64 random{3};
     for (int i = 0; i < 20'000; ++i) {
@@ -539,13 +540,13 @@ Test(json_canonical, sorts_by_utf16_code_units) {
                 "\"\ufb33\":\"Hebrew Letter Dalet With Dagesh\"}");
     EXPECT_TEXT(canonical(R"({"b":{"z":1,"y":[{"d":0,"c":0}]},"aa":2,"a":3,"":4,"B":5})"),
                 R"({"":4,"B":5,"a":3,"aa":2,"b":{"y":[{"c":0,"d":0}],"z":1}})");
-    // A prefix comes first, also when a supplementary character follows.
+    // A prefix sorts first, even before a supplementary character.
     EXPECT_TEXT(canonical("{\"a\U0001f600\":1,\"a\":2,\"a\uffff\":3}"),
                 "{\"a\":2,\"a\U0001f600\":1,\"a\uffff\":3}");
 }
 
-// Every pair of code points at which UTF-8 and UTF-16 could disagree, alone and after a common
-// start.
+// Every pair of code points that UTF-8 and UTF-16 could order differently, alone and after a common
+// prefix.
 Test(json_canonical, agrees_with_utf16_at_every_boundary) {
     static constexpr char32_t points[] = {0x01,    0x20,    0x7f,    0x80,    0x7ff,   0x800,
                                           0xd7ff,  0xe000,  0xefff,  0xf000,  0xfffd,  0xffff,

@@ -61,7 +61,7 @@ Test(json_writer, prints_the_numbers_of_rfc_8785) {
     for (const auto& [bits, text] : cases) EXPECT_TEXT(written(std::bit_cast<double>(bits)), text);
 }
 
-// What Number::toString of ECMA-262 gives around its changes of notation.
+// The output of Number::toString of ECMA-262 where the notation changes.
 Test(json_writer, prints_numbers_like_ecmascript) {
     static constexpr struct {
         double value;

@@ -1,4 +1,4 @@
-// What every limiter has to decide, whatever it counts in.
+// What every limiter must decide, whatever unit it counts in.
 #pragma once
 
 #include <string>
@@ -12,10 +12,10 @@ inline std::string text_of(const Decision& decision) {
            std::to_string(decision.retry_after_seconds) + " s";
 }
 
-// Takes of one key, ten a minute, one after the other. None is so near to a bound that the outcome
+// Consecutive takes of one key with ten a minute. None is so close to a bound that the outcome
 // would change if all of them came half a second later.
 inline constexpr struct LimitCase {
-    std::int64_t later_ms;  // than the one before
+    std::int64_t later_ms;  // than the previous one
     const char* decision;
 } limit_cases[] = {
     {0, "allowed 9 of 10, all in 6 s, one in 0 s"},
@@ -38,7 +38,7 @@ inline constexpr struct LimitCase {
     {600'000, "allowed 9 of 10, all in 6 s, one in 0 s"},
 };
 
-// Quotas whose windows are no multiples of their permits.
+// Quotas whose windows are not multiples of their permits.
 inline constexpr Quota odd_quotas[] = {{1, std::chrono::seconds{60}},
                                        {7, std::chrono::seconds{3600}},
                                        {3, std::chrono::seconds{3600}},

@@ -32,7 +32,7 @@ long allowed_of(RateLimiter& limiter, const std::string& key, int attempts) {
                          [](const auto& decision) { return decision.allowed; });
 }
 
-// "name: value" lines.
+// Returns the headers as "name: value" lines.
 std::string headers_of(const Decision& decision, const Quota& quota, std::string& error) {
     const RawRequest raw;
     Headers headers;

@@ -33,7 +33,7 @@ int allowed_of(RateTable& table, const std::string& key, int attempts, std::int6
     return allowed;
 }
 
-// Why a file is refused, without its path.
+// Returns why a file is refused, without its path.
 std::string fault_of(const std::string& path) {
     try {
         const RateTable table{path};
@@ -45,7 +45,7 @@ std::string fault_of(const std::string& path) {
 
 constexpr const char* no_table = ": not a private table of this version: remove it";
 
-// The file as it is mapped: a header of 64 bytes, then buckets of eight words.
+// The mapped file: a header of 64 bytes, then buckets of eight words.
 class Words {
 public:
     explicit Words(const std::string& path) {
@@ -61,7 +61,7 @@ public:
     Words(const Words&) = delete;
     Words& operator=(const Words&) = delete;
 
-    // The first bucket that holds something.
+    // The first bucket that is not empty.
     std::uint64_t* used_bucket() const {
         std::size_t at = 8;
         while (words_[at] == 0) ++at;
@@ -73,7 +73,7 @@ private:
     std::size_t count_ = 0;
 };
 
-// Keys of one bucket: those whose counting changes its bytes.
+// Returns keys that share a bucket. Counting such a key changes the bytes of the bucket.
 std::vector<std::string> keys_of_one_bucket(const std::string& path, std::size_t count) {
     RateTable table{path};
     const Words words{path};
@@ -83,18 +83,18 @@ std::vector<std::string> keys_of_one_bucket(const std::string& path, std::size_t
     for (int i = 0; keys.size() < count; ++i) {
         const std::vector<std::uint64_t> before{bucket, bucket + 8};
         keys.push_back("key " + std::to_string(i));
-        // Later each time: no entry but the newest counts.
+        // The times are so far apart that only the newest entry is still valid.
         table.take(keys.back(), {1, 1s}, 10'000 + i * 2000LL);
         if (std::equal(before.begin(), before.end(), bucket)) keys.pop_back();
     }
     return keys;
 }
 
-// What the racing processes share besides the table.
+// What the racing processes share in addition to the table.
 struct Race {
     std::atomic<int> ready;
     std::atomic<bool> has_begun;
-    std::atomic<int> ended;        // rounds, of all processes
+    std::atomic<int> ended;        // rounds, over all processes
     std::atomic<int> allowed[64];  // by key
 };
 
@@ -105,7 +105,7 @@ Race& shared_race() {
     return *new (memory) Race{};
 }
 
-// Starts a process of its own that maps the table anew, and ends it with _exit.
+// Starts a process that maps the table itself, and ends it with _exit.
 template <class Work>
 pid_t start_process(const std::string& path, Race& race, Work work) {
     const pid_t pid = fork();
@@ -187,7 +187,7 @@ Test(rate_table, is_one_table_however_often_it_is_opened) {
     cr_expect_eq(allowed_of(one, "ann", 1, noon_ms), 0);
 }
 
-// As many as fill a tenth of all buckets.
+// These keys fill a tenth of all buckets.
 Test(rate_table, keeps_thousands_of_keys_apart) {
     const Folder folder;
     RateTable table{folder.path(file_name)};
@@ -202,7 +202,7 @@ Test(rate_table, keeps_thousands_of_keys_apart) {
         cr_assert(table.take(key(i), {3, 60s}, noon_ms + 20'000).allowed, "%d", i);
 }
 
-// Three times as many as fit: the one that is used up holds out longest.
+// Three times as many keys as fit. The exhausted one expires last.
 Test(rate_table, a_full_table_forgets_those_first_that_end_first) {
     const Folder folder;
     RateTable table{folder.path(file_name)};
@@ -212,7 +212,7 @@ Test(rate_table, a_full_table_forgets_those_first_that_end_first) {
     cr_expect_eq(allowed_of(table, "newcomer", 20, noon_ms), 10);
 }
 
-// An earlier boot, or a quota that was changed since.
+// Such entries come from an earlier boot, or from before the quota was changed.
 Test(rate_table, a_moment_too_far_ahead_counts_for_nothing) {
     const Folder folder;
     RateTable table{folder.path(file_name)};
@@ -223,7 +223,7 @@ Test(rate_table, a_moment_too_far_ahead_counts_for_nothing) {
     cr_expect_eq(allowed_of(table, "bob", 20, noon_ms), 10);
 }
 
-// What a process leaves that is killed while it copies an entry.
+// A process that is killed while it copies an entry leaves such a pair.
 Test(rate_table, of_two_entries_of_a_key_the_later_one_counts) {
     const Folder folder;
     RateTable table{folder.path(file_name)};
@@ -251,9 +251,9 @@ Test(rate_table, makes_its_folder_and_a_file_for_its_user_alone) {
     struct stat status {};
     cr_assert_eq(stat(path.c_str(), &status), 0);
     cr_expect_eq(status.st_mode & 07777, 0600u);
-    // All of its blocks are there, or a full disk could kill whoever counts.
+    // The blocks are allocated in advance. Otherwise a full disk could kill a process that counts.
     cr_expect_geq(status.st_blocks * 512, status.st_size);
-    // And the mark of the folder.
+    // The folder also contains its mark.
     cr_expect_eq(std::distance(fs::directory_iterator{fs::path{path}.parent_path()}, {}), 2);
 }
 
@@ -289,7 +289,7 @@ Test(rate_table, refuses_what_is_no_table) {
     cr_expect(!fault_of("/proc/rate_limits").empty());
 }
 
-// All of them come for the same keys at the same time, and find a table in which none has a place.
+// All processes count the same keys at once, in a table that does not contain any of them yet.
 Test(rate_table, racing_processes_get_the_limit_and_no_more, .timeout = 100) {
     constexpr int processes = 8;
     constexpr int keys = 64;
@@ -310,7 +310,7 @@ Test(rate_table, racing_processes_get_the_limit_and_no_more, .timeout = 100) {
     }
 }
 
-// Newcomers push others about while these are counted. All of them find room: none is forgotten.
+// New keys displace others while these are counted. All of them fit, so none is forgotten.
 Test(rate_table, racing_processes_get_the_limit_where_keys_share_a_bucket, .timeout = 100) {
     constexpr int processes = 4;
     constexpr int rounds = 400;
@@ -321,7 +321,7 @@ Test(rate_table, racing_processes_get_the_limit_where_keys_share_a_bucket, .time
     for (int i = 0; i < processes; ++i)
         pids.push_back(start_process(folder.path(file_name), race, [&, i](RateTable& table) {
             for (int round = 0; round < rounds; ++round) {
-                // Nobody's entry of the round before counts any more.
+                // No entry of the previous round is still valid.
                 const auto now_ms = noon_ms + (round + 100) * 3'600'000LL;
                 for (int turn = 0; turn < 60; ++turn) {
                     const auto key = static_cast<std::size_t>(turn * (i + 1) + round) % 5;

@@ -20,19 +20,19 @@ namespace {
 
 constexpr Quota ten_a_minute{10, 60s};
 constexpr Quota ten_a_day{10, 86'400s};
-constexpr auto patient = 20s;  // where no deadline is what is tested
+constexpr auto patient = 20s;  // for tests in which no deadline should pass
 constexpr const char* all_left = "allowed 10 of 10, all in 0 s, one in 0 s";
 
 std::string redis_key(const std::string& key) { return "steelthread:limit:" + key; }
 
-// A limiter with the loop that it needs.
+// A limiter together with its loop.
 class Limiter {
 public:
     explicit Limiter(const std::string& url, std::chrono::milliseconds deadline = redis_deadline,
                      std::chrono::milliseconds pause = 1s)
         : limiter_(parse_redis_url(url).value(), deadline, pause) {}
 
-    // As many takes as wanted, under way together.
+    // Starts all takes at once.
     std::vector<Decision> take(const std::string& key, int attempts, const Quota& quota) {
         std::vector<Decision> decisions;
         for (int i = 0; i < attempts; ++i)
@@ -64,7 +64,7 @@ private:
     RedisLimiter limiter_;
 };
 
-// As if this had happened earlier.
+// Moves what has happened so far into the past.
 void let_pass(const RedisServer& redis, const std::string& key, std::int64_t time_ms) {
     redis.run({"DECRBY", redis_key(key), std::to_string(time_ms)});
 }
@@ -79,13 +79,13 @@ int lines_of(const std::string& log) {
     return static_cast<int>(std::count(log.begin(), log.end(), '\n'));
 }
 
-// Fails the test unless one take is let through within a second, and the log says why in one line.
+// Fails the test unless a take is allowed within a second and the log gives the reason in one line.
 void expect_let_through(const std::string& url, const std::string& reason) {
     Limiter limiter{url};
     Decision decision;
     const auto log = written_by([&] {
         cr_expect_lt(time_of([&] { decision = limiter.take("ann"); }).count(), 1000);
-        // The pause after it: nobody waits.
+        // During the pause that follows, no take waits.
         for (int i = 0; i < 100; ++i) limiter.take("ann");
     });
     EXPECT_TEXT(text_of(decision), all_left);
@@ -203,7 +203,7 @@ Test(redis_limiter, is_one_connection_and_one_round_trip) {
     const auto stats = redis.run({"INFO", "all"});
     cr_expect_neq(stats.find("cmdstat_evalsha:calls=51,"), stats.npos, "%s", stats.c_str());
     cr_expect_eq(stats.find("cmdstat_eval:"), stats.npos);
-    // That of this command.
+    // This is the connection of the INFO command itself.
     cr_expect_neq(stats.find("total_connections_received:1\r"), stats.npos, "%s", stats.c_str());
 }
 
@@ -221,14 +221,14 @@ Test(redis_limiter, comes_back_after_redis_stood_still) {
     cr_assert_eq(limiter.allowed_of("ann", 20, ten_a_day), 10);
     redis.pause();
     const auto log = written_by([&] {
-        // All of them wait, and no longer than the deadline.
+        // All of them wait, but not longer than the deadline.
         const auto waited =
             time_of([&] { cr_expect_eq(limiter.allowed_of("ann", 50, ten_a_day), 50); });
         cr_expect(waited >= 190ms && waited < 1s, "%ld ms", static_cast<long>(waited.count()));
-        // And those that come during the pause do not.
+        // Takes during the pause do not wait.
         cr_expect_lt(time_of([&] { limiter.take("ann", 50, ten_a_day); }).count(), 150);
         std::this_thread::sleep_for(1s);
-        // Of those that come after it one tries.
+        // After the pause one take tries again.
         const auto tried = time_of([&] { limiter.take("ann", 50, ten_a_day); });
         cr_expect(tried >= 190ms && tried < 1s, "%ld ms", static_cast<long>(tried.count()));
         redis.resume();
@@ -256,7 +256,7 @@ Test(redis_limiter, comes_back_after_redis_was_killed) {
     wait_until("limits are counted", [&] { return !limiter.take("ann", ten_a_day).allowed; });
 }
 
-// It was idle when Redis went: nobody need be let through.
+// The connection was idle when Redis stopped, so the limiter reconnects and counts as usual.
 Test(redis_limiter, sees_that_an_idle_connection_was_closed) {
     RedisServer redis;
     Limiter limiter{redis.url(), patient};
@@ -311,7 +311,7 @@ Test(redis_limiter, lets_everything_through_where_there_is_no_redis) {
 }
 
 Test(redis_limiter, takes_no_reply_of_another_for_its_own) {
-    // The second reply came unasked: the connection that has it is not used again.
+    // The second reply was not requested, so the connection is not used again.
     const FakeRedis fake{":60000\r\n:0\r\n"};
     Limiter limiter{fake.url(), patient};
     for (int i = 0; i < 3; ++i)

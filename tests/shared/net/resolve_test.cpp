@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// Every test is a process of its own.
+// Criterion runs each test in a process of its own.
 struct Names {
     std::atomic<int> asked = 0;
     std::counting_semaphore<> gate{0};  // where "slow.test" waits
@@ -39,7 +39,7 @@ std::vector<Host> resolve(const std::string& url, std::chrono::milliseconds budg
     return hosts;
 }
 
-// "name=address:port" of each, separated by spaces.
+// Returns "name=address:port" for each host, separated by spaces.
 std::string places(const std::string& url, std::chrono::milliseconds budget = far_away) {
     std::string text;
     for (const auto& [name, address, port] : resolve(url, budget))
@@ -49,7 +49,7 @@ std::string places(const std::string& url, std::chrono::milliseconds budget = fa
 
 }  // namespace
 
-// Takes the place of the resolver: one.test has one address, two.test two, slow.test waits.
+// Replaces the system's resolver: one.test has one address, two.test has two, and slow.test waits.
 extern "C" int getaddrinfo(const char* node, const char* service, const addrinfo* hints,
                            addrinfo** result) {
     static const auto real =

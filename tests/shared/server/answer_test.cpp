@@ -1,4 +1,4 @@
-// answer() with endpoints made for it: what every handler gets without asking for it.
+// answer() on endpoints made for these tests: what it does for every handler.
 
 #include <algorithm>
 #include <cstdlib>
@@ -32,7 +32,7 @@ Async<Response> note_with_etag(const Request&, Context&) { co_return Response::o
 
 Async<Response> accepted_with_etag(const Request&, Context&) { co_return Response{202, "{}"}; }
 
-// A write that compares nothing with its condition, as these have no resource.
+// A write with no resource to compare its condition with.
 void pass_condition(const Request& request) {
     [[maybe_unused]] const auto condition = request.condition();
 }
@@ -60,12 +60,12 @@ Async<Response> headers_of_its_own(const Request&, Context&) {
         .with("Vary", "Accept");
 }
 
-// What a client sent comes back in a header: how headers are injected.
+// Repeats client input in a header, which is how headers get injected.
 Async<Response> echoing_header(const Request& request, Context&) {
     co_return Response::no_content().with("X-Echo", request.body<Note>().text);
 }
 
-// What throwing() throws next.
+// The function that throwing() calls next.
 const std::function<void()>*& thrower() {
     static const std::function<void()>* current = nullptr;
     return current;
@@ -102,7 +102,7 @@ Endpoint endpoint_of(Operation only, Shape shape = Shape::plain) {
     return {.path = "/notes", .shape = shape, .operations = {std::move(only)}};
 }
 
-// GET is public, POST takes a body and PATCH a token besides.
+// GET and POST are public, POST and PATCH take a body, and PATCH needs a token.
 const Endpoint& notes() {
     static const Endpoint declared{
         .path = "/notes",
@@ -113,7 +113,7 @@ const Endpoint& notes() {
     return declared;
 }
 
-// The caller's own notes, in envelopes.
+// Notes of the caller, in envelopes.
 const Endpoint& own_notes() {
     static const Endpoint declared = [] {
         auto post = operation(Method::post, created_note, Auth::owner, schema_of<Note>);
@@ -149,7 +149,7 @@ RawRequest post() {
 
 class Service {
 public:
-    // With `fetch` it has a key set.
+    // With `fetch` the service has a key set.
     explicit Service(KeySet::Fetch fetch = nullptr, bool is_demo = false)
         : config_(test_config("sqlite:///unused.db")) {
         config_.demo_mode = is_demo;
@@ -171,10 +171,10 @@ public:
         return std::move(*response);
     }
 
-    // Of another issuer: for an account, the database would be asked.
+    // The token comes from another issuer. For an account answer() would query the database.
     std::string bearer() const { return "Bearer " + foreign_token("user-1"); }
 
-    // The answer to a GET whose handler throws.
+    // Sends a GET whose handler throws, and returns the response.
     Response send_throwing(const std::function<void()>& call, Shape shape = Shape::plain,
                            std::string_view request_id = "r-1") {
         thrower() = &call;
@@ -204,7 +204,7 @@ RawRequest with_token(RawRequest raw, const std::string& authorization) {
     return raw;
 }
 
-// "status type" of an error in the plain shape, "status" of anything else.
+// Returns "status type" for an error in the plain shape, and "status" otherwise.
 std::string outcome(const Response& response) {
     auto text = std::to_string(response.status());
     if (response.status() < 400) return text;
@@ -212,7 +212,7 @@ std::string outcome(const Response& response) {
     return text + " " + body["type"].GetString();
 }
 
-// How many header lines of the head that goes out start so.
+// Counts the header lines of the sent head that start with this text.
 long lines(const Response& response, std::string_view start) {
     const auto head = ascii_lower(cgi_head(response));
     const auto wanted = "\n" + ascii_lower(start);
@@ -227,7 +227,7 @@ bool contains(std::string_view text, std::string_view part) { return text.find(p
 
 // --- the order of checks
 
-// Each case has every fault of those that follow it.
+// Each request also has the faults of all requests after it.
 Test(answer, checks_in_a_fixed_order) {
     Service service;
     auto raw = request("DELETE", "/elsewhere");
@@ -322,7 +322,7 @@ Test(answer, refuses_a_large_body_even_where_none_is_taken) {
     EXPECT_TEXT(outcome(service.send(notes(), raw)), "413 payload_too_large");
 }
 
-// --- who calls
+// --- authentication
 
 Test(answer, asks_for_a_token_where_none_was_sent) {
     Service service;
@@ -392,7 +392,7 @@ Test(answer, names_an_api_key_by_a_short_id) {
     const auto refused =
         written_by([&] { EXPECT_TEXT(outcome(service.send(asked, raw)), "401 unauthorized"); });
     logging::set_level(logging::Level::info);
-    // The first digits of `printf %s KEY | sha256sum`.
+    // `printf %s KEY | sha256sum` prints these first digits.
     cr_expect(contains(log, R"("key_id":"7d606ffe")"), "%s", log.c_str());
     cr_expect(!contains(log, api_key));
     cr_expect(!contains(refused, "secret-key"), "%s", refused.c_str());
@@ -522,7 +522,7 @@ Test(answer, gives_problem_details_to_whoever_asks) {
                     R"(see the Allow header","instance":"r-1","status":405,)"
                     R"("title":"Method Not Allowed","type":"about:blank"})");
     }
-    // Only errors are problems.
+    // Only errors are sent as problem details.
     auto raw = get();
     raw.accept = "application/problem+json";
     EXPECT_TEXT(service.send(notes(), raw).header("Content-Type"), "application/json");
@@ -809,17 +809,17 @@ Test(answer, reads_under_if_match) {
             cr_expect_eq(status(method, field), 200, "%s", field.c_str());
         for (const auto& field : {std::string{"\"x\""}, "W/" + etag, std::string{"x"}})
             cr_expect_eq(status(method, field), 412, "%s", field.c_str());
-        // If-Match comes first.
+        // If-Match is evaluated first.
         cr_expect_eq(status(method, etag, etag), 304);
         cr_expect_eq(status(method, "\"x\"", etag), 412);
     }
-    // A resource without an ETag has no state to ask for, and an error comes before.
+    // A resource without an ETag has no state to compare, and an error takes precedence.
     auto raw = get();
     raw.if_match = "\"x\"";
     cr_expect_eq(service.send(endpoint_of(operation(Method::get, note)), raw).status(), 200);
     raw.target = "/elsewhere";
     cr_expect_eq(service.send(notes(), raw).status(), 404);
-    // Nor does a POST look at what its path represents.
+    // A POST does not compare its condition with the state of its path's resource.
     raw = post();
     raw.if_match = "\"x\"";
     cr_expect_eq(service.send(notes(), raw).status(), 201);
@@ -835,7 +835,7 @@ Test(answer, says_not_modified_to_a_successful_get_only) {
 
     raw = get();
     raw.if_none_match = "*";
-    // With another status, without an ETag, and with an error.
+    // Another status, no ETag, or an error.
     cr_expect_eq(
         service.send(endpoint_of(operation(Method::get, accepted_with_etag)), raw).status(), 202);
     cr_expect_eq(service.send(endpoint_of(operation(Method::get, note)), raw).status(), 200);
@@ -847,7 +847,7 @@ Test(answer, says_not_modified_to_a_successful_get_only) {
     cr_expect_eq(service.send(notes(), raw).status(), 204);
 }
 
-// A write whose answer has an ETag promises that If-Match is evaluated.
+// A write whose response has an ETag must evaluate If-Match.
 Test(answer, fails_where_a_handler_ignores_the_condition) {
     Service service;
     auto raw = get();

@@ -42,7 +42,7 @@ void set(const char* name, const char* value) {
         unsetenv(name);
 }
 
-// An anonymous file with this text.
+// Returns an anonymous file with this text.
 int file_of(std::string_view text) {
     char path[] = "/tmp/cgi_test.XXXXXX";
     const int file = mkstemp(path);
@@ -53,7 +53,7 @@ int file_of(std::string_view text) {
     return file;
 }
 
-// Puts a descriptor in the place of another for as long as it lives.
+// Replaces a descriptor with another during its lifetime.
 class Redirection {
 public:
     Redirection(int from, int to) : to_(to), kept_(dup(to)) {
@@ -76,10 +76,10 @@ void run_cgi() {
     Loop loop{1};
     ContextWithoutDatabase without;
     answer_cgi(loop, served(), without.context);
-    cr_expect(without.database.is_closed);  // or the loop would not have ended
+    cr_expect(without.database.is_closed);  // otherwise the loop would not have ended
 }
 
-// What is written to stdout; the variable is not set where the length is null.
+// Returns what is written to stdout. CONTENT_LENGTH is not set if `content_length` is null.
 std::string answer_to(const char* method, std::string_view input, const char* content_length) {
     set("REQUEST_METHOD", method);
     set("REQUEST_URI", "/echo?x=1");
@@ -143,7 +143,7 @@ Test(cgi, reads_to_the_end_without_a_length) {
     }
 }
 
-// stdin may be a terminal, or a pipe that nobody closes.
+// stdin may be a terminal, or a pipe that is never closed.
 Test(cgi, waits_for_no_body_where_the_method_has_none) {
     int ends[2];
     cr_assert_eq(pipe(ends), 0);

@@ -1,4 +1,4 @@
-// A server process of its own for each test; the test speaks FastCGI with records made by hand.
+// Each test starts a server process and speaks FastCGI to it with handmade records.
 
 #include <linux/sockios.h>
 #include <malloc.h>
@@ -26,7 +26,7 @@
 #include "tests/support/no_database.hpp"
 #include "tests/support/ports.hpp"
 
-// Null where the tests are linked without AddressSanitizer.
+// Null if the tests are linked without AddressSanitizer.
 extern "C" [[gnu::weak]] std::size_t __sanitizer_get_current_allocated_bytes();
 
 using namespace std::string_view_literals;
@@ -35,7 +35,7 @@ namespace {
 
 // --- the server
 
-// Bytes on the heap that are not freed.
+// The allocated bytes on the heap.
 std::size_t bytes_in_use() {
     if (__sanitizer_get_current_allocated_bytes) return __sanitizer_get_current_allocated_bytes();
     const auto info = mallinfo2();
@@ -98,7 +98,7 @@ const Endpoint& served() {
     return declared;
 }
 
-// The life of the server process; its exit status.
+// Runs the server process and returns its exit status.
 int serve(int listener) {
     Loop loop{1};
     ContextWithoutDatabase without;
@@ -136,7 +136,7 @@ std::string parameter(std::string_view name, std::string_view value) {
     return (length(name.size()) + length(value.size())).append(name).append(value);
 }
 
-// A stream of records with at most `most` bytes each, and the empty one that ends it.
+// A stream of records with at most `most` bytes each, and the empty record that ends it.
 std::string stream(int type, int id, std::string_view content, std::size_t most = 32'768,
                    int padding = 0) {
     std::string text;
@@ -176,7 +176,7 @@ public:
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    // As much as the server takes; false when it has closed the connection.
+    // Sends as much as the server takes. Returns false if the server has closed the connection.
     bool send(std::string_view bytes) const { return send_all(fd_, bytes); }
 
     void send_end() const { shutdown(fd_, SHUT_WR); }
@@ -191,13 +191,13 @@ public:
         return poll(&waiting, 1, timeout_ms) == 1;
     }
 
-    // True when the server has taken everything that was sent.
+    // Returns true once the server has read everything that was sent.
     bool is_all_read() const {
         int waiting = 0;
         return ioctl(fd_, SIOCOUTQ, &waiting) == 0 && waiting == 0;
     }
 
-    // So many bytes, or fewer when the server closes.
+    // Reads `size` bytes, or fewer if the server closes.
     std::string read(std::size_t size) const {
         std::string bytes(size, '\0');
         std::size_t have = 0;
@@ -211,7 +211,7 @@ public:
         return bytes;
     }
 
-    // Everything until the server closes.
+    // Reads until the server closes.
     std::string read_all() const {
         std::string all;
         for (;;) {
@@ -239,14 +239,14 @@ struct Answer {
     }
 };
 
-// One answer whole; its id is 0 when the server closed before, or sent what is no answer.
+// Reads a whole response. The id is 0 if the server closed early or the response is malformed.
 Answer read_answer(const Client& client) {
     Answer answer;
     bool has_ended_output = false;
     for (;;) {
         const auto header = client.read(8);
         if (header.size() < 8) return {};
-        // To be skipped by a client that has sent its request already.
+        // A client that has already sent its request skips this record.
         if (header == stop_record && answer.id == 0) continue;
         const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(header[i]); };
         const std::size_t size = byte(4) * 256U + byte(5);
@@ -275,7 +275,8 @@ void expect_served(const Client& client, int id = 1) {
     cr_expect_eq(answer.id, id);
 }
 
-// The exit status of a child, or the signal that killed it, negative. Waits.
+// Waits for a child and returns its exit status, or the negative number of the signal that killed
+// it.
 int exit_status_of(pid_t pid) {
     int status = 0;
     waitpid(pid, &status, 0);
@@ -298,7 +299,7 @@ public:
         listener_ = -1;
     }
 
-    // The listening socket stays, as a supervisor keeps it.
+    // The parent keeps the listening socket open, like the supervisor.
     void start() {
         rlimit files{};
         getrlimit(RLIMIT_NOFILE, &files);
@@ -310,7 +311,7 @@ public:
         if (pid_ > 0) return;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(2);
-        // Connections of the test would not end with its own descriptors otherwise.
+        // Otherwise a copy of the test's descriptors would keep its connections open.
         const auto listener = static_cast<unsigned>(listener_);
         close_range(STDERR_FILENO + 1, listener - 1, 0);
         close_range(listener + 1, ~0U, 0);
@@ -348,7 +349,7 @@ public:
         return result == 0;
     }
 
-    // The body of an answer on a connection of its own.
+    // Returns the body of a response on a connection of its own.
     std::string get(std::string_view target) const {
         return ask(connect(), get_request(target)).body();
     }
@@ -366,7 +367,7 @@ public:
 
     void signal(int number) const { kill(pid_, number); }
 
-    // What is sent from now on is there all at once when it continues.
+    // Stops the process. When it continues, everything sent meanwhile arrives at once.
     void freeze() const {
         int status = 0;
         kill(pid_, SIGSTOP);
@@ -376,10 +377,10 @@ public:
 
     bool is_alive() const { return waitpid(pid_, nullptr, WNOHANG) == 0; }
 
-    // Waits for the end.
+    // Waits until the process ends.
     int exit_status() { return exit_status_of(std::exchange(pid_, -1)); }
 
-    // Another process on the same socket; the former one's id.
+    // Starts another process on the same socket and returns the id of the former one.
     pid_t start_successor() {
         const pid_t former = pid_;
         start();
@@ -397,7 +398,7 @@ public:
     bool is_asleep() const { return status_of("State:").starts_with("S"); }
 
 private:
-    // A line of /proc/PID/status.
+    // Returns a line of /proc/PID/status.
     std::string status_of(std::string_view name) const {
         std::ifstream file{"/proc/" + std::to_string(pid_) + "/status"};
         for (std::string line; std::getline(file, line);)
@@ -422,7 +423,7 @@ private:
     pid_t pid_ = -1;
 };
 
-// Ends a server with nobody connected to it.
+// Stops a server that has no connections.
 void expect_clean_end(ServerProcess& server) {
     server.signal(SIGTERM);
     cr_expect_eq(server.exit_status(), 0);
@@ -485,7 +486,7 @@ Test(fastcgi, reads_bodies_up_to_64_kib) {
             EXPECT_TEXT(answer.status(), "200");
             cr_expect_eq(answer.body().size(), size - 11, "%zu bytes", size);
         }
-    // Nothing of a body is left for the next request.
+    // No part of the body is left over for the next request.
     EXPECT_TEXT(ask(client, post_request("")).status(), "422");
 }
 
@@ -498,7 +499,7 @@ Test(fastcgi, refuses_a_larger_body_and_goes_on) {
     }
 }
 
-// A body that a GET does not use must not be taken for the next request.
+// A body that GET does not use must not be read as the next request.
 Test(fastcgi, reads_the_body_of_a_get) {
     ServerProcess server;
     const auto client = server.connect();
@@ -641,7 +642,7 @@ Test(fastcgi, answers_a_peer_that_sends_no_more) {
     EXPECT_TEXT(client.read(1), "");
 }
 
-// They waited until their client was told that they failed.
+// nginx hangs up once it has reported a failure to its own client.
 Test(fastcgi, never_runs_a_write_whose_peer_has_hung_up) {
     ServerProcess server;
     const auto watcher = server.connect();
@@ -665,16 +666,16 @@ Test(fastcgi, survives_garbage) {
         "\0"sv,
         "GET / HTTP/1.1\r\nHost: x\r\n\r\n"sv,
         "\2\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0"sv,                             // version 2
-        "\1\1\0\1\0\10\0\0\0\7\1\0\0\0\0\0"sv,                             // no such role
+        "\1\1\0\1\0\10\0\0\0\7\1\0\0\0\0\0"sv,                             // unknown role
         "\1\1\0\1\0\7\0\0\0\1\1\0\0\0\0"sv,                                // too short
         "\1\1\0\1\0\10\0\0\0\2\1\0\0\0\0\0\1\4\0\1\0\0\0\0\1\5\0\1\0\0\0"  // an authorizer
         "\0"sv,
-        "\1\4\0\1\0\0\0\0"sv,                                   // no beginning
-        "\1\2\0\1\0\0\0\0"sv,                                   // an abort of nothing
+        "\1\4\0\1\0\0\0\0"sv,                                   // no begin record
+        "\1\2\0\1\0\0\0\0"sv,                                   // an abort without a request
         "\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\2\0\1\0\0\0\0"sv,  // an abort
-        "\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\1\0\2\0\10\0\0\0\1\1\0\0\0\0\0"sv,  // a second one
+        "\1\1\0\1\0\10\0\0\0\1\1\0\0\0\0\0\1\1\0\2\0\10\0\0\0\1\1\0\0\0\0\0"sv,  // a second request
         "\1\11\0\0\0\21\0\0\17\0FCGI_MPXS_CONNS"sv,                              // GET_VALUES
-        "\1\143\0\0\0\0\0\0"sv,                                                  // no such type
+        "\1\143\0\0\0\0\0\0"sv,                                                  // unknown type
         "\1\143\0\1\xff\xff\xff\0"sv,
         "\xff\xff\xff\xff\xff\xff\xff\xff"sv,
     };
@@ -685,7 +686,8 @@ Test(fastcgi, survives_garbage) {
         if (const auto i = static_cast<std::size_t>(round); i < std::size(garbage)) {
             bytes = garbage[i];
         } else {
-            // Half of it starts like a request and goes wrong later, with short lengths.
+            // Half of the input starts like a request and becomes invalid later, with small
+            // lengths.
             const bool is_like_a_request = round % 2 == 0;
             if (is_like_a_request) bytes = get_request("/hello");
             bytes.resize(bytes.empty() ? 0 : random() % bytes.size());
@@ -701,8 +703,8 @@ Test(fastcgi, survives_garbage) {
     expect_clean_end(server);
 }
 
-// Up to 64 MiB. libfcgi itself ends the process at two gigabytes: nobody but nginx may reach the
-// socket.
+// The lengths go up to 64 MiB. At two gigabytes libfcgi itself ends the process, so only nginx may
+// have access to the socket.
 Test(fastcgi, survives_lengths_that_nothing_follows) {
     static constexpr std::string_view parameters[] = {
         "\x7f\x7f"sv,
@@ -727,7 +729,7 @@ Test(fastcgi, survives_lengths_that_nothing_follows) {
     expect_clean_end(server);
 }
 
-// The loop waits for a request that has begun, but not for ever.
+// The loop waits for the rest of a request, but not forever.
 Test(fastcgi, gives_up_a_peer_that_falls_silent_in_the_middle_of_a_request) {
     ServerProcess server;
     const auto silent = server.connect();
@@ -770,7 +772,7 @@ Test(fastcgi, recovers_when_it_runs_out_of_descriptors) {
     expect_clean_end(server);
 }
 
-// --- what it keeps
+// --- resources
 
 Test(fastcgi, keeps_nothing_of_a_connection) {
     ServerProcess server;
@@ -812,7 +814,7 @@ Test(fastcgi, keeps_nothing_of_a_request) {
     serve_rounds(100);
     const auto memory = server.memory();
     const auto resident = server.resident_kib();
-    // AddressSanitizer is slow, and holds freed memory back for a while.
+    // AddressSanitizer is slow and delays the reuse of freed memory.
     const bool holds_memory_back = __sanitizer_get_current_allocated_bytes != nullptr;
     serve_rounds(holds_memory_back ? 300 : 1250);
     if (!holds_memory_back) cr_expect_lt(server.resident_kib() - resident, 2'000);
@@ -841,7 +843,7 @@ Test(fastcgi, lets_its_peer_close_idle_connections) {
     server.signal(SIGTERM);
     for (const auto& client : clients) EXPECT_TEXT(client.read(8), stop_record);
     cr_expect_not(server.accepts());
-    // Nobody may wait for the end of the connection, nor for more.
+    // The server neither closes these connections nor sends anything else.
     for (const auto& client : clients) cr_expect_not(client.is_readable());
     cr_expect(server.is_alive());
     clients.clear();
@@ -917,8 +919,7 @@ Test(fastcgi, serves_a_request_that_the_stop_interrupts) {
     cr_expect_eq(server.exit_status(), 0);
 }
 
-// Whatever comes first: this process serves the connection, or it stays where its successor finds
-// it.
+// Either this process serves the connection, or its successor finds it on the socket.
 Test(fastcgi, loses_no_connection_that_comes_with_the_stop) {
     for (const bool is_stopped_first : {false, true}) {
         ServerProcess server;

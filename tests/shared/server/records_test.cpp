@@ -13,10 +13,10 @@ using namespace std::string_view_literals;
 
 namespace {
 
-// Two ends of a stream that takes only a few kilobytes at a time.
+// A pair of sockets that takes only a few kilobytes at a time.
 class StreamPair {
 public:
-    // The kernel makes 1 the least that it allows.
+    // The kernel raises 1 to the smallest size that it allows.
     explicit StreamPair(int buffer_size = 1) {
         cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends_), 0);
         setsockopt(ends_[0], SOL_SOCKET, SO_SNDBUF, &buffer_size, sizeof buffer_size);
@@ -35,7 +35,7 @@ public:
         ends_[1] = -1;
     }
 
-    // What has arrived, up to `most` bytes.
+    // Returns what has arrived, up to `most` bytes.
     std::string read(std::size_t most) const {
         std::string text(most, '\0');
         const auto count = recv(ends_[1], text.data(), text.size(), 0);
@@ -48,7 +48,7 @@ private:
     int ends_[2] = {-1, -1};
 };
 
-// All that the records come to; `times_full` counts how often the socket took no more.
+// Writes all records and returns their bytes. `times_full` counts how often the socket was full.
 std::string written(ResponseRecords& records, std::size_t read_size = 1 << 20,
                     int* times_full = nullptr, int buffer_size = 1) {
     StreamPair stream{buffer_size};
@@ -69,7 +69,7 @@ std::string written(std::uint16_t id, std::string_view head, std::string_view bo
     return written(records);
 }
 
-// The headers alone, in hexadecimal, and the contents of all STDOUT records.
+// The headers in hexadecimal, and the contents of all STDOUT records.
 struct Parsed {
     std::string headers;
     std::string output;
@@ -103,7 +103,7 @@ Test(records, are_stdout_an_empty_stdout_and_the_end) {
     EXPECT_TEXT(written(1, "head", "body"), expected);
 }
 
-// An empty STDOUT record ends the stream, so none may come early.
+// An empty STDOUT record ends the stream, so none may come before the end.
 Test(records, leave_out_what_is_empty) {
     EXPECT_TEXT(written(1, "head", ""),
                 std::string{"\1\6\0\1\0\4\0\0head\1\6\0\1\0\0\0\0"sv} + std::string{end_of_1});
@@ -182,7 +182,7 @@ Test(records, come_whole_through_a_socket_that_takes_little) {
     }
 }
 
-// More parts than one sendmsg() takes.
+// More parts than one call of sendmsg() accepts.
 Test(records, may_be_thousands) {
     std::string body(40'000'000, 'x');
     for (std::size_t i = 0; i < body.size(); i += 1'000) body[i] = static_cast<char>(i / 1'000);
@@ -205,6 +205,7 @@ Test(records, report_a_peer_that_has_gone) {
     ResponseRecords records{1, "head", body};
     cr_expect_not(records.write_some(stream.writer()));
     stream.close_reader();
-    // Neither false for ever nor SIGPIPE, which would end this process.
+    // write_some() must neither return false forever nor raise SIGPIPE, which would end this
+    // process.
     cr_expect(throws<std::system_error>([&] { records.write_some(stream.writer()); }));
 }

@@ -11,8 +11,8 @@
 
 namespace {
 
-// Stops when so many connections have been accepted. Until then each of them is ready in each turn
-// of the loop, as with clients that ask again at once.
+// Stops after `expected` connections. Until then each connection is ready in every turn of the
+// loop, like clients that send the next request at once.
 class BusyServer final : public Server {
 public:
     BusyServer(int listener, Loop& loop, Context& context, std::size_t expected)
@@ -46,7 +46,7 @@ private:
 Test(server, a_burst_of_connections_is_accepted_within_a_few_turns_of_the_loop) {
     const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_un address{};
-    address.sun_family = AF_UNIX;  // bound to a name that the kernel chooses
+    address.sun_family = AF_UNIX;  // bind() to a name that the kernel chooses
     cr_assert_eq(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof(sa_family_t)), 0);
     cr_assert_eq(listen(listener, 4096), 0);
     socklen_t size = sizeof address;

@@ -1,4 +1,4 @@
-// A server in a process of its own for each test: its limits, and how it closes.
+// Each test starts a server process: the limits of WebSockets, and how they are closed.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,13 +20,13 @@ namespace {
 
 // --- the server
 
-// How many streams of each kind are open.
+// The number of open streams of each kind.
 struct Open {
     int floods = 0;
     int silences = 0;
 };
 
-// One of them, for as long as it lives.
+// Counts an open stream during its lifetime.
 class Counted {
 public:
     explicit Counted(int& count) : count_{count} { ++count_; }
@@ -95,9 +95,9 @@ ForkedServer start(const WebSocketLimits& limits = {}) {
     return ForkedServer{[limits](int listener) { serve(listener, limits); }};
 }
 
-// --- its clients
+// --- the clients
 
-// What the server says of itself.
+// Returns how many streams the server has open.
 std::string floods_of(const ForkedServer& server) {
     return WebSocketClient{server.port(), "/floods"}.next();
 }
@@ -157,7 +157,7 @@ Test(websocket, drops_who_never_asks) {
     close(fd);
 }
 
-// The limit is the peer's, who has asked in time.
+// The limit applies to the request, which the peer has sent in time.
 Test(websocket, opens_however_long_the_handler_takes) {
     const auto server = start({.handshake = 300ms});
     EXPECT_TEXT(WebSocketClient(server.port(), "/patience").next(), "0");
@@ -174,7 +174,7 @@ Test(websocket, drops_who_does_not_answer_a_close) {
     cr_expect_geq((Clock::now() - before) / 1ms, 300);
 }
 
-// --- who does not read
+// --- slow readers
 
 Test(websocket, drops_who_does_not_read) {
     const auto server = start({.write = 400ms});
@@ -188,7 +188,7 @@ Test(websocket, drops_who_does_not_read) {
     EXPECT_TEXT(quick.next(), R"({"data":"still here","type":"message"})");
 }
 
-// Much more than the kernel keeps for it.
+// This is much more than the kernel buffers.
 Test(websocket, holds_nobody_up_for_who_does_not_read) {
     const auto server = start();
     WebSocketClient slow{server.port(), "/flood"};
@@ -198,7 +198,7 @@ Test(websocket, holds_nobody_up_for_who_does_not_read) {
     expect_numbers(slow, 400);
 }
 
-// The answers are six times as long as the texts, and more than the kernel keeps.
+// The answers are six times as long as the messages, and exceed what the kernel buffers.
 Test(websocket, forgets_who_goes_without_reading_the_answers) {
     const auto server = start();
     {
@@ -210,7 +210,7 @@ Test(websocket, forgets_who_goes_without_reading_the_answers) {
     wait_until("it is forgotten", [&] { return silences_of(server) == "0"; });
 }
 
-// Not only when its time to stop, 8 s, is over.
+// The server does not use up the 8 s that it has for stopping.
 Test(websocket, a_stop_does_not_wait_for_who_does_not_read) {
     std::optional<WebSocketClient> slow;
     auto before = Clock::now();

@@ -11,7 +11,7 @@
 
 namespace {
 
-// The name that WebDriver gives to the reference of an element.
+// WebDriver's name for the reference to an element.
 constexpr const char* reference = "value.element-6066-11e4-a52e-4f735466cecf";
 
 std::string literal(std::string_view text) {
@@ -21,7 +21,7 @@ std::string literal(std::string_view text) {
 }
 
 std::string capabilities(const std::string& folder) {
-    // Of its own accord a browser shows a page of its maker's, and calls home.
+    // By default the browser would show the page of its vendor and contact it.
     std::string arguments =
         R"("--headless=new","--disable-gpu","--disable-dev-shm-usage","--no-first-run",)"
         R"("--app=data:,","--disable-extensions","--disable-background-networking",)"
@@ -80,7 +80,8 @@ std::string Browser::run(const std::string& script) {
     return json::canonical(json::parse(answer)["value"]);
 }
 
-// Asked in the page itself: each question from outside takes several processes.
+// The page itself evaluates the expression, because each WebDriver command involves several
+// processes.
 void Browser::wait_for(const std::string& expression) {
     const auto script =
         "const end = Date.now() + 20000, resolve = arguments[0]; (function ask() {"

@@ -1,5 +1,5 @@
 // A headless Chromium, driven by chromedriver over WebDriver (https://www.w3.org/TR/webdriver2/).
-// All that it writes lies in TEST_DIR.
+// It writes only to TEST_DIR.
 #pragma once
 
 #include <memory>
@@ -11,38 +11,38 @@ class Background;
 
 class Browser {
 public:
-    // Starts one. Fails the test when there is none within 20 s.
+    // Starts a browser. Fails the test if it is not ready within 20 s.
     Browser();
-    // Ends it. With a test that ends early chromedriver ends as well, and with that the browser.
+    // Ends the browser. If the test ends early, chromedriver ends as well, and the browser with it.
     ~Browser();
     Browser(const Browser&) = delete;
     Browser& operator=(const Browser&) = delete;
 
     void open(const std::string& url);
 
-    // Each of these waits for an element that the CSS selector finds and that can be acted on, and
-    // fails the test when there is none within 20 s.
+    // Each of these waits for an interactable element that matches the CSS selector. Fails the test
+    // if there is none within 20 s.
     void click(const std::string& selector);
     void type(const std::string& selector, const std::string& text);
     std::string text(const std::string& selector);
 
-    // What a script returns, as JSON.
+    // Returns the result of a script as JSON.
     std::string run(const std::string& script);
 
-    // Returns when an expression is true of the page; fails the test when it is not within 20 s.
+    // Waits until an expression is true in the page. Fails the test after 20 s.
     void wait_for(const std::string& expression);
 
-    // What the browser has complained about since the last call, one line each: errors of scripts,
-    // what failed to load, what the Content-Security-Policy forbids.
+    // Returns the browser's complaints since the last call, one per line: script errors, failed
+    // loads, and violations of the Content-Security-Policy.
     std::vector<std::string> complaints();
 
-    // The URL of each request that it has sent since the last call.
+    // Returns the URL of each request since the last call.
     std::vector<std::string> requests();
 
 private:
     std::string send(const std::string& method, const std::string& path, const std::string& body);
     std::string element(const std::string& selector);
-    // Acts on an element until that succeeds; what came back.
+    // Repeats an action on an element until it succeeds, and returns the answer.
     std::string act(const std::string& selector, const std::string& method, const std::string& what,
                     const std::string& body);
     std::string log(const std::string& type);
@@ -50,5 +50,5 @@ private:
     std::unique_ptr<Background> driver_;
     std::unique_ptr<Client> client_;
     std::string session_;
-    long status_ = 0;  // of the last answer
+    long status_ = 0;  // of the last response
 };

@@ -1,4 +1,4 @@
-// A PostgreSQL cluster of the test's own, to stop and restart.
+// A PostgreSQL cluster for one test, which can stop and restart it.
 #pragma once
 
 #include <sys/types.h>
@@ -7,19 +7,19 @@
 
 class Cluster {
 public:
-    // Starts it, in a folder of TEST_DIR; the destructor stops it.
+    // Starts the cluster in a folder of TEST_DIR. The destructor stops it.
     Cluster();
     ~Cluster();
     Cluster(const Cluster&) = delete;
     Cluster& operator=(const Cluster&) = delete;
 
-    // Of an empty database.
+    // The URL of an empty database.
     const std::string& url() const { return url_; }
 
-    // Ends all connections at once, and waits until it takes new ones.
+    // Restarts the server: ends all connections at once and waits until it accepts new ones.
     void restart() const;
 
-    // To the postmaster and everything it has forked.
+    // Sends a signal to the postmaster and all its child processes.
     void signal(int number) const;
 
 private:

@@ -4,7 +4,7 @@
 
 using Clock = std::chrono::steady_clock;
 
-// Of HTTP/1.0, for then it comes without chunks.
+// With HTTP/1.0 the response is not chunked.
 EventStream::EventStream(int port, const std::string& target,
                          const std::vector<std::string>& headers)
     : connection_{port, "GET " + target + " HTTP/1.0", headers} {

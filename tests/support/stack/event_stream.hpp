@@ -16,21 +16,22 @@ struct StreamEvent {
 
 class EventStream {
 public:
-    // Sends the request and reads the answer's head. Headers as "Name: value".
+    // Sends the request and reads the head of the response. Headers are "Name: value".
     EventStream(int port, const std::string& target, const std::vector<std::string>& headers = {});
 
-    // Status line and headers, and the first block: comments, retry and an id without an event.
+    // Status line and headers, and the first block: comments, retry, and an id without an event.
     const std::string& head() const { return connection_.head(); }
     const std::string& opening() const { return opening_; }
 
-    // The next event; nullopt when the stream has ended, or nothing came in time.
+    // Returns the next event, or nullopt if the stream has ended or nothing arrived in time.
     std::optional<StreamEvent> next(std::chrono::milliseconds longest = std::chrono::milliseconds{
                                         10'000});
 
-    // Waits for the end, whatever comes before it.
+    // Waits until the stream ends, skipping what arrives before. Returns false if it does not end
+    // in time.
     bool ends(std::chrono::milliseconds longest = std::chrono::milliseconds{10'000});
 
-    // What EventSource would send as Last-Event-ID.
+    // The id that EventSource would send as Last-Event-ID.
     const std::string& last_id() const { return last_id_; }
 
     bool has_ended() const { return connection_.has_ended(); }

@@ -17,7 +17,7 @@ Examples::Examples(const Stack& stack, const std::string& user)
     : client_(stack.port()),
       token_(user.empty() ? stack.authorization() : stack.authorization_of(user)) {
     const auto location = create("/api/tasks");
-    user_ = location.substr(8, location.find("/tasks") - 8);  // behind "/api/v1/"
+    user_ = location.substr(8, location.find("/tasks") - 8);  // after "/api/v1/"
 }
 
 std::string Examples::filled(std::string path) {

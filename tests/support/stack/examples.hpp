@@ -1,4 +1,4 @@
-// The operations of the OpenAPI document as calls, made from its own examples.
+// Calls of the operations in the OpenAPI document, made from its own examples.
 #pragma once
 
 #include <string>
@@ -8,13 +8,13 @@
 
 class Examples {
 public:
-    // With the token of a user, or of any.
+    // Uses the token of this user, or of the developer account if `user` is empty.
     explicit Examples(const Stack& stack, const std::string& user = {});
 
-    // A path of the document with parameters of things that are there: for {id} something new.
+    // Fills in the parameters of a path from the document. For {id} it creates a resource.
     std::string filled(std::string path);
 
-    // The call of an operation, with a body and with what proves who calls where it wants them.
+    // Returns the call of an operation, with the example body and the required credentials.
     Call call(std::string method, const std::string& filled_path) const;
 
     Reply send(const Call& call) { return client_.send(call); }
@@ -22,7 +22,7 @@ public:
     const rapidjson::Document& document() const { return contract_.document(); }
 
 private:
-    // Where something new is.
+    // Creates a resource and returns its location.
     std::string create(const std::string& path);
 
     const Contract& contract_ = Contract::of("/api/v1");

@@ -31,11 +31,11 @@ bool matches(const std::vector<std::string>& pattern, const std::vector<std::str
                       });
 }
 
-// Headers that a response has exactly when it declares them.
+// Headers that a response must have exactly if it declares them.
 constexpr const char* declared_headers[] = {
     "Allow", "ETag", "Location", "Retry-After", "WWW-Authenticate", "X-Request-ID"};
 
-// Headers that a response has when it declares them, unless nginx answers.
+// Headers that a response must have if it declares them, unless nginx sends it.
 constexpr const char* limit_headers[] = {"RateLimit", "RateLimit-Policy", "X-RateLimit-Limit",
                                          "X-RateLimit-Remaining", "X-RateLimit-Reset"};
 
@@ -94,7 +94,8 @@ Contract::Contract(const std::string& document, std::string api_prefix)
         throw std::logic_error("no OpenAPI document");
     for (const auto& [path, item] : document_["paths"].GetObject())
         paths_.push_back({segments_of(json::text_of(path)), &item});
-    // Of two that match, the one that names more of the path comes first.
+    // Of two matching paths, the one with a fixed segment where the other has a parameter comes
+    // first.
     std::stable_sort(paths_.begin(), paths_.end(), [](const auto& a, const auto& b) {
         return std::lexicographical_compare(
             a.segments.begin(), a.segments.end(), b.segments.begin(), b.segments.end(),
@@ -137,7 +138,7 @@ std::string Contract::fault(std::string_view method, std::string_view target,
     if (const auto* const declared = operation(method, target)) {
         const auto& responses = (*declared)["responses"];
         const auto* listed = json::find(responses, std::to_string(reply.status).c_str());
-        // Escaped, or with dot segments, a path may mean another one to nginx, or none.
+        // A path with escapes or dot segments may be another path to nginx, or an invalid one.
         const bool may_be_no_path =
             reply.status == 404 && (path.find('%') != path.npos || path.find("/.") != path.npos);
         if (!listed && may_be_no_path)
@@ -184,7 +185,7 @@ std::string Contract::unlisted_fault(bool is_known_path, std::string_view method
 std::string Contract::response_fault(const Value& declared, bool is_default,
                                      std::string_view method, const Reply& reply) const {
     const auto& resolved = dereferenced(declared, document_);
-    // What nginx refuses with is one response for several statuses.
+    // nginx's own refusals share one declared response for several statuses.
     auto text = is_default ? "" : header_fault(resolved, reply);
     if (text.empty()) text = body_fault(resolved, method, reply, document_);
     return text;

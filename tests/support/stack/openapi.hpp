@@ -1,4 +1,4 @@
-// Answers, held against the OpenAPI document that the service publishes.
+// Checks responses against the OpenAPI document that the service publishes.
 #pragma once
 
 #include <rapidjson/document.h>
@@ -12,18 +12,19 @@ struct Reply;
 
 class Contract {
 public:
-    // Throws std::logic_error for a text that is no OpenAPI document.
+    // Throws std::logic_error if the text is not an OpenAPI document.
     explicit Contract(const std::string& document, std::string api_prefix = "/api/v1");
 
-    // nginx/openapi.json as it is served with this API_PREFIX, read once.
+    // Returns nginx/openapi.json as served with this API_PREFIX. Each is read once.
     static const Contract& of(const std::string& api_prefix);
 
-    // How an answer breaks what the document says of this method and target: the status, the media
-    // type, the body, and which headers there are. Empty when it does not. Of HEAD and OPTIONS, of
-    // methods and of paths that the document does not list it knows what all of them answer.
+    // Returns how a response violates the document's description of this method and target: the
+    // status, the media type, the body, or the headers. Empty if it does not. For HEAD and OPTIONS,
+    // and for methods and paths that the document does not list, the rules that apply to all
+    // endpoints are checked.
     std::string fault(std::string_view method, std::string_view target, const Reply& reply) const;
 
-    // The operation for a method and a target; null when there is none.
+    // Returns the operation for a method and a target, or null.
     const rapidjson::Value* operation(std::string_view method, std::string_view target) const;
 
     const rapidjson::Document& document() const { return document_; }

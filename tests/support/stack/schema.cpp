@@ -53,7 +53,7 @@ bool has_format(const Value& value, std::string_view format) {
     throw std::logic_error("unknown format " + std::string{format});
 }
 
-// One run over a value. Each check returns the fault or nothing.
+// Checks one value. Each check returns the fault or an empty text.
 class Check {
 public:
     explicit Check(const Value& root) : root_(root) {}
@@ -157,7 +157,8 @@ private:
         return {};
     }
 
-    // How many of the schemas the value keeps to, and what the last of the others says.
+    // Returns how many of the schemas the value satisfies. `last` is set to the fault of the last
+    // other one.
     int count(const Value& schemas, const Value& value, const std::string& at,
               std::string& last) const {
         int good = 0;
@@ -219,7 +220,7 @@ private:
     const Value& root_;
 };
 
-// Annotations have no check.
+// Annotations are accepted without a check.
 const std::map<std::string_view, Check::One> Check::checks = {
     {"$ref", &Check::reference},
     {"additionalProperties", &Check::additional},

@@ -33,7 +33,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The supervisor itself kills what has not ended after 9 s.
+// The supervisor itself kills processes that have not ended after 9 s.
 constexpr int longest_stop_ms = 15'000;
 constexpr int longest_command_ms = 60'000;
 
@@ -53,12 +53,12 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return pointers;
 }
 
-// The soft limit is lower, so that a service has to raise it. nginx sets up a connection for each
-// file that it may open: of 20,000 those are half of its start.
+// The soft limit is lower, so that a service has to raise it. nginx prepares a connection for each
+// file that it may open; with 20,000 files that would be half of its startup time.
 constexpr rlimit limit_of_files{1024, most_files};
 
 // Starts a command that ends with the thread that started it. Everything is allocated before
-// fork(): in a process with threads the child may do no more than these calls.
+// fork(): the child of a process with threads may make only these calls.
 pid_t spawn(std::vector<std::string> words, const Variables& variables, int input, int output,
             int errors) {
     auto environment = environment_of(variables);
@@ -72,7 +72,7 @@ pid_t spawn(std::vector<std::string> words, const Variables& variables, int inpu
     dup2(input, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
-    close_range(3, ~0U, 0);  // Asio's sockets would be kept open by the child
+    close_range(3, ~0U, 0);  // otherwise the child would keep Asio's sockets open
     if (setrlimit(RLIMIT_NOFILE, &limit_of_files) != 0) _exit(127);
     execve(arguments[0], arguments.data(), names.data());
     _exit(127);
@@ -82,7 +82,7 @@ int status_of(int status) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-// The exit status of a child; kills it first when it takes too long.
+// Returns the exit status of a child. Kills the child first if it takes too long.
 int wait_for(pid_t pid, int timeout_ms) {
     const int fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
     pollfd descriptor{fd, POLLIN, 0};
@@ -100,7 +100,7 @@ std::string contents_of(int fd) {
     return text;
 }
 
-// The parent of a process, or 0 when it has gone or is a zombie.
+// Returns the parent of a process, or 0 if the process has ended or is a zombie.
 pid_t parent_of(pid_t pid) {
     const auto stat = read_text("/proc/" + std::to_string(pid) + "/stat");
     const auto name_end = stat.rfind(')');
@@ -146,8 +146,8 @@ std::size_t take_body(char* data, std::size_t, std::size_t size, void* kept) {
     return is_stream(reply) ? CURL_WRITEFUNC_ERROR : size;
 }
 
-// What is wrong with the answers that came so far. They come in any thread, where a test cannot
-// fail.
+// Collects the violations in all responses so far. They are checked in any thread, but a test can
+// fail only in its own.
 class Breaches {
 public:
     void check(const std::string& api_prefix, std::string_view method, std::string_view target,
@@ -174,7 +174,7 @@ Breaches& breaches() {
     return kept;
 }
 
-// Of the first answer to what begins as a request should.
+// Checks the first response to a request that begins with a valid request line.
 void check_raw(const std::string& api_prefix, const std::string& request,
                const std::string& answer) {
     static const std::regex line{R"(^([A-Z]+) (/[^ \r\n]*) HTTP/1\.[01]\r\n)"};
@@ -341,7 +341,7 @@ std::string Stack::send_raw(const std::string& bytes) const {
     cr_assert(fd >= 0, "nothing listens on port %d", port_);
     const timeval timeout{20, 0};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    // A server that refuses early resets the connection: what it said can be read all the same.
+    // A server that refuses early resets the connection. Its response can be read nevertheless.
     send_all(fd, bytes);
     std::string answer;
     char buffer[16 * 1024];
@@ -425,7 +425,7 @@ void replace_handler(const std::string& name, const std::string& script) {
     const fs::path original = test_variable("TEST_BUILD");
     const auto copy = fs::path{test_variable("TEST_DIR")} / ("build_" + std::to_string(getpid()));
     fs::create_directories(copy / "handlers");
-    // Hard links would not: /tmp may be another file system.
+    // Not a hard link, because /tmp may be another file system.
     fs::copy_file(original / "steelthread", copy / "steelthread");
     fs::create_symlink(fs::absolute("nginx"), copy / "nginx");
     for (const auto& handler : fs::directory_iterator{original / "handlers"})
@@ -488,7 +488,7 @@ Finished run_command(const std::vector<std::string>& words, const Variables& var
 std::string read_text(const std::string& path) {
     const std::ifstream file{path, std::ios::binary};
     std::ostringstream text;
-    text << file.rdbuf();  // and not an iterator: a process that ends while it is read would throw
+    text << file.rdbuf();  // an iterator would throw if the process ends during the read
     return text.str();
 }
 
