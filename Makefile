@@ -108,7 +108,7 @@ tidy: $(sources:%.cpp=$(BUILD)/tidy/%.ok)
 
 cpp_files = $(shell git ls-files --cached --others --exclude-standard '*.cpp' '*.hpp')
 format: ## format all C++ files
-	clang-format -i $(cpp_files)
+	@clang-format -i $(cpp_files)
 
 generate: build ## write the files that are made from the code: routes, OpenAPI, errors, settings
 	@cli/generate $(BUILD)

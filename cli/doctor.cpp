@@ -78,10 +78,7 @@ Async<> ask_room(Database& database, Room& room) {
 }
 
 Async<> ask_tables_behind(Database& database, std::vector<BehindTable>& tables) {
-    db::Batch batch;
-    const auto behind = batch.add<BehindTable>(sql::sequences_behind);
-    const auto results = co_await database.run(std::move(batch));
-    tables = results.all(behind);
+    tables = co_await database.all<BehindTable>(sql::sequences_behind);
 }
 
 // Compares the connections that all processes may open, and those that they keep when idle, with

@@ -57,6 +57,12 @@ public:
         return one_row<T>(db::statement(query, std::forward<Parts>(parts)...));
     }
 
+    // All rows of one statement.
+    template <class T, class... Parts>
+    Async<std::vector<T>> all(const Query& query, Parts&&... parts) {
+        return all_rows<T>(db::statement(query, std::forward<Parts>(parts)...));
+    }
+
 private:
     template <class T>
     Async<std::optional<T>> first_row(db::Statement statement) {
@@ -72,6 +78,14 @@ private:
         const auto row = batch.add<T>(std::move(statement));
         const auto results = co_await run(std::move(batch));
         co_return results.one(row);
+    }
+
+    template <class T>
+    Async<std::vector<T>> all_rows(db::Statement statement) {
+        db::Batch batch;
+        const auto rows = batch.add<T>(std::move(statement));
+        const auto results = co_await run(std::move(batch));
+        co_return results.all(rows);
     }
 };
 

@@ -49,8 +49,8 @@ consteval std::string_view newest_migration(std::string_view engine) {
 }
 
 // The files that apply while `migration` is the newest one applied, in the order in which they run:
-// the order of each subject's first file, and `events` last, because every write locks its own table
-// first and then `events`. Empty for an empty name.
+// the order of each subject's first file, and `events` last, because every write locks its own
+// table first and then `events`. Empty for an empty name.
 std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view migration,
                                        std::span<const FunctionFile> files = function_files);
 

@@ -7,6 +7,7 @@
 #include "shared/db/database.hpp"
 #include "shared/digest.hpp"
 #include "shared/json/writer.hpp"
+#include "shared/text.hpp"
 
 namespace {
 
@@ -69,13 +70,13 @@ constexpr SqliteFunction sqlite_functions[] = {
          sqlite3_result_double(context, std::pow(sqlite3_value_double(arguments[0]),
                                                  sqlite3_value_double(arguments[1])));
      }},
-    // The position in bytes, where PostgreSQL counts characters: queries only compare it with 0.
     {"strpos", 2,
      [](sqlite3_context* context, int, Arguments arguments) {
          if (is_null(arguments[0]) || is_null(arguments[1])) return;
-         const auto at = text_of(arguments[0]).find(text_of(arguments[1]));
-         sqlite3_result_int64(context,
-                              at == std::string_view::npos ? 0 : static_cast<std::int64_t>(at) + 1);
+         const auto text = text_of(arguments[0]);
+         const auto at = text.find(text_of(arguments[1]));
+         const auto position = at == text.npos ? 0 : code_points(text.substr(0, at)) + 1;
+         sqlite3_result_int64(context, static_cast<std::int64_t>(position));
      }},
     {"rfc3339", 1,
      [](sqlite3_context* context, int, Arguments arguments) {

@@ -15,8 +15,8 @@
 //     };
 //
 // A member of type T is required. An `std::optional<T>` may be absent or null. A `json::Maybe<T>`
-// may be absent, and then has no value (a PATCH); of an optional it may also be null. An `.optional()` member may be absent, and then
-// keeps its default. Unknown members are refused.
+// may be absent, and then has no value (a PATCH); of an optional it may also be null. An
+// `.optional()` member may be absent, and then keeps its default. Unknown members are refused.
 #pragma once
 
 #include <algorithm>

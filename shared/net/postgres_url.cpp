@@ -44,6 +44,21 @@ std::optional<std::chrono::seconds> seconds_of(const std::string& text) {
     return number > 0 ? std::optional{std::chrono::seconds{number}} : std::nullopt;
 }
 
+// If a password contains "@" or "/" that is not escaped, libpq takes the rest of it for a host, a
+// port or a database, whose names are shown in messages.
+bool may_show_password(const PostgresUrl& url) {
+    const auto is_name = [](std::string_view name) {
+        // A path names the folder of a socket, and "@" an abstract one.
+        return name.empty() || name.front() == '/' || name.front() == '@' ||
+               name.find_first_of("@/") == name.npos;
+    };
+    return url.database.find('@') != url.database.npos ||
+           !std::all_of(url.hosts.begin(), url.hosts.end(), [&](const Host& host) {
+               return is_name(host.name) && is_name(host.address) &&
+                      host.port.find_first_not_of("0123456789") == host.port.npos;
+           });
+}
+
 }  // namespace
 
 std::optional<PostgresUrl> parse_postgres_url(const std::string& text) {
@@ -61,5 +76,6 @@ std::optional<PostgresUrl> parse_postgres_url(const std::string& text) {
     url.hosts = hosts_of(url.host_names, value_of("hostaddr"), value_of("port"));
     url.database = value_of("dbname");
     url.timeout = seconds_of(value_of("connect_timeout"));
+    if (may_show_password(url)) return std::nullopt;
     return url;
 }

@@ -439,6 +439,6 @@ Test(plans, know_each_personal_list) {
             if (!name.starts_with("list_") && !name.starts_with("count_")) continue;
             cr_expect(std::any_of(std::begin(personal), std::end(personal),
                                   [&](const auto& wanted) { return wanted.query == query; }),
-                      "no index is named for %s", query->name);
+                      "%s has no row in `personal`", query->name);
         }
 }

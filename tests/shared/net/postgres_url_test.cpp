@@ -34,6 +34,20 @@ Test(postgres_url, keeps_what_messages_name) {
     EXPECT_TEXT(parsed("postgresql://").host_names + parsed("postgresql://").database, "");
 }
 
+// A message would show the rest of the password as a host, a port or a database.
+Test(postgres_url, takes_no_password_with_special_characters) {
+    for (const char* url :
+         {"postgresql://app:pw@sekret@127.0.0.1/app", "postgresql://app:pw@sekret@db.internal/app",
+          "postgresql://app:pa/sekret@db.internal/app", "postgresql://app:12/sekret@h/app",
+          "postgresql://app:p@se/kret@h/app"})
+        cr_expect_not(parse_postgres_url(url).has_value(), "%s", url);
+    for (const char* url :
+         {"postgresql://app:pw%40sekret%2F@h:1/app", "postgresql://%2Ftmp%2Fsockets/app",
+          "postgresql:///app?host=/tmp/sockets", "postgresql:///app?host=@abstract",
+          "postgresql://[::1]:5433/app", "postgresql://a:1,b:2/app"})
+        cr_expect(parse_postgres_url(url).has_value(), "%s", url);
+}
+
 Test(postgres_url, takes_what_libpq_takes) {
     for (const char* url : {"postgresql://u:hunter2%@h/d", "postgresql://h/d?unknown=x",
                             "postgresql://[::1/d", "postgres://h/d?sslmode"})
