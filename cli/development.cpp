@@ -58,9 +58,11 @@ Async<> seed_board(Database& database, std::ostream& out) {
     const auto counted = co_await database.one<Total>(sql::count_collab_tasks);
     if (counted.total > 0) co_return;
     db::Batch batch;
-    for (const auto* title : board_titles)
-        batch.add(sql::insert_collab_task, db::named("id", Uuid::random()),
-                  db::fields_of(NewCollabTask{.title = title, .description = std::nullopt}));
+    for (const auto* title : board_titles) {
+        NewCollabTask task;
+        task.title = title;
+        batch.add(sql::insert_collab_task, db::named("id", Uuid::random()), db::fields_of(task));
+    }
     co_await database.run(std::move(batch));
     out << "added " << std::size(board_titles) << " tasks to the board\n";
 }
@@ -72,11 +74,12 @@ Async<> seed_tasks(Database& database, const std::string& user_id, std::ostream&
     if (counted.total > 0) co_return;
     db::Batch batch;
     bool is_completed = true;  // the first one
-    for (const auto* title : task_titles)
-        batch.add(sql::insert_task, db::named("user_id", user_id),
-                  db::fields_of(NewTask{.title = title,
-                                        .description = {},
-                                        .completed = std::exchange(is_completed, false)}));
+    for (const auto* title : task_titles) {
+        NewTask task;
+        task.title = title;
+        task.completed = std::exchange(is_completed, false);
+        batch.add(sql::insert_task, db::named("user_id", user_id), db::fields_of(task));
+    }
     co_await database.run(std::move(batch));
     out << "added " << std::size(task_titles) << " tasks for " << user_id << '\n';
 }
