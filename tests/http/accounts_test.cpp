@@ -123,8 +123,11 @@ ON_BOTH(accounts, are_not_kept_from_the_owner_of_an_address, Fixture, accounts) 
 // The migration cannot know which of the stored addresses had been verified.
 ON_BOTH(accounts, get_back_the_addresses_that_others_named, Fixture, accounts) {
     cr_assert_eq(accounts.stack.stop(), 0);
-    const auto undone = accounts.stack.command({"migrate", "down"});
-    EXPECT_TEXT(undone.output, "undone 0009_verified_emails\n");
+    std::string undone;
+    do {
+        undone = accounts.stack.command({"migrate", "down"}).output;
+        cr_assert(undone.starts_with("undone "), "%s", undone.c_str());
+    } while (undone != "undone 0009_verified_emails\n");
     accounts.database.execute(
         "INSERT INTO users (id, email, password_hash) VALUES ('eve', 'ada@example.org', NULL), "
         "('bob', 'bob@example.org', 'hash'), ('nobody', NULL, NULL)");

@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -122,6 +123,18 @@ private:
     int rows_ = 0;
 };
 
+constexpr auto newest_version =
+    static_cast<std::size_t>(std::ranges::count_if(migration_files, [](const auto& file) {
+        return file.engine == "sqlite" && file.name.ends_with(".up");
+    }));
+
+// The functions of this release on personal tasks.
+FunctionFile task_functions(std::string_view engine) {
+    const auto files = functions_at(engine, newest_migration("sqlite"));
+    return *std::ranges::find_if(files,
+                                 [](const auto& file) { return file.name.substr(5) == "tasks"; });
+}
+
 // The schema of this release plus a migration that changes columns and tables used by functions.
 class NextRelease {
 public:
@@ -139,11 +152,8 @@ public:
         const char* const back =
             is_postgres ? "; ALTER TABLE tasks ALTER COLUMN description TYPE text" : "";
         down_ = std::string{"ALTER TABLE tasks DROP COLUMN priority"} + back;
-        for (const auto& file : function_files)
-            if (file.engine == engine && file.name == "0004_tasks") {
-                functions_ = file.sql;
-                objects_ = file.objects;
-            }
+        const auto functions = task_functions(engine);
+        functions_ = functions.sql;
         const std::string_view before = is_postgres ? "'{\"completed\":'" : "'completed', json(";
         const auto at = functions_.find(before);
         cr_assert_neq(at, functions_.npos);
@@ -151,26 +161,33 @@ public:
                            is_postgres ? "'{\"priority\":' || task.priority || ',\"completed\":'"
                                        : "'priority', priority, 'completed', json(");
         migrations_.assign(std::begin(migration_files), std::end(migration_files));
-        migrations_.push_back({engine, "0010_priority.up", up_.c_str()});
-        migrations_.push_back({engine, "0010_priority.down", down_.c_str()});
+        migrations_.push_back({engine, up_name_, up_.c_str()});
+        migrations_.push_back({engine, down_name_, down_.c_str()});
         files_.assign(std::begin(function_files), std::end(function_files));
-        files_.push_back({engine, "0010_tasks", functions_.c_str(), objects_});
+        files_.push_back({engine, functions_name_, functions_.c_str(), functions.objects});
     }
     NextRelease(const NextRelease&) = delete;
     NextRelease& operator=(const NextRelease&) = delete;
 
     operator SchemaFiles() const { return {migrations_, files_}; }
+    const std::string& migration() const { return migration_; }
 
 private:
+    // The number that follows the newest one, in four digits.
+    static std::string next_number() {
+        return std::to_string(10'000 + newest_version + 1).substr(1);
+    }
+
+    const std::string migration_ = next_number() + "_priority";
+    const std::string up_name_ = migration_ + ".up";
+    const std::string down_name_ = migration_ + ".down";
+    const std::string functions_name_ = next_number() + "_tasks";
     std::string up_;
     std::string down_;
     std::string functions_;
-    std::string_view objects_;
     std::vector<MigrationFile> migrations_;
     std::vector<FunctionFile> files_;
 };
-
-constexpr std::size_t newest_version = 9;
 
 constexpr const char* newest_data =
     "SELECT CAST(data AS text) FROM events ORDER BY id DESC LIMIT 1";
@@ -215,7 +232,7 @@ ON_BOTH(migrator, changes_a_table_that_functions_read, MigratedDatabase, databas
         const auto events = database.execute("SELECT count(*) FROM events");
         const auto applied = database.up(next).migrations;
         cr_assert_eq(applied.size(), 1UL);
-        EXPECT_TEXT(applied[0], "0010_priority");
+        EXPECT_TEXT(applied[0], next.migration());
         cr_expect(database.state(next).is_current());
         EXPECT_TEXT(database.execute("SELECT count(*) FROM events"), events);
         EXPECT_TEXT(database.execute("SELECT min(priority) FROM tasks"), "4");
@@ -223,7 +240,7 @@ ON_BOTH(migrator, changes_a_table_that_functions_read, MigratedDatabase, databas
         database.execute("UPDATE tasks SET priority = 7 WHERE id = (SELECT max(id) FROM tasks)");
         cr_expect(database.execute(newest_data).find("\"priority\":7,") != std::string::npos);
 
-        EXPECT_TEXT(database.down(next), "0010_priority");
+        EXPECT_TEXT(database.down(next), next.migration());
         cr_expect(database.state().is_current());  // the earlier release keeps working
         if (database.is_postgres()) EXPECT_TEXT(database.schema(), schema);
         database.execute("UPDATE tasks SET title = 'u' WHERE id = (SELECT max(id) FROM tasks)");
@@ -252,7 +269,8 @@ ON_BOTH(migrator, replaces_functions_that_were_edited, MigratedDatabase, databas
     std::string edited;
     std::vector<FunctionFile> functions{std::begin(function_files), std::end(function_files)};
     for (auto& file : functions)
-        if (file.engine == database.engine() && file.name == "0004_tasks") {
+        if (file.engine == database.engine() &&
+            file.name == task_functions(database.engine()).name) {
             edited = file.sql;
             const std::string_view before = "'/tasks/'";
             for (auto at = edited.find(before); at != edited.npos; at = edited.find(before, at))
