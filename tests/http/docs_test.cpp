@@ -15,6 +15,19 @@ constexpr const char* policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src "
     "'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+// Members that the request and the answer both have are equal.
+void expect_echo(const Call& call, const Reply& reply) {
+    if (call.body.empty() || reply.status / 100 != 2) return;
+    const auto sent = json::parse(call.body);
+    const auto answer = json::parse(reply.body);
+    const auto* const data = json::find(answer, "data");
+    for (const auto& [name, value] : sent.GetObject()) {
+        const auto* const echoed = json::find(data ? *data : answer, json::text_of(name));
+        cr_expect(!echoed || *echoed == value, "%s %s: %s", call.method.c_str(), call.path.c_str(),
+                  reply.body.c_str());
+    }
+}
+
 }  // namespace
 
 Test(docs, every_operation_takes_its_examples) {
@@ -32,6 +45,7 @@ Test(docs, every_operation_takes_its_examples) {
             // An example may name something that already exists.
             cr_expect(reply.status / 100 == 2 || reply.status == 409, "%s %s: %ld %s",
                       call.method.c_str(), call.path.c_str(), reply.status, reply.body.c_str());
+            expect_echo(call, reply);
             ++count;
         }
     cr_expect_gt(count, 30);
