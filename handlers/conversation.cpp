@@ -31,6 +31,7 @@ Async<Response> remove(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/conversations/{id}",
+        .also_at = {"/api/conversations/{id}"},
         .shape = Shape::enveloped,
         .operations = {{.method = Method::get,
                         .handler = get,

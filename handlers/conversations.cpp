@@ -50,6 +50,7 @@ Async<Response> create(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/conversations",
+        .also_at = {"/api/conversations"},
         .shape = Shape::enveloped,
         .operations = {{.method = Method::get,
                         .handler = list,

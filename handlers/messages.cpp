@@ -66,6 +66,7 @@ Async<Response> create(const Request& request, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/api/v1/{user_id}/conversations/{id}/messages",
+        .also_at = {"/api/conversations/{id}/messages"},
         .shape = Shape::enveloped,
         .operations = {{.method = Method::get,
                         .handler = list,

@@ -13,6 +13,7 @@
 #include "shared/config/config.hpp"
 #include "shared/db/database.hpp"
 #include "shared/http/request.hpp"
+#include "shared/http/target.hpp"
 #include "shared/text.hpp"
 
 // State that a process keeps between requests: one object of each type, created by the first get().
@@ -37,8 +38,10 @@ struct Context {
     Passwords& passwords;
     ProcessState& state;
 
-    // The path under which clients find the caller's own resources: "/api/v1/{user_id}".
+    // The path under which clients find the caller's own resources: "/api/v1/{user_id}", or "/api"
+    // for a user whose id cannot be part of a path.
     std::string own_path(const Request& request) const {
+        if (!is_path_segment(request.user_id())) return "/api";
         return config.api_prefix + "/" + percent_encode(request.user_id());
     }
 };

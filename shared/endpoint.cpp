@@ -30,8 +30,8 @@ std::vector<Error> errors_of(const Endpoint& declared, const Operation& operatio
     if (rule.owns_path) errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
     if (operation.query_schema) errors.push_back(Error::validation_error);
     if (operation.request_schema)
-        errors.insert(errors.end(), {Error::payload_too_large, Error::unsupported_media_type,
-                                     Error::validation_error});
+        errors.insert(errors.end(), {Error::payload_too_large, Error::unsupported_content_encoding,
+                                     Error::unsupported_media_type, Error::validation_error});
     if (takes_preconditions(declared, operation))
         errors.insert(errors.end(), {Error::precondition_failed, Error::weak_etag});
     if (operation.if_match == IfMatch::required) errors.push_back(Error::precondition_required);

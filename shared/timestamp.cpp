@@ -36,12 +36,14 @@ int take_minutes(std::string_view& text) {
     return hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ? -1 : hours * 60 + minutes;
 }
 
-// ".123" as microseconds, 0 if there is no fraction; -1 for anything else.
+// ".123" as microseconds, 0 if there is no fraction; -1 for anything else. Further digits are cut.
 int take_fraction(std::string_view& text) {
     if (!take_one_of(text, ".")) return 0;
     const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
-    if (digits < 1 || digits > 6) return -1;
-    int value = take_digits(text, digits);
+    if (digits < 1) return -1;
+    auto kept = text.substr(0, std::min<std::size_t>(digits, 6));
+    text.remove_prefix(digits);
+    int value = take_digits(kept, kept.size());
     for (auto i = digits; i < 6; ++i) value *= 10;
     return value;
 }
@@ -74,7 +76,11 @@ std::optional<Timestamp> Timestamp::parse(std::string_view text) {
     const int second_number = take_digits(text, 2);
     const int fraction = second_number < 0 ? -1 : take_fraction(text);
     const auto zone = take_zone(text);
-    if (second_number > 59 || fraction < 0 || !zone) return std::nullopt;
+    if (fraction < 0 || !zone) return std::nullopt;
+    constexpr int minutes_in_day = 24 * 60;
+    const int utc_minutes = (minutes_of_day - *zone + minutes_in_day) % minutes_in_day;
+    const bool is_leap_second = second_number == 60 && utc_minutes == minutes_in_day - 1;
+    if (second_number > 59 && !is_leap_second) return std::nullopt;
     const auto moment = sys_days{date} + minutes{minutes_of_day - *zone} + seconds{second_number} +
                         std::chrono::microseconds{fraction};
     const std::int64_t parsed = moment.time_since_epoch().count();

@@ -17,8 +17,9 @@ struct Timestamp {
     static constexpr Timestamp first() { return {-62'135'596'800'000'000}; }
     static constexpr Timestamp last() { return {253'402'300'799'999'999}; }
 
-    // Parses RFC 3339 with a time zone and at most six fractional digits. Returns nullopt for
-    // anything else, for a leap second, and outside of the years 1 to 9999.
+    // Parses RFC 3339 with a time zone. Digits behind the sixth of the fraction are cut, and a leap
+    // second (23:59:60 UTC) is the next second. Returns nullopt for anything else, and outside of
+    // the years 1 to 9999.
     static std::optional<Timestamp> parse(std::string_view text);
 
     // RFC 3339, always with six fractional digits: 2026-01-08T12:34:56.123456Z.

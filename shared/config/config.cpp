@@ -54,6 +54,12 @@ void read_neon_db_url(Config& config, const Variables& variables, Faults& faults
     faults.add_to("NEON_DB_URL", row.read(config, config.neon_db_url.reveal()));
 }
 
+// The default of CORS_ORIGINS is a front end under development.
+void read_cors_origins(Config& config, const Variables& variables) {
+    if (config.is_production() && value_of(variables, "CORS_ORIGINS").empty())
+        config.cors_origins.clear();
+}
+
 void derive(Config& config) {
     config.allowed_origins = config.cors_origins;
     if (!config.frontend_origin.empty()) config.allowed_origins.push_back(config.frontend_origin);
@@ -91,6 +97,7 @@ Config load_config(const Variables& variables, const SettingGroups& groups) {
                      faults);
     }
     read_neon_db_url(config, variables, faults);
+    read_cors_origins(config, variables);
     if (groups.contains(SettingGroup::service)) read_workers(config, variables, faults);
     check_rules(config, faults);
     faults.throw_if_any();

@@ -25,17 +25,12 @@ struct RawRequest {
     bool is_body_too_large = false;
 };
 
-// Whether a script from another origin may send a header only after a preflight request
-// (https://fetch.spec.whatwg.org/#cors-safelisted-request-header).
-enum class Preflight { unneeded, needed };
-
 // A row of request_fields.def.
 struct RequestField {
     std::string_view RawRequest::*member;
     std::string_view variable;
     std::string_view header;
     std::string_view nginx_variable;
-    Preflight preflight;
 };
 std::span<const RequestField> request_fields();
 

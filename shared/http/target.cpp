@@ -8,8 +8,7 @@ namespace {
 
 std::optional<std::string> decode_segment(std::string_view raw) {
     auto text = percent_decode(raw);
-    if (!text || *text == "." || *text == ".." || text->find('/') != text->npos)
-        return std::nullopt;
+    if (!text || !is_path_segment(*text)) return std::nullopt;
     if (has_control_bytes(*text) || !is_utf8(*text)) return std::nullopt;
     return text;
 }
@@ -31,6 +30,10 @@ std::optional<std::string> decode_form(std::string_view raw) {
 }
 
 }  // namespace
+
+bool is_path_segment(std::string_view text) {
+    return text != "." && text != ".." && text.find('/') == text.npos;
+}
 
 std::string_view path_of(std::string_view target) { return target.substr(0, target.find('?')); }
 

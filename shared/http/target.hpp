@@ -23,6 +23,10 @@ std::optional<PathParameters> match_path(std::string_view path_template, std::st
 
 inline constexpr std::string_view user_parameter = "{user_id}";
 
+// Whether a text can be the value of a parameter in a path. Clients resolve "." and "..", and some
+// proxies decode "%2F".
+bool is_path_segment(std::string_view text);
+
 // The target without its query.
 std::string_view path_of(std::string_view target);
 

@@ -1,6 +1,7 @@
 #include "shared/json/fields.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "shared/number.hpp"
 #include "shared/text.hpp"
@@ -36,6 +37,17 @@ bool is_exact(const rapidjson::Value& value) {
         return value.GetInt64() <= largest_exact_integer &&
                value.GetInt64() >= -largest_exact_integer;
     return true;
+}
+
+// A number without a fraction is an integer, however it is written: 3, 3.0, 3e0 (JSON Schema,
+// Validation, section 6.1.1). A double beyond largest_exact_integer has lost digits.
+std::optional<std::int64_t> integer_of(const rapidjson::Value& value) {
+    if (value.IsInt64()) return value.GetInt64();
+    if (!value.IsDouble()) return std::nullopt;
+    const double number = value.GetDouble();
+    if (std::trunc(number) != number || std::abs(number) > double{largest_exact_integer})
+        return std::nullopt;
+    return static_cast<std::int64_t>(number);
 }
 
 std::int64_t in_range(std::int64_t number, const Rules& rules, Faults& faults) {
@@ -101,6 +113,7 @@ bool check_members(const rapidjson::Value& value, const std::string_view* names,
 std::string Type<std::string>::read(const rapidjson::Value& value, const Rules& rules,
                                     Faults& faults) {
     if (value.IsString()) return parse(text_of(value), rules, faults);
+    if (value.IsNull() && rules.is_nullable) return parse("", rules, faults);
     faults.add("Input should be a valid string", "string_type");
     return {};
 }
@@ -132,7 +145,7 @@ void Type<std::string>::schema(Writer& writer, const Rules& rules) {
         writer.integer(static_cast<std::int64_t>(rules.min_length));
     }
     writer.key("type");
-    writer.string("string");
+    writer.raw(rules.is_nullable ? R"(["string","null"])" : R"("string")");
 }
 
 Raw Type<Raw>::read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
@@ -164,7 +177,7 @@ void Type<bool>::schema(Writer& writer, const Rules& rules) {
 
 std::int64_t Type<std::int64_t>::read(const rapidjson::Value& value, const Rules& rules,
                                       Faults& faults) {
-    if (value.IsInt64()) return in_range(value.GetInt64(), rules, faults);
+    if (const auto number = integer_of(value)) return in_range(*number, rules, faults);
     faults.add("Input should be a valid integer", "int_type");
     return 0;
 }

@@ -43,6 +43,7 @@ class Faults;
 // The rules for a value beyond its type.
 struct Rules {
     bool may_be_absent = false;
+    bool is_nullable = false;    // null counts as an empty text
     bool is_trimmed = false;     // white space at both ends is removed before the length is checked
     std::size_t min_length = 0;  // code points
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
@@ -62,6 +63,10 @@ struct Field {
 
     consteval Field optional() const {
         return with([](Rules& r) { r.may_be_absent = true; });
+    }
+    // Of a text: null is the empty text.
+    consteval Field nullable() const {
+        return with([](Rules& r) { r.is_nullable = true; });
     }
     consteval Field trimmed() const {
         return with([](Rules& r) { r.is_trimmed = true; });

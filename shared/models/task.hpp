@@ -44,6 +44,7 @@ struct NewTask {
                 .example("Buy milk"),
             field("description", &NewTask::description)
                 .optional()
+                .nullable()
                 .length(0, max_description_length)
                 .example("Two bottles"),
             field("completed", &NewTask::completed).optional(),
@@ -65,6 +66,7 @@ struct TaskReplacement {
                 .length(1, max_title_length)
                 .example("Buy milk"),
             field("description", &TaskReplacement::description)
+                .nullable()
                 .length(0, max_description_length)
                 .example("Two bottles"),
             field("completed", &TaskReplacement::completed).example("true"),
@@ -82,7 +84,9 @@ struct TaskChange {
         using json::field;
         return std::tuple{
             field("title", &TaskChange::title).trimmed().length(1, max_title_length),
-            field("description", &TaskChange::description).length(0, max_description_length),
+            field("description", &TaskChange::description)
+                .nullable()
+                .length(0, max_description_length),
             field("completed", &TaskChange::completed).example("true"),
         };
     }

@@ -18,16 +18,15 @@
 
 namespace {
 
-// The field value of Access-Control-Allow-Headers.
-const std::string& allowed_headers() {
-    static const auto list = [] {
-        std::string names;
-        for (const auto& field : request_fields())
-            if (field.preflight == Preflight::needed)
-                names.append(names.empty() ? "" : ", ").append(field.header);
-        return names;
-    }();
-    return list;
+// A list of header names (RFC 9110, section 5.6.2) of reasonable length.
+bool is_header_list(std::string_view text) {
+    constexpr std::size_t most = 1024;
+    constexpr std::string_view punctuation = "!#$%&'*+-.^_`|~, ";
+    return !text.empty() && text.size() <= most &&
+           std::all_of(text.begin(), text.end(), [](char c) {
+               return std::isalnum(static_cast<unsigned char>(c)) ||
+                      punctuation.find(c) != punctuation.npos;
+           });
 }
 
 bool is_request_id(std::string_view id) {
@@ -52,6 +51,8 @@ void check_body(const RawRequest& raw, const Operation& operation) {
     if (operation.is_body_optional && raw.body.empty()) return;
     if (raw.body.empty() && raw.content_type.empty())
         throw invalid({"body"}, "Field required", "missing");
+    if (!raw.content_encoding.empty() && !ascii_iequals(raw.content_encoding, "identity"))
+        throw ApiError{Error::unsupported_content_encoding};
     const auto media_type = trimmed(raw.content_type.substr(0, raw.content_type.find(';')));
     if (!ascii_iequals(media_type, "application/json"))
         throw ApiError{Error::unsupported_media_type};
@@ -66,8 +67,11 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
     if (raw.authorization.empty() && context.config.demo_mode) return Identity{demo_user, ""};
     if (!ascii_iequals(raw.authorization.substr(0, scheme.size()), scheme))
         throw ApiError{Error::auth_required};
+    // One or more spaces separate the two (RFC 9110, section 11.4).
+    auto token = raw.authorization.substr(scheme.size());
+    while (token.starts_with(' ')) token.remove_prefix(1);
     try {
-        return std::invoke(verify, context.tokens, raw.authorization.substr(scheme.size()));
+        return std::invoke(verify, context.tokens, token);
     } catch (const TokenError& error) {
         logging::debug("token refused", {{"request_id", raw.request_id},
                                          {"reason", std::string_view{error.what()}}});
@@ -240,7 +244,10 @@ void add_cors(Response& response, const RawRequest& raw, const Context& context)
     if (response.status() == 204 && raw.method == "OPTIONS" &&
         !raw.access_control_request_method.empty()) {
         response.set("Access-Control-Allow-Methods", std::string{response.header("Allow")});
-        response.set("Access-Control-Allow-Headers", allowed_headers());
+        // An allowed origin may send any header: clients add their own, for tracing for example.
+        if (is_header_list(raw.access_control_request_headers))
+            response.set("Access-Control-Allow-Headers",
+                         std::string{raw.access_control_request_headers});
         response.set("Access-Control-Max-Age", "600");
     } else {
         response.set("Access-Control-Expose-Headers", std::string{exposed_headers});
@@ -256,6 +263,12 @@ Async<Response> answer(const RawRequest& received, const Endpoint& endpoint, Con
                                        : Uuid::random().text();
     RawRequest raw = received;
     raw.request_id = request_id;
+    // In the absolute form a path may be empty, which means "/" (RFC 3986, section 6.2.3).
+    std::string with_path;
+    if (raw.target.empty() || raw.target.front() == '?') {
+        with_path.append("/").append(raw.target);
+        raw.target = with_path;
+    }
 
     std::exception_ptr failure;
     Headers headers;

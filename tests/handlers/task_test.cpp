@@ -183,6 +183,14 @@ ON_BOTH_ENGINES(task, put_replaces_everything) {
                 "task.updated user:" + me + " /tasks/1 " + data_of(response, "Task updated"));
 }
 
+ON_BOTH_ENGINES(task, put_takes_null_as_no_description) {
+    add_task(service);
+    const auto response = service.send(
+        service.with_token("PUT", path, R"({"title":"x","description":null,"completed":true})"));
+    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    EXPECT_TEXT(member(json_of(response)["data"], "description"), "");
+}
+
 Test(task, put_needs_everything) {
     Service service{endpoint(), Engine::sqlite};
     add_task(service);
@@ -195,7 +203,7 @@ Test(task, put_needs_everything) {
         {R"({"title":"x","completed":true})", "body.description", "missing"},
         {R"({"title":"x","description":""})", "body.completed", "missing"},
         {R"({"title":" ","description":"","completed":true})", "body.title", "string_too_short"},
-        {R"({"title":"x","description":null,"completed":true})", "body.description", "string_type"},
+        {R"({"title":"x","description":1,"completed":true})", "body.description", "string_type"},
         {R"({"title":"x","description":"","completed":"on"})", "body.completed", "bool_type"},
         {R"({"title":"x","description":"","completed":true,"id":1})", "body.id", "extra_forbidden"},
         {"null", "body", "model_attributes_type"},
@@ -220,6 +228,7 @@ ON_BOTH_ENGINES(task, patch_changes_what_it_names) {
         {R"({"completed":true})", "t", "two litres", true},
         {R"({"description":""})", "t", "", true},
         {R"({"completed":false,"description":" d "})", "t", " d ", false},
+        {R"({"description":null})", "t", "", false},
     };
     for (const auto& [sent, title, description, completed] : cases) {
         const auto response = service.send(service.with_token("PATCH", path, sent));
@@ -244,7 +253,7 @@ Test(task, patch_refuses_bad_bodies) {
         {"{}", "body", "value_error"},
         {R"({"title":null})", "body.title", "string_type"},
         {R"({"title":"\u3000"})", "body.title", "string_too_short"},
-        {R"({"description":null})", "body.description", "string_type"},
+        {R"({"description":1})", "body.description", "string_type"},
         {R"({"completed":null})", "body.completed", "bool_type"},
         {R"({"completed":0})", "body.completed", "bool_type"},
         {R"({"user_id":"other"})", "body.user_id", "extra_forbidden"},

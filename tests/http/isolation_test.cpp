@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "shared/http/target.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
 #include "tests/support/stack/examples.hpp"
@@ -194,7 +195,7 @@ ON_BOTH(isolation, holds_for_every_operation, Neighbours, neighbours) {
 
 // Ids that are unusual in a path, that occur in other paths, or that have a meaning for a program
 // that reads the path. A path cannot contain a slash or a dot segment as an id: such users reach
-// their tasks only at /api/tasks.
+// what they own at the paths without one.
 ON_BOTH(isolation, holds_for_every_user_id, Neighbours, neighbours) {
     const std::string users[] = {"a b",
                                  "a",
@@ -227,8 +228,20 @@ ON_BOTH(isolation, holds_for_every_user_id, Neighbours, neighbours) {
         const auto made = neighbours.send(user, "POST", "/api/tasks", R"({"title":"mine"})");
         cr_assert_eq(made.status, 201, "%s: %s", user.c_str(), made.body.c_str());
         EXPECT_TEXT(json_member(made.body, "data.user_id"), user);
+        const bool is_segment = is_path_segment(user);
+        const auto id = json_member(made.body, "data.id");
         EXPECT_TEXT(made.header("location"),
-                    tasks_of(user) + "/" + json_member(made.body, "data.id"));
+                    (is_segment ? tasks_of(user) : "/api/tasks") + "/" + id);
+        cr_expect_eq(neighbours.send(user, "GET", made.header("location")).status, 200);
+        const auto conversation = neighbours.send(user, "POST", "/api/conversations", "{}");
+        cr_assert_eq(conversation.status, 201, "%s", conversation.body.c_str());
+        const auto place = conversation.header("location");
+        cr_expect_eq(place.starts_with("/api/conversations/"), !is_segment, "%s", place.c_str());
+        cr_expect_eq(
+            neighbours.send(user, "POST", place + "/messages", R"({"role":"user","content":"x"})")
+                .status,
+            201);
+        cr_expect_eq(neighbours.send(user, "GET", place).status, 200);
         const auto list = neighbours.send(user, "GET", "/api/tasks");
         EXPECT_TEXT(json_member(list.body, "pagination.total"), "1");
         own[user] = list.body;
@@ -241,10 +254,8 @@ ON_BOTH(isolation, holds_for_every_user_id, Neighbours, neighbours) {
                 const auto reply = neighbours.send(user, "GET", path);
                 cr_expect(reply.status != 200 || reply.body == own[user], "%s at %s: %ld %s",
                           user.c_str(), path.c_str(), reply.status, reply.body.c_str());
-                const bool is_no_segment =
-                    named.find('/') != named.npos || named == "." || named == "..";
                 if (path == tasks_of(named)) {
-                    const long wanted = is_no_segment ? 404 : named == user ? 200 : 403;
+                    const long wanted = !is_path_segment(named) ? 404 : named == user ? 200 : 403;
                     cr_expect(reply.status == wanted, "%s at %s: %ld %s", user.c_str(),
                               path.c_str(), reply.status, reply.body.c_str());
                 }

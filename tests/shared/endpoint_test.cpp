@@ -61,7 +61,7 @@ Test(endpoint, describes_itself) {
             R"("answer":{"etag":false,"location":false,"page":false,"schema":null,"status":204,"stream":false},)" +
             R"("auth":"user",)" +
             R"("errors":["auth_required","invalid_token","precondition_failed","weak_etag",)" +
-            R"("payload_too_large","unsupported_media_type","validation_error",)" +
+            R"("payload_too_large","unsupported_media_type","unsupported_content_encoding","validation_error",)" +
             R"("precondition_required","internal_error","service_unavailable"],)" +
             R"("idempotency_key":false,"if_match":"required","limit":"none","method":"PATCH","query":null,"request":)" +
             note_schema +
@@ -213,9 +213,10 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
 
     auto with_body = plain;
     with_body.request_schema = schema_of<Note>;
-    EXPECT_TEXT(errors_of(with_body),
-                R"(["payload_too_large","unsupported_media_type","validation_error",)"
-                R"("internal_error","service_unavailable"])");
+    EXPECT_TEXT(
+        errors_of(with_body),
+        R"(["payload_too_large","unsupported_media_type","unsupported_content_encoding","validation_error",)"
+        R"("internal_error","service_unavailable"])");
 }
 
 // A resource has an ETag if its GET declares one or, without a GET, if the operation itself does.
@@ -265,13 +266,14 @@ Test(endpoint, says_what_is_a_page) {
 }
 
 Test(endpoint, lists_an_error_once) {
-    EXPECT_TEXT(errors_of({.method = Method::post,
-                           .handler = answer,
-                           .summary = "",
-                           .request_schema = schema_of<Note>,
-                           .answer = {},
-                           .errors = {Error::validation_error, Error::internal_error,
-                                      Error::conflict, Error::conflict, Error::bad_request}}),
-                R"(["bad_request","conflict","payload_too_large","unsupported_media_type",)"
-                R"("validation_error","internal_error","service_unavailable"])");
+    EXPECT_TEXT(
+        errors_of({.method = Method::post,
+                   .handler = answer,
+                   .summary = "",
+                   .request_schema = schema_of<Note>,
+                   .answer = {},
+                   .errors = {Error::validation_error, Error::internal_error, Error::conflict,
+                              Error::conflict, Error::bad_request}}),
+        R"(["bad_request","conflict","payload_too_large","unsupported_media_type","unsupported_content_encoding",)"
+        R"("validation_error","internal_error","service_unavailable"])");
 }

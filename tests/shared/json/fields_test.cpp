@@ -312,7 +312,12 @@ Test(json_fields, takes_whole_numbers_in_range) {
         return refusal_of<Settings>("{\"limit\":" + std::string{value} + "}");
     };
     EXPECT_TEXT(fault("1"), "");
-    EXPECT_TEXT(fault("100"), "");
+    // However it is written (JSON Schema, Validation, section 6.1.1).
+    for (const char* value : {"100", "3.0", "3e0", "0.3E1", "1.00e2"})
+        EXPECT_TEXT(fault(value), "");
+    cr_expect_eq(json::read<Settings>(R"({"limit":3.0})").limit, 3);
+    EXPECT_TEXT(fault("101.0"),
+                "body/limit: Input should be less than or equal to 100 (less_than_equal)");
     EXPECT_TEXT(fault("0"),
                 "body/limit: Input should be greater than or equal to 1 (greater_than_equal)");
     EXPECT_TEXT(fault("-9223372036854775808"),

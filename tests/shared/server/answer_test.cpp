@@ -303,6 +303,31 @@ Test(answer, takes_json_only) {
     }
 }
 
+Test(answer, takes_no_encoded_bodies) {
+    Service service;
+    auto raw = post();
+    for (const char* encoding : {"gzip", "GZIP", "br", "identity, gzip", "x"}) {
+        raw.content_encoding = encoding;
+        const auto response = service.send(notes(), raw);
+        EXPECT_TEXT(outcome(response), "415 unsupported_media_type");
+        cr_expect(contains(response.body(), entry(Error::unsupported_content_encoding).message));
+        EXPECT_TEXT(response.header("Accept-Encoding"), "identity");
+    }
+    for (const char* encoding : {"", "identity", "Identity"}) {
+        raw.content_encoding = encoding;
+        EXPECT_TEXT(outcome(service.send(notes(), raw)), "201");
+    }
+}
+
+// "GET http://host?x HTTP/1.1" (RFC 3986, section 6.2.3).
+Test(answer, takes_an_empty_path_for_the_root) {
+    Service service;
+    const Endpoint root{.path = "/", .operations = {operation(Method::get, nothing)}};
+    for (const char* target : {"/", "", "?x=1", "/?x=1"})
+        EXPECT_TEXT(outcome(service.send(root, request("GET", target))), "204");
+    EXPECT_TEXT(outcome(service.send(notes(), request("GET", "?x"))), "404 not_found");
+}
+
 Test(answer, says_that_a_body_is_missing) {
     Service service;
     auto raw = post();
@@ -340,13 +365,14 @@ Test(answer, says_that_a_token_is_invalid) {
     const auto good = service.bearer();
     for (const auto& authorization :
          {std::string{"Bearer "}, std::string{"Bearer x"}, std::string{"bearer a.b.c"}, good + "x",
-          good + " ", "Bearer " + good, "Bearer  " + good.substr(7)}) {
+          good + " ", "Bearer " + good}) {
         const auto response = service.send(notes(), with_token(post(), authorization));
         EXPECT_TEXT(outcome(response), "401 unauthorized");
         EXPECT_TEXT(response.header("WWW-Authenticate"), R"(Bearer error="invalid_token")");
         cr_expect(contains(response.body(), entry(Error::invalid_token).message));
     }
-    for (const char* scheme : {"Bearer", "bearer", "BEARER"})
+    // RFC 9110, section 11.4: one or more spaces.
+    for (const char* scheme : {"Bearer", "bearer", "BEARER", "Bearer ", "bearer   "})
         EXPECT_TEXT(outcome(service.send(notes(), with_token(post(), scheme + good.substr(6)))),
                     "200");
 }
@@ -919,17 +945,23 @@ Test(answer, answers_a_preflight) {
     auto raw = request("OPTIONS", "/notes");
     raw.origin = "https://app.example.org";
     raw.access_control_request_method = "PATCH";
+    raw.access_control_request_headers = "authorization,if-match,sentry-trace,baggage";
     const auto response = service.send(notes(), raw);
     cr_expect_eq(response.status(), 204);
     EXPECT_TEXT(response.header("Access-Control-Allow-Origin"), "https://app.example.org");
     EXPECT_TEXT(response.header("Access-Control-Allow-Methods"), "GET, HEAD, POST, PATCH, OPTIONS");
-    for (const char* name : {"Authorization", "Content-Type", "If-Match", "If-None-Match",
-                             "Idempotency-Key", "X-API-Key", "X-Request-ID", "Last-Event-ID"})
-        cr_expect(contains(response.header("Access-Control-Allow-Headers"), name), "%s", name);
+    EXPECT_TEXT(response.header("Access-Control-Allow-Headers"),
+                "authorization,if-match,sentry-trace,baggage");
     EXPECT_TEXT(response.header("Access-Control-Max-Age"), "600");
     cr_expect_eq(lines(response, "Access-Control-Expose-Headers"), 0);
     cr_expect_eq(lines(response, "Content-"), 0);
 
+    const std::string endless(1025, 'x');
+    for (const std::string& names : {std::string{}, std::string{"x\ty"}, std::string{"\xc3\xa9"},
+                                     std::string{"a;b"}, endless}) {
+        raw.access_control_request_headers = names;
+        cr_expect_eq(lines(service.send(notes(), raw), "Access-Control-Allow-Headers"), 0);
+    }
     raw.origin = "https://evil.example";
     cr_expect_eq(lines(service.send(notes(), raw), "Access-Control"), 0);
     raw.origin = "https://app.example.org";
