@@ -94,6 +94,8 @@ void check_start(const Config& config, bool migrates) {
     Schema schema;
     try {
         schema = look_at_schema(config);
+    } catch (const ConfigError&) {
+        throw;
     } catch (const std::exception& error) {
         if (config.sqlite_path()) throw ConfigError(database_name(config) + ": " + error.what());
         logging::warning("the schema cannot be read", {{"reason", std::string_view{error.what()}}});

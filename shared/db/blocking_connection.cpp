@@ -45,6 +45,7 @@ public:
         }
         PQsetNoticeProcessor(
             connection_.get(), [](void*, const char*) {}, nullptr);
+        check_encoding();
     }
 
     std::string_view engine() const override { return "postgres"; }
@@ -75,6 +76,14 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     static constexpr std::int64_t forever_ms = std::numeric_limits<int>::max();
+
+    // In any other encoding some texts cannot be stored, and in SQL_ASCII lengths count bytes.
+    void check_encoding() {
+        const char* const encoding = PQparameterStatus(connection_.get(), "server_encoding");
+        if (!encoding || std::string_view{encoding} == "UTF8") return;
+        throw ConfigError("PostgreSQL: the encoding of the database is " + std::string{encoding} +
+                          ": create one with ENCODING 'UTF8' TEMPLATE template0");
+    }
 
     void await_answer() {
         const auto give_up = Clock::now() + longest_answer_;

@@ -89,6 +89,7 @@ private:
             if (is_serialization_failure(error.sqlstate())) return true;
             if (is_stale_statement(error.sqlstate())) return true;
             if (error.sqlstate() == read_only_transaction) return true;
+            if (error.sqlstate() == idle_session_timeout) return true;
             return operation.was_sent && is_connection_failure(error.sqlstate()) &&
                    operation.reads_only;
         } catch (...) {

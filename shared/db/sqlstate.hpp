@@ -17,6 +17,9 @@ inline constexpr std::string_view foreign_key_violation = "23503";
 // The server does not accept writes (any more): a stand-by, or one that was made read-only.
 inline constexpr std::string_view read_only_transaction = "25006";
 
+// The server has closed an idle session, before it read a further statement.
+inline constexpr std::string_view idle_session_timeout = "57P05";
+
 // The role lacks a grant.
 inline constexpr std::string_view insufficient_privilege = "42501";
 

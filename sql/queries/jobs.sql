@@ -101,7 +101,7 @@ WHERE id IN (
 WITH expired AS (
     SELECT id FROM jobs
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
-    ORDER BY run_at, created_at, id
+    ORDER BY lease_expires_at
     LIMIT :limit
     FOR UPDATE SKIP LOCKED)
 UPDATE jobs
@@ -116,7 +116,7 @@ SET status = 'pending',
 WHERE id IN (
     SELECT id FROM jobs INDEXED BY jobs_leased
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
-    ORDER BY run_at, created_at, id
+    ORDER BY lease_expires_at
     LIMIT :limit)
 
 -- The third one returns its rows in any order. Once the statements before it have written, this transaction's

@@ -382,6 +382,28 @@ Test(commands, the_doctor_names_sequences_that_are_behind) {
     cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
 }
 
+Test(commands, refuse_a_database_in_another_encoding) {
+    const TestDatabase control{Engine::postgres};
+    const auto url = control.url();
+    const auto name = "encoding_" + std::to_string(getpid());
+    control.execute("CREATE DATABASE " + name +
+                    " ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+    const auto slash = url.rfind('/');
+    const auto query = std::min(url.find('?', slash), url.size());
+    const auto variables = variables_for(url.substr(0, slash + 1) + name + url.substr(query));
+    const std::string fault =
+        "PostgreSQL: the encoding of the database is SQL_ASCII: create one with ENCODING 'UTF8' "
+        "TEMPLATE template0\n";
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"migrate", "up"}, {"run"}, {"run", "--migrate"}}) {
+        const auto finished = steelthread(words, variables);
+        cr_expect_eq(finished.status, exit_config);
+        EXPECT_TEXT(finished.errors, fault);
+    }
+    expect_fault(variables, "migrations: " + fault);
+    control.execute("DROP DATABASE " + name);
+}
+
 Test(commands, the_doctor_compares_connections_with_the_server) {
     const TestDatabase database{Engine::postgres};
     auto variables = variables_for(database.url());

@@ -399,6 +399,25 @@ static void repeat_once(const std::string& state) {
     cr_assert_eq(open.wait(open.db().one<Number>(call)).number, 2);
 }
 
+// The server ends an idle session before it reads the next statement, which nobody has run.
+Test(postgres, repeats_what_an_idle_session_did_not_read) {
+    const TestDatabase database{Engine::postgres};
+    const auto url = database.url() + (database.url().find('?') == std::string::npos ? "?" : "&") +
+                     "application_name=idler&options=-cidle_session_timeout%3D20ms";
+    OpenDatabase open{test_config(url)};
+    open.wait(open.db().run(batch_of(make_table)));
+    // The loop does not run meanwhile, so it does not see the end of the session.
+    wait_until("the session has ended", [&] {
+        return database.execute(
+                   "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                   "'idler'") == "0";
+    });
+    db::Batch write;
+    write.add(add_thing, db::named("id", std::int64_t{1}), db::named("name", "one"));
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(std::move(write))), "");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM things"), "1");
+}
+
 Test(postgres, repeats_what_lost_a_deadlock) { repeat_once("40P01"); }
 Test(postgres, repeats_what_could_not_be_serialized) { repeat_once("40001"); }
 

@@ -344,7 +344,7 @@ constexpr Case jobs[] = {
      "'pending', to_timestamp(750000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_status"},
     {&sql::fail_expired_jobs, "", 100, "jobs_leased"},
-    {&sql::release_expired_jobs, "100", 100, "jobs_leased", nullptr, true},
+    {&sql::release_expired_jobs, "100", 100, "jobs_leased"},
     {&sql::lease_jobs, "100, 'w', '00000000-0000-4000-8000-000000000000', 60", 100, "jobs_due"},
 };
 
