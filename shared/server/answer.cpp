@@ -21,7 +21,7 @@ namespace {
 // A list of header names (RFC 9110, section 5.6.2) of reasonable length.
 bool is_header_list(std::string_view text) {
     constexpr std::size_t most = 1024;
-    constexpr std::string_view punctuation = "!#$%&'*+-.^_`|~, ";
+    static constexpr std::string_view punctuation = "!#$%&'*+-.^_`|~, ";
     return !text.empty() && text.size() <= most &&
            std::all_of(text.begin(), text.end(), [](char c) {
                return std::isalnum(static_cast<unsigned char>(c)) ||
