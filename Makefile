@@ -15,7 +15,7 @@ help: ## list the targets
 
 # --- flags
 
-PACKAGES := libpq openssl libjwt sqlite3 libxcrypt RapidJSON
+PACKAGES := libpq openssl libjwt sqlite3 libxcrypt libutf8proc RapidJSON
 # Asio's non-template functions are compiled once, in shared/async.cpp, and Boost throws its exceptions
 # without wrapping them. Otherwise both would make up half of each object.
 CPPFLAGS := -std=c++20 -pthread -I. -Ibuild/generated -DBOOST_ASIO_SEPARATE_COMPILATION \

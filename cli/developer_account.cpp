@@ -4,6 +4,7 @@
 
 #include "shared/auth/password.hpp"
 #include "shared/text.hpp"
+#include "shared/unicode.hpp"
 #include "shared/uuid.hpp"
 
 void make_developer_account(const Config& config, BlockingConnection& connection,
@@ -14,7 +15,7 @@ void make_developer_account(const Config& config, BlockingConnection& connection
         out << "account " << email << " already exists; its password is unchanged\n";
         return;
     }
-    const auto hash = hash_password(config.dev_user_password.reveal(), config.bcrypt_cost);
+    const auto hash = hash_password(nfc(config.dev_user_password.reveal()), config.bcrypt_cost);
     const auto made = connection.query(
         "INSERT INTO users (id, email, password_hash) VALUES ($1, $2, $3) "
         "ON CONFLICT (email) DO NOTHING RETURNING id",

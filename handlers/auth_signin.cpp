@@ -10,7 +10,7 @@ Async<Response> post(const Request& request, Context& context) {
     co_return Response::ok(SignedIn{
         .token = context.tokens.issue({account.id, account.email}),
         .expires_in = context.tokens.lifetime_seconds(),
-        .user = {account.id, account.email, account.created_at},
+        .user = {account.id, account.email, account.name, account.created_at},
     });
 }
 

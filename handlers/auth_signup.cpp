@@ -1,21 +1,23 @@
 // /api/auth/signup: creates an account.
-// POST → 201 account | 409 | 413 | 415 | 422 | 429
+// POST → 201 account | 403 | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
 #include "shared/limits/attempts.hpp"
 #include "shared/models/account.hpp"
+#include "shared/unicode.hpp"
 #include "sql/users.hpp"
 
 namespace {
 
 // Computes the hash even if the e-mail is taken, so that the response time does not reveal it.
 Async<Response> post(const Request& request, Context& context) {
+    if (context.config.signup == SignUp::closed) throw ApiError{Error::signup_closed};
     const auto input = request.body<NewAccount>();
     const auto email = ascii_lower(input.email);
     co_await count_attempt(request, context, email);
-    const auto hash = co_await context.passwords.hash(input.password);
+    const auto hash = co_await context.passwords.hash(nfc(input.password));
     const auto account = co_await context.db.maybe<AccountView>(
         sql::insert_account, db::named("id", Uuid::random().text()), db::named("email", email),
-        db::named("password_hash", hash));
+        db::named("name", input.name), db::named("password_hash", hash));
     if (!account) throw ApiError{Error::conflict};
     co_return Response{201, json::write(*account)};
 }
@@ -34,6 +36,6 @@ Endpoint endpoint() {
                         .message = "Account created",
                         .counts_attempts = true,
                         .hashes_passwords = true,
-                        .errors = {Error::conflict}}},
+                        .errors = {Error::signup_closed, Error::conflict}}},
     };
 }

@@ -2,6 +2,7 @@
 
 #include "shared/limits/attempts.hpp"
 #include "shared/log.hpp"
+#include "shared/unicode.hpp"
 #include "sql/users.hpp"
 
 namespace {
@@ -29,10 +30,15 @@ Async<Account> log_in(const Request& request, Context& context) {
     co_await count_attempt(request, context, email);
     auto account = co_await context.db.maybe<Account>(sql::find_account, email);
     const auto hash = account ? account->password_hash : std::nullopt;
-    const bool is_right = co_await context.passwords.matches(credentials.password, hash);
+    // The composed form was hashed (RFC 8265, section 4.2.2), unless the account is older than that
+    // rule.
+    const auto composed = nfc(credentials.password);
+    bool is_right = co_await context.passwords.matches(composed, hash);
+    if (!is_right && composed != credentials.password)
+        is_right = co_await context.passwords.matches(credentials.password, hash);
     if (!account || !hash || !is_right) throw ApiError{Error::invalid_credentials};
     if (!context.passwords.is_current(*hash)) {
-        auto renewed = renew_hash(account->id, *hash, credentials.password, context);
+        auto renewed = renew_hash(account->id, *hash, composed, context);
         co_await std::move(renewed);
     }
     co_return std::move(*account);

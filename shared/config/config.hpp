@@ -26,6 +26,7 @@ inline constexpr std::string_view workers_prefix = "WORKERS_";
 // The enumerators are in the order of the choices in settings.def.
 enum class Environment { development, test, production };
 enum class PreparedStatements { when_direct, on, off };
+enum class SignUp { open, closed };
 enum class Synchronous { normal, full };
 enum class UserIdFormat { any, uuid };
 

@@ -4,6 +4,7 @@
 
 #include "shared/password_bounds.hpp"
 #include "shared/text.hpp"
+#include "shared/unicode.hpp"
 
 namespace {
 
@@ -56,8 +57,11 @@ void check_email(std::string_view email, json::Faults& faults) {
 }
 
 void check_new_password(std::string_view password, json::Faults& faults) {
-    if (password.size() < min_password_bytes)
+    const auto composed = nfc(password);
+    if (composed.size() < min_password_bytes)
         faults.add("String should have at least 8 bytes of UTF-8", "string_too_short");
-    if (password.size() > max_password_bytes)
+    if (composed.size() > max_password_bytes)
         faults.add("String should have at most 72 bytes of UTF-8", "string_too_long");
+    if (trimmed(composed).empty() && !composed.empty())
+        faults.add("Value error, a password is more than white space", "value_error");
 }

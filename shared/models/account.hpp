@@ -10,7 +10,7 @@
 // Only ASCII is allowed: other characters can be written in more than one way, so one address could
 // belong to several accounts.
 void check_email(std::string_view email, json::Faults& faults);
-// A password has 8 to 72 bytes (shared/auth/password.hpp).
+// A password has 8 to 72 bytes in Unicode's composed form (NFC), and not only white space.
 void check_new_password(std::string_view password, json::Faults& faults);
 
 struct Credentials {
@@ -28,9 +28,10 @@ struct Credentials {
     }
 };
 
-// A new account's e-mail and password.
+// The body of signing up.
 struct NewAccount {
     std::string email;
+    std::optional<std::string> name;
     std::string password;
 
     static consteval auto fields() {
@@ -41,6 +42,11 @@ struct NewAccount {
                 .checked(check_email)
                 .describe("At most 254 ASCII characters, compared without regard to case")
                 .example("ada@example.org"),
+            field("name", &NewAccount::name)
+                .trimmed()
+                .length(1, 100)
+                .describe("How the person wants to be called")
+                .example("Ada"),
             field("password", &NewAccount::password)
                 .checked(check_new_password)
                 .describe("8 to 72 bytes of UTF-8")
@@ -53,6 +59,7 @@ struct NewAccount {
 struct Account {
     std::string id;
     std::string email;
+    std::optional<std::string> name;
     std::optional<std::string> password_hash;
     Timestamp created_at;
 
@@ -61,6 +68,7 @@ struct Account {
         return std::tuple{
             field("id", &Account::id),
             field("email", &Account::email),
+            field("name", &Account::name),
             field("password_hash", &Account::password_hash),
             field("created_at", &Account::created_at),
         };
@@ -86,6 +94,7 @@ struct IssuedToken {
 struct AccountView {
     std::string id;
     std::string email;
+    std::optional<std::string> name;
     Timestamp created_at;
 
     static consteval auto fields() {
@@ -93,6 +102,7 @@ struct AccountView {
         return std::tuple{
             field("id", &AccountView::id),
             field("email", &AccountView::email),
+            field("name", &AccountView::name),
             field("created_at", &AccountView::created_at),
         };
     }

@@ -1,14 +1,14 @@
 -- name: find_account
-SELECT id, email, password_hash, created_at
+SELECT id, email, name, password_hash, created_at
 FROM users
 WHERE email = :email
 
 -- Inserts nothing if the e-mail is taken, whether by an account or by a user of another issuer.
 -- name: insert_account
-INSERT INTO users (id, email, password_hash)
-VALUES (:id, :email, :password_hash)
+INSERT INTO users (id, email, name, password_hash)
+VALUES (:id, :email, :name, :password_hash)
 ON CONFLICT DO NOTHING
-RETURNING id, email, created_at
+RETURNING id, email, name, created_at
 
 -- Does nothing if the hash has changed meanwhile.
 -- name: renew_password_hash

@@ -29,7 +29,8 @@ ON_BOTH_ENGINES(auth_signup, makes_an_account_with_a_uuid_and_a_hash) {
     expect_created(response);
     EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-store");
     const auto data = json::parse(data_of(response, "Account created"));
-    cr_assert_eq(data.MemberCount(), 3u);
+    cr_assert_eq(data.MemberCount(), 4u);
+    cr_expect(data["name"].IsNull());
     EXPECT_TEXT(member(data, "email"), "ada@example.org");
     const auto id = member(data, "id");
     cr_expect(Uuid::parse(id).has_value(), "%s", id.c_str());
@@ -82,14 +83,45 @@ ON_BOTH_ENGINES(auth_signup, takes_passwords_of_8_to_72_bytes) {
         return service.send(signup("ada" + std::to_string(++count) + "@example.org", chosen));
     };
     for (const auto& good : {repeated("x", 8), repeated("x", 72), repeated("ä", 4),
-                             repeated("ä", 36), repeated(" ", 8), repeated("💙", 18)})
+                             repeated("ä", 36), repeated("💙", 18),
+                             // 72 bytes when composed, 108 as sent
+                             repeated("a\xcc\x88", 36)})
         expect_created(sent(good));
     for (const auto& bad : {std::string{}, repeated("x", 7), repeated("ä", 3) + "x"})
         expect_detail(sent(bad), "body.password", "string_too_short");
     for (const auto& bad : {repeated("x", 73), repeated("ä", 37), repeated("x", 10'000)})
         expect_detail(sent(bad), "body.password", "string_too_long");
+    for (const auto& blank :
+         {repeated(" ", 8), repeated("\\u3000", 4), std::string{" \\t\\u2003    "}})
+        expect_detail(sent(blank), "body.password", "value_error");
     expect_error(sent("correct\\u0000horse"), Error::validation_error);
     expect_error(sent("correct\\ud800horse"), Error::validation_error);
+}
+
+ON_BOTH_ENGINES(auth_signup, keeps_the_name) {
+    const auto sent = [&](const std::string& name) {
+        auto request = signup("ada@example.org");
+        request.body.insert(1, R"("name":)" + name + ",");
+        return service.send(request);
+    };
+    for (const char* name : {R"("")", R"(" \u3000")"})
+        expect_detail(sent(name), "body.name", "string_too_short");
+    expect_detail(sent("\"" + std::string(101, 'x') + "\""), "body.name", "string_too_long");
+    expect_detail(sent("1"), "body.name", "string_type");
+    const auto response = sent(R"(" Ada King ")");
+    expect_created(response);
+    EXPECT_TEXT(member(json_of(response)["data"], "name"), "Ada King");
+    EXPECT_TEXT(service.database().execute("SELECT name FROM users"), "Ada King");
+}
+
+// Before the body is looked at: no hash is computed.
+ON_BOTH_ENGINES(auth_signup, is_refused_where_signing_up_is_closed) {
+    service.config().signup = SignUp::closed;
+    hashes = 0;
+    expect_error(service.send(signup("ada@example.org")), Error::signup_closed);
+    expect_error(service.send(signup("no address")), Error::signup_closed);
+    cr_expect_eq(hashes.load(), 0);
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM users"), "0");
 }
 
 ON_BOTH_ENGINES(auth_signup, takes_sensible_email_addresses) {

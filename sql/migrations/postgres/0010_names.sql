@@ -1,0 +1,5 @@
+-- The name that a person gave when signing up.
+ALTER TABLE users ADD COLUMN name text CHECK (char_length(name) BETWEEN 1 AND 100);
+
+-- down
+ALTER TABLE users DROP COLUMN name;
