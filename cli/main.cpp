@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <functional>
 #include <iostream>
-#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "cli/arguments.hpp"
 #include "cli/development.hpp"
 #include "cli/doctor.hpp"
 #include "cli/endpoint_list.hpp"
@@ -29,37 +29,32 @@
 
 namespace {
 
-constexpr std::string_view help = R"(usage: steelthread COMMAND
+struct Command {
+    std::string_view name;
+    std::string_view arguments;
+    std::string_view summary;
+    int (*run)(Arguments&);
+};
 
-  run [--migrate]        serve on HOST:PORT until SIGTERM; --migrate brings the schema up first
-  restart ENDPOINT       replace the processes of one endpoint without losing a request
-  migrate up|down|status apply pending migrations | undo the newest | list all
-  prune [--events-older-than AGE] [--jobs-older-than AGE]
-                         delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d
-  doctor                 report what would prevent the service from running here
-  token --user ID        print a token for a user (development)
-  seed [--user ID]       add sample tasks and a conversation (development)
-  config                 print the effective settings, with secrets masked
-  version
-
-For `make generate`:
-  routes, maps, request_fields
-                         print nginx/routes.conf, nginx/maps.conf, nginx/request_fields.conf
-  openapi BASE           print nginx/openapi.json, with its fixed parts from the file BASE
-  errors                 print docs/errors.md
-  endpoints json|markdown
-                         print nginx/endpoints.json, the tables of docs/endpoints.md
-  settings env|markdown  print .env.example, the table of docs/configuration.md
-)";
-
-using Words = std::vector<std::string>;
-
-int usage() {
-    std::cerr << help;
-    return exit_usage;
+int run(Arguments& arguments) {
+    const bool migrates = arguments.flag("--migrate");
+    arguments.end();
+    return supervise(load_config(), migrates);
 }
 
-int migrate(const std::string& direction) {
+int restart(Arguments& arguments) {
+    const auto endpoint = arguments.word("an endpoint");
+    arguments.end();
+    // Does not load the other settings: restarting an endpoint requires no secrets.
+    const char* run_dir = std::getenv("RUN_DIR");
+    const bool is_set = run_dir && *run_dir;
+    return request_restart(is_set ? run_dir : std::string{setting("RUN_DIR").default_value},
+                           endpoint);
+}
+
+int migrate(Arguments& arguments) {
+    const auto direction = arguments.choice("direction", {"up", "down", "status"});
+    arguments.end();
     const auto config = load_config();
     if (direction == "up") migrate_up(config, std::cout);
     if (direction == "down") migrate_down(config, std::cout);
@@ -67,59 +62,151 @@ int migrate(const std::string& direction) {
     return EXIT_SUCCESS;
 }
 
-// Does not load the other settings: restarting an endpoint requires no secrets.
-std::string run_dir() {
-    const char* value = std::getenv("RUN_DIR");
-    if (value && *value) return value;
-    return std::string{setting("RUN_DIR").default_value};
+int prune(Arguments& arguments) {
+    const auto ages = take_ages(arguments);
+    prune(load_config(), ages, std::cout);
+    return EXIT_SUCCESS;
 }
 
-int run(const Words& words) {
-    const auto command = words.empty() ? "" : words[0];
-    const auto argument = words.size() > 1 ? words[1] : "";
-    if (command == "token" && words.size() == 3 && argument == "--user") {
-        print_token(load_config(), words[2], std::cout);
-        return EXIT_SUCCESS;
-    }
-    if (command == "seed" && (words.size() == 1 || (words.size() == 3 && argument == "--user"))) {
-        seed(load_config(), words.size() == 3 ? words[2] : "", std::cout);
-        return EXIT_SUCCESS;
-    }
-    if (command == "prune") {
-        const auto ages = parse_ages(std::span{words}.subspan(1));
-        if (!ages) return usage();
-        prune(load_config(), *ages, std::cout);
-        return EXIT_SUCCESS;
-    }
-    if (words.size() > 2) return usage();
-    if (command == "doctor" && argument.empty())
-        return examine(std::cout) ? EXIT_SUCCESS : EXIT_FAILURE;
-    if (command == "run" && (argument.empty() || argument == "--migrate"))
-        return supervise(load_config(), !argument.empty());
-    if (command == "openapi" && !argument.empty()) {
-        print_openapi(argument, std::cout);
-        return EXIT_SUCCESS;
-    }
-    if (command == "restart" && !argument.empty()) return request_restart(run_dir(), argument);
-    if (command == "migrate" && (argument == "up" || argument == "down" || argument == "status"))
-        return migrate(argument);
+int doctor(Arguments& arguments) {
+    arguments.end();
+    return examine(std::cout) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
 
-    const std::map<std::string, std::function<void()>> printers = {
-        {"config", [] { std::cout << dump_config(load_config()); }},
-        {"version", [] { std::cout << service_version << '\n'; }},
-        {"help", [] { std::cout << help; }},
-        {"routes", [] { print_routes(std::cout); }},
-        {"maps", [] { print_maps(std::cout); }},
-        {"request_fields", [] { print_request_fields(std::cout); }},
-        {"errors", [] { print_errors(std::cout); }},
-        {"endpoints json", [] { print_endpoint_list(std::cout); }},
-        {"endpoints markdown", [] { print_endpoints_markdown(std::cout); }},
-        {"settings env", [] { print_settings_env(std::cout); }},
-        {"settings markdown", [] { print_settings_markdown(std::cout); }},
-    };
-    const auto found = printers.find(argument.empty() ? command : command + " " + argument);
-    if (found == printers.end()) return usage();
-    found->second();
+int token(Arguments& arguments) {
+    const auto user = arguments.option("--user");
+    arguments.end();
+    if (!user) arguments.fail("--user ID is missing");
+    print_token(load_config(), *user, std::cout);
+    return EXIT_SUCCESS;
+}
+
+int seed(Arguments& arguments) {
+    const auto user = arguments.option("--user");
+    arguments.end();
+    seed(load_config(), user.value_or(""), std::cout);
+    return EXIT_SUCCESS;
+}
+
+int openapi(Arguments& arguments) {
+    const auto base = arguments.word("a base file");
+    arguments.end();
+    print_openapi(base, std::cout);
+    return EXIT_SUCCESS;
+}
+
+int endpoints(Arguments& arguments) {
+    const auto format = arguments.choice("format", {"json", "markdown"});
+    arguments.end();
+    (format == "json" ? print_endpoint_list : print_endpoints_markdown)(std::cout);
+    return EXIT_SUCCESS;
+}
+
+int settings(Arguments& arguments) {
+    const auto format = arguments.choice("format", {"env", "markdown"});
+    arguments.end();
+    (format == "env" ? print_settings_env : print_settings_markdown)(std::cout);
+    return EXIT_SUCCESS;
+}
+
+// A command without arguments that only prints.
+template <auto Print>
+int print(Arguments& arguments) {
+    arguments.end();
+    Print(std::cout);
+    return EXIT_SUCCESS;
+}
+
+void print_config(std::ostream& out) { out << dump_config(load_config()); }
+void print_version(std::ostream& out) { out << service_version << '\n'; }
+int help(Arguments& arguments);
+
+constexpr Command commands[] = {
+    {"run", "[--migrate]", "serve on HOST:PORT until SIGTERM; --migrate brings the schema up first",
+     run},
+    {"restart", "ENDPOINT", "replace the processes of one endpoint without losing a request",
+     restart},
+    {"migrate", "up|down|status", "apply pending migrations | undo the newest | list all", migrate},
+    {"prune", "[--events-older-than AGE] [--jobs-older-than AGE]",
+     "delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d", prune},
+    {"doctor", "", "report what would prevent the service from running here", doctor},
+    {"token", "--user ID", "print a token for a user (development)", token},
+    {"seed", "[--user ID]", "add sample tasks and a conversation (development)", seed},
+    {"config", "", "print the effective settings, with secrets masked", print<print_config>},
+    {"version", "", "print the version (also --version)", print<print_version>},
+    {"help", "[COMMAND]", "print this, or the usage of one command (also --help)", help},
+};
+
+constexpr Command generators[] = {
+    {"routes", "", "print nginx/routes.conf", print<print_routes>},
+    {"maps", "", "print nginx/maps.conf", print<print_maps>},
+    {"request_fields", "", "print nginx/request_fields.conf", print<print_request_fields>},
+    {"openapi", "BASE", "print nginx/openapi.json, with its fixed parts from the file BASE",
+     openapi},
+    {"errors", "", "print docs/errors.md", print<print_errors>},
+    {"endpoints", "json|markdown", "print nginx/endpoints.json, the tables of docs/endpoints.md",
+     endpoints},
+    {"settings", "env|markdown", "print .env.example, the table of docs/configuration.md",
+     settings},
+};
+
+const Command& command_named(std::string_view name) {
+    if (name == "--help" || name == "-h") name = "help";
+    if (name == "--version") name = "version";
+    for (const std::span<const Command> table : {std::span<const Command>{commands}, {generators}})
+        for (const auto& command : table)
+            if (command.name == name) return command;
+    throw UsageError((name.starts_with('-') ? "unknown option \"" : "unknown command \"") +
+                     std::string{name} + '"');
+}
+
+std::string synopsis(const Command& command) {
+    std::string text{command.name};
+    if (!command.arguments.empty()) text.append(" ").append(command.arguments);
+    return text;
+}
+
+void print_rows(std::span<const Command> table, std::ostream& out) {
+    constexpr std::size_t column = 23;
+    for (const auto& command : table) {
+        const auto left = synopsis(command);
+        const bool fits = left.size() < column;
+        out << "  " << left << (fits ? "" : "\n  ")
+            << std::string(fits ? column - left.size() : column, ' ') << command.summary << '\n';
+    }
+}
+
+void print_usage(std::ostream& out) {
+    out << "usage: steelthread COMMAND\n\n";
+    print_rows(commands, out);
+    out << "\nFor `make generate`:\n";
+    print_rows(generators, out);
+}
+
+void print_usage_of(const Command& command) {
+    std::cout << "usage: steelthread " << synopsis(command) << "\n\n  " << command.summary << '\n';
+}
+
+int help(Arguments& arguments) {
+    if (arguments.empty()) {
+        print_usage(std::cout);
+        return EXIT_SUCCESS;
+    }
+    const auto& command = command_named(arguments.word("a command"));
+    arguments.end();
+    print_usage_of(command);
+    return EXIT_SUCCESS;
+}
+
+int run_command(std::span<const std::string> words) {
+    if (words.empty()) {
+        print_usage(std::cerr);
+        return exit_usage;
+    }
+    const auto& command = command_named(words.front());
+    Arguments arguments{command.name, words.subspan(1)};
+    if (!arguments.asks_for_help()) return command.run(arguments);
+    print_usage_of(command);
     return EXIT_SUCCESS;
 }
 
@@ -129,7 +216,10 @@ int main(int argc, char** argv) {
     end_with_signals();
     umask(0077);  // other users must not read the database and the rest of RUN_DIR
     try {
-        return run({argv + 1, argv + argc});
+        return run_command(std::vector<std::string>{argv + 1, argv + argc});
+    } catch (const UsageError& error) {
+        std::cerr << "steelthread: " << error.what() << "\nsee `steelthread help`\n";
+        return exit_usage;
     } catch (const ConfigError& error) {
         std::cerr << error.what() << '\n';
         return exit_config;

@@ -1,8 +1,8 @@
 #include "cli/prune.hpp"
 
-#include <algorithm>
 #include <array>
 #include <ostream>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -123,16 +123,18 @@ Async<> prune_all(Database& database, Ages ages, std::ostream& out) {
 
 }  // namespace
 
-std::optional<Ages> parse_ages(std::span<const std::string> words) {
+Ages take_ages(Arguments& arguments) {
     Ages ages;
-    if (words.empty() || words.size() % 2 != 0) return std::nullopt;
-    for (std::size_t i = 0; i < words.size(); i += 2) {
-        const auto* const flag = std::find_if(
-            flags.begin(), flags.end(), [&](const auto& known) { return known.first == words[i]; });
-        if (flag == flags.end() || ages.*(flag->second)) return std::nullopt;
-        ages.*(flag->second) = parse_age(words[i + 1]);
-        if (!(ages.*(flag->second))) return std::nullopt;
+    for (const auto& [flag, age] : flags) {
+        const auto text = arguments.option(flag);
+        if (!text) continue;
+        ages.*age = parse_age(*text);
+        if (!(ages.*age))
+            arguments.fail('"' + *text + "\" is not an age: 7d, 12h, 15m or 90s, up to 36500d");
     }
+    arguments.end();
+    if (!ages.events && !ages.jobs)
+        arguments.fail("--events-older-than AGE or --jobs-older-than AGE is missing");
     return ages;
 }
 

@@ -4,9 +4,8 @@
 #include <chrono>
 #include <iosfwd>
 #include <optional>
-#include <span>
-#include <string>
 
+#include "cli/arguments.hpp"
 #include "shared/config/config.hpp"
 
 // The age beyond which rows of a kind are deleted. A kind without a value is kept.
@@ -16,10 +15,9 @@ struct Ages {
         jobs;  // since a job has completed, failed or been cancelled
 };
 
-// Parses the arguments of `prune`: --events-older-than 7d (or s, m, h; from 1 s to 36,500 d), and
-// the same for --jobs-older-than. Returns nullopt without arguments, when one occurs twice, and for
-// anything else.
-std::optional<Ages> parse_ages(std::span<const std::string> words);
+// Takes --events-older-than 7d (or s, m, h; from 1 s to 36,500 d), and the same for
+// --jobs-older-than. Throws UsageError when there is neither, and for anything else.
+Ages take_ages(Arguments& arguments);
 
 // Deletes in transactions of 1,000 rows, and pauses after each for as long as it took. Prints how
 // many rows of each kind it has deleted. It may be interrupted and repeated at any time. Throws

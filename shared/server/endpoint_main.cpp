@@ -23,13 +23,18 @@ bool is_listening(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
 }
 
-int usage(std::string_view name, const Endpoint& endpoint) {
-    std::cerr << name << " answers " << endpoint.path << "\n\n"
-              << "  REQUEST_METHOD=GET REQUEST_URI=" << endpoint.path << " " << name
-              << "   answer once, as CGI (body on stdin)\n"
-              << "  " << name << " --describe      print the endpoint as JSON\n"
-              << "  " << name << " --dump-config   print its settings, secrets masked\n"
-              << "  With a listening socket as stdin it serves FastCGI until SIGTERM.\n";
+void print_usage(std::string_view name, const Endpoint& endpoint, std::ostream& out) {
+    out << name << " answers " << endpoint.path << "\n\n"
+        << "  REQUEST_METHOD=GET REQUEST_URI=" << endpoint.path << " " << name
+        << "   answer once, as CGI (body on stdin)\n"
+        << "  " << name << " --describe      print the endpoint as JSON\n"
+        << "  " << name << " --dump-config   print its settings, secrets masked\n"
+        << "  " << name << " --help          print this\n"
+        << "  With a listening socket as stdin it serves FastCGI until SIGTERM.\n";
+}
+
+int refuse(std::string_view name, std::string_view what, std::string_view word) {
+    std::cerr << name << ": " << what << " \"" << word << "\"\nsee `" << name << " --help`\n";
     return exit_usage;
 }
 
@@ -64,6 +69,11 @@ int endpoint_main(Endpoint (*declare)(), int argc, char** argv) {
     const std::string_view option = argc > 1 ? argv[1] : "";
     try {
         const auto endpoint = declare();
+        if (argc > 2) return refuse(name, "unexpected argument", argv[2]);
+        if (option == "--help" || option == "-h") {
+            print_usage(name, endpoint, std::cout);
+            return EXIT_SUCCESS;
+        }
         if (option == "--describe") {
             std::cout << describe(endpoint, name) << '\n';
             return EXIT_SUCCESS;
@@ -73,8 +83,13 @@ int endpoint_main(Endpoint (*declare)(), int argc, char** argv) {
                 load_config(environment_variables(), setting_groups(endpoint)));
             return EXIT_SUCCESS;
         }
-        if (argc > 1 || (!is_listening(STDIN_FILENO) && !std::getenv("REQUEST_METHOD")))
-            return usage(name, endpoint);
+        if (argc > 1)
+            return refuse(name, option.starts_with('-') ? "unknown option" : "unexpected argument",
+                          option);
+        if (!is_listening(STDIN_FILENO) && !std::getenv("REQUEST_METHOD")) {
+            print_usage(name, endpoint, std::cerr);
+            return exit_usage;
+        }
         return serve(name, endpoint);
     } catch (const ConfigError& error) {
         std::cerr << error.what() << '\n';

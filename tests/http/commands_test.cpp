@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <sstream>
 
 #include "shared/exit_status.hpp"
 #include "tests/support/redis.hpp"
@@ -41,7 +42,7 @@ void seed_once(Engine engine) {
                 "added 3 tasks to the board\nadded 5 tasks for demo-user\n"
                 "added a conversation for demo-user\n");
     EXPECT_TEXT(steelthread({"seed"}, variables).output, "");
-    EXPECT_TEXT(steelthread({"seed", "--user", "O'Brien"}, variables).output,
+    EXPECT_TEXT(steelthread({"seed", "--user=O'Brien"}, variables).output,
                 "added 5 tasks for O'Brien\nadded a conversation for O'Brien\n");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM tasks WHERE user_id = 'O''Brien'"), "5");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM messages"), "4");
@@ -219,33 +220,110 @@ Test(commands, migrations_take_of_several_hosts_one_that_takes_writes) {
     cr_expect_eq(status(""), 0);
 }
 
+namespace {
+
+// Expects that a command line is refused with this message and nothing else.
+void expect_usage_error(const std::vector<std::string>& words, const std::string& message) {
+    const auto refused = steelthread(words, variables_for("sqlite:////nowhere/to/be/found.db"));
+    cr_expect_eq(refused.status, exit_usage, "%s", message.c_str());
+    EXPECT_TEXT(refused.output, "");
+    EXPECT_TEXT(refused.errors, "steelthread: " + message + "\nsee `steelthread help`\n");
+}
+
+}  // namespace
+
 Test(commands, prune_knows_its_flags) {
     const auto variables = variables_for("sqlite:////nowhere/to/be/found.db");
-    for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-             {},
-             {"--events-older-than"},
-             {"--events-older-than", ""},
-             {"--events-older-than", "7"},
-             {"--events-older-than", "d"},
-             {"--events-older-than", "0d"},
-             {"--events-older-than", "-1d"},
-             {"--events-older-than", "7w"},
-             {"--events-older-than", "7dd"},
-             {"--events-older-than", "1.5d"},
-             {"--events-older-than", "36501d"},
-             {"--events-older-than", "9223372036854775807d"},
-             {"--events-older-than", "1d", "--events-older-than", "1d"},
-             {"--tasks-older-than", "1d"},
-             {"1d"}}) {
+    for (const char* age : {"", "7", "d", "0d", "-1d", "7w", "7dd", "1.5d", "36501d",
+                            "9223372036854775807d", "--jobs-older-than"}) {
+        const auto message =
+            std::string{"prune: \""} + age + "\" is not an age: 7d, 12h, 15m or 90s, up to 36500d";
+        expect_usage_error({"prune", "--events-older-than", age}, message);
+        expect_usage_error({"prune", std::string{"--jobs-older-than="} + age}, message);
+    }
+    const std::pair<std::vector<std::string>, const char*> cases[] = {
+        {{}, "--events-older-than AGE or --jobs-older-than AGE is missing"},
+        {{"--events-older-than"}, "--events-older-than needs a value"},
+        {{"--events-older-than", "1d", "--events-older-than=1d"},
+         "--events-older-than is given twice"},
+        {{"--tasks-older-than", "1d"}, "unknown option \"--tasks-older-than\""},
+        {{"--events-older-than", "1d", "--tasks-older-than=1d"},
+         "unknown option \"--tasks-older-than=1d\""},
+        {{"--events-older-than=1d", "now"}, "unexpected argument \"now\""},
+        {{"1d"}, "unexpected argument \"1d\""}};
+    for (const auto& [words, message] : cases) {
         auto all = words;
         all.insert(all.begin(), "prune");
-        const auto refused = steelthread(all, variables);
-        cr_expect_eq(refused.status, exit_usage, "%s", words.empty() ? "" : words.back().c_str());
-        cr_expect(refused.errors.starts_with("usage: "));
+        expect_usage_error(all, std::string{"prune: "} + message);
     }
-    const auto failed = steelthread({"prune", "--events-older-than", "36500d"}, variables);
-    cr_expect_eq(failed.status, 1);
-    EXPECT_TEXT(failed.output, "");
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"prune", "--events-older-than", "36500d"},
+          std::vector<std::string>{"prune", "--events-older-than=7d", "--jobs-older-than",
+                                   "90s"}}) {
+        const auto failed = steelthread(words, variables);
+        cr_expect_eq(failed.status, 1);
+        EXPECT_TEXT(failed.output, "");
+    }
+}
+
+Test(commands, a_wrong_command_line_is_named) {
+    const std::pair<std::vector<std::string>, const char*> cases[] = {
+        {{"rnu"}, "unknown command \"rnu\""},
+        {{"--verbose"}, "unknown option \"--verbose\""},
+        {{"help", "rnu"}, "unknown command \"rnu\""},
+        {{"help", "run", "now"}, "help: unexpected argument \"now\""},
+        {{"run", "--nothing"}, "run: unknown option \"--nothing\""},
+        {{"run", "--migrate", "x"}, "run: unexpected argument \"x\""},
+        {{"restart"}, "restart: an endpoint is missing"},
+        {{"restart", "root", "tasks"}, "restart: unexpected argument \"tasks\""},
+        {{"migrate"}, "migrate: a direction is missing: up, down or status"},
+        {{"migrate", "sideways"}, "migrate: unknown direction \"sideways\": up, down or status"},
+        {{"migrate", "up", "down"}, "migrate: unexpected argument \"down\""},
+        {{"doctor", "all"}, "doctor: unexpected argument \"all\""},
+        {{"token"}, "token: --user ID is missing"},
+        {{"token", "ada"}, "token: unexpected argument \"ada\""},
+        {{"token", "--user"}, "token: --user needs a value"},
+        {{"seed", "--name=ada"}, "seed: unknown option \"--name=ada\""},
+        {{"version", "x"}, "version: unexpected argument \"x\""},
+        {{"openapi"}, "openapi: a base file is missing"},
+        {{"settings"}, "settings: a format is missing: env or markdown"},
+        {{"settings", "xml"}, "settings: unknown format \"xml\": env or markdown"},
+        {{"routes", "x"}, "routes: unexpected argument \"x\""}};
+    for (const auto& [words, message] : cases) expect_usage_error(words, message);
+}
+
+Test(commands, without_a_command_the_usage_is_an_error) {
+    const auto refused = steelthread({}, base_variables());
+    cr_expect_eq(refused.status, exit_usage);
+    EXPECT_TEXT(refused.output, "");
+    cr_expect(refused.errors.starts_with("usage: steelthread COMMAND\n\n  run [--migrate]"));
+}
+
+Test(commands, help_is_no_error) {
+    const auto output = [](const std::vector<std::string>& words) {
+        const auto finished = steelthread(words, base_variables());
+        cr_expect_eq(finished.status, 0, "%s", words[0].c_str());
+        EXPECT_TEXT(finished.errors, "");
+        return finished.output;
+    };
+    const auto all = output({"help"});
+    cr_expect(all.starts_with("usage: steelthread COMMAND\n\n  run [--migrate]"), "%s",
+              all.c_str());
+    for (const char* option : {"--help", "-h"}) EXPECT_TEXT(output({option}), all);
+    // Every command of the list has a usage of its own, with the same words.
+    int count = 0;
+    std::istringstream lines{all};
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("  ") || line[2] == ' ') continue;
+        const auto command = line.substr(2, line.find(' ', 2) - 2);
+        const auto usage = output({"help", command});
+        cr_expect(usage.starts_with("usage: steelthread " + command), "%s", usage.c_str());
+        EXPECT_TEXT(output({command, "--help"}), usage);
+        EXPECT_TEXT(output({command, "surplus", "-h"}), usage);
+        ++count;
+    }
+    cr_expect_gt(count, 15);
+    EXPECT_TEXT(output({"--version"}), output({"version"}));
 }
 
 Test(commands, seed_adds_what_is_not_there_on_sqlite) { seed_once(Engine::sqlite); }
@@ -293,7 +371,7 @@ static void make_a_token(Engine engine) {
     cr_expect_eq(refused.status, 1);
     EXPECT_TEXT(refused.output, "");
     // The second token is for the same user.
-    cr_expect_eq(steelthread({"token", "--user", "somebody"}, variables).status, 0);
+    cr_expect_eq(steelthread({"token", "--user=somebody"}, variables).status, 0);
     EXPECT_TEXT(database.execute("SELECT id FROM users"), "somebody");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM users"), "1");
 }

@@ -194,32 +194,30 @@ Test(shell, secrets_are_masked) {
     }
 }
 
-Test(shell, unknown_words_are_a_matter_of_usage) {
-    const auto variables = variables_for(TestDatabase{Engine::sqlite});
-    const std::vector<std::string> lines[] = {{},
-                                              {"nothing"},
-                                              {"run", "--nothing"},
-                                              {"run", "--migrate", "x"},
-                                              {"restart"},
-                                              {"migrate"},
-                                              {"migrate", "sideways"},
-                                              {"settings"},
-                                              {"settings", "xml"},
-                                              {"routes", "x"}};
-    for (const auto& words : lines) {
-        const auto finished = steelthread(words, variables);
-        cr_expect_eq(finished.status, exit_usage, "%s", words.empty() ? "" : words[0].c_str());
-        EXPECT_TEXT(finished.output, "");
-        cr_expect(finished.errors.starts_with("usage: steelthread COMMAND\n"));
+Test(shell, handlers_know_their_options) {
+    const auto root = [](std::vector<std::string> words) {
+        words.insert(words.begin(), built("handlers/root"));
+        return run_command(words, base_variables());
+    };
+    const auto alone = root({});
+    cr_expect_eq(alone.status, exit_usage);
+    EXPECT_TEXT(alone.output, "");
+    cr_expect(alone.errors.starts_with("root answers /\n"), "%s", alone.errors.c_str());
+    for (const char* option : {"--help", "-h"}) {
+        const auto help = root({option});
+        cr_expect_eq(help.status, 0);
+        EXPECT_TEXT(help.output, alone.errors);
+        EXPECT_TEXT(help.errors, "");
     }
-    EXPECT_TEXT(steelthread({"version"}, variables).output, "2.0.0\n");
-    cr_expect(steelthread({"help"}, variables).output.starts_with("usage: "));
-    for (const std::vector<std::string>& words :
-         {std::vector<std::string>{built("handlers/root")},
-          std::vector<std::string>{built("handlers/root"), "--nothing"}}) {
-        const auto finished = run_command(words, variables);
-        cr_expect_eq(finished.status, exit_usage);
-        cr_expect(finished.errors.starts_with("root answers /\n"), "%s", finished.errors.c_str());
+    const std::pair<std::vector<std::string>, const char*> cases[] = {
+        {{"--nothing"}, "unknown option \"--nothing\""},
+        {{"nothing"}, "unexpected argument \"nothing\""},
+        {{"--describe", "x"}, "unexpected argument \"x\""}};
+    for (const auto& [words, message] : cases) {
+        const auto refused = root(words);
+        cr_expect_eq(refused.status, exit_usage);
+        EXPECT_TEXT(refused.output, "");
+        EXPECT_TEXT(refused.errors, std::string{"root: "} + message + "\nsee `root --help`\n");
     }
 }
 
