@@ -49,7 +49,7 @@ int restart(Arguments& arguments) {
     const char* run_dir = std::getenv("RUN_DIR");
     const bool is_set = run_dir && *run_dir;
     return request_restart(is_set ? run_dir : std::string{setting("RUN_DIR").default_value},
-                           endpoint);
+                           endpoint, std::cout);
 }
 
 int migrate(Arguments& arguments) {

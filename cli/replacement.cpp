@@ -95,6 +95,7 @@ void Replacement::give_up() {
 
 void Replacement::hand_over() {
     auto& process = processes_[next_++];
+    has_replaced_ = true;
     old_ = process.pid;
     old_stopped_ = Clock::now();
     process.pid = std::exchange(successor_.pid, 0);

@@ -35,6 +35,8 @@ public:
     bool is_starting(int socket) const;
 
     const std::string& endpoint() const { return endpoint_; }
+    // Whether a process has been replaced; when it is over, false means that none was running.
+    bool has_replaced() const { return has_replaced_; }
     // Why processes were not replaced; empty when all were.
     const std::string& failure() const { return failure_; }
 
@@ -53,5 +55,6 @@ private:
     int ready_pipe_ = -1;  // the successor writes to it when it is ready
     pid_t old_ = 0;        // has been replaced, and is stopping
     Clock::time_point old_stopped_{};
+    bool has_replaced_ = false;
     std::string failure_;
 };

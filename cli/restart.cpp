@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <iostream>
 #include <stdexcept>
 #include <system_error>
@@ -21,10 +22,24 @@ namespace fs = std::filesystem;
 
 const fs::path requests_folder = "restart";
 constexpr const char* failed = ".failed";
+constexpr const char* idle = ".idle";
+
+void leave(const fs::path& path, const std::string& text) {
+    try {
+        make_file(path, text);
+    } catch (const std::exception& error) {
+        logging::error("could not report the result of a restart",
+                       {{"reason", std::string_view{error.what()}}});
+    }
+}
+
+bool is_result(const fs::path& path) {
+    return path.extension() == failed || path.extension() == idle;
+}
 
 }  // namespace
 
-int request_restart(const std::string& run_dir, const std::string& endpoint) {
+int request_restart(const std::string& run_dir, const std::string& endpoint, std::ostream& out) {
     const auto handlers = handler_executables();
     if (std::none_of(handlers.begin(), handlers.end(),
                      [&](const auto& path) { return path.filename() == endpoint; }))
@@ -35,7 +50,10 @@ int request_restart(const std::string& run_dir, const std::string& endpoint) {
                                  ": set RUN_DIR to the folder of the service");
     const auto request = fs::path{run_dir} / requests_folder / endpoint;
     const auto failure = request.string() + failed;
+    const auto idleness = request.string() + idle;
     fs::remove(failure);
+    fs::remove(idleness);
+    const auto begin = std::chrono::steady_clock::now();
     make_file(request, "");
     if (kill(supervisor, SIGUSR1) != 0)
         throw std::runtime_error("cannot signal the supervisor in " + run_dir);
@@ -44,11 +62,19 @@ int request_restart(const std::string& run_dir, const std::string& endpoint) {
             throw std::runtime_error("the supervisor in " + run_dir + " has ended");
         std::this_thread::sleep_for(std::chrono::milliseconds{10});
     }
-    std::ifstream reason{failure};
-    if (!reason) return EXIT_SUCCESS;
-    std::cerr << reason.rdbuf();
-    fs::remove(failure);
-    return EXIT_FAILURE;
+    if (std::ifstream reason{failure}; reason) {
+        std::cerr << reason.rdbuf();
+        fs::remove(failure);
+        return EXIT_FAILURE;
+    }
+    if (fs::remove(idleness)) {
+        out << endpoint << " is not running: it starts with its first request\n";
+        return EXIT_SUCCESS;
+    }
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+    out << "restarted " << endpoint << " in " << std::fixed << std::setprecision(1) << taken.count()
+        << " s\n";
+    return EXIT_SUCCESS;
 }
 
 std::optional<std::string> next_restart_request() {
@@ -58,20 +84,18 @@ std::optional<std::string> next_restart_request() {
         std::error_code ignored;
         // request_restart() creates regular files only; it may be impossible to remove anything
         // else.
-        if (requests->is_regular_file(ignored) && requests->path().extension() != failed)
+        if (requests->is_regular_file(ignored) && !is_result(requests->path()))
             return requests->path().filename().string();
     }
     return std::nullopt;
 }
 
-void answer_restart_request(const std::string& endpoint, const std::string& failure) {
+void answer_restart_request(const std::string& endpoint, const RestartResult& result) {
     const auto request = requests_folder / endpoint;
-    if (!failure.empty()) try {
-            make_file(request.string() + failed, endpoint + " was not replaced: " + failure + "\n");
-        } catch (const std::exception& error) {
-            logging::error("could not report a failed restart",
-                           {{"reason", std::string_view{error.what()}}});
-        }
+    if (!result.failure.empty())
+        leave(request.string() + failed, endpoint + " was not replaced: " + result.failure + "\n");
+    else if (!result.was_running)
+        leave(request.string() + idle, "");
     std::error_code ignored;
     fs::remove(request, ignored);
 }

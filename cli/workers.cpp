@@ -126,7 +126,8 @@ void Workers::begin_replacing() {
 
 void Workers::go_on_replacing() {
     if (!replacement_ || replacement_->go_on()) return;
-    answer_restart_request(replacement_->endpoint(), replacement_->failure());
+    answer_restart_request(replacement_->endpoint(),
+                           {replacement_->has_replaced(), replacement_->failure()});
     replacement_.reset();
     begin_replacing();
 }

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <regex>
 #include <thread>
 
 #include "tests/support/stack/event_stream.hpp"
@@ -128,13 +129,16 @@ Test(on_demand, a_restart_of_what_has_not_started_does_nothing) {
     const auto restart = [&] {
         const auto finished = stack.command({"restart", "root"});
         cr_expect_eq(finished.status, 0);
-        EXPECT_TEXT(finished.output + finished.errors, "");
+        EXPECT_TEXT(finished.errors, "");
+        return finished.output;
     };
-    restart();
+    EXPECT_TEXT(restart(), "root is not running: it starts with its first request\n");
     cr_expect_eq(stack.descendants().size(), at_rest);
     cr_expect_eq(stack.send({.path = "/"}).status, 200);
     const auto before = stack.processes("root");
-    restart();
+    const auto done = restart();
+    cr_expect(std::regex_match(done, std::regex{"restarted root in [0-9]\\.[0-9] s\n"}), "%s",
+              done.c_str());
     cr_expect(stack.processes("root") != before, "nothing is replaced any more");
 }
 

@@ -71,6 +71,7 @@ std::string normalised(std::string text) {
         {std::regex{R"re(\b[0-9a-f]{64}\b)re"}, "ETAG"},
         {std::regex{R"re(\b[0-9a-f]{32}\b)re"}, "REQUEST-ID"},
         {std::regex{R"re(\beyJ[\w-]+\.[\w-]+\.[\w-]+)re"}, "TOKEN"},
+        {std::regex{R"re(\bin \d+\.\d s\n)re"}, "in SECONDS\n"},
         {std::regex{R"re(127\.0\.0\.1:\d+)re"}, "127.0.0.1:PORT"},
     };
     for (const auto& [pattern, name] : kinds) text = std::regex_replace(text, pattern, name);
