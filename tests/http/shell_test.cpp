@@ -438,19 +438,53 @@ Test(shell, generated_files_are_up_to_date) {
     cr_expect_eq(checked.status, 0, "%s", checked.errors.c_str());
 }
 
-Test(shell, dotenv_fills_in_what_is_not_set) {
+// Runs `env` with a `.env` of this text.
+static Finished environment_with(const std::string& dotenv, const Variables& variables) {
     const auto folder = test_folder();
     fs::create_directories(folder);
-    std::ofstream{folder + "/.env"} << "# a comment\nPORT=1\nHOST=$(reboot) 'x'\n"
-                                       "lower=1\nA-B=1\nnothing\nEMPTY=\nLAST=a=b";
-    auto variables = base_variables();
-    variables["PORT"] = "2";
-    const auto finished = run_command(
+    std::ofstream{folder + "/.env"} << dotenv;
+    return run_command(
         {"/bin/sh", "-c", "cd \"$1\" && exec \"$2\" env", "sh", folder, fs::absolute("cli/dotenv")},
         variables);
+}
+
+Test(shell, dotenv_fills_in_what_is_not_set) {
+    auto variables = base_variables();
+    variables["PORT"] = "2";
+    const auto finished = environment_with(
+        "\xef\xbb\xbfPORT=1\n# a comment\n\n \t\n  # another\nHOST=$(reboot) "
+        "'x'\nLOG_LEVEL=info\r\n"
+        "API_PREFIX=\nJWT_SECRET='a b'\nLOG_LEVEL=\"debug\"\nPORT=3\nWORKERS_ROOT=2\nPGHOST=h\n"
+        "COMPOSE_PROFILES=redis\nAPI_KEYS=a=b",
+        variables);
     cr_expect_eq(finished.status, 0, "%s", finished.errors.c_str());
-    for (const char* line : {"PORT=2\n", "HOST=$(reboot) 'x'\n", "EMPTY=\n", "LAST=a=b\n"})
+    EXPECT_TEXT(finished.errors, "");
+    for (const char* line : {"PORT=2\n", "HOST=$(reboot) 'x'\n", "LOG_LEVEL=debug\n",
+                             "API_PREFIX=\n", "JWT_SECRET=a b\n", "WORKERS_ROOT=2\n", "PGHOST=h\n",
+                             "COMPOSE_PROFILES=redis\n", "API_KEYS=a=b\n"})
         cr_expect_eq(lines_with(finished.output, line), 1, "%s%s", line, finished.output.c_str());
-    for (const char* line : {"lower=", "A-B=", "nothing"})
-        cr_expect_eq(lines_with(finished.output, line), 0, "%s", line);
+}
+
+// A setting that is dropped silently could be the one that protects the service.
+Test(shell, dotenv_drops_nothing_silently) {
+    const auto refused = environment_with(
+        "PORT=1\nENVIRONMENT = production\nexport JWT_SECRET=s3cr3t\n PORT=2\nPORT= 3\nPROT=4\n"
+        "A-B=5\nport=6\nnothing\n=7\n",
+        base_variables());
+    cr_expect_eq(refused.status, exit_config);
+    EXPECT_TEXT(refused.output, "");
+    EXPECT_TEXT(refused.errors,
+                ".env:2: write NAME=value without spaces: \"ENVIRONMENT =…\"\n"
+                ".env:3: write NAME=value without export: \"export JWT_SECRET=…\"\n"
+                ".env:4: write NAME=value without spaces: \" PORT=…\"\n"
+                ".env:5: write NAME=value without spaces: \"PORT= …\"\n"
+                ".env:6: \"PROT\" is not a setting: see .env.example\n"
+                ".env:7: \"A-B\" is not a setting: see .env.example\n"
+                ".env:8: \"port\" is not a setting: see .env.example\n"
+                ".env:9: write NAME=value\n"
+                ".env:10: \"\" is not a setting: see .env.example\n");
+    std::string all;
+    for (const auto& setting : settings()) all.append(setting.name).append("=x\n");
+    const auto known = environment_with(all, base_variables());
+    cr_expect_eq(known.status, 0, "%s", known.errors.c_str());
 }
