@@ -122,9 +122,7 @@ std::string dump_config(const Config& config) {
     std::string text;
     for (const auto& setting : settings()) {
         if (!config.groups.contains(setting.group)) continue;
-        auto value = setting.print(config);
-        if (setting.is_secret && !value.empty()) value = "********";
-        text.append(setting.name).append("=").append(value).append("\n");
+        text.append(setting.name).append("=").append(setting.show(config)).append("\n");
     }
     return text;
 }

@@ -21,6 +21,16 @@ std::string joined(const std::vector<std::string>& items, std::string_view separ
     return text;
 }
 
+// A parameter that is not known to be harmless may be a password.
+std::string masked_parameter(std::string_view parameter) {
+    constexpr std::string_view harmless[] = {
+        "connect_timeout", "dbname", "host", "hostaddr", "port", "sslmode", "target_session_attrs"};
+    const auto name = parameter.substr(0, parameter.find('='));
+    if (std::find(std::begin(harmless), std::end(harmless), name) != std::end(harmless))
+        return std::string{parameter};
+    return std::string{name}.append("=").append(mask);
+}
+
 }  // namespace
 
 std::string Number::form() const {
@@ -107,6 +117,13 @@ std::string RedisOrMemory::print(const std::optional<RedisUrl>& value) const {
     return "redis://" + value->place() + "/" + std::to_string(value->database);
 }
 
+std::string RedisOrMemory::masked(const std::optional<RedisUrl>& value) const {
+    auto text = print(value);
+    if (value && !(value->user.empty() && value->password.empty()))
+        text.insert(text.find("://") + 3, std::string{mask} + "@");
+    return text;
+}
+
 // libpq's own message could quote a part of the password.
 std::string Database::read(std::string_view text, DatabaseUrl& value) const {
     if (auto fault = fault_of_control_characters(text); !fault.empty()) return fault;
@@ -117,6 +134,29 @@ std::string Database::read(std::string_view text, DatabaseUrl& value) const {
                "%XX, and only parameters that libpq knows";
     value = std::move(*parsed);
     return {};
+}
+
+// Everything between the scheme and the last @ before the parameters is masked: if a password
+// contains an @ or a / that is not escaped, libpq takes a part of it for the host or the database.
+std::string Database::masked(const DatabaseUrl& value) const {
+    if (value.is_sqlite() || value.text.empty()) return value.text;
+    const std::string_view text = value.text;
+    const auto begin = text.find("://") + 3;
+    const auto user_end = text.find_first_of("@/", begin);
+    const bool has_user = user_end != text.npos && text[user_end] == '@';
+    const auto query = text.find('?', has_user ? user_end : begin);  // a password may contain a ?
+    const auto at = text.substr(0, query).rfind('@');
+    const auto place = at == text.npos ? begin : at + 1;
+    std::string shown{text.substr(0, begin)};
+    if (at != text.npos) shown.append(mask).append("@");
+    shown.append(text.substr(place, query - place));
+    if (query == text.npos) return shown;
+    char separator = '?';
+    for (const auto parameter : split(text.substr(query + 1), '&')) {
+        shown.append(1, separator).append(masked_parameter(parameter));
+        separator = '&';
+    }
+    return shown;
 }
 
 std::string Url::read(std::string_view text, std::optional<HttpUrl>& value) const {

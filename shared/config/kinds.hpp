@@ -3,6 +3,10 @@
 //   std::string read(std::string_view text, T& value) const   the fault, as in Setting::read
 //   std::string print(const T& value) const                   what read() takes
 //   std::string form() const                                  as in Setting::form; may be empty
+//
+// A kind of secrets that contain more than a secret has also
+//
+//   std::string masked(const T& value) const                  the value with its secrets masked
 #pragma once
 
 #include <concepts>
@@ -20,6 +24,8 @@
 #include "shared/redis/url.hpp"
 
 namespace kinds {
+
+inline constexpr std::string_view mask = "********";  // stands for a secret
 
 // A whole number within bounds.
 class Number {
@@ -124,12 +130,14 @@ struct Rate {
 struct RedisOrMemory {
     std::string read(std::string_view text, std::optional<RedisUrl>& value) const;
     std::string print(const std::optional<RedisUrl>& value) const;
+    std::string masked(const std::optional<RedisUrl>& value) const;
     std::string form() const { return {}; }
 };
 
 struct Database {
     std::string read(std::string_view text, DatabaseUrl& value) const;
     std::string print(const DatabaseUrl& value) const { return value.text; }
+    std::string masked(const DatabaseUrl& value) const;
     std::string form() const { return {}; }
 };
 

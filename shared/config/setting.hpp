@@ -25,6 +25,9 @@ struct Setting {
 
     // The value of the member in the form that read() takes.
     std::string (*print)(const Config& config);
+
+    // The value for people: as print(), but without secrets.
+    std::string (*show)(const Config& config);
 };
 
 // The rows of settings.def, in alphabetical order.

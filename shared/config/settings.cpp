@@ -25,6 +25,17 @@ bool is_email_or_empty(std::string_view text) {
 
 bool is_origin_or_empty(std::string_view text) { return text.empty() || is_origin(text); }
 
+// Shows nothing of a secret, unless its kind knows which parts of it are none.
+template <class Kind, class T>
+std::string shown(bool is_secret, const Kind& kind, const T& value) {
+    if constexpr (requires { kind.masked(value); }) {
+        return kind.masked(value);
+    } else {
+        const auto text = kind.print(value);
+        return is_secret && !text.empty() ? std::string{mask} : text;
+    }
+}
+
 constexpr std::array table = {
 #define ROW(is_secret, name, group, member, kind, default_value, description)                   \
     Setting{                                                                                    \
@@ -35,7 +46,8 @@ constexpr std::array table = {
         is_secret,                                                                              \
         [] { return (kind).form(); },                                                           \
         [](Config& config, std::string_view text) { return (kind).read(text, config.member); }, \
-        [](const Config& config) { return (kind).print(config.member); }},
+        [](const Config& config) { return (kind).print(config.member); },                       \
+        [](const Config& config) { return shown(is_secret, kind, config.member); }},
 #define SETTING(name, group, type, ...) ROW(false, name, group, __VA_ARGS__)
 #define SECRET(name, group, type, ...) ROW(true, name, group, __VA_ARGS__)
 #include "shared/config/settings.def"

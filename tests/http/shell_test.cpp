@@ -185,7 +185,8 @@ Test(shell, secrets_are_masked) {
         cr_expect_eq(dumped->status, 0);
         cr_expect_eq(dumped->output.find("s3cr3t"), std::string::npos, "%s",
                      dumped->output.c_str());
-        for (const char* line : {"DATABASE_URL=********", "JWT_SECRET=********", "BCRYPT_COST=4"})
+        for (const char* line :
+             {"DATABASE_URL=postgresql://********@db/x", "JWT_SECRET=********", "BCRYPT_COST=4"})
             cr_expect_eq(lines_with(dumped->output, line), 1, "%s", line);
     }
     for (const char* line : {"DEV_USER_EMAIL=dev@example.org", "PORT=8000", "API_KEYS="}) {

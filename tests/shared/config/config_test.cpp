@@ -215,8 +215,8 @@ Test(config, dump_masks_secrets) {
     cr_expect(text.find("hunter2") == text.npos, "%s", text.c_str());
     for (const char* line :
          {"\nJWT_SECRET=********\n", "\nJWT_SECRET_PREVIOUS=********\n",
-          "\nDATABASE_URL=********\n", "\nNEON_DB_URL=********\n", "\nDEV_USER_PASSWORD=********\n",
-          "\nPORT=81\n", "\nHOST=::1\n", "\nFRONTEND_ORIGIN=\n"})
+          "\nDATABASE_URL=postgresql://********@h/d\n", "\nNEON_DB_URL=********\n",
+          "\nDEV_USER_PASSWORD=********\n", "\nPORT=81\n", "\nHOST=::1\n", "\nFRONTEND_ORIGIN=\n"})
         cr_expect(("\n" + text).find(line) != text.npos, "%s in\n%s", line, text.c_str());
     cr_expect_eq(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')),
                  settings().size());

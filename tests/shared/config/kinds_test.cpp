@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "shared/config/setting.hpp"
 #include "tests/shared/config/loading.hpp"
 
 Test(config, takes_whole_numbers_within_bounds) {
@@ -54,6 +55,36 @@ Test(config, shows_nothing_of_a_malformed_database_url) {
         cr_expect(fault.starts_with("DATABASE_URL is malformed: "), "%s: %s", url, fault.c_str());
         cr_expect_eq(fault.find("hunter2"), fault.npos, "%s", fault.c_str());
     }
+}
+
+Test(config, shows_where_databases_are) {
+    static constexpr struct {
+        const char* url;
+        const char* shown;
+    } cases[] = {
+        {"postgresql://h/d", "postgresql://h/d"},
+        {"postgresql://", "postgresql://"},
+        {"postgres://u:hunter2@h:5433/d", "postgres://********@h:5433/d"},
+        {"postgresql://hunter2@h1:1,h2/d", "postgresql://********@h1:1,h2/d"},
+        {"postgresql://u:hunter2?hunter2@h/d?sslmode=require",
+         "postgresql://********@h/d?sslmode=require"},
+        {"postgresql://h/d?user=hunter2&password=hunter2&sslmode=disable&sslpassword=hunter2",
+         "postgresql://h/d?user=********&password=********&sslmode=disable&sslpassword=********"},
+        {"postgresql://?host=/tmp&dbname=d", "postgresql://?host=/tmp&dbname=d"},
+        // These passwords are not escaped.
+        {"postgresql://u:hunter2@hunter2@h/d", "postgresql://********@h/d"},
+        {"postgresql://u:5/hunter2@h/d", "postgresql://********@h/d"},
+        {"sqlite:////srv/a@b.db", "sqlite:////srv/a@b.db"},
+    };
+    for (const auto& [url, shown] : cases)
+        EXPECT_TEXT(setting("DATABASE_URL").show(load_quietly({{"DATABASE_URL", url}})), shown);
+    const std::pair<const char*, const char*> limits[] = {
+        {"memory://", "memory://"},
+        {"redis://h", "redis://h:6379/0"},
+        {"redis://:hunter2@h:1/2", "redis://********@h:1/2"},
+        {"redis://u:hunter2@[::1]", "redis://********@[::1]:6379/0"}};
+    for (const auto& [url, shown] : limits)
+        EXPECT_TEXT(setting("REDIS_URL").show(load_quietly({{"REDIS_URL", url}})), shown);
 }
 
 Test(config, knows_its_databases) {
