@@ -53,11 +53,13 @@ int restart(Arguments& arguments) {
 }
 
 int migrate(Arguments& arguments) {
+    const bool is_confirmed = arguments.flag("--yes");
     const auto direction = arguments.choice("direction", {"up", "down", "status"});
     arguments.end();
+    if (is_confirmed && direction != "down") arguments.fail("only `migrate down` takes --yes");
     const auto config = load_config();
-    if (direction == "up") migrate_up(config, std::cout);
-    if (direction == "down") migrate_down(config, std::cout);
+    if (direction == "up" && !migrate_up(config, std::cout)) std::cout << "nothing to apply\n";
+    if (direction == "down") migrate_down(config, is_confirmed, std::cout);
     if (direction == "status") migrate_status(config, std::cout);
     return EXIT_SUCCESS;
 }
@@ -126,7 +128,8 @@ constexpr Command commands[] = {
      run},
     {"restart", "ENDPOINT", "replace the processes of one endpoint without losing a request",
      restart},
-    {"migrate", "up|down|status", "apply pending migrations | undo the newest | list all", migrate},
+    {"migrate", "up|down [--yes]|status",
+     "apply pending migrations | undo the newest (--yes in production) | list all", migrate},
     {"prune", "[--events-older-than AGE] [--jobs-older-than AGE]",
      "delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d", prune},
     {"doctor", "", "report what would prevent the service from running here", doctor},

@@ -4,9 +4,11 @@
 #include <filesystem>
 #include <memory>
 #include <ostream>
+#include <stdexcept>
 
 #include "cli/database.hpp"
 #include "cli/developer_account.hpp"
+#include "cli/run_dir.hpp"
 #include "shared/db/migrator.hpp"
 #include "shared/run_dir.hpp"
 
@@ -41,9 +43,9 @@ bool has_foreign_events(BlockingConnection& connection) {
 }
 
 // The events keep the order of their ids. Another runner may have done this before this one got the
-// lock.
-void adopt_events(BlockingConnection& connection, std::ostream& out) {
-    if (!has_foreign_events(connection)) return;
+// lock. Returns whether it did something.
+bool adopt_events(BlockingConnection& connection, std::ostream& out) {
+    if (!has_foreign_events(connection)) return false;
     connection.begin();
     const bool is_foreign = has_foreign_events(connection);
     if (is_foreign) {
@@ -52,11 +54,27 @@ void adopt_events(BlockingConnection& connection, std::ostream& out) {
     }
     connection.execute("COMMIT");
     if (is_foreign) out << "adopted the events of another cluster\n";
+    return is_foreign;
 }
 
 // Null if the SQLite file does not exist: reading the state must not create it.
 std::unique_ptr<BlockingConnection> connect_to_look(const Config& config) {
     return lacks_sqlite_file(config) ? nullptr : connect_blocking(config, Purpose::look);
+}
+
+// "jobs, tasks.due_at with all data"
+std::string listed(const std::vector<std::string>& dropped) {
+    std::string list;
+    for (const auto& name : dropped) list += (list.empty() ? "" : ", ") + name;
+    return list.empty() ? "no data" : list + " with all data";
+}
+
+// The port is shown where it is not PostgreSQL's own.
+std::string place(const Host& host) {
+    auto place = host.name.empty() ? host.address : host.name;
+    if (place.find(':') != place.npos) place = "[" + place + "]";
+    if (!host.port.empty() && host.port != "5432") place += ":" + host.port;
+    return place;
 }
 
 SchemaState state_of(BlockingConnection* connection) {
@@ -70,20 +88,34 @@ SchemaState state_of(BlockingConnection* connection) {
 
 }  // namespace
 
-void migrate_up(const Config& config, std::ostream& out) {
+bool migrate_up(const Config& config, std::ostream& out) {
     make_place(config);
     const auto connection = connect_blocking(config, Purpose::change);
     const auto applied = Migrator{*connection}.up();
     for (const auto& name : applied.migrations) out << "applied " << name << '\n';
     if (applied.has_replaced_functions_only) out << "replaced the functions and triggers\n";
-    adopt_events(*connection, out);
-    make_developer_account(config, *connection, out);
+    const bool has_adopted = adopt_events(*connection, out);
+    const bool has_account = make_developer_account(config, *connection, out);
+    return !applied.migrations.empty() || applied.has_replaced_functions_only || has_adopted ||
+           has_account;
 }
 
-void migrate_down(const Config& config, std::ostream& out) {
-    std::string undone;
-    if (!lacks_sqlite_file(config))
-        undone = Migrator{*connect_blocking(config, Purpose::change)}.down();
+void migrate_down(const Config& config, bool is_confirmed, std::ostream& out) {
+    if (const auto pid = supervisor_of(config.run_dir); pid != 0)
+        throw std::runtime_error("the service is running (pid " + std::to_string(pid) +
+                                 "): stop it before you undo a migration");
+    if (lacks_sqlite_file(config)) {
+        out << "nothing to undo\n";
+        return;
+    }
+    const auto connection = connect_blocking(config, Purpose::change);
+    Migrator migrator{*connection};
+    const auto undo = migrator.next_undo();
+    if (config.is_production() && !is_confirmed && !undo.migration.empty())
+        throw std::runtime_error("ENVIRONMENT is production, and undoing " + undo.migration +
+                                 " drops " + listed(undo.dropped) +
+                                 ": repeat with `migrate down --yes`");
+    const auto undone = migrator.down();
     out << (undone.empty() ? "nothing to undo" : "undone " + undone) << '\n';
 }
 
@@ -112,5 +144,7 @@ Schema look_at_schema(const Config& config) {
 std::string database_name(const Config& config) {
     if (const auto path = config.sqlite_path()) return "SQLite (" + *path + ")";
     const auto& url = config.database_url.postgres;
-    return "PostgreSQL (" + url.host_names + "/" + url.database + ")";
+    std::string places;
+    for (const auto& host : url.hosts) places.append(places.empty() ? "" : ",").append(place(host));
+    return "PostgreSQL (" + places + "/" + url.database + ")";
 }

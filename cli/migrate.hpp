@@ -12,11 +12,12 @@
 // in one transaction (shared/db/migrator.hpp); takes over the events of a dump from another
 // PostgreSQL; and creates the account of DEV_USER_EMAIL if there is none. When the schema is up to
 // date, the role needs no right to change it. Waits up to 5 s for the database. Prints a line for
-// each change. Throws std::runtime_error.
-void migrate_up(const Config& config, std::ostream& out);
+// each change, and returns whether there was one. Throws std::runtime_error.
+bool migrate_up(const Config& config, std::ostream& out);
 
-// Undoes the newest migration.
-void migrate_down(const Config& config, std::ostream& out);
+// Undoes the newest migration. Throws std::runtime_error beside a running service, and in
+// production unless it is confirmed; that message names what would be dropped.
+void migrate_down(const Config& config, bool is_confirmed, std::ostream& out);
 
 // Lists all migrations with the time at which they were applied, or "pending", and whether the
 // functions are up to date. Changes nothing.

@@ -1,5 +1,7 @@
 #include "shared/db/migrations.hpp"
 
+#include <regex>
+
 #include "shared/digest.hpp"
 #include "shared/text.hpp"
 
@@ -22,6 +24,19 @@ std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view
         return subject_of(file.name) != "_events";
     });
     return found;
+}
+
+std::vector<std::string> dropped_by(const std::string& script) {
+    static const std::regex statement{R"(DROP TABLE (\w+);|ALTER TABLE (\w+) DROP COLUMN (\w+);)"};
+    std::vector<std::string> dropped;
+    for (std::sregex_iterator found{script.begin(), script.end(), statement}, end; found != end;
+         ++found) {
+        const auto table = (*found)[1].str();
+        // SQLite changes a table by copying it under another name.
+        if (script.find(" RENAME TO " + table + ";") != script.npos) continue;
+        dropped.push_back(table.empty() ? (*found)[2].str() + "." + (*found)[3].str() : table);
+    }
+    return dropped;
 }
 
 std::string functions_digest(std::span<const FunctionFile> functions) {

@@ -54,5 +54,8 @@ consteval std::string_view newest_migration(std::string_view engine) {
 std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view migration,
                                        std::span<const FunctionFile> files = function_files);
 
+// What a "down" script drops together with its data: tables, and columns as "table.column".
+std::vector<std::string> dropped_by(const std::string& script);
+
 // Identifies a set of functions: the SHA-256 of their texts, in hex.
 std::string functions_digest(std::span<const FunctionFile> functions);

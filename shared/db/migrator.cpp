@@ -93,6 +93,13 @@ Migrator::Applied Migrator::up() {
     return applied;
 }
 
+Migrator::Undo Migrator::next_undo() {
+    const auto applied = state().applied;
+    if (applied.empty()) return {};
+    const auto& name = applied.rbegin()->first;
+    return {name, dropped_by(down_script(name))};
+}
+
 std::string Migrator::down() {
     connection_.begin();
     const auto applied = state().applied;
@@ -102,15 +109,12 @@ std::string Migrator::down() {
     }
     const auto newest = std::prev(applied.end());
     const auto& name = newest->first;
-    const auto known = scripts("down");
-    const auto found = known.find(name);
-    if (found == known.end())
-        throw std::runtime_error("this version does not know the migration " + name);
+    const auto script = down_script(name);
     const auto before = newest == applied.begin() ? "" : std::prev(newest)->first;
     const auto functions = functions_at(connection_.engine(), before, files_.functions);
     ensure_table();
     clear_functions(functions);
-    connection_.execute(found->second);
+    connection_.execute(script);
     connection_.query("DELETE FROM schema_migrations WHERE name = $1", {name});
     create_functions(functions, before);
     connection_.execute("COMMIT");
@@ -152,6 +156,14 @@ std::map<std::string, std::string> Migrator::scripts(std::string_view direction)
         if (file.engine == connection_.engine() && file.name.ends_with(suffix))
             found.emplace(file.name.substr(0, file.name.size() - suffix.size()), file.sql);
     return found;
+}
+
+std::string Migrator::down_script(const std::string& migration) const {
+    const auto known = scripts("down");
+    const auto found = known.find(migration);
+    if (found == known.end())
+        throw std::runtime_error("this version does not know the migration " + migration);
+    return found->second;
 }
 
 // Drops the functions that are not in the list, with the triggers that call them, and empties the

@@ -38,6 +38,13 @@ public:
     // Applies the pending migrations. Needs no right to change the schema if there are none.
     Applied up();
 
+    struct Undo {
+        std::string migration;             // empty if there is none to undo
+        std::vector<std::string> dropped;  // tables, and columns as "table.column"
+    };
+    // What down() would do. Throws if this release does not know the migration.
+    Undo next_undo();
+
     // Undoes the newest migration and returns its name; empty if there is none. Throws if this
     // release does not know the migration.
     std::string down();
@@ -47,6 +54,7 @@ private:
     void ensure_table();
     std::string digest_of(const std::string& migration);
     std::map<std::string, std::string> scripts(std::string_view direction) const;
+    std::string down_script(const std::string& migration) const;
     void clear_functions(const std::vector<FunctionFile>& kept);
     void create_functions(const std::vector<FunctionFile>& functions, const std::string& migration);
 

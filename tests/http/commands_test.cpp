@@ -278,6 +278,7 @@ Test(commands, a_wrong_command_line_is_named) {
         {{"restart", "root", "tasks"}, "restart: unexpected argument \"tasks\""},
         {{"migrate"}, "migrate: a direction is missing: up, down or status"},
         {{"migrate", "sideways"}, "migrate: unknown direction \"sideways\": up, down or status"},
+        {{"migrate", "up", "--yes"}, "migrate: only `migrate down` takes --yes"},
         {{"migrate", "up", "down"}, "migrate: unexpected argument \"down\""},
         {{"doctor", "all"}, "doctor: unexpected argument \"all\""},
         {{"token"}, "token: --user ID is missing"},
@@ -394,6 +395,55 @@ Test(commands, production_knows_neither_tokens_nor_seeds) {
                                         " is for development: ENVIRONMENT is production\n");
     }
     EXPECT_TEXT(database.execute("SELECT count(*) FROM collab_tasks"), "0");
+}
+
+static void undo_in_production(Engine engine) {
+    const TestDatabase database{engine};
+    auto variables = variables_for(database.url());
+    variables["ENVIRONMENT"] = "production";
+    variables["BCRYPT_COST"] = "10";
+    variables["DEV_USER_EMAIL"] = "";
+    const auto refusal = [&] {
+        const auto refused = steelthread({"migrate", "down"}, variables);
+        cr_expect_eq(refused.status, 1);
+        EXPECT_TEXT(refused.output, "");
+        return refused.errors;
+    };
+    const auto undo = [&] { return steelthread({"migrate", "down", "--yes"}, variables).output; };
+    EXPECT_TEXT(refusal(),
+                "steelthread: ENVIRONMENT is production, and undoing 0009_verified_emails "
+                "drops no data: repeat with `migrate down --yes`\n");
+    for (std::string undone; undone != "undone 0007_event_feed\n";) {
+        undone = undo();
+        cr_assert(undone.starts_with("undone "), "%s", undone.c_str());
+    }
+    EXPECT_TEXT(refusal(),
+                "steelthread: ENVIRONMENT is production, and undoing 0006_jobs drops "
+                "idempotency_keys, jobs with all data: repeat with `migrate down --yes`\n");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM jobs"), "0");
+    while (undo() != "nothing to undo\n") continue;
+    EXPECT_TEXT(steelthread({"migrate", "down"}, variables).output, "nothing to undo\n");
+}
+
+Test(commands, production_undoes_only_what_is_confirmed_on_sqlite) {
+    undo_in_production(Engine::sqlite);
+}
+Test(commands, production_undoes_only_what_is_confirmed_on_postgres) {
+    undo_in_production(Engine::postgres);
+}
+
+Test(commands, nothing_is_undone_beside_a_running_service) {
+    const Stack stack{Engine::sqlite};
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"migrate", "down"}, {"migrate", "down", "--yes"}}) {
+        const auto refused = stack.command(words);
+        cr_expect_eq(refused.status, 1);
+        EXPECT_TEXT(refused.output, "");
+        EXPECT_TEXT(refused.errors, "steelthread: the service is running (pid " +
+                                        std::to_string(stack.supervisor()) +
+                                        "): stop it before you undo a migration\n");
+    }
+    cr_expect_eq(stack.send({.path = "/healthz"}).status, 200);
 }
 
 static void examine_sound(Engine engine) {
@@ -551,7 +601,7 @@ Test(commands, the_doctor_names_every_fault) {
     others["RUN_DIR"] = "/dev/null/steelthread";
     others["DATABASE_URL"] = with_port(database.url(), 1);
     expect_fault(others, "RUN_DIR: ");
-    expect_fault(others, "database: PostgreSQL (");
+    expect_fault(others, "database: PostgreSQL (127.0.0.1:1/");
     others["DATABASE_URL"] = "sqlite:////nowhere/to/be/found.db";
     expect_fault(others, "database: /nowhere/to/be/found.db does not exist: run ");
     others["REDIS_URL"] = "redis://:secret@127.0.0.1:1";

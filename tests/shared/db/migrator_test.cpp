@@ -310,6 +310,28 @@ Test(migrator, creates_the_functions_of_events_last) {
     EXPECT_TEXT(order("0012_x"), "dce");
 }
 
+Test(migrator, knows_what_a_script_drops) {
+    const auto dropped = [](const std::string& script) {
+        std::string all;
+        for (const auto& name : dropped_by(script)) all += name + " ";
+        return all;
+    };
+    EXPECT_TEXT(dropped("DROP TABLE a;\nDROP INDEX i;\nDROP TABLE b;\n"), "a b ");
+    EXPECT_TEXT(dropped("ALTER TABLE a DROP COLUMN b;\n"), "a.b ");
+    EXPECT_TEXT(dropped("ALTER TABLE a RENAME TO a_before;\nDROP TABLE a_before;\n"), "");
+    EXPECT_TEXT(dropped("-- Nothing to undo.\n"), "");
+    // Every statement that drops data is found.
+    for (const auto& file : migration_files) {
+        const std::string script{file.sql};
+        if (!file.name.ends_with(".down") || script.find(" RENAME TO ") != script.npos) continue;
+        std::size_t count = 0;
+        for (const std::string word : {"DROP TABLE", "DROP COLUMN"})
+            for (auto at = script.find(word); at != script.npos; at = script.find(word, at + 1))
+                ++count;
+        cr_expect_eq(dropped_by(script).size(), count, "%s", file.name.data());
+    }
+}
+
 // The query cannot find the tables itself, so it must name each of them.
 Test(migrator, the_doctor_knows_every_sequence) {
     const TestDatabase database{Engine::postgres};
