@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "cli/endpoint_list.hpp"
 #include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
@@ -29,6 +30,26 @@ std::string check_programs(const Config&) {
            (count == 1 ? " handler" : " handlers") + " and the templates in " + template_folder();
 }
 
+std::string check_workers(const Config& config) {
+    const auto endpoints = read_endpoint_list();
+    std::string unknown;
+    for (const auto& [key, count] : config.workers)
+        if (std::none_of(endpoints.begin(), endpoints.end(),
+                         [&, &name = key](const auto& endpoint) {
+                             return workers_key(endpoint.name) == name;
+                         }))
+            unknown.append(unknown.empty() ? "" : ", ").append(workers_prefix).append(key);
+    if (!unknown.empty())
+        throw ConfigError("no endpoint has the name in " + unknown +
+                          ": the names are in docs/endpoints.md");
+    std::string found;
+    for (const auto& [key, count] : config.workers)
+        found.append(found.empty() ? "" : ", ")
+            .append(workers_prefix)
+            .append(key + "=" + std::to_string(count));
+    return found.empty() ? "as many as the endpoints declare" : found;
+}
+
 std::string check_run_dir(const Config& config) { return look_at_run_dir(config.run_dir); }
 
 std::string check_sqlite_file(const Config& config) {
@@ -49,11 +70,9 @@ std::string check_listening(const Config& config) {
     return base_url(config) + " is free";
 }
 
-constexpr Check of_start[] = {{"user", check_user},
-                              {"programs", check_programs},
-                              {"RUN_DIR", check_run_dir},
-                              {"SQLite file", check_sqlite_file},
-                              {"port", check_listening}};
+constexpr Check of_start[] = {
+    {"user", check_user},       {"programs", check_programs},       {"workers", check_workers},
+    {"RUN_DIR", check_run_dir}, {"SQLite file", check_sqlite_file}, {"port", check_listening}};
 
 std::string listed(const std::vector<std::string>& names) {
     std::string list;

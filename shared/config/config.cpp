@@ -72,10 +72,14 @@ void derive(Config& config) {
 
 }  // namespace
 
+std::string workers_key(std::string_view endpoint) {
+    std::string key{endpoint};
+    for (char& c : key) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    return key;
+}
+
 std::size_t Config::worker_count(std::string_view endpoint, std::size_t default_count) const {
-    std::string name{endpoint};
-    for (char& c : name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    const auto found = workers.find(name);
+    const auto found = workers.find(workers_key(endpoint));
     return found == workers.end() ? default_count : found->second;
 }
 

@@ -53,6 +53,9 @@ struct Config {
     std::optional<std::string> sqlite_path() const;
 };
 
+// What follows WORKERS_ for an endpoint: "AUTH_LOGIN" for auth_login.
+std::string workers_key(std::string_view endpoint);
+
 using Variables = std::map<std::string, std::string>;
 
 // Reads and checks the settings of `groups`; throws ConfigError with all faults at once. The other

@@ -90,6 +90,14 @@ Test(start, looks_before_it_writes) {
     cr_expect_eq(migrated.status, exit_config, "%s", migrated.errors.c_str());
     fs::permissions(path, fs::perms{0600});
 
+    auto misspelt = variables;
+    misspelt["WORKERS_ROOT"] = "2";
+    misspelt["WORKERS_COLLAB_TASK_S"] = "9";
+    misspelt["WORKERS_root"] = "2";
+    expect_refused(misspelt, "workers", exit_config,
+                   "no endpoint has the name in WORKERS_COLLAB_TASK_S, WORKERS_root: the names are "
+                   "in docs/endpoints.md");
+
     if (geteuid() == 0) {
         auto production = variables;
         production["ENVIRONMENT"] = "production";
