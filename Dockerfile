@@ -25,6 +25,7 @@ RUN apt-get update \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin steelthread
 COPY --from=build /out /opt/steelthread
 COPY LICENSE /opt/steelthread/
+RUN ln -s /opt/steelthread/steelthread /usr/local/bin/steelthread
 ENV HOST=0.0.0.0 PORT=8000 RUN_DIR=/tmp/steelthread
 USER 10001
 EXPOSE 8000
