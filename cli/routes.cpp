@@ -204,7 +204,8 @@ void print_maps(std::ostream& out) {
         << "\n# The methods that each path allows. The map matches the raw target, including its "
            "query.\n"
         << "map $request_uri $methods_of_path {\n"
-        << "    \"~^/(livez|openapi\\.json|docs|docs/[^/?]*)(\\?|$)\" \"GET, HEAD\";\n";
+        << "    \"~^/(livez|openapi\\.json|favicon\\.ico|docs|docs/[^/?]*)(\\?|$)\" \"GET, "
+           "HEAD\";\n";
     for_each_path(
         all, [&](const Route& route, const std::string& path) { print_methods(out, route, path); });
     out << "    default \"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\";\n}\n";

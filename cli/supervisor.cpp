@@ -61,16 +61,20 @@ void open_standard_streams() {
     if (fd > STDERR_FILENO) close(fd);
 }
 
-void print_welcome(const Config& config, int endpoint_count) {
+void print_welcome(const Config& config, int endpoint_count, bool has_keyboard) {
     const auto base = base_url(config);
     std::cout << "steelthread serves " << endpoint_count << " endpoints on " << base << " from "
-              << database_name(config) << "\n\n  curl " << base << "/healthz\n";
+              << database_name(config);
+    if (config.redis_url)
+        std::cout << ", with limits in Redis (" << config.redis_url->place() << ")";
+    std::cout << "\n\n  " << base << "/docs\n  curl " << base << "/healthz\n";
     if (config.dev_user_email.empty() && !config.is_production())
         std::cout << "  set DEV_USER_EMAIL and DEV_USER_PASSWORD for an account to log in with\n";
     if (!config.dev_user_email.empty())
         std::cout << "  curl " << base << "/auth/login --json '{\"email\":\""
                   << config.dev_user_email << "\",\"password\":\"…\"}'\n";
-    std::cout << "\nCtrl-C stops it.\n" << std::flush;
+    if (has_keyboard) std::cout << "\nCtrl-C stops it.\n";
+    std::cout << std::flush;
 }
 
 class Supervisor {
@@ -209,7 +213,10 @@ private:
         phase_ = phase;
         switch (phase) {
             case Phase::starting: break;
-            case Phase::serving: print_welcome(config_, workers_.endpoint_count()); break;
+            case Phase::serving:
+                // PID 1 is a container's.
+                print_welcome(config_, workers_.endpoint_count(), had_terminal_ && getpid() != 1);
+                break;
             case Phase::stopping_nginx:
                 stop_began_ = Clock::now();
                 if (nginx_.pid != 0) kill(nginx_.pid, SIGQUIT);

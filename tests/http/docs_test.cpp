@@ -74,7 +74,8 @@ Test(docs, the_document_is_served) {
     const auto head = stack.send({.method = "HEAD", .path = "/openapi.json"});
     EXPECT_TEXT(head.header("content-length"), std::to_string(got.body.size()));
     for (const char* method : {"POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-        for (const char* path : {"/openapi.json", "/docs", "/docs/swagger-ui.css"}) {
+        for (const char* path :
+             {"/openapi.json", "/docs", "/docs/", "/favicon.ico", "/docs/swagger-ui.css"}) {
             const auto refused = stack.send({.method = method, .path = path});
             expect_error(refused, Error::method_not_allowed);
             EXPECT_TEXT(refused.header("allow"), "GET, HEAD");
@@ -117,11 +118,37 @@ Test(docs, files_have_a_strict_policy) {
         cr_expect_eq(known.status, 304, "%s", path);
     }
     for (const char* path :
-         {"/docs/", "/docs/package.json", "/docs/../nginx.conf", "/docs/..%2fnginx.conf",
+         {"/docs/package.json", "/docs/../nginx.conf", "/docs/..%2fnginx.conf",
           "/docs/swagger-ui.sha256", "/docs/none.css", "/docs/a/b.css", "/public/openapi.json"}) {
         const auto reply = stack.send({.path = path});
         cr_expect_eq(reply.status, 404, "%s: %ld", path, reply.status);
     }
+}
+
+Test(docs, a_final_slash_is_redirected) {
+    const Stack stack{Engine::sqlite};
+    Client client{stack.port(), ""};  // no operation of the document
+    for (const char* method : {"GET", "HEAD"})
+        for (const char* path : {"/docs/", "/docs/?x=1"}) {
+            const auto reply = client.send({.method = method, .path = path});
+            cr_expect_eq(reply.status, 308, "%s %s: %ld", method, path, reply.status);
+            EXPECT_TEXT(reply.header("location"), "../docs");
+            EXPECT_TEXT(reply.header("cache-control"), "no-store");
+            EXPECT_TEXT(reply.header("x-content-type-options"), "nosniff");
+        }
+}
+
+Test(docs, browsers_get_the_icon_that_they_ask_for) {
+    const Stack stack{Engine::sqlite};
+    Client client{stack.port(), ""};
+    const auto icon = client.send({.path = "/favicon.ico"});
+    cr_expect_eq(icon.status, 200);
+    EXPECT_TEXT(icon.header("content-type"), "image/png");
+    EXPECT_TEXT(icon.header("content-security-policy"), policy);
+    cr_expect(icon.body == stack.send({.path = "/docs/favicon-32x32.png"}).body);
+    const auto known =
+        client.send({.path = "/favicon.ico", .headers = {"If-None-Match: " + icon.header("etag")}});
+    cr_expect_eq(known.status, 304);
 }
 
 Test(docs, a_browser_reads_logs_in_and_tries_out) {

@@ -1,5 +1,7 @@
 // The conditions that `steelthread run` checks before it writes anything, the same checks in
 // `doctor`, and the commands that write nothing at all.
+#include <fcntl.h>
+#include <pty.h>
 #include <sched.h>
 #include <sqlite3.h>
 #include <sys/prctl.h>
@@ -111,6 +113,49 @@ Test(start, looks_before_it_writes) {
     fs::create_symlink(built("handlers"), copy + "/handlers");
     setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
     expect_refused(variables, "programs", 1, "cannot find nginx/nginx.conf.in beside " + copy);
+}
+
+// Without a terminal no key stops it.
+Test(start, says_where_to_go) {
+    const TestDatabase database{Engine::sqlite};
+    const Stack stack{database.url()};
+    wait_until("it has said so", [&] {
+        return stack.log().find("\n  " + stack.base_url() + "/docs\n") != std::string::npos;
+    });
+    cr_expect_eq(stack.log().find("Ctrl-C"), std::string::npos, "%s", stack.log().c_str());
+}
+
+Test(start, is_stopped_by_a_key) {
+    const TestDatabase database{Engine::sqlite};
+    std::vector<std::string> lines;
+    for (const auto& [name, value] : variables_for(database.url()))
+        lines.push_back(name + "=" + value);
+    const auto program = built("steelthread");
+    int terminal = -1;
+    const pid_t pid = forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (pid == 0) {
+        std::vector<const char*> environment;
+        for (const auto& line : lines) environment.push_back(line.c_str());
+        environment.push_back(nullptr);
+        const char* const words[] = {program.c_str(), "run", nullptr};
+        execve(program.c_str(), const_cast<char* const*>(words),
+               const_cast<char* const*>(environment.data()));
+        _exit(127);
+    }
+    cr_assert_gt(pid, 0);
+    fcntl(terminal, F_SETFL, O_NONBLOCK);
+    std::string shown;
+    wait_until("it names the key", [&] {
+        char bytes[1024];
+        const auto count = read(terminal, bytes, sizeof bytes);
+        if (count > 0) shown.append(bytes, static_cast<std::size_t>(count));
+        return shown.find("Ctrl-C stops it.") != shown.npos;
+    });
+    cr_assert_eq(write(terminal, "\x03", 1), 1);
+    int status = 0;
+    wait_until("it has stopped", [&] { return waitpid(pid, &status, WNOHANG) == pid; });
+    cr_expect(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d: %s", status, shown.c_str());
+    close(terminal);
 }
 
 static void insist_on_schema(Engine engine) {
