@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "shared/auth/refusals.hpp"
 #include "shared/auth/token.hpp"
 #include "shared/error.hpp"
 #include "shared/log.hpp"
@@ -24,7 +25,7 @@ std::string ApiKeys::verify(std::string_view key, std::string_view request_id) c
         is_accepted |= CRYPTO_memcmp(digest.data(), known.data(), digest.size()) == 0;
     auto name = name_of(digest);
     if (!is_accepted) {
-        logging::debug("API key refused", {{"request_id", request_id}});
+        refusals().log("API key refused", request_id, key.empty() ? "missing" : "unknown");
         throw ApiError{Error::invalid_api_key};
     }
     logging::debug("API key accepted",

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "shared/accounts/users.hpp"
+#include "shared/auth/refusals.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/http/conditional.hpp"
 #include "shared/http/error_body.hpp"
@@ -73,8 +74,7 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
     try {
         return std::invoke(verify, context.tokens, token);
     } catch (const TokenError& error) {
-        logging::debug("token refused", {{"request_id", raw.request_id},
-                                         {"reason", std::string_view{error.what()}}});
+        refusals().log("token refused", raw.request_id, error.what());
         throw ApiError{Error::invalid_token};
     }
 }
@@ -92,8 +92,7 @@ std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
             refuse_token("key", "no longer accepted");
         return bearer;
     } catch (const TokenError& error) {
-        logging::debug("ticket refused", {{"request_id", raw.request_id},
-                                          {"reason", std::string_view{error.what()}}});
+        refusals().log("ticket refused", raw.request_id, error.what());
         throw ApiError{Error::invalid_token};
     }
 }

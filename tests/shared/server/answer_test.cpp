@@ -424,6 +424,32 @@ Test(answer, names_an_api_key_by_a_short_id) {
     cr_expect(!contains(refused, "secret-key"), "%s", refused.c_str());
 }
 
+Test(answer, says_in_the_log_why_it_refuses) {
+    Service service;
+    const auto asked = endpoint_of(operation(Method::get, who, Auth::reader));
+    // "message: reason" of the first line. Later ones of the same second are logged at `debug`.
+    logging::set_level(logging::Level::debug);
+    const auto reason_of = [&](RawRequest raw) {
+        raw.request_id = "r-1";
+        const auto log =
+            written_by([&] { EXPECT_TEXT(outcome(service.send(asked, raw)), "401 unauthorized"); });
+        const auto line = json::parse(log.substr(0, log.find('\n')));
+        EXPECT_TEXT(line["request_id"].GetString(), "r-1");
+        return std::string{line["level"].GetString()} + " " + line["message"].GetString() + ": " +
+               line["reason"].GetString();
+    };
+    auto with_bad_token = get();
+    with_bad_token.authorization = "Bearer x";
+    EXPECT_TEXT(reason_of(with_bad_token), "info token refused: token: not three parts");
+    cr_expect(reason_of(with_bad_token).ends_with(" token refused: token: not three parts"));
+    cr_expect(reason_of(request("GET", "/notes?ticket=x"))
+                  .ends_with(" ticket refused: token: not three parts"));
+    auto with_bad_key = get();
+    with_bad_key.api_key = "a key that nobody has";
+    cr_expect(reason_of(with_bad_key).ends_with(" API key refused: unknown"));
+    logging::set_level(logging::Level::info);
+}
+
 Test(answer, gives_a_public_operation_no_identity) {
     Service service;
     const auto single = endpoint_of(operation(Method::get, who));
