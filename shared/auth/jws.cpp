@@ -18,12 +18,20 @@
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
 
-const Key::Algorithm Key::hs256{"HS256", 32};
-const Key::Algorithm Key::eddsa{"EdDSA", 64};
-const Key::Algorithm Key::es256{"ES256", 64};
-const Key::Algorithm Key::es512{"ES512", 132};
-const Key::Algorithm Key::rs256{"RS256", 0};
-const Key::Algorithm Key::ps256{"PS256", 0};
+// The first row for a type and curve is that of keys without `alg`.
+constexpr Key::Algorithm Key::algorithms[] = {
+    {"HS256", "oct", "", 32, EVP_sha256, 0},
+    {"EdDSA", "OKP", "Ed25519", 64, nullptr, 0},
+    {"ES256", "EC", "P-256", 64, EVP_sha256, 0},
+    {"ES384", "EC", "P-384", 96, EVP_sha384, 0},
+    {"ES512", "EC", "P-521", 132, EVP_sha512, 0},
+    {"RS256", "RSA", "", 0, EVP_sha256, RSA_PKCS1_PADDING},
+    {"RS384", "RSA", "", 0, EVP_sha384, RSA_PKCS1_PADDING},
+    {"RS512", "RSA", "", 0, EVP_sha512, RSA_PKCS1_PADDING},
+    {"PS256", "RSA", "", 0, EVP_sha256, RSA_PKCS1_PSS_PADDING},
+    {"PS384", "RSA", "", 0, EVP_sha384, RSA_PKCS1_PSS_PADDING},
+    {"PS512", "RSA", "", 0, EVP_sha512, RSA_PKCS1_PSS_PADDING},
+};
 
 namespace {
 
@@ -213,16 +221,31 @@ std::string der_of(std::string_view signature) {
 }
 
 // PSS with MGF1 of the same hash and a salt of the hash's size (RFC 7518, section 3.5).
-bool set_padding(EVP_PKEY_CTX* context, bool is_pss) {
-    if (!is_pss) return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1;
-    return EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PSS_PADDING) == 1 &&
-           EVP_PKEY_CTX_set_rsa_mgf1_md(context, EVP_sha256()) == 1 &&
-           EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1;
+bool set_padding(EVP_PKEY_CTX* context, int padding, const EVP_MD* hash) {
+    if (EVP_PKEY_CTX_set_rsa_padding(context, padding) != 1) return false;
+    return padding != RSA_PKCS1_PSS_PADDING ||
+           (EVP_PKEY_CTX_set_rsa_mgf1_md(context, hash) == 1 &&
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(context, RSA_PSS_SALTLEN_DIGEST) == 1);
 }
 
+// --- headers
+
 // `crit` names extensions that a recipient must understand, and this one supports none; `b64` and
-// `zip` change the meaning of the payload; the other members carry the signer's own key.
-constexpr std::string_view refused_headers[] = {"b64", "crit", "jku", "jwk", "x5c", "x5u", "zip"};
+// `zip` change the meaning of the payload.
+constexpr std::string_view refused_headers[] = {"b64", "crit", "zip"};
+
+// Media types whose "application/" may be left out (RFC 7515, section 4.1.9). Other types are
+// refused, so that a token for another purpose does not pass (RFC 8725, section 3.11).
+bool is_token_type(std::string_view type) {
+    constexpr std::string_view prefix = "application/";
+    if (ascii_iequals(type.substr(0, prefix.size()), prefix)) type.remove_prefix(prefix.size());
+    return ascii_iequals(type, "JWT") || ascii_iequals(type, "at+jwt");
+}
+
+// Algorithms with two names go by the older one here.
+std::string_view usual_name(std::string_view algorithm) {
+    return algorithm == "Ed25519" ? "EdDSA" : algorithm;
+}
 
 }  // namespace
 
@@ -259,13 +282,13 @@ JwsHeader read_header(const Jws& jws) {
     for (const auto name : refused_headers)
         if (json::find(header, name)) refuse_token("header", std::string{name} + " is not allowed");
     const auto* type = json::find(header, "typ");
-    if (type && (!type->IsString() || !ascii_iequals(json::text_of(*type), "JWT")))
-        refuse_token("header", "typ must be JWT");
+    if (type && (!type->IsString() || !is_token_type(json::text_of(*type))))
+        refuse_token("header", "typ must be JWT or at+jwt");
     const auto* key_id = json::find(header, "kid");
     if (key_id && (!key_id->IsString() || key_id->GetStringLength() == 0 ||
                    key_id->GetStringLength() > max_key_id_bytes))
         refuse_token("header", "kid must be a string of 1 to 255 bytes");
-    return {.algorithm = std::string{json::text_of(*algorithm)},
+    return {.algorithm = std::string{usual_name(json::text_of(*algorithm))},
             .key_id = key_id ? std::string{json::text_of(*key_id)} : ""};
 }
 
@@ -274,8 +297,7 @@ Key Key::from_secret(std::string_view secret) {
     if (secret.empty()) throw KeyError{"key is empty"};
     const std::unique_ptr<EVP_MAC, Free<EVP_MAC, EVP_MAC_free>> mac{
         EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr)};
-    Key key{hs256};
-    key.signature_bytes_ = hs256.signature_bytes;
+    Key key{*find("HS256")};
     key.mac_ = {mac ? EVP_MAC_CTX_new(mac.get()) : nullptr, EVP_MAC_CTX_free};
     char digest[] = OSSL_DIGEST_NAME_SHA2_256;
     const OSSL_PARAM parameters[] = {
@@ -292,18 +314,31 @@ Key Key::from_jwk(const rapidjson::Value& jwk) {
     if (type == "oct") throw KeyError{"secret key in a set of public keys"};
     check_purpose(jwk);
     if (json::find(jwk, "d")) throw KeyError{"private key is published"};
-    auto key = type == "RSA"   ? rsa(jwk)
-               : type == "EC"  ? elliptic(jwk)
-               : type == "OKP" ? edwards(jwk)
-                               : throw KeyError{"kty must be RSA, EC or OKP"};
-    if (json::find(jwk, "alg") && text_member(jwk, "alg") != key.algorithm())
-        throw KeyError{"alg does not match the key"};
+    if (type != "RSA" && type != "EC" && type != "OKP")
+        throw KeyError{"kty must be RSA, EC or OKP"};
+    Key key{algorithm_of(jwk, type)};
+    if (type == "RSA") key.read_rsa(jwk);
+    if (type == "EC") key.read_elliptic(jwk);
+    if (type == "OKP") key.read_edwards(jwk);
     key.id_ = text_member(jwk, "kid");
     return key;
 }
 
-// A key has one algorithm: an RSA key without `alg` is for RS256, as nearly all are.
-Key Key::rsa(const rapidjson::Value& jwk) {
+// The algorithm of a key is known from its type and curve, except that of an RSA key, which is for
+// RS256 without `alg`, as nearly all are.
+const Key::Algorithm& Key::algorithm_of(const rapidjson::Value& jwk, std::string_view type) {
+    const auto curve = type == "RSA" ? std::string{} : text_member(jwk, "crv");
+    const auto name = text_member(jwk, "alg");
+    bool is_curve_known = false;
+    for (const auto& row : algorithms) {
+        if (row.type != type || row.curve != curve) continue;
+        is_curve_known = true;
+        if (!json::find(jwk, "alg") || row.name == usual_name(name)) return row;
+    }
+    throw KeyError{is_curve_known ? "alg does not match the key" : "crv is not supported"};
+}
+
+void Key::read_rsa(const rapidjson::Value& jwk) {
     const auto modulus = number_of(binary_member(jwk, "n"));
     const auto exponent = number_of(binary_member(jwk, "e"));
     const int bits = BN_num_bits(modulus.get());
@@ -313,43 +348,36 @@ Key Key::rsa(const rapidjson::Value& jwk) {
     if (!BN_is_odd(modulus.get()) || !BN_is_odd(exponent.get()) || BN_is_one(exponent.get()) ||
         BN_num_bits(exponent.get()) > max_exponent_bits)
         throw KeyError{"not a valid RSA key"};
-    Key key{text_member(jwk, "alg") == "PS256" ? ps256 : rs256};
-    key.verifier_ = make_rsa_key(modulus.get(), exponent.get());
-    key.signature_bytes_ = static_cast<std::size_t>(BN_num_bytes(modulus.get()));
-    return key;
+    verifier_ = make_rsa_key(modulus.get(), exponent.get());
+    signature_bytes_ = static_cast<std::size_t>(BN_num_bytes(modulus.get()));
 }
 
-Key Key::elliptic(const rapidjson::Value& jwk) {
-    const auto curve = text_member(jwk, "crv");
-    const bool is_p256 = curve == "P-256";
-    if (!is_p256 && curve != "P-521") throw KeyError{"crv must be P-256 or P-521"};
-    Key key{is_p256 ? es256 : es512};
-    key.signature_bytes_ = key.algorithm_->signature_bytes;
-    const auto size = key.signature_bytes_ / 2;
+void Key::read_elliptic(const rapidjson::Value& jwk) {
+    const auto size = signature_bytes_ / 2;
     const auto x = binary_member(jwk, "x", size);
     const auto y = binary_member(jwk, "y", size);
     // The uncompressed form of a point (SEC 1, section 2.3.3).
-    key.verifier_ = make_elliptic_key(is_p256 ? "P-256" : "P-521", "\x04" + x + y);
-    return key;
+    verifier_ = make_elliptic_key(std::string{algorithm_->curve}, "\x04" + x + y);
 }
 
-Key Key::edwards(const rapidjson::Value& jwk) {
-    if (text_member(jwk, "crv") != "Ed25519") throw KeyError{"crv must be Ed25519"};
+void Key::read_edwards(const rapidjson::Value& jwk) {
     const auto point = binary_member(jwk, "x", 32);
     check_edwards_point(point);
-    Key key{eddsa};
-    key.signature_bytes_ = eddsa.signature_bytes;
-    key.verifier_ = {
+    verifier_ = {
         EVP_PKEY_new_raw_public_key_ex(nullptr, "ED25519", nullptr, bytes_of(point), point.size()),
         EVP_PKEY_free};
-    if (!key.verifier_) throw KeyError{"not a valid Ed25519 key"};
-    return key;
+    if (!verifier_) throw KeyError{"not a valid Ed25519 key"};
+}
+
+const Key::Algorithm* Key::find(std::string_view name) {
+    const auto* const found = std::find_if(std::begin(algorithms), std::end(algorithms),
+                                           [&](const auto& row) { return row.name == name; });
+    return found == std::end(algorithms) ? nullptr : found;
 }
 
 bool Key::is_public(std::string_view algorithm) {
-    const auto is_same = [&](const auto* known) { return known->name == algorithm; };
-    const auto all = {&eddsa, &es256, &es512, &rs256, &ps256};
-    return std::any_of(all.begin(), all.end(), is_same);
+    const auto* const row = find(algorithm);
+    return row && row->type != "oct";
 }
 
 bool Key::verifies(const Jws& jws) const {
@@ -369,19 +397,16 @@ bool Key::has_made_mac(const Jws& jws) const {
 }
 
 bool Key::has_signed(const Jws& jws) const {
-    const bool is_elliptic = algorithm_ == &es256 || algorithm_ == &es512;
+    const bool is_elliptic = algorithm_->type == "EC";
     const auto der = is_elliptic ? der_of(jws.signature) : std::string{};
     if (is_elliptic && der.empty()) return false;
     const std::string_view signature = is_elliptic ? std::string_view{der} : jws.signature;
-    const EVP_MD* digest = algorithm_ == &eddsa   ? nullptr
-                           : algorithm_ == &es512 ? EVP_sha512()
-                                                  : EVP_sha256();
+    const EVP_MD* hash = algorithm_->hash ? algorithm_->hash() : nullptr;
     const DigestContext context{EVP_MD_CTX_new()};
     EVP_PKEY_CTX* key_context = nullptr;  // belongs to `context`
-    const bool is_rsa = algorithm_ == &rs256 || algorithm_ == &ps256;
     if (!context ||
-        EVP_DigestVerifyInit(context.get(), &key_context, digest, nullptr, verifier_.get()) != 1 ||
-        (is_rsa && !set_padding(key_context, algorithm_ == &ps256)))
+        EVP_DigestVerifyInit(context.get(), &key_context, hash, nullptr, verifier_.get()) != 1 ||
+        (algorithm_->padding != 0 && !set_padding(key_context, algorithm_->padding, hash)))
         throw std::runtime_error("OpenSSL cannot verify " + std::string{algorithm_->name});
     const bool is_good = EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(),
                                           bytes_of(jws.signed_text), jws.signed_text.size()) == 1;

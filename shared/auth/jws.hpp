@@ -42,13 +42,15 @@ struct Jws {
 Jws split_jws(std::string_view token);
 
 struct JwsHeader {
-    std::string algorithm;
-    std::string key_id;  // empty if absent
+    std::string algorithm;  // "EdDSA" for "Ed25519", its other name (RFC 9864)
+    std::string key_id;     // empty if absent
 };
 
-// Throws TokenError for a header without `alg`; with `crit`, `b64`, `zip`, `jwk`, `jku`, `x5u` or
-// `x5c`; with a `typ` other than JWT in any case; with a `kid` that is not a string of 1 to 255
-// bytes; with duplicate members; and for everything that json::parse() refuses.
+// Throws TokenError for a header without `alg`; with `crit`, `b64` or `zip`; with a `typ` other
+// than `JWT` and `at+jwt` (RFC 9068), both in any case and also with `application/` before them;
+// with a `kid` that is not a string of 1 to 255 bytes; with duplicate members; and for everything
+// that json::parse() refuses. `jwk`, `jku`, `x5u` and `x5c` are ignored: the signer's word on the
+// key proves nothing.
 JwsHeader read_header(const Jws& jws);
 
 // A key with the one algorithm that it verifies (RFC 8725, section 3.1): the key selects the
@@ -59,11 +61,10 @@ public:
     static Key from_secret(std::string_view secret);
 
     // The public key of a JWK (RFC 7517), for
-    //   EdDSA  kty OKP, crv Ed25519 (RFC 8037)
-    //   ES256  kty EC, crv P-256
-    //   ES512  kty EC, crv P-521
-    //   RS256  kty RSA, 2048 to 4096 bits, alg RS256 or none
-    //   PS256  the same with alg PS256
+    //   EdDSA                kty OKP, crv Ed25519 (RFC 8037), alg EdDSA, Ed25519 or none
+    //   ES256, ES384, ES512  kty EC, crv P-256, P-384 or P-521
+    //   RS256                kty RSA, 2048 to 4096 bits, alg RS256 or none
+    //   RS384, RS512, PS256, PS384, PS512  the same with that alg
     // Throws KeyError for every other kind, a secret (oct) in particular; for an `alg` that does
     // not go with the rest, a `use` other than sig and `key_ops` without verify; for a point that
     // is not on its curve; for an Ed25519 key of small order or not in canonical form, and an RSA
@@ -77,27 +78,35 @@ public:
     const std::string& id() const { return id_; }  // `kid`; empty if absent
 
     // Whether this key made the signature. The form must be exact: 32 bytes for HS256, r and s of
-    // 32 or 66 bytes each and both not 0 for ES256 and ES512, 64 bytes for EdDSA, and the size of
-    // the modulus for RS256 and PS256.
+    // the curve's size each and both not 0 for ECDSA, 64 bytes for EdDSA, and the size of the
+    // modulus for RSA.
     bool verifies(const Jws& jws) const;
 
 private:
     struct Algorithm {
-        std::string_view name;
+        std::string_view name;        // `alg` (RFC 7518, section 3.1)
+        std::string_view type;        // `kty`
+        std::string_view curve;       // `crv`, which is also OpenSSL's name; empty without a curve
         std::size_t signature_bytes;  // 0: the size of the modulus
+        const EVP_MD* (*hash)();      // null if the algorithm contains it
+        int padding;                  // of RSA, as OpenSSL numbers it; otherwise 0
     };
-    static const Algorithm hs256, eddsa, es256, es512, rs256, ps256;
+    static const Algorithm algorithms[];
 
-    explicit Key(const Algorithm& algorithm) : algorithm_{&algorithm} {}
-    static Key rsa(const rapidjson::Value& jwk);
-    static Key elliptic(const rapidjson::Value& jwk);
-    static Key edwards(const rapidjson::Value& jwk);
+    explicit Key(const Algorithm& algorithm)
+        : algorithm_{&algorithm}, signature_bytes_{algorithm.signature_bytes} {}
+    // The row with this name; null if there is none.
+    static const Algorithm* find(std::string_view name);
+    static const Algorithm& algorithm_of(const rapidjson::Value& jwk, std::string_view type);
+    void read_rsa(const rapidjson::Value& jwk);
+    void read_elliptic(const rapidjson::Value& jwk);
+    void read_edwards(const rapidjson::Value& jwk);
     bool has_made_mac(const Jws& jws) const;
     bool has_signed(const Jws& jws) const;
 
     const Algorithm* algorithm_;
+    std::size_t signature_bytes_;
     std::string id_;
-    std::size_t signature_bytes_ = 0;
     std::shared_ptr<EVP_MAC_CTX> mac_;    // HS256
     std::shared_ptr<EVP_PKEY> verifier_;  // all others
 };

@@ -38,7 +38,9 @@ const char* curve_of(std::string_view algorithm) {
 
 const EVP_MD* digest_of(std::string_view algorithm) {
     if (algorithm == "EdDSA") return nullptr;
-    return algorithm == "ES512" ? EVP_sha512() : algorithm == "ES384" ? EVP_sha384() : EVP_sha256();
+    return algorithm.ends_with("512")   ? EVP_sha512()
+           : algorithm.ends_with("384") ? EVP_sha384()
+                                        : EVP_sha256();
 }
 
 std::string number(const EVP_PKEY* key, const char* name, int size = 0) {
@@ -186,7 +188,7 @@ std::string Signer::sign_any(std::string_view text) const {
     EVP_PKEY_CTX* options = nullptr;
     cr_assert_eq(EVP_DigestSignInit(context, &options, digest_of(algorithm_), nullptr, key_.get()),
                  1);
-    if (algorithm_ == "PS256") {
+    if (algorithm_.starts_with("PS")) {
         EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING);
         EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST);
     }

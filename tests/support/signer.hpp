@@ -22,7 +22,7 @@ std::string foreign_token(const std::string& user_id, const std::string& more = 
 
 class Signer {
 public:
-    // Generates a key. The algorithm is EdDSA, ES256, ES384, ES512, RS256 or PS256; `bits` is for
+    // Generates a key. The algorithm is EdDSA, or ES, RS or PS with 256, 384 or 512; `bits` is for
     // RSA.
     explicit Signer(std::string algorithm, std::string key_id = "k", unsigned bits = 2048);
 

@@ -159,11 +159,11 @@ const std::string no_key = "kid: not a key of the set";
 
 Test(key_set, takes_what_it_can_use_and_skips_the_rest) {
     const Signer weak{"RS256", "weak", 1024};
-    const Signer other_curve{"ES384", "other"};
+    const std::string other_curve = R"({"kty":"EC","crv":"secp256k1","kid":"other"})";
     const auto parsed =
         parse_key_set(set_of({weak.jwk(), first().jwk(), R"({"kty":"oct","k":"AA","kid":"first"})",
-                              other_curve.jwk(), second().jwk(), R"({"kty":"AKP","kid":"later"})",
-                              "null", "7", R"({"kty":"EC"})", first().jwk(R"(,"use":"enc")")}));
+                              other_curve, second().jwk(), R"({"kty":"AKP","kid":"later"})", "null",
+                              "7", R"({"kty":"EC"})", first().jwk(R"(,"use":"enc")")}));
     EXPECT_TEXT(kinds(parsed), "first:EdDSA second:ES256");
     cr_expect_eq(parsed.skipped.size(), 8);
     EXPECT_TEXT(parsed.skipped.at(0), "RSA key is shorter than 2048 bits");
