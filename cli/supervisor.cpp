@@ -121,6 +121,8 @@ private:
         render_nginx(config_);
         if (config_.demo_mode)
             logging::warning("DEMO_MODE is on: anyone may write without a token");
+        if (config_.jwks_audience == any_audience)
+            logging::warning("JWKS_AUDIENCE is any: tokens for other services are accepted");
     }
 
     void block_signals() {

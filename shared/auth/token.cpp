@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <span>
 #include <stdexcept>
@@ -24,35 +25,55 @@ constexpr char this_service[] = "steelthread";
 constexpr char this_feed[] = "steelthread:events";
 constexpr std::int64_t leeway_seconds = 30;
 constexpr std::int64_t end_of_time = std::int64_t{1} << 53;  // doubles are exact up to here
+constexpr auto unbounded_time = static_cast<double>(end_of_time);
 constexpr std::size_t max_name_bytes = 255;
 constexpr std::size_t cache_size = 512;
 constexpr int max_tried_keys = 8;  // for a token without kid
 
 // --- claims
 
-std::optional<std::int64_t> integer_claim(const rapidjson::Value& claims, std::string_view name) {
+enum class Rounding { down, up };
+
+// A NumericDate in whole seconds. It may have a fraction (RFC 7519, section 2).
+std::optional<std::int64_t> date_claim(const rapidjson::Value& claims, std::string_view name,
+                                       Rounding rounding) {
     const auto* value = json::find(claims, name);
     if (!value) return std::nullopt;
-    if (!value->IsInt64()) refuse_token(name, "not an integer");
-    return value->GetInt64();
+    if (value->IsInt64()) return value->GetInt64();
+    if (!value->IsNumber()) refuse_token(name, "not a number");
+    const double date = value->GetDouble();
+    const double seconds = rounding == Rounding::down ? std::floor(date) : std::ceil(date);
+    return static_cast<std::int64_t>(std::clamp(seconds, -unbounded_time, unbounded_time));
 }
 
-// Whether a claim is this text, or for `aud` also a list with this text (RFC 7519, section 4.1.3).
-bool names(const rapidjson::Value* claim, std::string_view expected) {
-    const auto is_wanted = [&](const rapidjson::Value& value) {
-        return value.IsString() && json::text_of(value) == expected;
-    };
-    if (!claim) return false;
-    return claim->IsArray() ? std::any_of(claim->Begin(), claim->End(), is_wanted)
-                            : is_wanted(*claim);
+bool is_text(const rapidjson::Value& value, std::string_view expected) {
+    return value.IsString() && json::text_of(value) == expected;
 }
 
+bool has_text(const rapidjson::Value& claims, std::string_view name, std::string_view expected) {
+    const auto* claim = json::find(claims, name);
+    return claim && is_text(*claim, expected);
+}
+
+// Whether `aud` is this text or a list with this text (RFC 7519, section 4.1.3).
+bool has_audience(const rapidjson::Value& claims, std::string_view expected) {
+    const auto* audience = json::find(claims, "aud");
+    if (!audience) return false;
+    if (!audience->IsArray()) return is_text(*audience, expected);
+    return std::any_of(audience->Begin(), audience->End(),
+                       [&](const auto& value) { return is_text(value, expected); });
+}
+
+// The client that a token was issued to is `azp` in OpenID Connect Core (section 2) and `client_id`
+// in RFC 9068 (section 2.2).
 void check_parties(const rapidjson::Value& claims, const TokenSource& source) {
-    const auto* issuer = json::find(claims, "iss");
-    if (!source.issuer.empty() && ((issuer && issuer->IsArray()) || !names(issuer, source.issuer)))
+    if (!source.issuer.empty() && !has_text(claims, "iss", source.issuer))
         refuse_token("iss", "another issuer");
-    if (!source.audience.empty() && !names(json::find(claims, "aud"), source.audience))
+    if (!source.audience.empty() && !has_audience(claims, source.audience))
         refuse_token("aud", "another audience");
+    if (!source.client_id.empty() && !has_text(claims, "azp", source.client_id) &&
+        !has_text(claims, "client_id", source.client_id))
+        refuse_token("azp", "another client");
 }
 
 // In UTF-8 the control characters U+0080 to U+009F are two bytes.
@@ -125,6 +146,11 @@ void check_name(std::string_view name, std::string_view value) {
         throw std::invalid_argument(std::string{name}.append(": ").append(fault));
 }
 
+// Without an audience none is checked.
+std::string audience_of(const Config& config) {
+    return config.jwks_audience == any_audience ? std::string{} : config.jwks_audience;
+}
+
 std::int64_t seconds_since_1970() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::seconds>(now).count();
@@ -139,8 +165,10 @@ Tokens::Tokens(const Config& config, std::shared_ptr<KeySet> keys, Time time)
     : secret_{config.jwt_secret.reveal()},
       previous_secret_{config.jwt_secret_previous.reveal()},
       shared_secret_{config.better_auth_secret.reveal()},
-      own_{this_service, this_service},
-      published_{config.jwks_issuer, config.jwks_audience},
+      own_{.issuer = this_service, .audience = this_service, .client_id = {}},
+      published_{.issuer = config.jwks_issuer,
+                 .audience = audience_of(config),
+                 .client_id = config.jwks_client_id},
       needs_uuid_{config.user_id_format == UserIdFormat::uuid},
       lifetime_seconds_{config.jwt_expire_minutes * 60},
       time_{std::move(time)},
@@ -183,8 +211,9 @@ Identity Tokens::verify_ticket(std::string_view ticket) const {
         if (!payload && source == &own_) payload = open_jws(key, jws);
     if (!payload) refuse_token("signature", "made with another key");
     const auto claims = parse_part(*payload, "payload");
-    if (!names(json::find(claims, "aud"), this_feed)) refuse_token("aud", "another audience");
-    if (integer_claim(claims, "exp").value_or(0) <= time_()) refuse_token("exp", "past");
+    if (!has_audience(claims, this_feed)) refuse_token("aud", "another audience");
+    if (date_claim(claims, "exp", Rounding::down).value_or(0) <= time_())
+        refuse_token("exp", "past");
     const auto* const subject = json::find(claims, "sub");
     const auto* const key = json::find(claims, "key");
     const auto* const needs_account = json::find(claims, "account");
@@ -192,7 +221,7 @@ Identity Tokens::verify_ticket(std::string_view ticket) const {
     if (subject && subject->IsString()) bearer.user_id = json::text_of(*subject);
     if (key && key->IsString()) bearer.api_key = json::text_of(*key);
     bearer.needs_account = needs_account && needs_account->IsTrue();
-    bearer.expires_at = integer_claim(claims, "until").value_or(0);
+    bearer.expires_at = date_claim(claims, "until", Rounding::down).value_or(0);
     if (bearer.expires_at != 0 && bearer.expires_at <= time_()) refuse_token("until", "past");
     return bearer;
 }
@@ -288,7 +317,7 @@ std::optional<std::string> Tokens::find_payload(const Jws& jws, bool may_wait) c
 TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& source) const {
     const auto document = parse_part(payload, "payload");
     check_parties(document, source);
-    const auto expires_at = integer_claim(document, "exp");
+    const auto expires_at = date_claim(document, "exp", Rounding::down);
     if (!expires_at) refuse_token("exp", "missing");
     if (*expires_at <= 0 || *expires_at >= end_of_time) refuse_token("exp", "out of range");
     auto user_id = user_id_of(document);
@@ -298,6 +327,6 @@ TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& sou
     if (!user.needs_account && !has_verified_email(document)) user.email.clear();
     user.expires_at = *expires_at + leeway_seconds;
     return {.user = std::move(user),
-            .issued_at = integer_claim(document, "iat").value_or(0),
-            .valid_from = integer_claim(document, "nbf").value_or(0)};
+            .issued_at = date_claim(document, "iat", Rounding::up).value_or(0),
+            .valid_from = date_claim(document, "nbf", Rounding::up).value_or(0)};
 }

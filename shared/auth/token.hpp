@@ -28,8 +28,9 @@ inline constexpr std::size_t shown_key_digits = 8;
 // The origin of a token: an issuer that has one of the keys. Each key belongs to one source only,
 // which determines the claims that are required.
 struct TokenSource {
-    std::string issuer;    // empty: any value, or no claim
-    std::string audience;  // empty: any value, or no claim
+    std::string issuer;     // empty: any value, or no claim
+    std::string audience;   // empty: any value, or no claim
+    std::string client_id;  // empty: any client; otherwise the value of `azp` or `client_id`
 };
 
 // The claims of a token that are used. Without `iat` or `nbf` that time is 1970.
@@ -72,7 +73,8 @@ public:
     // Returns the user that a token identifies. The key of the token determines its source:
     //   JWT_SECRET, JWT_SECRET_PREVIOUS  `iss` and `aud` must be this service
     //   BETTER_AUTH_SECRET               any `iss` and `aud`
-    //   JWKS_URL, JWKS_FILE              JWKS_ISSUER and JWKS_AUDIENCE, if they are set
+    //   JWKS_URL, JWKS_FILE              JWKS_ISSUER, JWKS_AUDIENCE (unless it is "any") and
+    //                                    JWKS_CLIENT_ID, each if it is set
     // The user id is the first non-empty string among `sub`, `userId` and `id`: 1 to 255 bytes
     // without control characters, and a UUID if USER_ID_FORMAT requires it. An `email` is optional.
     // That of another issuer is ignored unless the token says that it is verified

@@ -20,6 +20,9 @@
 // The user of a request without a token if DEMO_MODE is on.
 inline constexpr char demo_user[] = "demo-user";
 
+// The JWKS_AUDIENCE with which the audience of tokens is not checked.
+inline constexpr std::string_view any_audience = "any";
+
 // WORKERS_<ENDPOINT> is the number of an endpoint's processes. It is read by the service.
 inline constexpr std::string_view workers_prefix = "WORKERS_";
 

@@ -45,7 +45,9 @@ Config configured() {
 // and moves the clock.
 class Issuer {
 public:
-    Issuer() { answer(set_of({first().jwk()})); }
+    explicit Issuer(Config config = configured()) : config_{std::move(config)} {
+        answer(set_of({first().jwk()}));
+    }
 
     void answer(std::string text) {
         const std::lock_guard lock{mutex_};
@@ -120,6 +122,7 @@ private:
         return answer_;
     }
 
+    Config config_;
     std::mutex mutex_;
     std::string answer_;
     std::atomic<bool> is_held_ = false;
@@ -128,7 +131,7 @@ private:
     Clock::time_point now_ = Clock::now();
     Loop loop_{1};
     const Tokens tokens_{
-        configured(),
+        config_,
         KeySet::of_url(
             loop_, "http://issuer.test/keys", [this](const auto& url) { return fetch_here(url); },
             [this] { return now_; }),
@@ -258,6 +261,63 @@ Test(key_set, checks_the_claims_of_the_issuer) {
     EXPECT_TEXT(
         verdict_with(R"({"sub":"ann","iss":"https://issuer.test","aud":"us","exp":1799999000})"),
         "exp: past");
+}
+
+Test(key_set, any_audience_may_be_enough) {
+    auto config = configured();
+    config.jwks_audience = "any";
+    Issuer issuer{config};
+    for (const auto* audience : {"", R"(,"aud":"them")", R"(,"aud":["a","b"])", R"(,"aud":null)"})
+        EXPECT_TEXT(issuer.verdict(first().token(
+                        R"({"sub":"ann","iss":"https://issuer.test","exp":1800000600)" +
+                        std::string{audience} + "}")),
+                    "ann");
+    EXPECT_TEXT(issuer.verdict(first().token(R"({"sub":"ann","aud":"us","exp":1800000600})")),
+                "iss: another issuer");
+}
+
+// AWS Cognito has `client_id` in its access tokens, Clerk and Keycloak have `azp`.
+Test(key_set, checks_the_client_where_one_is_set) {
+    auto config = configured();
+    config.jwks_audience = "any";
+    config.jwks_client_id = "app";
+    Issuer issuer{config};
+    const auto verdict_with = [&](const std::string& more) {
+        return issuer.verdict(first().token(
+            R"({"sub":"ann","iss":"https://issuer.test","exp":1800000600)" + more + "}"));
+    };
+    for (const auto* more :
+         {R"(,"azp":"app")", R"(,"client_id":"app")", R"(,"azp":"app","client_id":"other")",
+          R"(,"azp":"other","client_id":"app")", R"(,"azp":"app","aud":"them")"})
+        EXPECT_TEXT(verdict_with(more), "ann");
+    for (const auto* more :
+         {"", R"(,"azp":"App")", R"(,"azp":"")", R"(,"azp":null)", R"(,"azp":["app"])",
+          R"(,"client_id":["app"])", R"(,"azp":"other","client_id":"other")", R"(,"aud":"app")"})
+        EXPECT_TEXT(verdict_with(more), "azp: another client");
+    // The audience is checked as well, unless that is switched off.
+    config.jwks_audience = "us";
+    Issuer strict{config};
+    EXPECT_TEXT(strict.verdict(first().token(
+                    R"({"sub":"ann","iss":"https://issuer.test","exp":1800000600,"azp":"app"})")),
+                "aud: another audience");
+    EXPECT_TEXT(
+        strict.verdict(first().token(
+            R"({"sub":"ann","iss":"https://issuer.test","exp":1800000600,"azp":"app","aud":"us"})")),
+        "ann");
+}
+
+Test(key_set, takes_every_algorithm_from_an_issuer) {
+    for (const auto* name : {"EdDSA", "ES256", "ES384", "ES512", "RS256", "RS384", "RS512", "PS256",
+                             "PS384", "PS512"}) {
+        const Signer signer{name, "only"};
+        Issuer issuer;
+        issuer.answer(set_of({signer.jwk()}));
+        EXPECT_TEXT(issuer.verdict(signer.token(good_claims)), "ann");
+    }
+    const auto header = R"({"alg":"Ed25519","kid":"first"})";
+    Issuer issuer;
+    issuer.answer(set_of({first().jwk(R"(,"alg":"Ed25519","kid":"first")")}));
+    EXPECT_TEXT(issuer.verdict(first().token(header, good_claims)), "ann");
 }
 
 Test(key_set, never_fetched_is_no_verdict_on_the_token) {

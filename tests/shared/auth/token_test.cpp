@@ -257,16 +257,29 @@ Test(token, judges_the_times) {
         {{"exp", "-0"}, "exp: out of range"},
         {{"exp", "-1"}, "exp: out of range"},
         {{"exp", "-9223372036854775808"}, "exp: out of range"},
-        {{"exp", "1800000600.0"}, "exp: not an integer"},
-        {{"exp", "1800000600.5"}, "exp: not an integer"},
-        {{"exp", "1.8000006e9"}, "exp: not an integer"},
-        {{"exp", "2e9"}, "exp: not an integer"},
-        {{"exp", R"("1800000600")"}, "exp: not an integer"},
-        {{"exp", R"("")"}, "exp: not an integer"},
-        {{"exp", "null"}, "exp: not an integer"},
-        {{"exp", "true"}, "exp: not an integer"},
-        {{"exp", "[1800000600]"}, "exp: not an integer"},
-        {{"exp", "{}"}, "exp: not an integer"},
+        // A fraction of a second is cut off (RFC 7519, section 2).
+        {{"exp", "1800000600.0"}, "accepted"},
+        {{"exp", "1800000600.5"}, "accepted"},
+        {{"exp", "1.8000006e9"}, "accepted"},
+        {{"exp", "2e9"}, "accepted"},
+        {{"exp", at(-29) + ".0"}, "accepted"},
+        {{"exp", at(-29) + ".999999"}, "accepted"},
+        {{"exp", at(-30) + ".0"}, "exp: past"},
+        {{"exp", at(-30) + ".999999"}, "exp: past"},
+        {{"exp", "0.9"}, "exp: out of range"},
+        {{"exp", "-0.9"}, "exp: out of range"},
+        {{"exp", "1.5"}, "exp: past"},
+        {{"exp", "9007199254740991.0"}, "accepted"},
+        {{"exp", "9007199254740992.0"}, "exp: out of range"},
+        {{"exp", "1e19"}, "exp: out of range"},
+        {{"exp", "1e300"}, "exp: out of range"},
+        {{"exp", "-1e300"}, "exp: out of range"},
+        {{"exp", R"("1800000600")"}, "exp: not a number"},
+        {{"exp", R"("")"}, "exp: not a number"},
+        {{"exp", "null"}, "exp: not a number"},
+        {{"exp", "true"}, "exp: not a number"},
+        {{"exp", "[1800000600]"}, "exp: not a number"},
+        {{"exp", "{}"}, "exp: not a number"},
         {{"nbf", at(-600)}, "accepted"},
         {{"nbf", "0"}, "accepted"},
         {{"nbf", at(30)}, "accepted"},
@@ -275,16 +288,25 @@ Test(token, judges_the_times) {
         {{"nbf", "9223372036854775808"}, "nbf: in the future"},
         {{"nbf", "-9223372036854775809"}, "accepted"},
         {{"iat", "18446744073709551615"}, "iat: in the future"},
-        {{"nbf", at(0) + ".0"}, "nbf: not an integer"},
-        {{"nbf", "1e9"}, "nbf: not an integer"},
-        {{"nbf", R"("0")"}, "nbf: not an integer"},
-        {{"nbf", "null"}, "nbf: not an integer"},
+        // Here a fraction counts as a whole second.
+        {{"nbf", at(0) + ".0"}, "accepted"},
+        {{"nbf", "1e9"}, "accepted"},
+        {{"nbf", at(29) + ".000001"}, "accepted"},
+        {{"nbf", at(30) + ".0"}, "accepted"},
+        {{"nbf", at(30) + ".000001"}, "nbf: in the future"},
+        {{"nbf", "-0.5"}, "accepted"},
+        {{"nbf", "1e300"}, "nbf: in the future"},
+        {{"nbf", "-1e300"}, "accepted"},
+        {{"nbf", R"("0")"}, "nbf: not a number"},
+        {{"nbf", "null"}, "nbf: not a number"},
         {{"iat", at(-600)}, "accepted"},
         {{"iat", at(30)}, "accepted"},
         {{"iat", at(31)}, "iat: in the future"},
-        {{"iat", at(0) + ".0"}, "iat: not an integer"},
-        {{"iat", R"("0")"}, "iat: not an integer"},
-        {{"iat", "null"}, "iat: not an integer"},
+        {{"iat", at(0) + ".0"}, "accepted"},
+        {{"iat", at(30) + ".0"}, "accepted"},
+        {{"iat", at(30) + ".000001"}, "iat: in the future"},
+        {{"iat", R"("0")"}, "iat: not a number"},
+        {{"iat", "null"}, "iat: not a number"},
     };
     for (const auto& [change, wanted] : cases) {
         const auto what = change.first + " " + change.second + " ";
@@ -724,6 +746,19 @@ Test(token, a_ticket_is_refused_as_soon_as_its_token) {
     }
     EXPECT_TEXT(std::to_string(tokens_at(now + 22).verify_ticket(ticket).expires_at),
                 std::to_string(now + 30));
+}
+
+Test(token, a_fraction_shortens_a_ticket) {
+    const auto verdict_of = [](const std::string& expires, const std::string& until) {
+        return ticket_verdict(tokens_at(now),
+                              token_of(header, R"({"aud":"steelthread:events","sub":"ann","exp":)" +
+                                                   expires + R"(,"until":)" + until + "}"));
+    };
+    const auto passed = std::to_string(now) + ".999";
+    const auto coming = std::to_string(now + 1) + ".0";
+    EXPECT_TEXT(verdict_of(coming, coming), "accepted");
+    EXPECT_TEXT(verdict_of(passed, coming), "exp: past");
+    EXPECT_TEXT(verdict_of(coming, passed), "until: past");
 }
 
 Test(token, a_ticket_is_good_for_a_minute) {

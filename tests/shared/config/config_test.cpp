@@ -297,6 +297,13 @@ Test(config, issuer_and_audience_follow_from_the_url) {
                                    {"JWKS_AUDIENCE", "the audience"}});
     EXPECT_TEXT(set.jwks_issuer, "the issuer");
     EXPECT_TEXT(set.jwks_audience, "the audience");
+    EXPECT_TEXT(set.jwks_client_id, "");
     const auto file = load_quietly({{"JWKS_FILE", "/etc/keys.json"}});
     EXPECT_TEXT(file.jwks_issuer + file.jwks_audience, "");
+    const auto any = load_quietly({{"JWKS_URL", "https://example.org/jwks"},
+                                   {"JWKS_AUDIENCE", "any"},
+                                   {"JWKS_CLIENT_ID", "app"}});
+    EXPECT_TEXT(any.jwks_issuer, "https://example.org");
+    EXPECT_TEXT(any.jwks_audience, std::string{any_audience});
+    EXPECT_TEXT(any.jwks_client_id, "app");
 }
