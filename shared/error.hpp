@@ -2,7 +2,9 @@
 // the shape of the endpoint.
 #pragma once
 
+#include <chrono>
 #include <exception>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,13 +49,19 @@ public:
     explicit ApiError(Error error, std::vector<ErrorDetail> details = {})
         : error_(error), details_(std::move(details)) {}
 
+    // For an error with a Retry-After: the answer has this one in place of the one in error.def.
+    ApiError(Error error, std::chrono::seconds retry_after)
+        : error_(error), retry_after_(retry_after) {}
+
     Error error() const { return error_; }
     const std::vector<ErrorDetail>& details() const { return details_; }
+    std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
     const char* what() const noexcept override;
 
 private:
     Error error_;
     std::vector<ErrorDetail> details_;
+    std::optional<std::chrono::seconds> retry_after_;
 };
 
 // A validation_error with one detail.

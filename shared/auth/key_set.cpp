@@ -120,14 +120,25 @@ void KeySet::look_at_file() {
 }
 
 bool KeySet::may_come(const std::string& key_id) {
-    if (!loop_) return false;
-    const auto now = now_();
-    const auto unknown = unknown_.find(key_id);
-    if (unknown != unknown_.end() && now - unknown->second < cool_down) return false;
-    if (!is_fetching_ && last_check_ && now - *last_check_ < cool_down) return false;
-    if (!is_fetching_) start();
-    if (requested_ids_.size() < max_unknown) requested_ids_.push_back(key_id);
+    if (!loop_ || lacks(key_id)) return false;
+    if (requested_ids_.size() < max_unknown) requested_ids_.insert(key_id);
+    if (is_fetching_) return true;
+    if (last_check_ && now_() - *last_check_ < cool_down) return false;
+    start();
     return true;
+}
+
+bool KeySet::lacks(const std::string& key_id) const {
+    if (!loop_) return generation_ != 0;
+    const auto unknown = unknown_.find(key_id);
+    return unknown != unknown_.end() && now_() - unknown->second < cool_down;
+}
+
+std::chrono::seconds KeySet::time_to_next_fetch() const {
+    constexpr std::chrono::seconds least{1};
+    if (!loop_ || !last_check_) return least;
+    const auto left = *last_check_ + cool_down - now_();
+    return std::max(least, std::chrono::ceil<std::chrono::seconds>(left));
 }
 
 void KeySet::start() {
@@ -154,20 +165,25 @@ void KeySet::start() {
 void KeySet::end(const FetchResult& result) {
     is_fetching_ = false;
     const auto now = now_();
+    std::erase_if(unknown_, [&](const auto& entry) { return now - entry.second >= cool_down; });
     if (result.failure.empty()) {
         last_success_ = now;
+        // Tokens of withdrawn keys are refused at once, too.
+        for (const auto& key : keys_)
+            if (!key.id().empty()) requested_ids_.insert(key.id());
         take(result.parsed, result.text);
+        remember_unknown(now);
     } else {
         complain(result.failure);
     }
-    std::erase_if(unknown_, [&](const auto& entry) { return now - entry.second >= cool_down; });
-    for (auto& key_id : requested_ids_) {
-        const bool is_known = std::any_of(keys_.begin(), keys_.end(),
-                                          [&](const auto& key) { return key.id() == key_id; });
-        if (!is_known && unknown_.size() < max_unknown) unknown_[std::move(key_id)] = now;
-    }
-    requested_ids_.clear();
     for (auto* promise : std::exchange(waiters_, {})) promise->deliver();
+}
+
+// A token without `kid` is no exception: every key of its algorithm has been tried.
+void KeySet::remember_unknown(Clock::time_point now) {
+    for (const auto& key : keys_)
+        if (!key.id().empty()) requested_ids_.erase(key.id());
+    for (const auto& key_id : std::exchange(requested_ids_, {})) unknown_[key_id] = now;
 }
 
 void KeySet::take(ParsedKeys parsed, const std::string& text) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "shared/async.hpp"
@@ -74,8 +75,16 @@ public:
 
     // Whether a key that is not in the set may be in the next one: starts a request or joins the
     // one in progress, for which wait_for_fetch() waits. Returns false within ten seconds of the
-    // last request, and for an id that a request within the last ten seconds did not find.
+    // last request, whose successor then looks for the key; and for a key that the issuer lacks.
     bool may_come(const std::string& key_id);
+
+    // Whether a key that is not in the set is not the issuer's: a request within the last ten
+    // seconds has succeeded, and found that the key is missing or has been withdrawn. A file has
+    // all keys, once it has been read.
+    bool lacks(const std::string& key_id) const;
+
+    // The time until the next request may start, or the file may be read again; at least a second.
+    std::chrono::seconds time_to_next_fetch() const;
 
     // Waits until the request in progress has succeeded or failed.
     Async<> wait_for_fetch();
@@ -88,6 +97,7 @@ private:
     void start();
     void end(const FetchResult& result);
     void take(ParsedKeys parsed, const std::string& text);
+    void remember_unknown(Clock::time_point now);
     void complain(std::string_view reason);
 
     Loop* loop_;          // null for a file
@@ -102,9 +112,9 @@ private:
     std::optional<Clock::time_point> last_success_;  // of the last request that succeeded
     std::string file_stamp_;
     bool is_fetching_ = false;
-    // Ids that were requested and not found, with the time of the request.
+    // Ids that a request did not find, with the time of its end.
     std::unordered_map<std::string, Clock::time_point> unknown_;
-    std::vector<std::string> requested_ids_;  // of the tokens that wait
+    std::unordered_set<std::string> requested_ids_;  // for the next request that succeeds
     std::vector<Promise*> waiters_;
     // The last member: its thread must end before the other members do.
     std::optional<boost::asio::thread_pool> thread_;

@@ -310,7 +310,8 @@ std::optional<std::string> Tokens::find_payload(const Jws& jws, bool may_wait) c
     }
     if (is_key_known) refuse_token("signature", "made with another key");
     if (may_wait && key_set_->may_come(header.key_id)) return std::nullopt;
-    if (key_set_->generation() == 0) throw ApiError{Error::service_unavailable};
+    if (!key_set_->lacks(header.key_id))
+        throw ApiError{Error::service_unavailable, key_set_->time_to_next_fetch()};
     refuse_token("kid", "not a key of the set");
 }
 

@@ -79,10 +79,11 @@ public:
     // without control characters, and a UUID if USER_ID_FORMAT requires it. An `email` is optional.
     // That of another issuer is ignored unless the token says that it is verified
     // (`email_verified`, OpenID Connect Core, section 5.1, or `emailVerified`).
-    // `exp` must be an integer that has not passed, `nbf` and `iat` integers that are not in the
-    // future; clocks may differ by 30 seconds.
+    // `exp` must be a number that has not passed, `nbf` and `iat` numbers that are not in the
+    // future; clocks may differ by 30 seconds. Fractions of a second shorten the token's life.
     //
-    // Throws TokenError; and ApiError (503) if no key set has ever been loaded to find the key in.
+    // Throws TokenError; and ApiError (503) with Retry-After as long as nobody knows whether the
+    // key belongs to the issuer: no request for the key set has succeeded since the key was missed.
     //
     // The last few hundred valid tokens are cached by their SHA-256 until the key set changes;
     // their times are checked at each call. One thread at a time may verify.

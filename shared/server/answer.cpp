@@ -207,6 +207,8 @@ Response error_response(const RawRequest& raw, const Endpoint& endpoint, const A
         response.set(row.header, allowed_methods(endpoint));
     else if (!row.header.empty())
         response.set(row.header, std::string{row.header_value});
+    if (const auto seconds = error.retry_after())
+        response.set("Retry-After", std::to_string(seconds->count()));
     return response;
 }
 

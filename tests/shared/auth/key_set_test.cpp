@@ -41,6 +41,13 @@ Config configured() {
     return config;
 }
 
+// "503", with the seconds of Retry-After.
+std::string status_of(const ApiError& error) {
+    const auto seconds = error.retry_after();
+    return std::to_string(entry(error.error()).status) +
+           (seconds ? ", again after " + std::to_string(seconds->count()) + " s" : "");
+}
+
 // Verifies tokens whose keys come from a server in this process. The test sets the server's answers
 // and moves the clock.
 class Issuer {
@@ -97,7 +104,7 @@ private:
         } catch (const TokenError& error) {
             return error.what();
         } catch (const ApiError& error) {
-            return std::string{entry(error.error()).type};
+            return status_of(error);
         }
     }
 
@@ -324,11 +331,13 @@ Test(key_set, never_fetched_is_no_verdict_on_the_token) {
     Issuer issuer;
     issuer.fail();
     const auto token = first().token(good_claims);
-    EXPECT_TEXT(issuer.verdict(token), "service_unavailable");
-    EXPECT_TEXT(issuer.verdict_at_once(token), "service_unavailable");
+    EXPECT_TEXT(issuer.verdict(token), "503, again after 10 s");
+    EXPECT_TEXT(issuer.verdict_at_once(token), "503, again after 10 s");
     cr_expect_eq(issuer.asked(), 1);
-    issuer.pass(9999ms);
-    EXPECT_TEXT(issuer.verdict_at_once(token), "service_unavailable");
+    issuer.pass(2500ms);
+    EXPECT_TEXT(issuer.verdict_at_once(token), "503, again after 8 s");
+    issuer.pass(7499ms);
+    EXPECT_TEXT(issuer.verdict_at_once(token), "503, again after 1 s");
     cr_expect_eq(issuer.asked(), 1);
     issuer.answer(set_of({first().jwk()}));
     issuer.pass(1ms);
@@ -352,7 +361,9 @@ Test(key_set, an_unknown_key_is_asked_for_once_per_cool_down) {
     Issuer issuer;
     EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
     const auto rotated = second().token(good_claims);
-    for (int i = 0; i < 5; ++i) EXPECT_TEXT(issuer.verdict_at_once(rotated), no_key);
+    // The set was fetched before the key was missed, so nobody knows yet.
+    for (int i = 0; i < 5; ++i)
+        EXPECT_TEXT(issuer.verdict_at_once(rotated), "503, again after 10 s");
     cr_expect_eq(issuer.asked(), 1);
     issuer.pass(10s);
     EXPECT_TEXT(issuer.verdict(rotated), no_key);
@@ -375,9 +386,69 @@ Test(key_set, many_unknown_keys_are_one_request) {
     for (int i = 0; i < 1000; ++i)
         sent.push_back(first().token(
             R"({"alg":"EdDSA","kid":"made-up-)" + std::to_string(i) + "\"}", good_claims));
-    for (const auto& told : issuer.verdicts(sent)) EXPECT_TEXT(told, no_key);
-    for (const auto& token : sent) EXPECT_TEXT(issuer.verdict_at_once(token), no_key);
+    // More ids than a process remembers remain undecided.
+    const auto told = issuer.verdicts(sent);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+        const auto wanted = i < KeySet::max_unknown ? no_key : "503, again after 10 s";
+        EXPECT_TEXT(told[i], wanted);
+        EXPECT_TEXT(issuer.verdict_at_once(sent[i]), wanted);
+    }
+    EXPECT_TEXT(issuer.verdict_at_once(first().token(good_claims)), "ann");
     cr_expect_eq(issuer.asked(), 2);
+}
+
+// Anybody can use up a request with a made-up id. A token whose key has been added since is not
+// refused, and the next request decides on it, whoever starts that.
+Test(key_set, a_new_key_is_undecided_until_the_next_request) {
+    Issuer issuer;
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    issuer.pass(10s);
+    const auto made_up = [](const std::string& id) {
+        return first().token(R"({"alg":"EdDSA","kid":")" + id + R"("})", good_claims);
+    };
+    EXPECT_TEXT(issuer.verdict(made_up("a")), no_key);
+    issuer.answer(set_of({first().jwk(), second().jwk()}));
+    issuer.pass(2s);
+    EXPECT_TEXT(issuer.verdict_at_once(second().token(good_claims)), "503, again after 8 s");
+    EXPECT_TEXT(issuer.verdict_at_once(made_up("b")), "503, again after 8 s");
+    EXPECT_TEXT(issuer.verdict_at_once(made_up("a")), no_key);
+    issuer.pass(8s);
+    EXPECT_TEXT(issuer.verdict(made_up("c")), no_key);
+    EXPECT_TEXT(issuer.verdict_at_once(second().token(good_claims)), "ann");
+    EXPECT_TEXT(issuer.verdict_at_once(made_up("b")), no_key);
+    cr_expect_eq(issuer.asked(), 3);
+}
+
+Test(key_set, a_request_that_fails_decides_nothing) {
+    Issuer issuer;
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), "ann");
+    issuer.pass(10s);
+    issuer.fail();
+    const auto rotated = second().token(good_claims);
+    EXPECT_TEXT(issuer.verdict(rotated), "503, again after 10 s");
+    issuer.pass(9001ms);
+    EXPECT_TEXT(issuer.verdict_at_once(rotated), "503, again after 1 s");
+    issuer.pass(999ms);
+    issuer.answer(set_of({first().jwk()}));
+    EXPECT_TEXT(issuer.verdict(rotated), no_key);
+    cr_expect_eq(issuer.asked(), 3);
+}
+
+// Without `kid`, the next request decides as well.
+Test(key_set, a_token_without_a_kid_is_undecided_as_long) {
+    Issuer issuer;
+    issuer.answer(set_of({first().jwk("")}));
+    const Signer stranger{"EdDSA", "stranger"};
+    const auto token = stranger.token(R"({"alg":"EdDSA"})", good_claims);
+    EXPECT_TEXT(issuer.verdict(first().token(R"({"alg":"EdDSA"})", good_claims)), "ann");
+    issuer.pass(1s);
+    EXPECT_TEXT(issuer.verdict_at_once(token), no_key);
+    issuer.pass(9s);
+    EXPECT_TEXT(issuer.verdict(token), no_key);
+    issuer.pass(10s);
+    EXPECT_TEXT(issuer.verdict(first().token(good_claims)), no_key);
+    issuer.pass(1s);
+    EXPECT_TEXT(issuer.verdict_at_once(token), "503, again after 9 s");
 }
 
 // While another unknown key is being fetched, a token whose key has just been missing is refused at
@@ -444,7 +515,7 @@ Test(key_set, the_old_set_stays_when_the_server_fails) {
         EXPECT_TEXT(issuer.verdict(token), "ann");
         issuer.settle();
         EXPECT_TEXT(issuer.verdict(token), "ann");
-        EXPECT_TEXT(issuer.verdict(second().token(good_claims)), no_key);
+        EXPECT_TEXT(issuer.verdict(second().token(good_claims)), "503, again after 10 s");
     }
     cr_expect_eq(issuer.asked(), 5);
 }
@@ -507,15 +578,16 @@ Test(key_set, a_file_is_read_again_when_it_changes) {
         } catch (const TokenError& error) {
             return error.what();
         } catch (const ApiError& error) {
-            return std::string{entry(error.error()).type};
+            return status_of(error);
         }
     };
-    EXPECT_TEXT(verdict(first()), "service_unavailable");
+    const std::string not_read = "503, again after 1 s";
+    EXPECT_TEXT(verdict(first()), not_read);
     folder.file("keys", "{");
     moment += 1s;
-    EXPECT_TEXT(verdict(first()), "service_unavailable");
+    EXPECT_TEXT(verdict(first()), not_read);
     folder.file("keys", set_of({first().jwk()}));
-    EXPECT_TEXT(verdict(first()), "service_unavailable");
+    EXPECT_TEXT(verdict(first()), not_read);
     moment += 1s;
     EXPECT_TEXT(verdict(first()), "ann");
     EXPECT_TEXT(verdict(second()), no_key);

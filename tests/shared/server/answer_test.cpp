@@ -390,7 +390,9 @@ Test(answer, waits_for_the_keys_of_another_issuer) {
     Service cut_off{[](const auto&) -> std::string { throw std::runtime_error("no answer"); }};
     const auto response = cut_off.send(asked, with_token(get(), bearer));
     EXPECT_TEXT(outcome(response), "503 service_unavailable");
-    cr_expect(!response.header("Retry-After").empty());
+    // The next request to the issuer may start ten seconds after this one.
+    EXPECT_TEXT(response.header("Retry-After"), "10");
+    cr_expect_eq(lines(response, "Retry-After:"), 1);
     EXPECT_TEXT(outcome(cut_off.send(asked, with_token(get(), cut_off.bearer()))), "200");
 }
 
@@ -597,6 +599,19 @@ Test(answer, passes_every_api_error_on) {
         cr_expect_eq(lines(response, "WWW-Authenticate:"), row.status == 401);
         cr_expect_eq(lines(response, "Allow:"), row.status == 405);
         cr_expect_eq(lines(response, "Retry-After: 1\r"), row.status == 503 || row.status == 429);
+    }
+}
+
+Test(answer, says_when_to_try_again) {
+    Service service;
+    for (const int seconds : {1, 8, 86'400}) {
+        const std::function<void()> call = [&] {
+            throw ApiError{Error::service_unavailable, std::chrono::seconds{seconds}};
+        };
+        const auto response = service.send_throwing(call);
+        EXPECT_TEXT(outcome(response), "503 service_unavailable");
+        EXPECT_TEXT(response.header("Retry-After"), std::to_string(seconds));
+        cr_expect_eq(lines(response, "Retry-After:"), 1);
     }
 }
 
