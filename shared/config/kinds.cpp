@@ -136,8 +136,7 @@ std::string Database::read(std::string_view text, DatabaseUrl& value) const {
     return {};
 }
 
-// Everything between the scheme and the last @ before the parameters is masked: if a password
-// contains an @ or a / that is not escaped, libpq takes a part of it for the host or the database.
+// Masks everything between the scheme and the last @ before the parameters.
 std::string Database::masked(const DatabaseUrl& value) const {
     if (value.is_sqlite() || value.text.empty()) return value.text;
     const std::string_view text = value.text;
