@@ -162,8 +162,6 @@ ON_BOTH_ENGINES(collab_tasks, answers_a_preflight_for_known_origins_only) {
     EXPECT_TEXT(std::string{response.header("Access-Control-Allow-Methods")}, "POST, OPTIONS");
     EXPECT_TEXT(std::string{response.header("Access-Control-Allow-Credentials")}, "true");
     EXPECT_TEXT(std::string{response.header("Access-Control-Max-Age")}, "600");
-    cr_assert(response.header("Access-Control-Allow-Headers").find("If-Match") !=
-              std::string_view::npos);
     for (const char* origin :
          {"http://evil.example", "null", "http://localhost:3001.evil.example"}) {
         response = service.send({.method = "OPTIONS",

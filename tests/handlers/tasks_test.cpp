@@ -209,10 +209,10 @@ ON_BOTH_ENGINES(tasks, keeps_every_text_exactly) {
 ON_BOTH_ENGINES(tasks, keeps_every_user_id_exactly) {
     for (const std::string user : nasty_texts) {
         if (has_control_bytes(user) || user.find("\xc2\x80") != user.npos) continue;
-        const auto path = "/api/v1/" + percent_encode(user) + "/tasks";
+        const auto path =
+            is_path_segment(user) ? "/api/v1/" + percent_encode(user) + "/tasks" : "/api/tasks";
         auto sent = service.with_token("POST", path, R"({"title":"x"})");
         sent.authorization = service.bearer(user);
-        if (user.find('/') != user.npos) sent.target = "/api/tasks";
         const auto response = service.send(sent);
         cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
         const auto body = json_of(response);

@@ -411,6 +411,10 @@ static void undo_in_production(Engine engine) {
     };
     const auto undo = [&] { return steelthread({"migrate", "down", "--yes"}, variables).output; };
     EXPECT_TEXT(refusal(),
+                "steelthread: ENVIRONMENT is production, and undoing 0010_names drops users.name "
+                "with all data: repeat with `migrate down --yes`\n");
+    EXPECT_TEXT(undo(), "undone 0010_names\n");
+    EXPECT_TEXT(refusal(),
                 "steelthread: ENVIRONMENT is production, and undoing 0009_verified_emails "
                 "drops no data: repeat with `migrate down --yes`\n");
     for (std::string undone; undone != "undone 0007_event_feed\n";) {
