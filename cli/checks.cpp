@@ -15,6 +15,7 @@
 #include "shared/db/sqlite_file.hpp"
 #include "shared/log.hpp"
 #include "shared/run_dir.hpp"
+#include "shared/text.hpp"
 
 namespace {
 
@@ -32,22 +33,21 @@ std::string check_programs(const Config&) {
 
 std::string check_workers(const Config& config) {
     const auto endpoints = read_endpoint_list();
-    std::string unknown;
+    std::vector<std::string> unknown;
     for (const auto& [key, count] : config.workers)
         if (std::none_of(endpoints.begin(), endpoints.end(),
                          [&, &name = key](const auto& endpoint) {
                              return workers_key(endpoint.name) == name;
                          }))
-            unknown.append(unknown.empty() ? "" : ", ").append(workers_prefix).append(key);
+            unknown.push_back(std::string{workers_prefix} + key);
     if (!unknown.empty())
-        throw ConfigError("no endpoint has the name in " + unknown +
+        throw ConfigError("no endpoint has the name in " + joined(unknown, ", ") +
                           ": the names are in docs/endpoints.md");
-    std::string found;
+    std::vector<std::string> found;
+    found.reserve(config.workers.size());
     for (const auto& [key, count] : config.workers)
-        found.append(found.empty() ? "" : ", ")
-            .append(workers_prefix)
-            .append(key + "=" + std::to_string(count));
-    return found.empty() ? "as many as the endpoints declare" : found;
+        found.push_back(std::string{workers_prefix} + key + "=" + std::to_string(count));
+    return found.empty() ? "as many as the endpoints declare" : joined(found, ", ");
 }
 
 std::string check_run_dir(const Config& config) { return look_at_run_dir(config.run_dir); }
@@ -74,22 +74,16 @@ constexpr Check of_start[] = {
     {"user", check_user},       {"programs", check_programs},       {"workers", check_workers},
     {"RUN_DIR", check_run_dir}, {"SQLite file", check_sqlite_file}, {"port", check_listening}};
 
-std::string listed(const std::vector<std::string>& names) {
-    std::string list;
-    for (const auto& name : names) list += (list.empty() ? "" : ", ") + name;
-    return list;
-}
-
 // Returns an empty text if nothing is pending.
 std::string fault_of(const Schema& schema) {
     if (schema.pending.empty()) return {};
-    return "pending: " + listed(schema.pending) + ": run `steelthread migrate up`";
+    return "pending: " + joined(schema.pending, ", ") + ": run `steelthread migrate up`";
 }
 
 void warn_of_newer(const Schema& schema) {
     if (!schema.newer.empty())
         logging::warning("the schema is newer than this release",
-                         {{"migrations", std::string_view{listed(schema.newer)}}});
+                         {{"migrations", std::string_view{joined(schema.newer, ", ")}}});
 }
 
 }  // namespace
@@ -100,7 +94,7 @@ std::string check_schema(const Config& config) {
     const auto schema = look_at_schema(config);
     if (const auto fault = fault_of(schema); !fault.empty()) throw ConfigError(fault);
     if (schema.newer.empty()) return "all applied";
-    return "all applied, and " + listed(schema.newer) + ", newer than this release";
+    return "all applied, and " + joined(schema.newer, ", ") + ", newer than this release";
 }
 
 void check_start(const Config& config, bool migrates) {

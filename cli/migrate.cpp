@@ -11,6 +11,7 @@
 #include "cli/run_dir.hpp"
 #include "shared/db/migrator.hpp"
 #include "shared/run_dir.hpp"
+#include "shared/text.hpp"
 
 namespace {
 
@@ -64,9 +65,7 @@ std::unique_ptr<BlockingConnection> connect_to_look(const Config& config) {
 
 // "jobs, tasks.due_at with all data"
 std::string listed(const std::vector<std::string>& dropped) {
-    std::string list;
-    for (const auto& name : dropped) list += (list.empty() ? "" : ", ") + name;
-    return list.empty() ? "no data" : list + " with all data";
+    return dropped.empty() ? "no data" : joined(dropped, ", ") + " with all data";
 }
 
 // The port is shown where it is not PostgreSQL's own.
@@ -144,7 +143,8 @@ Schema look_at_schema(const Config& config) {
 std::string database_name(const Config& config) {
     if (const auto path = config.sqlite_path()) return "SQLite (" + *path + ")";
     const auto& url = config.database_url.postgres;
-    std::string places;
-    for (const auto& host : url.hosts) places.append(places.empty() ? "" : ",").append(place(host));
-    return "PostgreSQL (" + places + "/" + url.database + ")";
+    std::vector<std::string> places;
+    places.reserve(url.hosts.size());
+    for (const auto& host : url.hosts) places.push_back(place(host));
+    return "PostgreSQL (" + joined(places, ",") + "/" + url.database + ")";
 }

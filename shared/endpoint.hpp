@@ -100,8 +100,9 @@ struct Operation {
     std::string_view message = {};  // of an enveloped success
     IfMatch if_match = IfMatch::optional;
     bool takes_idempotency_key = false;
-    // What the handler calls. Its processes get the settings for it (setting_groups()), and an
-    // endpoint that hashes has two processes and more time, as a hash takes a third of a second.
+    // Each flag says that the handler calls a function. The endpoint's processes then get the
+    // settings of that function (setting_groups()). An endpoint that hashes passwords has two
+    // processes and more time, because a hash takes a third of a second.
     bool counts_attempts = false;    // count_attempt()
     bool hashes_passwords = false;   // Passwords
     bool issues_tokens = false;      // Tokens::issue()

@@ -129,6 +129,13 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
     return parts;
 }
 
+std::string joined(const std::vector<std::string>& items, std::string_view separator) {
+    std::string text;
+    for (const auto& item : items)
+        text.append(&item == &items.front() ? "" : separator).append(item);
+    return text;
+}
+
 std::optional<std::string> unhex(std::string_view digits) {
     std::string bytes;
     for (std::size_t i = 0; i < digits.size(); i += 2) {

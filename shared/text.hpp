@@ -29,6 +29,9 @@ bool ascii_iequals(std::string_view a, std::string_view b);
 // The parts of a text between separators; an empty text has none.
 std::vector<std::string_view> split(std::string_view text, char separator);
 
+// The items with the separator between them; an empty text without items.
+std::string joined(const std::vector<std::string>& items, std::string_view separator);
+
 // The bytes as lower-case hexadecimal digits.
 std::string hex(std::string_view bytes);
 

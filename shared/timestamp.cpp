@@ -36,7 +36,8 @@ int take_minutes(std::string_view& text) {
     return hours < 0 || hours > 23 || minutes < 0 || minutes > 59 ? -1 : hours * 60 + minutes;
 }
 
-// ".123" as microseconds, 0 if there is no fraction; -1 for anything else. Further digits are cut.
+// Returns ".123" as microseconds, 0 without a fraction, and -1 for anything else. Cuts the digits
+// after the sixth.
 int take_fraction(std::string_view& text) {
     if (!take_one_of(text, ".")) return 0;
     const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());

@@ -14,7 +14,7 @@ std::string nfc(std::string_view text) {
                      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE));
     const std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> owned{composed, std::free};
     if (size == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc{};
-    // Not UTF-8: there is no other form.
+    // The text is not UTF-8, so it has no composed form.
     if (size < 0) return std::string{text};
     return {reinterpret_cast<const char*>(composed), static_cast<std::size_t>(size)};
 }

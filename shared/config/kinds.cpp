@@ -15,12 +15,6 @@ std::string fault_of_control_characters(std::string_view text) {
     return has_control_bytes(text) ? "contains a control character" : "";
 }
 
-std::string joined(const std::vector<std::string>& items, std::string_view separator) {
-    std::string text;
-    for (const auto& item : items) text.append(text.empty() ? "" : separator).append(item);
-    return text;
-}
-
 // A parameter that is not known to be harmless may be a password.
 std::string masked_parameter(std::string_view parameter) {
     constexpr std::string_view harmless[] = {

@@ -9,7 +9,7 @@ struct Query {
     const char* name;
     const char* postgres = "";
     const char* sqlite = "";  // the same text, unless the .sql file has a variant for SQLite
-    bool reads_only =
-        false;  // it begins with SELECT: it may be repeated if its connection was lost
+    // Whether it begins with SELECT, so that it may be repeated if its connection was lost.
+    bool reads_only = false;
     std::span<const std::string_view> parameters = {};  // the names of $1, $2, …
 };
