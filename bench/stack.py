@@ -205,7 +205,10 @@ def service_environment(database_url, run_dir, port, password):
     return {**kept, "DATABASE_URL": database_url, "RUN_DIR": str(run_dir), "PORT": str(port),
             "HOST": "127.0.0.1", "JWT_SECRET": SECRET, "DEV_USER_EMAIL": EMAIL,
             "DEV_USER_PASSWORD": password, "API_KEYS": API_KEY,
-            "RATE_LIMIT": "86400000/day"}  # no practical limit
+            "RATE_LIMIT": "off", "USER_RATE_LIMIT": "off",
+            "MAX_TASKS_PER_USER": "off", "MAX_BOARD_TASKS": "off",
+            "MAX_CONVERSATIONS_PER_USER": "off", "MAX_MESSAGES_PER_CONVERSATION": "off",
+            "MAX_STREAMS_PER_USER": "off"}
 
 
 class BareNginx:

@@ -103,6 +103,7 @@ bool is_enveloped(const Value& endpoint) { return text_at(endpoint, "shape") == 
 bool has_limit_headers(const Value& operation, int status) {
     const auto limit = text_at(operation, "limit");
     if (limit == "requests") return status != 401;
+    if (limit == "writes") return status != 401 && status != 403;
     return limit == "attempts" && status != 413 && status != 415 && status != 422;
 }
 

@@ -17,7 +17,7 @@ bool is_below_prefix(std::string_view path) {
 }
 
 constexpr std::string_view shape_names[] = {"plain", "enveloped"};
-constexpr std::string_view limit_names[] = {"none", "requests", "attempts"};
+constexpr std::string_view limit_names[] = {"none", "requests", "writes", "attempts"};
 
 // The declared errors and those that every operation of this kind can return.
 std::vector<Error> errors_of(const Endpoint& declared, const Operation& operation) {

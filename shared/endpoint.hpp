@@ -30,10 +30,11 @@ using Handler = Async<Response> (*)(const Request& request, Context& context);
 // ones are {"data","message","success"}.
 enum class Shape { plain, enveloped };
 
-// The limit that counts a call and that its answers report: either the limit on requests of an API
-// key (RATE_LIMIT), which counts every request, or the limit on attempts to log in or sign up
-// (LOGIN_RATE_LIMIT), which does not count requests with an invalid body.
-enum class Limit { none, requests, attempts };
+// The limit that counts a call and that its answers report: the limit on requests of an API key
+// (RATE_LIMIT) or on writes of a user (USER_RATE_LIMIT), which count every request, or the limit on
+// attempts to log in or sign up (LOGIN_RATE_LIMIT), which does not count requests with an invalid
+// body.
+enum class Limit { none, requests, writes, attempts };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.
 using JsonSchema = std::string (*)();
@@ -111,7 +112,9 @@ struct Operation {
 
 constexpr Limit limit_of(const Operation& operation) {
     if (operation.counts_attempts) return Limit::attempts;
-    return rule_of(operation.auth).counts_requests ? Limit::requests : Limit::none;
+    const auto& rule = rule_of(operation.auth);
+    if (rule.counts_requests) return Limit::requests;
+    return rule.takes_token && operation.method != Method::get ? Limit::writes : Limit::none;
 }
 
 // The JSON Schema of a row's id.
@@ -162,7 +165,7 @@ std::string allowed_methods(const Endpoint& declared);
 // "max_body","name","operations":[{"answer":{"etag","location","page","schema","status","stream"},
 // "auth","errors","idempotency_key","if_match","limit","method","query","request",
 // "request_optional","summary"}],"parameters","path","settings","shape","tag"}. "if_match" is none,
-// optional or required; "limit" none, requests or attempts; "parameters" holds the schema of each
+// optional or required; "limit" none, requests, writes or attempts; "parameters" holds the schema of each
 // one in the path; "settings" lists groups (setting_group.hpp). Routes, documentation and tests are
 // made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

@@ -14,7 +14,7 @@
 #include "shared/config/setting_group.hpp"
 #include "shared/config_error.hpp"
 #include "shared/log.hpp"
-#include "shared/quota.hpp"
+#include "shared/rate.hpp"
 #include "shared/redis/url.hpp"
 
 // The user of a request without a token if DEMO_MODE is on.

@@ -10,6 +10,7 @@ namespace kinds {
 namespace {
 
 constexpr std::string_view memory_url = "memory://";
+constexpr std::string_view off = "off";  // no limit
 
 std::string fault_of_control_characters(std::string_view text) {
     return has_control_bytes(text) ? "contains a control character" : "";
@@ -88,13 +89,25 @@ std::string List::read(std::string_view text, std::vector<std::string>& value) c
 
 std::string List::print(const std::vector<std::string>& value) const { return joined(value, ","); }
 
-std::string Rate::read(std::string_view text, Quota& value) const {
-    const auto quota = parse_quota(text);
-    if (!quota)
-        return "must be a number and a unit, at most 1000 per second: 10/second, 10/minute, "
-               "10/hour or 10/day";
-    value = *quota;
-    return {};
+std::string RateOrOff::read(std::string_view text, std::optional<Rate>& value) const {
+    value = parse_rate(text);
+    if (value || text == off) return {};
+    return "must be off, or a number and a unit, at most 1000 per second: 10/second, 10/minute, "
+           "10/hour or 10/day";
+}
+
+std::string RateOrOff::print(const std::optional<Rate>& value) const {
+    return value ? text_of(*value) : std::string{off};
+}
+
+std::string CountOrOff::read(std::string_view text, std::optional<std::int64_t>& value) const {
+    value = parse_number<std::int64_t>(text);
+    if (value ? *value >= 1 : text == off) return {};
+    return "must be off, or a whole number from 1";
+}
+
+std::string CountOrOff::print(const std::optional<std::int64_t>& value) const {
+    return value ? std::to_string(*value) : std::string{off};
 }
 
 std::string RedisOrMemory::read(std::string_view text, std::optional<RedisUrl>& value) const {

@@ -20,7 +20,7 @@
 #include "shared/config/addresses.hpp"
 #include "shared/config/database_url.hpp"
 #include "shared/config/secret.hpp"
-#include "shared/quota.hpp"
+#include "shared/rate.hpp"
 #include "shared/redis/url.hpp"
 
 namespace kinds {
@@ -119,10 +119,17 @@ private:
     Quoting quoting_;
 };
 
-// "10/minute".
-struct Rate {
-    std::string read(std::string_view text, Quota& value) const;
-    std::string print(const Quota& value) const { return text_of(value); }
+// "10/minute", or nullopt for "off".
+struct RateOrOff {
+    std::string read(std::string_view text, std::optional<Rate>& value) const;
+    std::string print(const std::optional<Rate>& value) const;
+    std::string form() const { return {}; }
+};
+
+// A whole number from 1, or nullopt for "off".
+struct CountOrOff {
+    std::string read(std::string_view text, std::optional<std::int64_t>& value) const;
+    std::string print(const std::optional<std::int64_t>& value) const;
     std::string form() const { return {}; }
 };
 

@@ -10,16 +10,17 @@
 #include "shared/text.hpp"
 
 Async<> count_attempt(const Request& request, Context& context, const std::string& email) {
-    auto& [quota, limiter] = configured_limit<&Config::login_rate_limit>(context);
+    auto& [rate, limiter] = configured_limit<&Config::login_rate_limit>(context);
+    if (!rate) co_return;
     std::optional<Decision> of_address;
     if (const auto network = client_network(request.remote_address()); !network.empty()) {
-        of_address = co_await limiter->take("address:" + network, quota);
-        if (!of_address->allowed) enforce(*of_address, quota, request);
+        of_address = co_await limiter->take("address:" + network, *rate);
+        if (!of_address->allowed) enforce(*of_address, *rate, request);
     }
-    const auto of_email = co_await limiter->take("email:" + email, quota);
+    const auto of_email = co_await limiter->take("email:" + email, *rate);
     const bool is_address_nearer =
         of_address && of_email.allowed && of_address->remaining < of_email.remaining;
-    enforce(is_address_nearer ? *of_address : of_email, quota, request);
+    enforce(is_address_nearer ? *of_address : of_email, *rate, request);
 }
 
 std::string client_network(std::string_view address) {

@@ -24,9 +24,9 @@ public:
         }
     }
 
-    Async<Decision> take(std::string key, Quota quota) override {
-        if (!table_) co_return Decision{.limit = quota.limit, .remaining = quota.limit};
-        co_return table_->take(key, quota, boot_time_ms());
+    Async<Decision> take(std::string key, Rate rate) override {
+        if (!table_) co_return Decision{.limit = rate.limit, .remaining = rate.limit};
+        co_return table_->take(key, rate, boot_time_ms());
     }
 
 private:
@@ -35,10 +35,10 @@ private:
 
 }  // namespace
 
-Decision decide(const Quota& quota, std::int64_t ahead_ms) {
-    const auto [interval_ms, most_ms] = pace_of(quota);
+Decision decide(const Rate& rate, std::int64_t ahead_ms) {
+    const auto [interval_ms, most_ms] = pace_of(rate);
     const auto next_ms = ahead_ms + interval_ms;
-    Decision decision{.allowed = next_ms <= most_ms, .limit = quota.limit};
+    Decision decision{.allowed = next_ms <= most_ms, .limit = rate.limit};
     if (decision.allowed) {
         decision.remaining = (most_ms - next_ms) / interval_ms;
         decision.reset_seconds = seconds_of(next_ms);
@@ -54,12 +54,12 @@ std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config) {
     return std::make_unique<MemoryLimiter>(config);
 }
 
-void enforce(const Decision& decision, const Quota& quota, const Request& request) {
+void enforce(const Decision& decision, const Rate& rate, const Request& request) {
     const auto limit = std::to_string(decision.limit);
     const auto remaining = std::to_string(decision.remaining);
     const auto reset = std::to_string(decision.reset_seconds);
     request.add_header("RateLimit-Policy",
-                       R"("default";q=)" + limit + ";w=" + std::to_string(quota.window.count()));
+                       R"("default";q=)" + limit + ";w=" + std::to_string(rate.window.count()));
     request.add_header("RateLimit", R"("default";r=)" + remaining + ";t=" + reset);
     request.add_header("X-RateLimit-Limit", limit);
     request.add_header("X-RateLimit-Remaining", remaining);

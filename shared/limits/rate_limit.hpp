@@ -12,7 +12,7 @@
 #include <string>
 
 #include "shared/async.hpp"
-#include "shared/quota.hpp"
+#include "shared/rate.hpp"
 
 struct Config;
 class Request;
@@ -27,7 +27,7 @@ struct Decision {
 
 // Decides on one permit for a key that is paid off in ahead_ms, which is not negative. The permit
 // is granted if ahead_ms + interval_ms <= most_ms, and that sum is then the key's new ahead_ms.
-Decision decide(const Quota& quota, std::int64_t ahead_ms);
+Decision decide(const Rate& rate, std::int64_t ahead_ms);
 
 class RateLimiter {
 public:
@@ -35,7 +35,7 @@ public:
 
     // Takes one permit for a key, in one atomic step. If the store fails, this is logged and
     // everything is allowed.
-    virtual Async<Decision> take(std::string key, Quota quota) = 0;
+    virtual Async<Decision> take(std::string key, Rate rate) = 0;
 };
 
 // The limiter of REDIS_URL. "memory://" counts in RUN_DIR/rate_limits, see rate_table.hpp; other
@@ -45,4 +45,4 @@ std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config);
 // Adds the headers RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) and
 // X-RateLimit-Limit, -Remaining and -Reset (seconds) to the answer. If the decision refuses, it
 // also adds Retry-After and throws ApiError (429).
-void enforce(const Decision& decision, const Quota& quota, const Request& request);
+void enforce(const Decision& decision, const Rate& rate, const Request& request);

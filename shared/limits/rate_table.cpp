@@ -94,11 +94,11 @@ struct Step {
     std::int64_t moment_ms;  // when the key is paid off, if the permit is granted
 };
 
-Step step(std::int64_t moment_ms, const Quota& quota, std::int64_t now_ms) {
-    const auto pace = pace_of(quota);
+Step step(std::int64_t moment_ms, const Rate& rate, std::int64_t now_ms) {
+    const auto pace = pace_of(rate);
     auto ahead_ms = std::max<std::int64_t>(moment_ms - now_ms, 0);
     if (ahead_ms > pace.most_ms + stray_ms) ahead_ms = 0;
-    return {decide(quota, ahead_ms), now_ms + ahead_ms + pace.interval_ms};
+    return {decide(rate, ahead_ms), now_ms + ahead_ms + pace.interval_ms};
 }
 
 [[noreturn]] void fail(const std::string& path, const std::string& reason) {
@@ -166,13 +166,13 @@ RateTable::Place RateTable::place_of(std::string_view key) const {
     return {file.buckets[bits[0] % bucket_count], fingerprint};
 }
 
-Decision RateTable::take(std::string_view key, const Quota& quota, std::int64_t now_ms) {
+Decision RateTable::take(std::string_view key, const Rate& rate, std::int64_t now_ms) {
     const auto [bucket, fingerprint] = place_of(key);
     for (;;) {
         const auto words = read(bucket);
         const auto position = find(words, fingerprint);
         const bool is_known = position < bucket_words;
-        const auto next = step(is_known ? moment_of(words[position]) : 0, quota, now_ms);
+        const auto next = step(is_known ? moment_of(words[position]) : 0, rate, now_ms);
         if (!next.decision.allowed) return next.decision;
         const auto at = is_known ? position : 0;
         if (!is_known && !clear_entrance(bucket, words, now_ms)) continue;

@@ -16,8 +16,8 @@
 //    first, so it cannot miss an entry that moves.
 //  - A full bucket loses the entry that ends first, which is the one that restricts its key least.
 //
-// A moment that is further ahead than a quota allows, plus a minute, comes from an earlier boot or
-// from another quota and is ignored. The supervisor starts with a new file; a file of another size
+// A moment that is further ahead than a rate allows, plus a minute, comes from an earlier boot or
+// from another rate and is ignored. The supervisor starts with a new file; a file of another size
 // or version is refused, never repaired, because other processes may be using it.
 #pragma once
 
@@ -41,7 +41,7 @@ public:
     RateTable& operator=(const RateTable&) = delete;
 
     // Takes one permit for a key at a moment of CLOCK_BOOTTIME.
-    Decision take(std::string_view key, const Quota& quota, std::int64_t now_ms);
+    Decision take(std::string_view key, const Rate& rate, std::int64_t now_ms);
 
 private:
     struct Place;

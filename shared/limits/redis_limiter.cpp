@@ -46,8 +46,8 @@ RedisLimiter::RedisLimiter(RedisUrl url, std::chrono::milliseconds deadline,
                            std::chrono::milliseconds pause)
     : url_(std::move(url)), deadline_(deadline), pause_(pause) {}
 
-Async<Decision> RedisLimiter::take(std::string key, Quota quota) {
-    const Decision let_through{.limit = quota.limit, .remaining = quota.limit};
+Async<Decision> RedisLimiter::take(std::string key, Rate rate) {
+    const Decision let_through{.limit = rate.limit, .remaining = rate.limit};
     if (!failure_.empty()) {
         const auto now = Clock::now();
         if (now < next_attempt_) co_return let_through;
@@ -55,9 +55,9 @@ Async<Decision> RedisLimiter::take(std::string key, Quota quota) {
     }
     std::string reason;
     try {
-        const auto ahead_ms = co_await ahead_of(key, quota);
+        const auto ahead_ms = co_await ahead_of(key, rate);
         note_success();
-        co_return decide(quota, ahead_ms);
+        co_return decide(rate, ahead_ms);
     } catch (const std::exception& error) {
         reason = error.what();
     }
@@ -65,13 +65,13 @@ Async<Decision> RedisLimiter::take(std::string key, Quota quota) {
     co_return let_through;
 }
 
-Async<std::int64_t> RedisLimiter::ahead_of(const std::string& key, const Quota& quota) {
+Async<std::int64_t> RedisLimiter::ahead_of(const std::string& key, const Rate& rate) {
     const auto executor = co_await boost::asio::this_coro::executor;
     const auto latest = Clock::now() + deadline_;
     if (!connection_ || !connection_->is_usable())
         connection_ = std::make_shared<RedisConnection>(executor.context(), url_);
     const auto connection = connection_;
-    const auto [interval_ms, most_ms] = pace_of(quota);
+    const auto [interval_ms, most_ms] = pace_of(rate);
     std::vector<std::string> words{"EVALSHA",
                                    script_digest(),
                                    "1",

@@ -26,10 +26,10 @@ public:
     explicit RedisLimiter(RedisUrl url, std::chrono::milliseconds deadline = redis_deadline,
                           std::chrono::milliseconds pause = std::chrono::seconds{1});
 
-    Async<Decision> take(std::string key, Quota quota) override;
+    Async<Decision> take(std::string key, Rate rate) override;
 
 private:
-    Async<std::int64_t> ahead_of(const std::string& key, const Quota& quota);
+    Async<std::int64_t> ahead_of(const std::string& key, const Rate& rate);
     void note_failure(const std::string& reason);
     void note_success();
 

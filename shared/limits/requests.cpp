@@ -3,7 +3,17 @@
 #include "shared/limits/configured_limit.hpp"
 
 Async<> count_request(const Request& request, Context& context) {
-    auto& [quota, limiter] = configured_limit<&Config::rate_limit>(context);
-    const auto decision = co_await limiter->take("key:" + request.api_key(), quota);
-    enforce(decision, quota, request);
+    auto& [rate, limiter] = configured_limit<&Config::rate_limit>(context);
+    if (!rate) co_return;
+    const auto decision = co_await limiter->take("key:" + request.api_key(), *rate);
+    enforce(decision, *rate, request);
+}
+
+Async<> count_write(const Request& request, Context& context) {
+    auto& [rate, limiter] = configured_limit<&Config::user_rate_limit>(context);
+    if (!rate) co_return;
+    const auto caller =
+        request.user_id().empty() ? "key:" + request.api_key() : "user:" + request.user_id();
+    const auto decision = co_await limiter->take("writes of " + caller, *rate);
+    enforce(decision, *rate, request);
 }

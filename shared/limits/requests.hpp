@@ -1,4 +1,4 @@
-// Requests to endpoints that take an API key, which RATE_LIMIT limits.
+// The limits that count every request of their kind: RATE_LIMIT and USER_RATE_LIMIT.
 #pragma once
 
 #include "shared/context.hpp"
@@ -8,3 +8,7 @@
 // processes, and adds the headers of the limit to the answer. Throws ApiError (429) if the limit is
 // exceeded.
 Async<> count_request(const Request& request, Context& context);
+
+// Counts one write for the caller's user id, or else the API key, over all endpoints that take a
+// token and all of their processes. Otherwise as count_request(), with USER_RATE_LIMIT.
+Async<> count_write(const Request& request, Context& context);

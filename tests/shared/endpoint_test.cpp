@@ -176,6 +176,10 @@ Test(endpoint, says_what_is_limited) {
     EXPECT_TEXT(limit_of(operation), "none");
     operation.auth = Auth::key;
     EXPECT_TEXT(limit_of(operation), "requests");
+    operation.auth = Auth::user;
+    EXPECT_TEXT(limit_of(operation), "none");
+    operation.method = Method::post;
+    EXPECT_TEXT(limit_of(operation), "writes");
     operation.auth = Auth::none;
     operation.counts_attempts = true;
     EXPECT_TEXT(limit_of(operation), "attempts");

@@ -25,7 +25,7 @@ Test(config, has_safe_defaults) {
     EXPECT_TEXT(config.host, "127.0.0.1");
     cr_expect_eq(config.jwt_expire_minutes, 60);
     cr_expect(config.log_level == logging::Level::info);
-    EXPECT_TEXT(text_of(config.login_rate_limit), "10/minute");
+    EXPECT_TEXT(text_of(config.login_rate_limit.value()), "10/minute");
     cr_expect_eq(config.port, 8000);
     cr_expect_not(config.redis_url.has_value());
     EXPECT_TEXT(config.run_dir, "./run");
@@ -191,6 +191,9 @@ Test(config, prints_values_as_it_takes_them) {
         {"LOG_LEVEL", "error", "error"},
         {"PORT", "080", "80"},
         {"RATE_LIMIT", "007/day", "7/day"},
+        {"RATE_LIMIT", "off", "off"},
+        {"MAX_BOARD_TASKS", "020", "20"},
+        {"MAX_BOARD_TASKS", "off", "off"},
         {"REDIS_URL", "redis://u:p@[::1]/2", "redis://[::1]:6379/2"},
         {"REDIS_URL", "memory://", "memory://"},
         {"SQLITE_SYNCHRONOUS", "NORMAL", "NORMAL"},

@@ -140,18 +140,28 @@ Test(config, splits_origins) {
 }
 
 Test(config, checks_limits) {
-    for (const std::string setting : {"LOGIN_RATE_LIMIT", "RATE_LIMIT"}) {
-        for (const char* good : {"1/second", "10/minute", "100/hour", "86400000/day"})
+    for (const std::string setting : {"LOGIN_RATE_LIMIT", "RATE_LIMIT", "USER_RATE_LIMIT"}) {
+        for (const char* good : {"1/second", "10/minute", "100/hour", "86400000/day", "off"})
             EXPECT_TEXT(faults({{setting, good}}), "");
         for (const char* bad :
-             {"10", "0/minute", "10/week", "1001/second", "10/minute;", " 10/minute"})
+             {"10", "0/minute", "10/week", "1001/second", "10/minute;", " 10/minute", "OFF", ""})
             EXPECT_TEXT(faults({{setting, bad}}),
                         setting +
-                            " must be a number and a unit, at most 1000 per second: 10/second, "
-                            "10/minute, 10/hour or 10/day");
+                            " must be off, or a number and a unit, at most 1000 per second: "
+                            "10/second, 10/minute, 10/hour or 10/day");
+    }
+    for (const std::string setting :
+         {"MAX_BOARD_TASKS", "MAX_CONVERSATIONS_PER_USER", "MAX_MESSAGES_PER_CONVERSATION",
+          "MAX_STREAMS_PER_USER", "MAX_TASKS_PER_USER"}) {
+        for (const char* good : {"1", "10000", "9223372036854775807", "off"})
+            EXPECT_TEXT(faults({{setting, good}}), "");
+        for (const char* bad : {"0", "-1", "1.5", "1e3", "none", "9223372036854775808"})
+            EXPECT_TEXT(faults({{setting, bad}}),
+                        setting + " must be off, or a whole number from 1");
     }
     const auto limit = load_quietly({{"RATE_LIMIT", "7/hour"}}).rate_limit;
-    cr_expect(limit.limit == 7 && limit.window == std::chrono::hours{1});
+    cr_expect(limit && limit->limit == 7 && limit->window == std::chrono::hours{1});
+    cr_expect_not(load_quietly({{"RATE_LIMIT", "off"}}).rate_limit);
     const auto redis = load_quietly({{"REDIS_URL", "redis://:secret@h:1/2"}}).redis_url;
     cr_assert(redis.has_value());
     EXPECT_TEXT(redis->place() + " " + redis->password, "h:1 secret");

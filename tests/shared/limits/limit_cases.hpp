@@ -38,9 +38,9 @@ inline constexpr struct LimitCase {
     {600'000, "allowed 9 of 10, all in 6 s, one in 0 s"},
 };
 
-// Quotas whose windows are not multiples of their permits.
-inline constexpr Quota odd_quotas[] = {{1, std::chrono::seconds{60}},
-                                       {7, std::chrono::seconds{3600}},
-                                       {3, std::chrono::seconds{3600}},
-                                       {1, std::chrono::seconds{86'400}},
-                                       {999, std::chrono::seconds{86'400}}};
+// Rates whose windows are not multiples of their permits.
+inline constexpr Rate odd_rates[] = {{1, std::chrono::seconds{60}},
+                                     {7, std::chrono::seconds{3600}},
+                                     {3, std::chrono::seconds{3600}},
+                                     {1, std::chrono::seconds{86'400}},
+                                     {999, std::chrono::seconds{86'400}}};

@@ -33,11 +33,11 @@ long allowed_of(RateLimiter& limiter, const std::string& key, int attempts) {
 }
 
 // Returns the headers as "name: value" lines.
-std::string headers_of(const Decision& decision, const Quota& quota, std::string& error) {
+std::string headers_of(const Decision& decision, const Rate& rate, std::string& error) {
     const RawRequest raw;
     Headers headers;
     const Request request{raw, Method::post, {}, {}, &headers};
-    error = refusal([&] { enforce(decision, quota, request); });
+    error = refusal([&] { enforce(decision, rate, request); });
     std::string text;
     for (const auto& [name, value] : headers)
         text.append(name).append(": ").append(value).append("\n");
@@ -46,7 +46,7 @@ std::string headers_of(const Decision& decision, const Quota& quota, std::string
 
 }  // namespace
 
-Test(rate_limit, reads_quotas) {
+Test(rate_limit, reads_rates) {
     static constexpr struct {
         const char* text;
         std::int64_t limit;
@@ -58,10 +58,10 @@ Test(rate_limit, reads_quotas) {
                  {"86400000/day", 86'400'000, 86'400},
                  {"60000/minute", 60'000, 60}};
     for (const auto& [text, limit, seconds] : cases) {
-        const auto quota = parse_quota(text);
-        cr_assert(quota.has_value(), "%s", text);
-        cr_expect_eq(quota->limit, limit, "%s", text);
-        cr_expect_eq(quota->window.count(), seconds, "%s", text);
+        const auto rate = parse_rate(text);
+        cr_assert(rate.has_value(), "%s", text);
+        cr_expect_eq(rate->limit, limit, "%s", text);
+        cr_expect_eq(rate->window.count(), seconds, "%s", text);
     }
     for (const char* text :
          {"",           "/",           "10",           "10/",          "/minute",
@@ -69,7 +69,7 @@ Test(rate_limit, reads_quotas) {
           "1 /minute",  "1/minutes",   "1/Minute",     "1/60",         "1.5/minute",
           "ten/minute", "1001/second", "60001/minute", "86400001/day", "99999999999999999999/day",
           "1/minute/1"})
-        cr_expect_not(parse_quota(text).has_value(), "%s", text);
+        cr_expect_not(parse_rate(text).has_value(), "%s", text);
 }
 
 Test(rate_limit, counts_in_the_folder_of_the_run) {

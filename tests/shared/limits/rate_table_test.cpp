@@ -22,14 +22,14 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Quota ten_a_minute{10, 60s};
+constexpr Rate ten_a_minute{10, 60s};
 constexpr std::int64_t noon_ms = 43'200'000;
 constexpr const char* file_name = "rate_limits";
 
 int allowed_of(RateTable& table, const std::string& key, int attempts, std::int64_t now_ms,
-               const Quota& quota = ten_a_minute) {
+               const Rate& rate = ten_a_minute) {
     int allowed = 0;
-    for (int i = 0; i < attempts; ++i) allowed += table.take(key, quota, now_ms).allowed ? 1 : 0;
+    for (int i = 0; i < attempts; ++i) allowed += table.take(key, rate, now_ms).allowed ? 1 : 0;
     return allowed;
 }
 
@@ -166,15 +166,15 @@ Test(rate_table, counts_each_key_alone) {
     cr_expect_eq(allowed_of(table, "", 12, noon_ms), 10);
 }
 
-Test(rate_table, is_exact_for_odd_quotas) {
-    std::vector<Quota> quotas{{1, 1s}, {7, 60s}, {600, 1s}, {1000, 1s}};
-    quotas.insert(quotas.end(), std::begin(odd_quotas), std::end(odd_quotas));
+Test(rate_table, is_exact_for_odd_rates) {
+    std::vector<Rate> rates{{1, 1s}, {7, 60s}, {600, 1s}, {1000, 1s}};
+    rates.insert(rates.end(), std::begin(odd_rates), std::end(odd_rates));
     const Folder folder;
     RateTable table{folder.path(file_name)};
-    for (const auto& quota : quotas) {
-        const auto key = std::to_string(quota.limit) + "/" + std::to_string(quota.window.count());
-        const auto limit = static_cast<int>(quota.limit);
-        cr_expect_eq(allowed_of(table, key, limit + 5, noon_ms, quota), limit, "%s", key.c_str());
+    for (const auto& rate : rates) {
+        const auto key = std::to_string(rate.limit) + "/" + std::to_string(rate.window.count());
+        const auto limit = static_cast<int>(rate.limit);
+        cr_expect_eq(allowed_of(table, key, limit + 5, noon_ms, rate), limit, "%s", key.c_str());
     }
 }
 
@@ -212,7 +212,7 @@ Test(rate_table, a_full_table_forgets_those_first_that_end_first) {
     cr_expect_eq(allowed_of(table, "newcomer", 20, noon_ms), 10);
 }
 
-// Such entries come from an earlier boot, or from before the quota was changed.
+// Such entries come from an earlier boot, or from before the rate was changed.
 Test(rate_table, a_moment_too_far_ahead_counts_for_nothing) {
     const Folder folder;
     RateTable table{folder.path(file_name)};

@@ -18,8 +18,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Quota ten_a_minute{10, 60s};
-constexpr Quota ten_a_day{10, 86'400s};
+constexpr Rate ten_a_minute{10, 60s};
+constexpr Rate ten_a_day{10, 86'400s};
 constexpr auto patient = 20s;  // for tests in which no deadline should pass
 constexpr const char* all_left = "allowed 10 of 10, all in 0 s, one in 0 s";
 
@@ -33,30 +33,30 @@ public:
         : limiter_(parse_redis_url(url).value(), deadline, pause) {}
 
     // Starts all takes at once.
-    std::vector<Decision> take(const std::string& key, int attempts, const Quota& quota) {
+    std::vector<Decision> take(const std::string& key, int attempts, const Rate& rate) {
         std::vector<Decision> decisions;
         for (int i = 0; i < attempts; ++i)
-            spawn(loop_, keep(limiter_, key, quota, decisions), rethrow);
+            spawn(loop_, keep(limiter_, key, rate, decisions), rethrow);
         loop_.restart();
         loop_.run();
         cr_assert_eq(decisions.size(), static_cast<std::size_t>(attempts));
         return decisions;
     }
 
-    Decision take(const std::string& key, const Quota& quota = ten_a_minute) {
-        return take(key, 1, quota).front();
+    Decision take(const std::string& key, const Rate& rate = ten_a_minute) {
+        return take(key, 1, rate).front();
     }
 
-    int allowed_of(const std::string& key, int attempts, const Quota& quota) {
-        const auto all = take(key, attempts, quota);
+    int allowed_of(const std::string& key, int attempts, const Rate& rate) {
+        const auto all = take(key, attempts, rate);
         return static_cast<int>(std::count_if(
             all.begin(), all.end(), [](const auto& decision) { return decision.allowed; }));
     }
 
 private:
-    static Async<> keep(RateLimiter& limiter, std::string key, Quota quota,
+    static Async<> keep(RateLimiter& limiter, std::string key, Rate rate,
                         std::vector<Decision>& decisions) {
-        const auto decision = co_await limiter.take(std::move(key), quota);
+        const auto decision = co_await limiter.take(std::move(key), rate);
         decisions.push_back(decision);
     }
 
@@ -112,13 +112,13 @@ Test(redis_limiter, decides_as_every_limiter) {
     }
 }
 
-Test(redis_limiter, is_exact_for_odd_quotas) {
+Test(redis_limiter, is_exact_for_odd_rates) {
     const RedisServer redis;
     Limiter limiter{redis.url(), patient};
-    for (const auto& quota : odd_quotas) {
-        const auto key = std::to_string(quota.limit) + "/" + std::to_string(quota.window.count());
-        const auto limit = static_cast<int>(quota.limit);
-        cr_expect_eq(limiter.allowed_of(key, limit + 5, quota), limit, "%s", key.c_str());
+    for (const auto& rate : odd_rates) {
+        const auto key = std::to_string(rate.limit) + "/" + std::to_string(rate.window.count());
+        const auto limit = static_cast<int>(rate.limit);
+        cr_expect_eq(limiter.allowed_of(key, limit + 5, rate), limit, "%s", key.c_str());
     }
 }
 

@@ -7,25 +7,25 @@
 #include <string>
 #include <string_view>
 
-struct Quota {
+struct Rate {
     std::int64_t limit = 0;  // permits
     std::chrono::seconds window{0};
 };
 
 // Parses RATE_LIMIT and LOGIN_RATE_LIMIT: "10/minute", also second, hour or day; at most one per
 // millisecond. Returns nullopt for anything else.
-std::optional<Quota> parse_quota(std::string_view text);
+std::optional<Rate> parse_rate(std::string_view text);
 
-// The text of a quota that parse_quota() returned: "10/minute".
-std::string text_of(const Quota& quota);
+// The text of a rate that parse_rate() returned: "10/minute".
+std::string text_of(const Rate& rate);
 
-// A quota in milliseconds, the unit of all limiters, rounded up.
+// A rate in milliseconds, the unit of all limiters, rounded up.
 struct Pace {
     std::int64_t interval_ms;  // by which a permit moves the key's moment ahead
     std::int64_t most_ms;      // how far ahead that moment may be
 };
-Pace pace_of(const Quota& quota);
+Pace pace_of(const Rate& rate);
 
-// A moment that is further ahead than most_ms plus this comes from another clock or quota and is
+// A moment that is further ahead than most_ms plus this comes from another clock or rate and is
 // ignored.
 inline constexpr std::int64_t stray_ms = 60'000;
