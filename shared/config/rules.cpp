@@ -18,9 +18,15 @@ struct Rule {
 };
 
 constexpr std::size_t min_secret_bytes = 32;
+constexpr std::size_t min_api_key_bytes = 16;
 constexpr int min_production_cost = 10;  // OWASP, Password Storage Cheat Sheet
 
 bool is_weak(const Secret& secret) { return !secret.empty() && secret.size() < min_secret_bytes; }
+
+bool has_weak_key(const Config& config) {
+    return std::any_of(config.api_keys.begin(), config.api_keys.end(),
+                       [](const auto& key) { return key.size() < min_api_key_bytes; });
+}
 
 // Other machines can connect, so secrets must be as strong as in production. Production has rules
 // of its own.
@@ -57,6 +63,12 @@ constexpr Rule rules[] = {
     {{"ENVIRONMENT", "HOST", "BETTER_AUTH_SECRET"},
      "BETTER_AUTH_SECRET must have at least 32 bytes where HOST is not a loopback address",
      [](const Config& config) { return is_exposed(config) && is_weak(config.better_auth_secret); }},
+    {{"ENVIRONMENT", "API_KEYS"},
+     "API_KEYS must have at least 16 bytes each in production",
+     [](const Config& config) { return config.is_production() && has_weak_key(config); }},
+    {{"ENVIRONMENT", "HOST", "API_KEYS"},
+     "API_KEYS must have at least 16 bytes each where HOST is not a loopback address",
+     [](const Config& config) { return is_exposed(config) && has_weak_key(config); }},
     {{"ENVIRONMENT", "DEMO_MODE"},
      "DEMO_MODE must be off in production: it lets anyone write without a token",
      [](const Config& config) { return config.is_production() && config.demo_mode; }},

@@ -11,12 +11,9 @@ namespace {
 
 using namespace kinds;
 
-constexpr std::size_t min_api_key_bytes = 16;
-
 // An API key is sent as the value of a header.
 bool is_api_key(std::string_view text) {
-    return text.size() >= min_api_key_bytes &&
-           std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+    return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
 }
 
 bool is_email_or_empty(std::string_view text) {

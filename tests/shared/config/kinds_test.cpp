@@ -178,10 +178,9 @@ Test(config, checks_api_keys) {
     const auto keys =
         load_quietly({{"API_KEYS", " 0123456789abcdef,, sixteen-bytes+/=~ ,"}}).api_keys;
     cr_expect(keys == std::vector<std::string>({"0123456789abcdef", "sixteen-bytes+/=~"}));
-    for (const char* bad : {"0123456789abcde", "0123456789abcdef,short", "0123456789 abcdef",
-                            "0123456789abcd\xc3\xa4"})
+    for (const char* bad : {"0123456789 abcdef", "good,0123456789abcd\xc3\xa4"})
         EXPECT_TEXT(faults({{"API_KEYS", bad}}),
-                    "API_KEYS must be keys of at least 16 visible ASCII characters");
+                    "API_KEYS must be keys of visible ASCII characters");
     const auto dump = dump_config(load_quietly({{"API_KEYS", "0123456789abcdef"}}));
     cr_expect(dump.find("0123456789abcdef") == dump.npos);
     cr_expect(dump.find("API_KEYS=********\n") != dump.npos);

@@ -20,6 +20,9 @@ Test(config, insists_on_strong_secrets_in_production) {
     EXPECT_TEXT(faults(production({{"JWT_SECRET_PREVIOUS", std::string(31, 'x')}})),
                 "JWT_SECRET_PREVIOUS must have at least 32 bytes in production");
     EXPECT_TEXT(faults(production({{"JWT_SECRET_PREVIOUS", std::string(32, 'x')}})), "");
+    EXPECT_TEXT(faults(production({{"API_KEYS", "0123456789abcdef,0123456789abcde"}})),
+                "API_KEYS must have at least 16 bytes each in production");
+    EXPECT_TEXT(faults(production({{"API_KEYS", "0123456789abcdef"}})), "");
     EXPECT_TEXT(faults(production({{"DEV_USER_EMAIL", "dev@example.org"}})),
                 "DEV_USER_EMAIL is refused in production");
     EXPECT_TEXT(faults(production({{"DEMO_MODE", "on"}})),
@@ -34,6 +37,7 @@ Test(config, insists_on_strong_secrets_in_production) {
     for (const char* environment : {"development", "test"})
         EXPECT_TEXT(faults({{"ENVIRONMENT", environment},
                             {"JWT_SECRET", "x"},
+                            {"API_KEYS", "ci-key"},
                             {"BCRYPT_COST", "4"},
                             {"DEMO_MODE", "on"},
                             {"DEV_USER_EMAIL", "a@b"},
@@ -50,6 +54,8 @@ Test(config, insists_on_strong_secrets_where_others_can_connect) {
                     "JWT_SECRET must have at least 32 bytes" + where);
         EXPECT_TEXT(faults({{"HOST", host}, {"JWT_SECRET_PREVIOUS", "x"}}),
                     "JWT_SECRET_PREVIOUS must have at least 32 bytes" + where);
+        EXPECT_TEXT(faults({{"HOST", host}, {"API_KEYS", "0123456789abcde"}}),
+                    "API_KEYS must have at least 16 bytes each" + where);
     }
     // A missing secret is generated, and is strong.
     for (const char* host : {"127.0.0.1", "127.1.2.3", "::1", "0.0.0.0"})
