@@ -57,7 +57,7 @@ main := $(BUILD)/obj/shared/main.o
 library := $(BUILD)/libshared.a
 support := build/tests/libsupport.a
 # The Node.js programs that tests/http starts. npm writes these files last.
-node_programs := $(patsubst %,tests/%/node_modules/.package-lock.json,better_auth event_source)
+node_programs := $(patsubst %,tests/%/node_modules/.package-lock.json,better_auth event_source openapi_tools)
 
 # --- targets
 

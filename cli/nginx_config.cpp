@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
-#include <set>
 #include <stdexcept>
 
 #include "cli/read_file.hpp"
@@ -48,7 +47,7 @@ std::string proxy_lines(const Config& config) {
     return lines + "    real_ip_header X-Forwarded-For;\n    real_ip_recursive on;\n";
 }
 
-// The OpenAPI document. When API_PREFIX is /api, two of its paths become the same one.
+// The OpenAPI document, in one line.
 std::string openapi_text(const Config& config, const fs::path& folder) {
     auto text = read_file(folder / "openapi.json");
     replace(text, "${API_PREFIX}", config.api_prefix);
@@ -57,10 +56,6 @@ std::string openapi_text(const Config& config, const fs::path& folder) {
     if (document.HasParseError() || !document.IsObject() || !document.HasMember("paths"))
         throw std::runtime_error((folder / "openapi.json").string() +
                                  " is not an OpenAPI document");
-    auto& paths = document["paths"];
-    std::set<std::string> seen;
-    for (auto path = paths.MemberBegin(); path != paths.MemberEnd();)
-        path = seen.insert(path->name.GetString()).second ? path + 1 : paths.EraseMember(path);
     rapidjson::StringBuffer written;
     rapidjson::Writer<rapidjson::StringBuffer> writer{written};
     document.Accept(writer);

@@ -34,30 +34,60 @@ rapidjson::Document read_base(const std::string& path) {
     return base;
 }
 
-Json tags(const Documents& endpoints) {
-    std::set<std::string> names{"service"};
-    for (const auto& endpoint : endpoints) names.insert(text_at(endpoint, "tag"));
-    std::vector<Json> all;
-    all.reserve(names.size());
-    for (const auto& name : names) all.push_back(object({{"name", name}}));
-    return array(all);
+// The base describes each tag, in the order in which they are shown.
+void check_tags(const Documents& endpoints, const rapidjson::Value& described) {
+    std::set<std::string> names;
+    for (const auto& tag : described.GetArray()) names.insert(text_at(tag, "name"));
+    for (const auto& endpoint : endpoints)
+        if (!names.contains(text_at(endpoint, "tag")))
+            throw std::runtime_error("the base does not describe the tag " +
+                                     text_at(endpoint, "tag"));
 }
 
-// The path of each endpoint, the other paths at which nginx offers one, and nginx's own.
+// The path of each endpoint, the other listed ones, and nginx's own.
 Json paths(const Documents& endpoints, const rapidjson::Value& own, Schemas& schemas) {
+    Members declared, others;
+    for (const auto& endpoint : endpoints)
+        for (const auto& path : listed_paths(endpoint))
+            (path == public_path(text_at(endpoint, "path")) ? declared : others)
+                .emplace_back(path, path_item(endpoint, path, schemas));
+    declared.insert(declared.end(), others.begin(), others.end());
+    for (auto& [path, item] : members_of(own)) declared.emplace_back(path, item);
+    return object(declared);
+}
+
+// A section of the components, such as "schemas".
+struct Section {
+    std::string name;
+    Members members;
+};
+
+// What `root` refers to, directly or through other components.
+std::set<std::string> references_of(const Json& root, const std::vector<Section>& sections) {
+    std::set<std::string> used;
+    root.collect_references(used);
+    for (std::size_t before = 0; before != used.size();) {
+        before = used.size();
+        for (const auto& [section, members] : sections)
+            for (const auto& [name, component] : members)
+                if (used.contains("#/components/" + section + "/" + name))
+                    component.collect_references(used);
+    }
+    return used;
+}
+
+// The components that are used.
+Json components(const Json& root, const std::vector<Section>& sections, const Json& schemes) {
+    const auto used = references_of(root, sections);
     Members all;
-    for (const auto& endpoint : endpoints) {
-        const auto path = public_path(text_at(endpoint, "path"));
-        all.emplace_back(path, path_item(endpoint, path, 1, schemas));
+    for (const auto& [section, members] : sections) {
+        Members kept;
+        for (const auto& [name, component] : members)
+            if (used.contains("#/components/" + section + "/" + name))
+                kept.emplace_back(name, component);
+        all.emplace_back(section, object(kept));
     }
-    for (const auto& endpoint : endpoints) {
-        int mount = 1;
-        for (const auto& also_at : endpoint["also_at"].GetArray()) {
-            const std::string path{json::text_of(also_at)};
-            all.emplace_back(path, path_item(endpoint, path, ++mount, schemas));
-        }
-    }
-    for (auto& [path, item] : members_of(own)) all.emplace_back(path, item);
+    all.emplace_back("securitySchemes", schemes);
     return object(all);
 }
 
@@ -69,16 +99,17 @@ void print_openapi(const std::string& base_path, std::ostream& out) {
     const auto& fixed = base["components"];
     Schemas schemas;
     for (const auto& [name, schema] : members_of(fixed["schemas"])) schemas.add(name, schema);
+    check_tags(endpoints, base["tags"]);
     const auto all_paths = paths(endpoints, base["paths"], schemas);
+    const std::vector<Section> sections{{"headers", members_of(fixed["headers"])},
+                                        {"parameters", members_of(fixed["parameters"])},
+                                        {"responses", shared_responses()},
+                                        {"schemas", schemas.all()}};
     object({{"openapi", base["openapi"]},
             {"info", base["info"]},
             {"servers", base["servers"]},
-            {"tags", tags(endpoints)},
+            {"tags", base["tags"]},
             {"paths", all_paths},
-            {"components", object({{"headers", fixed["headers"]},
-                                   {"parameters", fixed["parameters"]},
-                                   {"responses", object(shared_responses())},
-                                   {"schemas", schemas.all()},
-                                   {"securitySchemes", fixed["securitySchemes"]}})}})
+            {"components", components(all_paths, sections, fixed["securitySchemes"])}})
         .print(out);
 }

@@ -15,6 +15,18 @@ rapidjson::CrtAllocator& heap() {
     return allocator;
 }
 
+template <class Value>
+void collect(const Value& value, std::set<std::string>& targets) {
+    if (value.IsArray())
+        for (const auto& element : value.GetArray()) collect(element, targets);
+    if (!value.IsObject()) return;
+    for (const auto& [name, member] : value.GetObject())
+        if (name == "$ref")
+            targets.emplace(member.GetString());
+        else
+            collect(member, targets);
+}
+
 }  // namespace
 
 Json::Json(std::string_view text)
@@ -28,6 +40,8 @@ Json& Json::operator=(Json other) {
     value_.Swap(other.value_);
     return *this;
 }
+
+void Json::collect_references(std::set<std::string>& targets) const { collect(value_, targets); }
 
 void Json::print(std::ostream& out) const {
     rapidjson::StringBuffer text;

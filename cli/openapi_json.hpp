@@ -5,6 +5,7 @@
 
 #include <concepts>
 #include <iosfwd>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -31,6 +32,9 @@ public:
 
     // Objects are equal whatever the order of their members.
     bool operator==(const Json& other) const { return value_ == other.value_; }
+
+    // Adds the target of each "$ref" in the value.
+    void collect_references(std::set<std::string>& targets) const;
 
     // Writes the value over several lines, indented by one space per level.
     void print(std::ostream& out) const;

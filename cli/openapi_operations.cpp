@@ -1,9 +1,9 @@
 #include "cli/openapi_operations.hpp"
 
-#include <algorithm>
 #include <set>
 #include <stdexcept>
 
+#include "cli/openapi_examples.hpp"
 #include "cli/openapi_responses.hpp"
 #include "cli/routes.hpp"
 #include "shared/endpoint.hpp"
@@ -26,29 +26,33 @@ std::vector<std::string> names_in(const std::string& path) {
     return names;
 }
 
+// OpenAPI describes the parameter, and the schema only its values.
+Json parameter(const std::string& name, const char* in, bool is_required, const Value& declared,
+               const std::string& description) {
+    Members schema;
+    std::string text = description;
+    for (auto& [key, value] : members_of(declared))
+        if (key == "description")
+            text = text_at(declared, "description");
+        else
+            schema.emplace_back(key, std::move(value));
+    return object({{"name", name},
+                   {"in", in},
+                   {"required", is_required},
+                   {"description", text},
+                   {"schema", object(schema)}});
+}
+
 Json path_parameter(const std::string& name, const Value& schema) {
-    return object({{"name", name}, {"in", "path"}, {"required", true}, {"schema", schema}});
-}
-
-// A parameter that may be null is one that may be omitted.
-const Value& without_null(const Value& schema) {
-    const auto* const alternatives = json::find(schema, "anyOf");
-    return alternatives ? (*alternatives)[0] : schema;
-}
-
-bool is_required(const Value& schema, std::string_view name) {
-    const auto& required = schema["required"];
-    return std::any_of(required.Begin(), required.End(),
-                       [&](const auto& one) { return json::text_of(one) == name; });
+    return parameter(name, "path", true, schema,
+                     "The resource's `id`, as in the answers of creating and listing");
 }
 
 Json query_parameter(const std::string& name, const Value& declared, bool is_required) {
-    Members schema;
-    Members parameter{{"name", name}, {"in", "query"}, {"required", is_required}};
-    for (auto& [key, value] : members_of(without_null(declared)))
-        (key == "description" ? parameter : schema).emplace_back(key, std::move(value));
-    parameter.emplace_back("schema", object(schema));
-    return object(parameter);
+    const auto& schema = without_null(declared);
+    if (!json::find(schema, "description"))
+        throw std::runtime_error("describe the parameter " + name);
+    return parameter(name, "query", is_required, schema, {});
 }
 
 Json parameters(const Value& endpoint, const Value& operation, const std::string& path) {
@@ -73,29 +77,19 @@ Json parameters(const Value& endpoint, const Value& operation, const std::string
 
 // --- the request's body
 
-// A body made of its members' examples. Throws when a required member has none.
-Json example_of(const Value& schema) {
-    Members members;
-    for (const auto& [key, member] : schema["properties"].GetObject()) {
-        const std::string name{json::text_of(key)};
-        if (const auto* const examples = json::find(without_null(member), "examples"))
-            members.emplace_back(name, (*examples)[0]);
-        else if (is_required(schema, name))
-            throw std::runtime_error("declare an example for " + name + " of " +
-                                     text_at(schema, "title"));
-    }
-    return object(members);
-}
-
 Json request_body(const Value& operation, Schemas& schemas) {
     const auto& schema = operation["request"];
-    const auto content =
-        object({{"example", example_of(schema)}, {"schema", schemas.use(schema, Use::request)}});
+    const auto content = object(
+        {{"example", request_example(schema)}, {"schema", schemas.use(schema, Use::request)}});
     return object({{"required", !operation["request_optional"].IsTrue()},
                    {"content", object({{"application/json", content}})}});
 }
 
 // --- responses
+
+constexpr const char* event_stream_example =
+    ": connected\nretry: 3000\nid: 748-11\n\nid: 748-12\nevent: task.created\n"
+    "data: {\"audience\":\"public\",\"id\":\"748-12\",\"type\":\"task.created\"}\n\n";
 
 bool is_enveloped(const Value& endpoint) { return text_at(endpoint, "shape") == "enveloped"; }
 
@@ -126,6 +120,24 @@ Json envelope(const Value& answer, Schemas& schemas) {
                                {"type", "object"}}));
 }
 
+Json message_of(const Value& operation) {
+    const auto message = text_at(operation, "message");
+    return message.empty() ? Json{json::parse("null")} : Json{message};
+}
+
+// An example of a body, enveloped if the endpoint's bodies are.
+Json example_of_body(const Value& endpoint, const Value& operation) {
+    const auto& answer = operation["answer"];
+    const auto data = answer_example(answer["schema"], text_at(operation, "name"));
+    if (!is_enveloped(endpoint)) return data;
+    Members members{{"data", data}, {"message", message_of(operation)}};
+    if (answer["page"].IsTrue())
+        members.emplace_back("pagination",
+                             answer_example(json::parse(json::schema<Pagination>()), "pagination"));
+    members.emplace_back("success", true);
+    return object(members);
+}
+
 const char* description_of(int status) {
     switch (status) {
         case 101: return "Switching Protocols";
@@ -143,15 +155,18 @@ Json success(const Value& endpoint, const Value& operation, Schemas& schemas) {
     if (answer["location"].IsTrue()) names.emplace_back("Location");
     Members response{{"description", description_of(status)},
                      {"headers", response_headers(names, has_limit_headers(operation, status))}};
+    Members content;
     if (!answer["schema"].IsNull()) {
         const auto schema = is_enveloped(endpoint) ? envelope(answer, schemas)
                                                    : schemas.use(answer["schema"], Use::answer);
-        response.emplace_back("content", object({{"application/json", media(schema)}}));
+        content.emplace_back("application/json",
+                             media(schema, example_of_body(endpoint, operation)));
     }
-    if (answer["stream"].IsTrue()) {
-        const auto text = object({{"type", "string"}});
-        response.emplace_back("content", object({{"text/event-stream", media(text)}}));
-    }
+    const auto text = object({{"type", "string"}});
+    if (answer["html"].IsTrue()) content.emplace_back("text/html", media(text, "<!doctype html>…"));
+    if (answer["stream"].IsTrue())
+        content.emplace_back("text/event-stream", media(text, event_stream_example));
+    if (!content.empty()) response.emplace_back("content", object(content));
     return object(response);
 }
 
@@ -175,7 +190,8 @@ Json responses(const Value& endpoint, const Value& operation, Schemas& schemas) 
         all.emplace_back(
             std::to_string(status),
             ref("responses", error_name(form, status, has_limit_headers(operation, status))));
-    all.emplace_back("default", ref("responses", refusal_name(form)));
+    for (const char* status : {"4XX", "default"})
+        all.emplace_back(status, ref("responses", refusal_name(form)));
     return object(all);
 }
 
@@ -191,15 +207,48 @@ Json security_of(const AuthRule& rule) {
     return array(alternatives);
 }
 
-Json operation_at(const Value& endpoint, const Value& operation, const std::string& path, int mount,
+bool names_user(const std::string& path) { return path.find("{user_id}") != path.npos; }
+
+// The other paths of an endpoint, with or without {user_id}.
+std::vector<std::string> other_paths(const Value& endpoint, bool with_user) {
+    std::vector<std::string> paths;
+    for (const auto& also_at : endpoint["also_at"].GetArray())
+        if (names_user(std::string{json::text_of(also_at)}) == with_user)
+            paths.emplace_back(json::text_of(also_at));
+    return paths;
+}
+
+std::string declared_text(const Value& operation, const char* what) {
+    auto text = text_at(operation, what);
+    if (text.empty())
+        throw std::runtime_error(std::string{"declare the "} + what + " of \"" +
+                                 text_at(operation, "summary") + "\"");
+    return text;
+}
+
+// Of two paths to the same resource, the one that takes the user from the token has the plain name.
+std::string operation_id(const Value& endpoint, const Value& operation, const std::string& path) {
+    const bool has_both = !other_paths(endpoint, false).empty();
+    return declared_text(operation, "name") + (has_both && names_user(path) ? "OfUser" : "");
+}
+
+std::string description_at(const Value& endpoint, const Value& operation, const std::string& path) {
+    auto text = declared_text(operation, "description");
+    const auto declared = public_path(text_at(endpoint, "path"));
+    if (path != declared)
+        return text + " The same as `" + declared + "` for the user of the token.";
+    for (const auto& other : other_paths(endpoint, true)) text += " Also at `" + other + "`.";
+    return text;
+}
+
+Json operation_at(const Value& endpoint, const Value& operation, const std::string& path,
                   Schemas& schemas) {
-    auto id = ascii_lower(text_at(operation, "method")) + "_" + text_at(endpoint, "name");
-    if (mount > 1) id += "_" + std::to_string(mount);
-    Members members{{"operationId", id}, {"summary", text_at(operation, "summary")}};
-    if (mount > 1)
-        members.emplace_back(
-            "description", "The same as " + public_path(text_at(endpoint, "path")) +
-                               (path.find("{user_id}") == path.npos ? " of the token's user" : ""));
+    Members members{{"operationId", operation_id(endpoint, operation, path)},
+                    {"summary", text_at(operation, "summary")},
+                    {"description", description_at(endpoint, operation, path)}};
+    const auto others = other_paths(endpoint, true);
+    if (names_user(path) && !others.empty())
+        members.emplace_back("x-also-at", array_of_texts(others));
     members.emplace_back("tags", array({text_at(endpoint, "tag")}));
     members.emplace_back("security", security_of(rule_named(text_at(operation, "auth"))));
     members.emplace_back("parameters", parameters(endpoint, operation, path));
@@ -211,11 +260,17 @@ Json operation_at(const Value& endpoint, const Value& operation, const std::stri
 
 }  // namespace
 
-Json path_item(const Value& endpoint, const std::string& path, int mount, Schemas& schemas) {
+std::vector<std::string> listed_paths(const Value& endpoint) {
+    auto paths = other_paths(endpoint, false);
+    paths.insert(paths.begin(), public_path(text_at(endpoint, "path")));
+    return paths;
+}
+
+Json path_item(const Value& endpoint, const std::string& path, Schemas& schemas) {
     Members members;
     for (const auto& operation : endpoint["operations"].GetArray())
         members.emplace_back(ascii_lower(text_at(operation, "method")),
-                             operation_at(endpoint, operation, path, mount, schemas));
+                             operation_at(endpoint, operation, path, schemas));
     return object(members);
 }
 

@@ -2,17 +2,21 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "cli/openapi_json.hpp"
 #include "cli/openapi_schemas.hpp"
 
 namespace openapi {
 
-// What the document says about a path. `endpoint` is what the handler prints for --describe
-// (shared/endpoint.hpp); `mount` counts the paths at which nginx offers the endpoint, from 1. Adds
-// the schemas it uses to `schemas`. Throws std::runtime_error when a body cannot be shown by
-// examples.
-Json path_item(const rapidjson::Value& endpoint, const std::string& path, int mount,
-               Schemas& schemas);
+// The paths of an endpoint that the document lists: the declared one, and those that take the user
+// from the token. `endpoint` is what the handler prints for --describe (shared/endpoint.hpp). Paths
+// that differ from the declared one in their first segments only are named in its description:
+// beside the others they would be ambiguous.
+std::vector<std::string> listed_paths(const rapidjson::Value& endpoint);
+
+// What the document says about one of these paths. Adds the schemas it uses to `schemas`. Throws
+// std::runtime_error if an operation lacks a name, a description or an example.
+Json path_item(const rapidjson::Value& endpoint, const std::string& path, Schemas& schemas);
 
 }  // namespace openapi

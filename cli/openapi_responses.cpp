@@ -116,6 +116,10 @@ Json response_headers(std::vector<std::string> names, bool has_limit) {
 
 Json media(const Json& schema) { return object({{"schema", schema}}); }
 
+Json media(const Json& schema, const Json& example) {
+    return object({{"example", example}, {"schema", schema}});
+}
+
 Members shared_responses() {
     Members all;
     for (const bool has_limit : {false, true})

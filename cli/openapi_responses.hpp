@@ -32,8 +32,9 @@ std::string refusal_name(const ErrorForm& form);
 // References to these headers, to those of a limit, and to X-Request-ID, which every response has.
 Json response_headers(std::vector<std::string> names, bool has_limit);
 
-// {"schema": <schema>}
+// {"schema": <schema>}, and with an example: {"example": <example>, "schema": <schema>}
 Json media(const Json& schema);
+Json media(const Json& schema, const Json& example);
 
 // All of them, for components.responses.
 Members shared_responses();

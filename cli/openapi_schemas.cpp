@@ -14,12 +14,23 @@ Json names_of(const Value& properties) {
     return array(names);
 }
 
+// The description of a request member, with the value that it has if it is absent. A keyword
+// `default` would make the member required in clients that openapi-typescript generates.
+Json description_with_default(const Value& declared, const Value& absent) {
+    const auto* const description = json::find(declared, "description");
+    auto text = description ? std::string{json::text_of(*description)} + ". " : std::string{};
+    return text + "Default: `" + json::canonical(absent) + "`";
+}
+
 }  // namespace
 
 Json Schemas::use(const Value& declared, Use where) {
     Members members;
+    const auto* const absent = where == Use::request ? json::find(declared, "default") : nullptr;
+    if (absent) members.emplace_back("description", description_with_default(declared, *absent));
     for (const auto& [key, value] : declared.GetObject()) {
         const std::string name{json::text_of(key)};
+        if (absent && (name == "default" || name == "description")) continue;
         if (name == "properties")
             members.emplace_back(name, properties(value, where));
         else if (name == "items")
@@ -41,7 +52,7 @@ Json Schemas::add(const std::string& name, const Json& schema) {
     return ref("schemas", name);
 }
 
-Json Schemas::all() const { return object({by_name_.begin(), by_name_.end()}); }
+Members Schemas::all() const { return {by_name_.begin(), by_name_.end()}; }
 
 Json Schemas::properties(const Value& schemas, Use where) {
     Members members;

@@ -22,7 +22,7 @@ public:
     Json add(const std::string& name, const Json& schema);
 
     // All of them, sorted by name.
-    Json all() const;
+    Members all() const;
 
 private:
     Json properties(const rapidjson::Value& schemas, Use where);

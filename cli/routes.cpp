@@ -23,6 +23,7 @@ struct Route {
     bool hashes_passwords = false;
     bool is_stream = false;
     bool is_websocket = false;
+    bool has_html = false;
 };
 
 std::vector<Route> routes() {
@@ -41,6 +42,8 @@ std::vector<Route> routes() {
                     .hashes_passwords = described["hashes_passwords"].IsTrue(),
                     .is_stream = described["is_stream"].IsTrue(),
                     .is_websocket = described["is_websocket"].IsTrue()};
+        for (const auto& operation : described["operations"].GetArray())
+            route.has_html = route.has_html || operation["answer"]["html"].IsTrue();
         for (const auto& other : described["also_at"].GetArray())
             route.paths.emplace_back(json::text_of(other));
         found.push_back(std::move(route));
@@ -156,6 +159,9 @@ void print_location(std::ostream& out, const Route& route, const std::string& pa
         out << " proxy_read_timeout 60s; proxy_pass http://" << route.name << "; }\n";
         return;
     }
+    if (route.has_html)
+        out << " fastcgi_hide_header Vary; add_header Vary \"Accept, Origin\" always;"
+            << " if ($wants_html) { rewrite ^ /_start last; }";
     if (route.max_body != default_max_body)
         out << " client_max_body_size " << route.max_body << "; client_body_buffer_size "
             << route.max_body << ";";

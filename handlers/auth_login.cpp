@@ -20,7 +20,13 @@ Endpoint endpoint() {
         .path = "/auth/login",
         .operations = {{.method = Method::post,
                         .handler = post,
+                        .name = "logIn",
                         .summary = "Log in with e-mail and password",
+                        .description =
+                            "Returns a token for the account with this e-mail and "
+                            "password, without the envelope of `/api`. A wrong password "
+                            "and an unknown address are both 401. Attempts are limited for "
+                            "each address and each client network.",
                         .request_schema = schema_of<Credentials>,
                         .answer = ok<IssuedToken>(),
                         .counts_attempts = true,

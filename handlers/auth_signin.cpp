@@ -22,7 +22,12 @@ Endpoint endpoint() {
         .shape = Shape::enveloped,
         .operations = {{.method = Method::post,
                         .handler = post,
+                        .name = "signIn",
                         .summary = "Sign in with e-mail and password",
+                        .description = "Returns a token and the account with this e-mail and "
+                                       "password. A wrong password and an unknown address are both "
+                                       "401. Attempts are limited for each address and each client "
+                                       "network.",
                         .request_schema = schema_of<Credentials>,
                         .answer = ok<SignedIn>(),
                         .message = "Signed in",

@@ -30,7 +30,12 @@ Endpoint endpoint() {
         .shape = Shape::enveloped,
         .operations = {{.method = Method::post,
                         .handler = post,
+                        .name = "signUp",
                         .summary = "Create an account",
+                        .description =
+                            "Creates an account; sign in to get a token. Refused with 409 "
+                            "if the e-mail address is taken, and with 403 while signing up "
+                            "is closed.",
                         .request_schema = schema_of<NewAccount>,
                         .answer = created<AccountView>(),
                         .message = "Account created",

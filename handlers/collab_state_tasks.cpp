@@ -56,7 +56,11 @@ Endpoint endpoint() {
         .path = "/collab/state/tasks",
         .operations = {{.method = Method::get,
                         .handler = get,
+                        .name = "getBoard",
                         .summary = "Get the whole board",
+                        .description =
+                            "Returns all tasks of the shared board in order of creation. "
+                            "Poll it with `If-None-Match`: an unchanged board is 304.",
                         .answer = ok<CollabState>().with_etag()}},
     };
 }

@@ -44,13 +44,21 @@ Endpoint endpoint() {
         .id_schema = schema_of<Uuid>,
         .operations = {{.method = Method::get,
                         .handler = get,
+                        .name = "getBoardTask",
                         .summary = "Get a task of the board",
+                        .description =
+                            "Anyone may read the board. The `ETag` of the answer is what "
+                            "`If-Match` of a change needs.",
                         .answer = ok<CollabTask>().with_etag(),
                         .errors = {Error::not_found, Error::validation_error}},
                        {.method = Method::patch,
                         .handler = patch,
                         .auth = Auth::user,
-                        .summary = "Change a task of the board; requires If-Match",
+                        .name = "updateBoardTask",
+                        .summary = "Change a task of the board",
+                        .description = "Changes the members that the body names. Refused with 428 "
+                                       "without `If-Match`, and with 412 if the task has changed "
+                                       "since: fetch it again and repeat the change.",
                         .request_schema = schema_of<CollabTaskChange>,
                         .answer = ok<CollabTask>().with_etag(),
                         .if_match = IfMatch::required,
@@ -58,7 +66,11 @@ Endpoint endpoint() {
                        {.method = Method::delete_,
                         .handler = remove,
                         .auth = Auth::user,
-                        .summary = "Delete a task of the board; requires If-Match",
+                        .name = "deleteBoardTask",
+                        .summary = "Delete a task of the board",
+                        .description =
+                            "Refused with 428 without `If-Match`, and with 412 if the task "
+                            "has changed since.",
                         .answer = no_content(),
                         .if_match = IfMatch::required,
                         .errors = {Error::not_found, Error::validation_error}}},

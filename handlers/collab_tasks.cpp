@@ -21,7 +21,12 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = create,
                         .auth = Auth::user,
+                        .name = "createBoardTask",
                         .summary = "Add a task to the board",
+                        .description =
+                            "Adds a task that everyone can read and every user can change. "
+                            "`Location` is its path, `ETag` what its first change needs as "
+                            "`If-Match`.",
                         .request_schema = schema_of<NewCollabTask>,
                         .answer = ok<CollabTask>().with_etag().with_location()}},
     };

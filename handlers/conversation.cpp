@@ -36,13 +36,21 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = get,
                         .auth = Auth::owner,
+                        .name = "getConversation",
                         .summary = "Get a conversation",
+                        .description = "Returns one conversation, without its messages. Those of "
+                                       "other users are 404.",
                         .answer = ok<Conversation>().with_etag(),
                         .errors = {Error::not_found}},
                        {.method = Method::delete_,
                         .handler = remove,
                         .auth = Auth::owner,
-                        .summary = "Delete a conversation and its messages; If-Match is optional",
+                        .name = "deleteConversation",
+                        .summary = "Delete a conversation and its messages",
+                        .description =
+                            "Deletes the conversation with all its messages. `If-Match` is "
+                            "optional; if it is sent, a conversation that has changed is "
+                            "412 and stays.",
                         .answer = no_content(),
                         .errors = {Error::not_found}}},
     };

@@ -55,13 +55,21 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::owner,
+                        .name = "listConversations",
                         .summary = "List the user's conversations",
+                        .description =
+                            "Returns a page of the user's conversations, the newest first "
+                            "by default. `next_cursor` leads to the next page.",
                         .query_schema = schema_of<ConversationQuery>,
                         .answer = page_of<Conversation>()},
                        {.method = Method::post,
                         .handler = create,
                         .auth = Auth::owner,
+                        .name = "createConversation",
                         .summary = "Create a conversation",
+                        .description =
+                            "Creates an empty conversation. Add messages to it at the path "
+                            "in `Location`, followed by `/messages`.",
                         .request_schema = schema_of<NewConversation>,
                         .is_body_optional = true,
                         .answer = created<Conversation>().with_etag().with_location(),

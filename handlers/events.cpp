@@ -46,13 +46,23 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::reader,
+                        .name = "listEvents",
                         .summary = "List events in commit order",
+                        .description =
+                            "Returns events after a cursor, in commit order: those of the "
+                            "board and notes for everyone, with a token also the user's "
+                            "own, with an API key also those of jobs. A cursor whose "
+                            "events have been pruned is 422.",
                         .query_schema = schema_of<EventQuery>,
                         .answer = ok<EventPage>()},
                        {.method = Method::post,
                         .handler = note,
                         .auth = Auth::user,
+                        .name = "publishNote",
                         .summary = "Publish a note on the event feed",
+                        .description =
+                            "Publishes an event of the type `note.<event>` that everyone "
+                            "can read.",
                         .request_schema = schema_of<Note>,
                         .answer = ok<NoteId>()}},
     };

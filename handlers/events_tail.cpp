@@ -47,7 +47,13 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = tail,
                         .auth = Auth::reader,
+                        .name = "streamEvents",
                         .summary = "Stream events as Server-Sent Events",
+                        .description =
+                            "Sends each event as it happens, and a comment every 15 "
+                            "seconds. `Last-Event-ID` or `after` continues a stream "
+                            "without a gap; if that is not possible, the stream sends an "
+                            "event `reset`. The stream ends when its token expires.",
                         .query_schema = schema_of<TailQuery>,
                         .answer = event_stream()}},
     };

@@ -18,7 +18,13 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = issue,
                         .auth = Auth::user_or_key,
+                        .name = "createTicket",
                         .summary = "Issue a ticket for the event feed",
+                        .description =
+                            "Returns a ticket for `?ticket=` of the feed, because a "
+                            "browser cannot send a token with `EventSource` and "
+                            "`WebSocket`. It is valid for 60 seconds, but no longer than "
+                            "the token or key that it was issued for.",
                         .answer = ok<Ticket>()}},
     };
 }

@@ -36,7 +36,10 @@ Endpoint endpoint() {
         .operations =
             {{.method = Method::get,
               .handler = get,
+              .name = "getHealth",
               .summary = "Report the state of the service; 200 even if the database is unreachable",
+              .description = "For people and dashboards. The answer is 200 even if the "
+                             "database is unreachable: `status` is then `degraded`.",
               .answer = ok<Health>()}},
     };
 }

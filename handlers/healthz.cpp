@@ -19,7 +19,12 @@ Endpoint endpoint() {
         .tag = "service",
         .operations = {{.method = Method::get,
                         .handler = get,
+                        .name = "getReadiness",
                         .summary = "Check that the service is ready to read and write",
+                        .description =
+                            "Succeeds only if a write could succeed. Refused with 503 if "
+                            "the database is unreachable, read-only, or without the schema "
+                            "of this release.",
                         .answer = ok<Readiness>()}},
     };
 }

@@ -21,7 +21,9 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = get,
                         .auth = Auth::key,
+                        .name = "getJob",
                         .summary = "Get a job",
+                        .description = "Returns a job with its status and result.",
                         .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::validation_error}}},
     };

@@ -25,7 +25,11 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = cancel,
                         .auth = Auth::key,
+                        .name = "cancelJob",
                         .summary = "Cancel a job that has not ended",
+                        .description =
+                            "Ends a job that is pending or running; the lease of its "
+                            "worker is lost. Refused with 409 if the job has already ended.",
                         .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::conflict, Error::validation_error}}},
     };

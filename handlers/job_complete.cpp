@@ -24,7 +24,11 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = complete,
                         .auth = Auth::key,
+                        .name = "completeJob",
                         .summary = "Complete a job with its result",
+                        .description =
+                            "Ends a job with its result. Refused with 409 if the lease is "
+                            "lost: it has expired, or the job has ended.",
                         .request_schema = schema_of<JobResult>,
                         .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::conflict}}},

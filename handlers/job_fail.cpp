@@ -24,8 +24,13 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = fail,
                         .auth = Auth::key,
+                        .name = "failJob",
                         .summary =
                             "Report a failed attempt; the job is retried if attempts are left",
+                        .description =
+                            "Makes the job due again after a pause that doubles with each "
+                            "attempt, or ends it if no attempts are left or `retry` is "
+                            "`false`. Refused with 409 if the lease is lost.",
                         .request_schema = schema_of<JobFailure>,
                         .answer = ok<Job>().with_etag(),
                         .errors = {Error::not_found, Error::conflict}}},

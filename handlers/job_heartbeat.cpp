@@ -25,7 +25,10 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = extend,
                         .auth = Auth::key,
+                        .name = "extendLease",
                         .summary = "Extend the lease of a job",
+                        .description = "Call it before the lease expires if the work takes longer. "
+                                       "Refused with 409 if the lease is lost.",
                         .request_schema = schema_of<Heartbeat>,
                         .answer = ok<LeasedJob>(),
                         .errors = {Error::not_found, Error::conflict}}},

@@ -35,7 +35,13 @@ Endpoint endpoint() {
         .operations = {{.method = Method::post,
                         .handler = lease,
                         .auth = Auth::key,
+                        .name = "leaseJobs",
                         .summary = "Lease jobs that are due, oldest first",
+                        .description =
+                            "Leases jobs that are due to one worker at a time, the oldest "
+                            "`run_at` first. The list is empty if none is due. Complete or "
+                            "fail each job with its `lease_id`, or it is leased again when "
+                            "the lease has expired.",
                         .request_schema = schema_of<LeaseRequest>,
                         .answer = ok<Leases>()}},
     };

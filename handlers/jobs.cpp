@@ -80,13 +80,21 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::key,
+                        .name = "listJobs",
                         .summary = "List jobs, newest first",
+                        .description =
+                            "Returns a page of jobs. `next_cursor` leads to the next page.",
                         .query_schema = schema_of<JobQuery>,
                         .answer = ok<JobList>().with_etag()},
                        {.method = Method::post,
                         .handler = create,
                         .auth = Auth::key,
+                        .name = "createJob",
                         .summary = "Add a job, only once for each Idempotency-Key",
+                        .description =
+                            "Adds a job for the workers. With an `Idempotency-Key` a "
+                            "repeated request adds no second job and gets the first answer "
+                            "again; a different request with the same key is 422.",
                         .request_schema = schema_of<NewJob>,
                         .answer = ok<Job>().with_etag().with_location(),
                         .takes_idempotency_key = true}},

@@ -71,14 +71,21 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::owner,
+                        .name = "listMessages",
                         .summary = "List the messages of a conversation, oldest first",
+                        .description = "Returns a page of the messages of a conversation. `last` "
+                                       "returns the newest ones instead.",
                         .query_schema = schema_of<MessageQuery>,
                         .answer = page_of<Message>(),
                         .errors = {Error::not_found}},
                        {.method = Method::post,
                         .handler = create,
                         .auth = Auth::owner,
+                        .name = "createMessage",
                         .summary = "Add a message to a conversation",
+                        .description =
+                            "Adds a message of the user or the assistant. Refused with 404 "
+                            "if the conversation does not exist or belongs to someone else.",
                         .request_schema = schema_of<NewMessage>,
                         .answer = created<Message>().with_etag(),
                         .message = "Message created",

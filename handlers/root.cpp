@@ -1,5 +1,5 @@
 // /: describes the service.
-// GET → 200
+// GET → 200. nginx sends a page to browsers instead (Answer::with_html()).
 #include "shared/handler.hpp"
 #include "shared/models/service.hpp"
 
@@ -15,7 +15,11 @@ Endpoint endpoint() {
         .tag = "service",
         .operations = {{.method = Method::get,
                         .handler = get,
+                        .name = "getServiceInfo",
                         .summary = "Describe the service",
-                        .answer = ok<ServiceInfo>()}},
+                        .description =
+                            "Returns the version and where the documentation is. A browser "
+                            "gets a page with links instead.",
+                        .answer = ok<ServiceInfo>().with_html()}},
     };
 }

@@ -61,13 +61,21 @@ Endpoint endpoint() {
         .operations = {{.method = Method::get,
                         .handler = get,
                         .auth = Auth::owner,
+                        .name = "getTask",
                         .summary = "Get a task",
+                        .description =
+                            "Returns one of the user's tasks. Those of other users are 404.",
                         .answer = ok<Task>().with_etag(),
                         .errors = {Error::not_found}},
                        {.method = Method::put,
                         .handler = put,
                         .auth = Auth::owner,
-                        .summary = "Replace a task; If-Match is optional",
+                        .name = "replaceTask",
+                        .summary = "Replace a task",
+                        .description =
+                            "Needs `title`, `description` and `completed`. `If-Match` is "
+                            "optional; if it is sent, a task that has changed is 412. "
+                            "Without it the last write wins.",
                         .request_schema = schema_of<TaskReplacement>,
                         .answer = ok<Task>().with_etag(),
                         .message = "Task updated",
@@ -75,7 +83,11 @@ Endpoint endpoint() {
                        {.method = Method::patch,
                         .handler = patch,
                         .auth = Auth::owner,
-                        .summary = "Change a task; If-Match is optional",
+                        .name = "updateTask",
+                        .summary = "Change a task",
+                        .description = "Changes the members that the body names. `If-Match` is "
+                                       "optional; if it is sent, a task that has changed is 412. "
+                                       "Without it the last write wins.",
                         .request_schema = schema_of<TaskChange>,
                         .answer = ok<Task>().with_etag(),
                         .message = "Task updated",
@@ -83,7 +95,10 @@ Endpoint endpoint() {
                        {.method = Method::delete_,
                         .handler = remove,
                         .auth = Auth::owner,
-                        .summary = "Delete a task; If-Match is optional",
+                        .name = "deleteTask",
+                        .summary = "Delete a task",
+                        .description = "`If-Match` is optional; if it is sent, a task that has "
+                                       "changed is 412 and stays.",
                         .answer = no_content(),
                         .errors = {Error::not_found}}},
     };

@@ -32,8 +32,13 @@ Endpoint endpoint() {
         .operations = {{.method = Method::patch,
                         .handler = patch,
                         .auth = Auth::owner,
+                        .name = "completeTask",
                         .summary =
                             "Mark a task as completed or pending; toggle it if there is no body",
+                        .description =
+                            "`completed` sets the state. Without a body, or without this "
+                            "member, a pending task becomes completed and a completed one "
+                            "pending.",
                         .request_schema = schema_of<Completion>,
                         .is_body_optional = true,
                         .answer = ok<Task>().with_etag(),

@@ -71,10 +71,17 @@ void serve(int listener, Loop& loop, const Endpoint& served, Context& context) {
 Endpoint endpoint() {
     return {
         .path = "/ws",
+        .tag = "events",
         .operations = {{.method = Method::get,
                         .handler = refuse,
                         .auth = Auth::reader,
+                        .name = "connectWebSocket",
                         .summary = "Stream events over a WebSocket",
+                        .description =
+                            "Sends each event as a message "
+                            "`{\"type\":\"event\",\"event\":{…}}`. It needs a token, an "
+                            "API key or a ticket, and closes with 1008 when that expires. "
+                            "A request without the upgrade to a WebSocket is 400.",
                         .query_schema = schema_of<TailQuery>,
                         .answer = websocket(),
                         .errors = {Error::bad_request, Error::auth_required}}},

@@ -54,6 +54,8 @@ void write_operation(json::Writer& writer, const Endpoint& declared, const Opera
     writer.begin_object();
     writer.key("etag");
     writer.boolean(operation.answer.has_etag);
+    writer.key("html");
+    writer.boolean(operation.answer.has_html);
     writer.key("location");
     writer.boolean(operation.answer.has_location);
     writer.key("page");
@@ -67,6 +69,8 @@ void write_operation(json::Writer& writer, const Endpoint& declared, const Opera
     writer.end_object();
     writer.key("auth");
     writer.string(rule_of(operation.auth).name);
+    writer.key("description");
+    writer.string(operation.description);
     writer.key("errors");
     writer.begin_array();
     for (const auto error : errors_of(declared, operation)) writer.string(entry(error).name);
@@ -79,8 +83,12 @@ void write_operation(json::Writer& writer, const Endpoint& declared, const Opera
                                                              : "none");
     writer.key("limit");
     writer.string(limit_names[static_cast<int>(limit_of(operation))]);
+    writer.key("message");
+    writer.string(operation.message);
     writer.key("method");
     writer.string(name_of(operation.method));
+    writer.key("name");
+    writer.string(operation.name);
     writer.key("query");
     write_schema(writer, operation.query_schema);
     writer.key("request");
@@ -103,7 +111,9 @@ void write_parameters(json::Writer& writer, const Endpoint& declared) {
     }
     if (declared.path.find(user_parameter) != declared.path.npos) {
         writer.key("user_id");
-        writer.raw(R"({"description":"The token's user","minLength":1,"type":"string"})");
+        writer.raw(R"({"description":"The user of the token: `data.user.id` in the answer of )"
+                   R"(`POST /api/auth/signin`, or the claim `sub` of the token",)"
+                   R"("examples":["ada"],"minLength":1,"type":"string"})");
     }
     writer.end_object();
 }

@@ -50,6 +50,7 @@ struct Answer {
     bool has_location = false;
     bool is_page = false;    // has pagination
     bool is_stream = false;  // lasts until either side closes it
+    bool has_html = false;   // nginx sends nginx/docs/start.html to a browser instead
 
     constexpr Answer with_etag() const {
         auto answer = *this;
@@ -59,6 +60,11 @@ struct Answer {
     constexpr Answer with_location() const {
         auto answer = *this;
         answer.has_location = true;
+        return answer;
+    }
+    constexpr Answer with_html() const {
+        auto answer = *this;
+        answer.has_html = true;
         return answer;
     }
 };
@@ -93,7 +99,9 @@ struct Operation {
     Method method;
     Handler handler;
     Auth auth = Auth::none;
+    std::string_view name = {};  // for generated clients: a verb and a noun, in camel case
     std::string_view summary;
+    std::string_view description = {};    // what it does and when it is refused, in Markdown
     JsonSchema query_schema = nullptr;    // an object whose properties are the parameters
     JsonSchema request_schema = nullptr;  // set if the operation takes a JSON body
     bool is_body_optional = false;
@@ -162,10 +170,10 @@ Endpoint endpoint();
 std::string allowed_methods(const Endpoint& declared);
 
 // The endpoint as canonical JSON: {"allow","also_at","hashes_passwords","is_stream","is_websocket",
-// "max_body","name","operations":[{"answer":{"etag","location","page","schema","status","stream"},
-// "auth","errors","idempotency_key","if_match","limit","method","query","request",
-// "request_optional","summary"}],"parameters","path","settings","shape","tag"}. "if_match" is none,
-// optional or required; "limit" none, requests, writes or attempts; "parameters" holds the schema of each
-// one in the path; "settings" lists groups (setting_group.hpp). Routes, documentation and tests are
-// made from it.
+// "max_body","name","operations":[{"answer":{"etag","html","location","page","schema","status",
+// "stream"},"auth","description","errors","idempotency_key","if_match","limit","message","method",
+// "name","query","request","request_optional","summary"}],"parameters","path","settings","shape","tag"}.
+// "if_match" is none, optional or required; "limit" none, requests, writes or attempts;
+// "parameters" holds the schema of each one in the path; "settings" lists groups
+// (setting_group.hpp). Routes, documentation and tests are made from it.
 std::string describe(const Endpoint& declared, std::string_view name);

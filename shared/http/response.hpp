@@ -23,10 +23,11 @@ struct Pagination {
         using json::field;
         return std::tuple{
             field("total", &Pagination::total)
-                .describe("Total number of items that match the filters"),
-            field("limit", &Pagination::limit),
-            field("offset", &Pagination::offset),
-            field("has_more", &Pagination::has_more),
+                .describe("Total number of items that match the filters")
+                .example("1"),
+            field("limit", &Pagination::limit).example("100"),
+            field("offset", &Pagination::offset).example("0"),
+            field("has_more", &Pagination::has_more).example("false"),
             field("next_cursor", &Pagination::next_cursor)
                 .describe("Opaque; null on the last page"),
         };

@@ -75,6 +75,8 @@ struct Account {
     }
 };
 
+inline constexpr std::string_view example_token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln";
+
 struct IssuedToken {
     std::string access_token;
     std::string token_type = "bearer";
@@ -83,9 +85,11 @@ struct IssuedToken {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("access_token", &IssuedToken::access_token),
+            field("access_token", &IssuedToken::access_token)
+                .describe("Send it as `Authorization: Bearer <token>`")
+                .example(example_token),
             field("token_type", &IssuedToken::token_type).example("bearer"),
-            field("expires_in", &IssuedToken::expires_in).describe("In seconds"),
+            field("expires_in", &IssuedToken::expires_in).describe("In seconds").example("3600"),
         };
     }
 };
@@ -100,9 +104,11 @@ struct AccountView {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("id", &AccountView::id),
-            field("email", &AccountView::email),
-            field("name", &AccountView::name),
+            field("id", &AccountView::id)
+                .describe("`user_id` in paths")
+                .example("0b0c2a3e-9d1f-4f6c-8a52-3b1f5e3f7a10"),
+            field("email", &AccountView::email).example("ada@example.org"),
+            field("name", &AccountView::name).example("Ada"),
             field("created_at", &AccountView::created_at),
         };
     }
@@ -118,9 +124,11 @@ struct SignedIn {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("token", &SignedIn::token),
+            field("token", &SignedIn::token)
+                .describe("Send it as `Authorization: Bearer <token>`")
+                .example(example_token),
             field("token_type", &SignedIn::token_type).example("bearer"),
-            field("expires_in", &SignedIn::expires_in).describe("In seconds"),
+            field("expires_in", &SignedIn::expires_in).describe("In seconds").example("3600"),
             field("user", &SignedIn::user),
         };
     }

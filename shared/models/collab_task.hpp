@@ -15,8 +15,8 @@ struct CollabTask {
         using json::field;
         return std::tuple{
             field("id", &CollabTask::id),
-            field("title", &CollabTask::title).length(1, 255),
-            field("description", &CollabTask::description).length(0, 1024),
+            field("title", &CollabTask::title).length(1, 255).example("Buy milk"),
+            field("description", &CollabTask::description).length(0, 1024).example("Two bottles"),
             field("version", &CollabTask::version).describe("Incremented by each change"),
             field("created_at", &CollabTask::created_at),
             field("updated_at", &CollabTask::updated_at),

@@ -13,7 +13,7 @@ struct Conversation {
         using json::field;
         return std::tuple{
             field("id", &Conversation::id),
-            field("user_id", &Conversation::user_id),
+            field("user_id", &Conversation::user_id).example("ada"),
             field("created_at", &Conversation::created_at),
             field("updated_at", &Conversation::updated_at)
                 .describe("Time of the last message, or of creation"),
@@ -36,10 +36,22 @@ struct ConversationQuery {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("sort", &ConversationQuery::sort).optional().one_of("created_at|updated_at"),
-            field("order", &ConversationQuery::order).optional().one_of("asc|desc"),
-            field("limit", &ConversationQuery::limit).optional().range(1, 100),
-            field("offset", &ConversationQuery::offset).optional().range(0, 2'147'483'647),
+            field("sort", &ConversationQuery::sort)
+                .optional()
+                .one_of("created_at|updated_at")
+                .describe("The key"),
+            field("order", &ConversationQuery::order)
+                .optional()
+                .one_of("asc|desc")
+                .describe("The direction"),
+            field("limit", &ConversationQuery::limit)
+                .optional()
+                .range(1, 100)
+                .describe("The most conversations on a page"),
+            field("offset", &ConversationQuery::offset)
+                .optional()
+                .range(0, 2'147'483'647)
+                .describe("How many conversations to skip; not with `cursor`"),
             field("cursor", &ConversationQuery::cursor)
                 .describe("next_cursor of the previous page, with the same sort and order"),
         };
@@ -59,7 +71,7 @@ struct Message {
             field("id", &Message::id),
             field("conversation_id", &Message::conversation_id),
             field("role", &Message::role).one_of("user|assistant"),
-            field("content", &Message::content).length(1, 32'000),
+            field("content", &Message::content).length(1, 32'000).example("What is due today?"),
             field("created_at", &Message::created_at),
         };
     }
@@ -90,8 +102,14 @@ struct MessageQuery {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("limit", &MessageQuery::limit).optional().range(1, 100),
-            field("offset", &MessageQuery::offset).optional().range(0, 2'147'483'647),
+            field("limit", &MessageQuery::limit)
+                .optional()
+                .range(1, 100)
+                .describe("The most messages on a page"),
+            field("offset", &MessageQuery::offset)
+                .optional()
+                .range(0, 2'147'483'647)
+                .describe("How many messages to skip; not with `cursor`"),
             field("cursor", &MessageQuery::cursor).describe("next_cursor of the previous page"),
             field("last", &MessageQuery::last)
                 .range(1, 100)

@@ -20,7 +20,8 @@ struct Event {
             field("created_at", &Event::created_at),
             field("data", &Event::data)
                 .describe(
-                    "The resource after the change or before its deletion; the details of a note"),
+                    "The resource after the change or before its deletion; the details of a note")
+                .example(R"({"title":"Buy milk"})"),
             field("id", &Event::id)
                 .describe("Its position in the feed, after which a reader continues")
                 .example("748-12"),
@@ -126,7 +127,8 @@ struct Ticket {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("ticket", &Ticket::ticket),
+            field("ticket", &Ticket::ticket)
+                .example("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln"),
             field("expires_in", &Ticket::expires_in).describe("In seconds").example("60"),
         };
     }

@@ -26,13 +26,17 @@ struct Job {
         using json::field;
         return std::tuple{
             field("id", &Job::id),
-            field("title", &Job::title).length(1, 255),
-            field("payload", &Job::payload).describe("Any JSON"),
+            field("title", &Job::title).length(1, 255).example("Send the report"),
+            field("payload", &Job::payload)
+                .describe("Any JSON")
+                .example(R"({"to":"ada@example.org"})"),
             field("status", &Job::status).one_of(job_statuses),
-            field("attempts", &Job::attempts).describe("The number of leases so far"),
-            field("max_attempts", &Job::max_attempts),
+            field("attempts", &Job::attempts).describe("The number of leases so far").example("0"),
+            field("max_attempts", &Job::max_attempts).describe("The most leases").example("3"),
             field("run_at", &Job::run_at).describe("The job is not leased before this time"),
-            field("result", &Job::result).describe("Any JSON; null until the job is completed"),
+            field("result", &Job::result)
+                .describe("Any JSON; null until the job is completed")
+                .example("null"),
             field("error", &Job::error).describe("Why the last attempt failed"),
             field("version", &Job::version),
             field("created_at", &Job::created_at),
@@ -81,10 +85,14 @@ struct NewJob {
             field("payload", &NewJob::payload)
                 .optional()
                 .length(0, max_json_bytes)
-                .describe("Any JSON of at most 32 KiB")
+                .describe(
+                    "Any JSON of at most 32 KiB, with integers between -(2^53 - 1) and 2^53 - 1")
                 .example(R"({"to":"ada@example.org"})"),
             field("run_at", &NewJob::run_at).describe("Now by default"),
-            field("max_attempts", &NewJob::max_attempts).optional().range(1, 100),
+            field("max_attempts", &NewJob::max_attempts)
+                .optional()
+                .range(1, 100)
+                .describe("The most leases"),
         };
     }
 };
@@ -98,8 +106,13 @@ struct JobQuery {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("status", &JobQuery::status).one_of(job_statuses),
-            field("limit", &JobQuery::limit).optional().range(1, 100),
+            field("status", &JobQuery::status)
+                .one_of(job_statuses)
+                .describe("Only jobs in this status"),
+            field("limit", &JobQuery::limit)
+                .optional()
+                .range(1, 100)
+                .describe("The most jobs on a page"),
             field("cursor", &JobQuery::cursor)
                 .describe("next_cursor of the previous page, with the same status"),
         };
@@ -128,8 +141,14 @@ struct LeaseRequest {
         using json::field;
         return std::tuple{
             field("worker", &LeaseRequest::worker).trimmed().length(1, 255).example("worker-1"),
-            field("limit", &LeaseRequest::limit).optional().range(1, 100),
-            field("lease_seconds", &LeaseRequest::lease_seconds).optional().range(1, 3600),
+            field("limit", &LeaseRequest::limit)
+                .optional()
+                .range(1, 100)
+                .describe("The most jobs to lease"),
+            field("lease_seconds", &LeaseRequest::lease_seconds)
+                .optional()
+                .range(1, 3600)
+                .describe("How long the leases last"),
         };
     }
 };
@@ -169,7 +188,8 @@ struct JobResult {
             field("result", &JobResult::result)
                 .optional()
                 .length(0, max_json_bytes)
-                .describe("Any JSON of at most 32 KiB")
+                .describe(
+                    "Any JSON of at most 32 KiB, with integers between -(2^53 - 1) and 2^53 - 1")
                 .example(R"({"sent":true})"),
         };
     }

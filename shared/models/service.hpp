@@ -12,9 +12,9 @@ struct ServiceInfo {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("message", &ServiceInfo::message),
-            field("version", &ServiceInfo::version),
-            field("docs", &ServiceInfo::docs),
+            field("message", &ServiceInfo::message).example("steelthread: tasks over HTTP"),
+            field("version", &ServiceInfo::version).example(service_version),
+            field("docs", &ServiceInfo::docs).example("/docs"),
         };
     }
 };
@@ -38,8 +38,8 @@ struct Health {
         return std::tuple{
             field("status", &Health::status).example("healthy"),
             field("database", &Health::database).example("connected"),
-            field("service", &Health::service),
-            field("version", &Health::version),
+            field("service", &Health::service).example("steelthread"),
+            field("version", &Health::version).example(service_version),
         };
     }
 };

@@ -20,10 +20,12 @@ struct Task {
         using json::field;
         return std::tuple{
             field("id", &Task::id),
-            field("user_id", &Task::user_id),
-            field("title", &Task::title).length(1, max_title_length),
-            field("description", &Task::description).length(0, max_description_length),
-            field("completed", &Task::completed),
+            field("user_id", &Task::user_id).example("ada"),
+            field("title", &Task::title).length(1, max_title_length).example("Buy milk"),
+            field("description", &Task::description)
+                .length(0, max_description_length)
+                .example("Two bottles"),
+            field("completed", &Task::completed).example("false"),
             field("created_at", &Task::created_at),
             field("updated_at", &Task::updated_at),
         };
@@ -117,11 +119,27 @@ struct TaskQuery {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("status", &TaskQuery::status).optional().one_of("all|pending|completed"),
-            field("sort", &TaskQuery::sort).optional().one_of("created_at|updated_at|title"),
-            field("order", &TaskQuery::order).optional().one_of("asc|desc"),
-            field("limit", &TaskQuery::limit).optional().range(1, 100),
-            field("offset", &TaskQuery::offset).optional().range(0, 2'147'483'647),
+            field("status", &TaskQuery::status)
+                .optional()
+                .one_of("all|pending|completed")
+                .describe("Which tasks"),
+            field("sort", &TaskQuery::sort)
+                .optional()
+                .one_of("created_at|updated_at|title")
+                .describe(
+                    "The key; titles are sorted by code point, so `Zebra` comes before `apple`"),
+            field("order", &TaskQuery::order)
+                .optional()
+                .one_of("asc|desc")
+                .describe("The direction"),
+            field("limit", &TaskQuery::limit)
+                .optional()
+                .range(1, 100)
+                .describe("The most tasks on a page"),
+            field("offset", &TaskQuery::offset)
+                .optional()
+                .range(0, 2'147'483'647)
+                .describe("How many tasks to skip; not with `cursor`"),
             field("cursor", &TaskQuery::cursor)
                 .describe("next_cursor of the previous page, with the same status, sort and order"),
         };

@@ -176,7 +176,7 @@ Test(openapi, errors_that_break_the_document_are_seen) {
 Test(openapi, the_document_follows_the_declarations) {
     const std::string one = "/paths/:collab:tasks:{id}";
     EXPECT_TEXT(at("/openapi"), R"("3.1.0")");
-    EXPECT_TEXT(at("/servers"), R"([{"url":"/"}])");
+    EXPECT_TEXT(at("/servers/0/url"), R"(".")");
     EXPECT_TEXT(at(one + "/get/parameters/0/schema"), R"({"format":"uuid","type":"string"})");
     EXPECT_TEXT(at("/paths/:api:v1:{user_id}:tasks:{id}/get/parameters/1/schema"),
                 R"({"format":"int64","minimum":1,"type":"integer"})");
@@ -187,9 +187,10 @@ Test(openapi, the_document_follows_the_declarations) {
                 R"({"$ref":"#/components/parameters/If-Match-Required"})");
     EXPECT_TEXT(at("/paths/:api:tasks:{id}/put/parameters/1"),
                 R"({"$ref":"#/components/parameters/If-Match"})");
-    EXPECT_TEXT(at("/paths/:api:tasks/get/parameters/1"),
-                R"({"in":"query","name":"limit","required":false,)"
-                R"("schema":{"default":100,"maximum":100,"minimum":1,"type":"integer"}})");
+    EXPECT_TEXT(
+        at("/paths/:api:tasks/get/parameters/1"),
+        R"({"description":"The most tasks on a page","in":"query","name":"limit","required":false,)"
+        R"("schema":{"default":100,"maximum":100,"minimum":1,"type":"integer"}})");
     EXPECT_TEXT(at(one + "/get/responses/304"), R"({"$ref":"#/components/responses/NotModified"})");
     EXPECT_TEXT(at(one + "/patch/responses/304"), "<absent>");
     EXPECT_TEXT(at(one + "/patch/responses/428"),
@@ -215,7 +216,55 @@ Test(openapi, operations_have_names_of_their_own) {
     for_each_operation([&](const auto& path, const auto& method, const auto& operation) {
         const std::string id{json::text_of(operation["operationId"])};
         cr_expect(ids.insert(id).second, "%s %s: %s", method.c_str(), path.c_str(), id.c_str());
+        cr_expect_eq(id.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+                     id.npos, "%s", id.c_str());
     });
+    EXPECT_TEXT(at("/paths/:api:tasks/get/operationId"), R"("listTasks")");
+    EXPECT_TEXT(at("/paths/:api:v1:{user_id}:tasks/get/operationId"), R"("listTasksOfUser")");
+    EXPECT_TEXT(at("/paths/:jobs/post/operationId"), R"("createJob")");
+}
+
+// The other paths of the personal API.
+Test(openapi, a_resource_is_listed_once_or_twice) {
+    EXPECT_TEXT(at("/paths/:api:{user_id}:tasks"), "<absent>");
+    EXPECT_TEXT(at("/paths/:api:v1:{user_id}:tasks/get/x-also-at"), R"(["/api/{user_id}/tasks"])");
+    EXPECT_TEXT(at("/paths/:api:tasks/get/x-also-at"), "<absent>");
+    cr_expect_neq(at("/paths/:api:v1:{user_id}:tasks/get/description")
+                      .find("Also at `/api/{user_id}/tasks`."),
+                  std::string::npos);
+    cr_expect_neq(at("/paths/:api:tasks/get/description")
+                      .find("The same as `/api/v1/{user_id}/tasks` for the user of the token."),
+                  std::string::npos);
+    cr_expect_not_null(contract().operation("GET", "/api/ada/tasks/1"));
+    cr_expect_null(contract().operation("POST", "/api/ada/tasks/1"));
+}
+
+// A keyword `default` makes the member required in clients that openapi-typescript generates.
+Test(openapi, defaults_of_request_members_are_in_their_descriptions) {
+    const std::string job = "/components/schemas/NewJob/properties";
+    EXPECT_TEXT(at(job + "/max_attempts/default"), "<absent>");
+    EXPECT_TEXT(at(job + "/max_attempts/description"), R"("The most leases. Default: `3`")");
+    EXPECT_TEXT(at("/components/schemas/NewTask/properties/completed/description"),
+                R"("Default: `false`")");
+    EXPECT_TEXT(at("/paths/:jobs/get/parameters/1/schema/default"), "20");
+}
+
+Test(openapi, everything_is_described) {
+    for_each_operation([&](const auto& path, const auto& method, const auto& operation) {
+        const auto where = method + " " + path;
+        for (const char* what : {"summary", "description"})
+            cr_expect_gt(json::text_of(operation[what]).size(), 0, "%s: no %s", where.c_str(),
+                         what);
+        cr_expect(operation["responses"].HasMember("4XX"), "%s", where.c_str());
+        for (const auto& parameter : operation["parameters"].GetArray()) {
+            const auto& resolved = dereferenced(parameter, contract().document());
+            cr_expect(json::find(resolved, "description") &&
+                          !json::text_of(resolved["description"]).empty(),
+                      "%s: %s is not described", where.c_str(), json::canonical(resolved).c_str());
+        }
+    });
+    for (const auto& tag : contract().document()["tags"].GetArray())
+        cr_expect_gt(json::text_of(tag["description"]).size(), 0);
 }
 
 Test(openapi, nothing_is_missing_and_nothing_is_left_over) {
@@ -225,17 +274,29 @@ Test(openapi, nothing_is_missing_and_nothing_is_left_over) {
         dereferenced(reference, document);  // throws for a dangling reference
         used.emplace(json::text_of(reference["$ref"]));
     });
-    for (const auto& [name, schema] : document["components"]["schemas"].GetObject()) {
-        const auto reference = "#/components/schemas/" + std::string{json::text_of(name)};
-        cr_expect(used.contains(reference), "nothing uses %s", reference.c_str());
+    for (const auto& [section, components] : document["components"].GetObject()) {
+        if (json::text_of(section) == "securitySchemes") continue;  // named without a reference
+        for (const auto& component : components.GetObject()) {
+            const auto reference = "#/components/" + std::string{json::text_of(section)} + "/" +
+                                   std::string{json::text_of(component.name)};
+            cr_expect(used.contains(reference), "nothing uses %s", reference.c_str());
+        }
     }
 }
 
 Test(openapi, its_examples_are_valid) {
     for_each_operation([&](const auto& path, const auto& method, const auto& operation) {
-        if (!operation.HasMember("requestBody")) return;
-        const auto& media = operation["requestBody"]["content"]["application/json"];
-        const auto fault = schema_fault(media["schema"], media["example"], contract().document());
-        cr_expect(fault.empty(), "%s %s: %s", method.c_str(), path.c_str(), fault.c_str());
+        const auto check = [&](const Value& content) {
+            for (const auto& [type, media] : content.GetObject()) {
+                cr_assert(media.HasMember("example"), "%s %s", method.c_str(), path.c_str());
+                const auto fault =
+                    schema_fault(media["schema"], media["example"], contract().document());
+                cr_expect(fault.empty(), "%s %s: %s", method.c_str(), path.c_str(), fault.c_str());
+            }
+        };
+        if (operation.HasMember("requestBody")) check(operation["requestBody"]["content"]);
+        for (const auto& [status, response] : operation["responses"].GetObject())
+            if (json::text_of(status).starts_with('2') && response.HasMember("content"))
+                check(response["content"]);
     });
 }

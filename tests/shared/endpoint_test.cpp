@@ -31,7 +31,9 @@ Test(endpoint, describes_itself) {
                             .operations = {
                                 {.method = Method::get,
                                  .handler = answer,
+                                 .name = "getNote",
                                  .summary = "One \"note\"",
+                                 .description = "Of anyone.",
                                  .query_schema = schema_of<Note>,
                                  .answer = ok<Note>().with_etag(),
                                  .errors = {Error::not_found}},
@@ -41,7 +43,8 @@ Test(endpoint, describes_itself) {
                                  .summary = "Change it",
                                  .request_schema = schema_of<Note>,
                                  .is_body_optional = true,
-                                 .answer = no_content(),
+                                 .answer = no_content().with_html(),
+                                 .message = "Changed",
                                  .if_match = IfMatch::required},
                             }};
     const auto text = describe(declared, "notes");
@@ -51,19 +54,19 @@ Test(endpoint, describes_itself) {
             R"({"allow":"GET, HEAD, PATCH, OPTIONS","also_at":["/old/{id}","/older/{id}"],)"} +
             R"("hashes_passwords":false,"is_stream":false,"is_websocket":false,"max_body":65536,)" +
             R"("name":"notes","operations":[{)" +
-            R"("answer":{"etag":true,"location":false,"page":false,"schema":)" + note_schema +
-            R"(,"status":200,"stream":false},)" +
-            R"("auth":"none","errors":["not_found","precondition_failed","weak_etag",)" +
+            R"("answer":{"etag":true,"html":false,"location":false,"page":false,"schema":)" +
+            note_schema + R"(,"status":200,"stream":false},)" +
+            R"("auth":"none","description":"Of anyone.","errors":["not_found","precondition_failed","weak_etag",)" +
             R"("validation_error","internal_error",)" +
-            R"("service_unavailable"],"idempotency_key":false,"if_match":"optional","limit":"none","method":"GET","query":)" +
+            R"("service_unavailable"],"idempotency_key":false,"if_match":"optional","limit":"none","message":"","method":"GET","name":"getNote","query":)" +
             note_schema +
             R"(,"request":null,"request_optional":false,"summary":"One \"note\""},{)" +
-            R"("answer":{"etag":false,"location":false,"page":false,"schema":null,"status":204,"stream":false},)" +
-            R"("auth":"user",)" +
+            R"("answer":{"etag":false,"html":true,"location":false,"page":false,"schema":null,"status":204,"stream":false},)" +
+            R"("auth":"user","description":"",)" +
             R"("errors":["auth_required","invalid_token","precondition_failed","weak_etag",)" +
             R"("payload_too_large","unsupported_media_type","unsupported_content_encoding","validation_error",)" +
             R"("precondition_required","internal_error","service_unavailable"],)" +
-            R"("idempotency_key":false,"if_match":"required","limit":"none","method":"PATCH","query":null,"request":)" +
+            R"("idempotency_key":false,"if_match":"required","limit":"none","message":"Changed","method":"PATCH","name":"","query":null,"request":)" +
             note_schema +
             R"(,"request_optional":true,"summary":"Change it"}],"parameters":{"id":)" +
             R"({"format":"int64","minimum":1,"type":"integer"}},"path":"/notes/{id}",)" +
@@ -163,7 +166,9 @@ Test(endpoint, describes_the_parameters_of_its_path) {
                                .operations = {}}),
                 R"({"id":{"format":"uuid","type":"string"}})");
     EXPECT_TEXT(parameters_of({.path = "/{user_id}", .tag = "x", .operations = {}}),
-                R"({"user_id":{"description":"The token's user","minLength":1,"type":"string"}})");
+                R"({"user_id":{"description":"The user of the token: `data.user.id` in the answer )"
+                R"(of `POST /api/auth/signin`, or the claim `sub` of the token",)"
+                R"("examples":["ada"],"minLength":1,"type":"string"}})");
 }
 
 Test(endpoint, says_what_is_limited) {

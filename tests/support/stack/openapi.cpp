@@ -78,11 +78,27 @@ std::string body_fault(const Value& declared, std::string_view method, const Rep
     return schema_fault((*media)["schema"], body, root);
 }
 
-const ErrorEntry* entry_of_status(long status) {
+// The response of a status that has one error. No operation can give it, so the document does not
+// list it.
+rapidjson::Document error_of(bool is_enveloped, int status) {
     const auto all = error_registry();
-    const auto found =
-        std::find_if(all.begin(), all.end(), [&](const auto& row) { return row.status == status; });
-    return found == all.end() ? nullptr : &*found;
+    const auto row =
+        std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.status == status; });
+    const auto schema = [](const std::string& name, const std::string& properties) {
+        return R"({"schema":{"allOf":[{"$ref":"#/components/schemas/)" + name +
+               R"("},{"properties":)" + properties + "}]}}";
+    };
+    const auto one_of = [](std::string_view code) {
+        return R"({"enum":[")" + std::string{code} + R"("]})";
+    };
+    const auto code = one_of(row->code);
+    const auto json =
+        is_enveloped ? schema("EnvelopedError", R"({"error":{"properties":{"code":)" + code + "}}}")
+                     : schema("PlainError", R"({"type":)" + one_of(row->type) + "}");
+    return json::parse(
+        R"({"content":{"application/json":)" + json + R"(,"application/problem+json":)" +
+        schema("Problem", R"({"code":)" + code + "}") + R"(},"headers":{"X-Request-ID":{})" +
+        (status == 405 ? R"(,"Allow":{})" : "") + "}}");
 }
 
 }  // namespace
@@ -92,8 +108,14 @@ Contract::Contract(const std::string& document, std::string api_prefix)
     document_.Parse(document.data(), document.size());
     if (document_.HasParseError() || !document_.IsObject() || !json::find(document_, "paths"))
         throw std::logic_error("no OpenAPI document");
-    for (const auto& [path, item] : document_["paths"].GetObject())
+    for (const auto& [path, item] : document_["paths"].GetObject()) {
         paths_.push_back({segments_of(json::text_of(path)), &item});
+        // Every operation of a path names the same other paths.
+        const auto* const others = json::find(item.MemberBegin()->value, "x-also-at");
+        if (!others) continue;
+        for (const auto& other : others->GetArray())
+            paths_.push_back({segments_of(json::text_of(other)), &item});
+    }
     // Of two matching paths, the one with a fixed segment where the other has a parameter comes
     // first.
     std::stable_sort(paths_.begin(), paths_.end(), [](const auto& a, const auto& b) {
@@ -160,7 +182,8 @@ std::string Contract::fault(std::string_view method, std::string_view target,
         .append(reply.body.substr(0, 500));
 }
 
-const Value& Contract::response(const std::string& name) const {
+const Value& Contract::refusal(bool is_enveloped) const {
+    const auto name = std::string{is_enveloped ? "Enveloped" : "Plain"} + "Refusal";
     const auto* const found = json::find(document_["components"]["responses"], name.c_str());
     if (!found) throw std::logic_error("no response " + name);
     return *found;
@@ -171,15 +194,11 @@ std::string Contract::unlisted_fault(bool is_known_path, std::string_view method
     if (is_known_path && method == "OPTIONS" && reply.status == 204)
         return reply.body.empty() && !reply.header("allow").empty() ? "" : "no answer to OPTIONS";
     const bool is_enveloped = path.starts_with("/api/") || path.starts_with(api_prefix_ + "/");
-    const std::string shape = is_enveloped ? "Enveloped" : "Plain";
-    const auto* const row = entry_of_status(reply.status);
-    const bool is_expected = reply.status == 405 || (reply.status == 404 && !is_known_path);
-    if (!row || !is_expected)
-        return response_fault(response(shape + "Refusal"), true, method, reply);
-    std::string name = shape;
-    for (const char c : row->title)
-        if (c != ' ') name += c;
-    return response_fault(response(name), false, method, reply);
+    if (reply.status == 405)
+        return response_fault(error_of(is_enveloped, 405), false, method, reply);
+    if (reply.status == 404 && !is_known_path)
+        return response_fault(error_of(is_enveloped, 404), false, method, reply);
+    return response_fault(refusal(is_enveloped), true, method, reply);
 }
 
 std::string Contract::response_fault(const Value& declared, bool is_default,

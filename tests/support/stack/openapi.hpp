@@ -36,7 +36,8 @@ private:
     };
 
     const rapidjson::Value* item_at(std::string_view path) const;
-    const rapidjson::Value& response(const std::string& name) const;
+    // The response with which nginx may answer any request.
+    const rapidjson::Value& refusal(bool is_enveloped) const;
     std::string unlisted_fault(bool is_known_path, std::string_view method, std::string_view path,
                                const Reply& reply) const;
     std::string response_fault(const rapidjson::Value& declared, bool is_default,

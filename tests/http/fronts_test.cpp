@@ -1,0 +1,229 @@
+// The fronts that docs/deploying.md shows, each started from its very text with TLS: they pass
+// logins, conditional changes, event streams and WebSockets on.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "shared/text.hpp"
+#include "tests/support/stack/browser.hpp"
+#include "tests/support/stack/stack.hpp"
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string new_folder() {
+    static int count = 0;
+    const auto folder = test_variable("TEST_DIR") + "/front_" + std::to_string(getpid()) + "_" +
+                        std::to_string(++count);
+    fs::create_directory(folder);
+    return folder;
+}
+
+// The only block of docs/deploying.md in this language.
+std::string block(const std::string& language) {
+    const auto page = read_text("docs/deploying.md");
+    const auto fence = "```" + language + "\n";
+    const auto begin = page.find(fence);
+    cr_assert_neq(begin, page.npos, "no block in %s", language.c_str());
+    cr_assert_eq(page.find(fence, begin + 1), page.npos);
+    return page.substr(begin + fence.size(), page.find("```", begin + 1) - begin - fence.size());
+}
+
+// Replaces a word that must occur.
+std::string with(std::string text, const std::string& word, const std::string& value) {
+    cr_assert_neq(text.find(word), text.npos, "no %s in %s", word.c_str(), text.c_str());
+    for (auto at = text.find(word); at != text.npos; at = text.find(word, at + value.size()))
+        text.replace(at, word.size(), value);
+    return text;
+}
+
+// A front on a port of its own, in a folder of its own.
+class Front {
+public:
+    Front(const std::string& language, int service)
+        : folder_(new_folder()), port_(free_port()), service_(service) {
+        make_certificate();
+        std::string text =
+            with(block(language), "127.0.0.1:8000", "127.0.0.1:" + std::to_string(service_));
+        if (language == "nginx") run_nginx(text);
+        if (language == "caddy") run_caddy(text);
+        if (language == "apache") run_apache(text);
+        wait_until("the front is ready",
+                   [&] { return curl("-o /dev/null " + url() + "/livez").status == 0; });
+    }
+
+    std::string url() const { return "https://localhost:" + std::to_string(port_); }
+    const std::string& folder() const { return folder_; }
+
+    // Runs curl in a shell. The address of the client is 127.0.0.2: the front's is 127.0.0.1.
+    Finished curl(const std::string& words) const {
+        return run_command(
+            {"/bin/sh", "-c", "exec curl -sk -4 --interface 127.0.0.2 --compressed " + words},
+            base_variables());
+    }
+
+    // Starts curl, and appends what it receives to a file.
+    std::unique_ptr<Background> follow(const std::string& words, const std::string& file) const {
+        return std::make_unique<Background>(
+            std::vector<std::string>{"/bin/sh", "-c",
+                                     "exec curl -skN -4 --interface 127.0.0.2 " + words},
+            base_variables(), file);
+    }
+
+private:
+    std::string certificate() const { return folder_ + "/front.pem"; }
+    std::string key() const { return folder_ + "/front.key"; }
+
+    void make_certificate() {
+        const auto made = run_command(
+            {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+             "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+             "-addext", "subjectAltName=DNS:localhost", "-keyout", key(), "-out", certificate()},
+            base_variables());
+        cr_assert(made.status == 0, "%s", made.errors.c_str());
+    }
+
+    std::string with_certificate(const std::string& text) const {
+        return with(with(text, "/etc/ssl/api.example.org.pem", certificate()),
+                    "/etc/ssl/api.example.org.key", key());
+    }
+
+    void run(const std::vector<std::string>& words, const std::string& config) {
+        std::ofstream{folder_ + "/config"} << config;
+        auto variables = base_variables();
+        variables["HOME"] = folder_;
+        process_.emplace(words, variables, folder_ + "/log");
+    }
+
+    std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+    void run_nginx(const std::string& text) {
+        const auto temporary = [&](const std::string& kind) {
+            return kind + "_temp_path " + folder_ + "/" + kind + ";\n";
+        };
+        const std::string user = geteuid() == 0 ? "user root;\n" : "";
+        run({"/usr/sbin/nginx", "-p", folder_, "-c", folder_ + "/config", "-e", "stderr"},
+            user + "daemon off;\npid nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\n" +
+                "access_log off;\n" + temporary("client_body") + temporary("proxy") +
+                temporary("fastcgi") + temporary("scgi") + temporary("uwsgi") +
+                with(with_certificate(text), "listen 443", "listen " + address()) + "}\n");
+    }
+
+    void run_caddy(const std::string& text) {
+        run({"/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", folder_ + "/config"},
+            "{\n admin off\n auto_https disable_redirects\n}\n" +
+                with(text, "api.example.org {",
+                     url() + " {\n bind 127.0.0.1\n tls " + certificate() + " " + key()));
+    }
+
+    void run_apache(const std::string& text) {
+        std::string modules;
+        for (const char* name : {"mpm_event", "authz_core", "ssl", "http2", "proxy", "proxy_http"})
+            modules += std::string{"LoadModule "} + name + "_module /usr/lib/apache2/modules/mod_" +
+                       name + ".so\n";
+        const std::string user = geteuid() == 0 ? "User www-data\nGroup www-data\n" : "";
+        run({"/usr/sbin/apache2", "-d", folder_, "-f", folder_ + "/config", "-D", "FOREGROUND"},
+            modules + user + "Mutex pthread\nDefaultRuntimeDir " + folder_ + "\nPidFile " +
+                folder_ + "/pid\nErrorLog " + folder_ + "/errors\nServerName localhost\nListen " +
+                address() + "\n" + with(with_certificate(text), "*:443", address()));
+    }
+
+    std::string folder_;
+    int port_;
+    int service_;
+    std::optional<Background> process_;
+};
+
+bool contains(const std::string& file, const std::string& text) {
+    return fs::exists(file) && read_text(file).find(text) != std::string::npos;
+}
+
+void pass_everything_through(const std::string& language) {
+    const Stack stack{Engine::sqlite, {{"TRUSTED_PROXIES", "127.0.0.1"}}};
+    const Front front{language, stack.port()};
+    const auto url = front.url();
+
+    const auto login =
+        front.curl("--json '{\"email\":\"" + std::string{Stack::email} + "\",\"password\":\"" +
+                   Stack::password + "\"}' " + url + "/auth/login");
+    const auto token = json_member(login.output, "access_token");
+    cr_assert(token.starts_with("eyJ"), "%s", login.output.c_str());
+    const auto auth = "-H 'Authorization: Bearer " + token + "' ";
+
+    const auto path = stack.create_task("Buy milk");
+    const auto etag = front.curl("-o /dev/null -w '%header{etag}' " + url + path).output;
+    const auto patched = front.curl("-X PATCH " + auth + "-H 'If-Match: " + etag +
+                                    "' --json '{\"title\":\"Buy oat milk\"}' " + url + path);
+    EXPECT_TEXT(json_member(patched.output, "version"), "2");
+    const auto large = front.curl(auth + "--json '{\"title\":\"" + std::string(60'000, 'x') +
+                                  "\"}' " + url + "/collab/tasks");
+    EXPECT_TEXT(json_member(large.output, "type"), "unprocessable_entity");
+
+    // The limits count the client, and not the front.
+    wait_until("the client is in the log", [&] {
+        return stack.log().find(R"("address":"127.0.0.2","method":"PATCH")") != std::string::npos;
+    });
+
+    const auto stream = front.folder() + "/stream";
+    const auto reader = front.follow(url + "/events/tail", stream);
+    wait_until("the stream begins", [&] { return contains(stream, ": connected"); });
+    const auto note =
+        front.curl(auth + "--json '{\"event\":\"x\",\"target\":\"y\"}' " + url + "/events");
+    EXPECT_TEXT(json_member(note.output, "ok"), "true");
+    wait_until("the event arrives", [&] { return contains(stream, "event: note.x"); });
+
+    const auto socket = front.folder() + "/socket";
+    const auto listener = front.follow(
+        "-i --http1.1 " + auth +
+            "-H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' "
+            "-H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' -H 'Origin: " +
+            url + "' " + url + "/ws",
+        socket);
+    wait_until("the WebSocket opens", [&] {
+        return contains(socket, "HTTP/1.1 101") && contains(socket, R"("type":"connection")");
+    });
+}
+
+}  // namespace
+
+Test(fronts, nginx_passes_everything_through) { pass_everything_through("nginx"); }
+Test(fronts, caddy_passes_everything_through) { pass_everything_through("caddy"); }
+Test(fronts, apache_passes_everything_through) { pass_everything_through("apache"); }
+
+// A front that offers the service below a path.
+Test(fronts, a_prefix_is_part_of_what_the_pages_request) {
+    const Stack stack{Engine::sqlite};
+    const auto folder = new_folder();
+    const auto port = std::to_string(free_port());
+    const auto base = "http://127.0.0.1:" + port + "/below/this";
+    std::ofstream{folder + "/config"}
+        << (geteuid() == 0 ? "user root;\n" : "")
+        << "daemon off;\npid nginx.pid;\nevents {}\nhttp {\naccess_log off;\n"
+        << "client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;\n"
+        << "scgi_temp_path scgi; uwsgi_temp_path uwsgi;\n"
+        << "server { listen 127.0.0.1:" << port << ";\nlocation /below/this/ { proxy_pass "
+        << stack.base_url() << "/; } } }\n";
+    const Background front{
+        {"/usr/sbin/nginx", "-p", folder, "-c", folder + "/config", "-e", "stderr"},
+        base_variables(),
+        folder + "/log"};
+    Client client{std::stoi(port), ""};
+    wait_until("the front is ready",
+               [&] { return client.send({.path = "/below/this/livez"}).status == 200; });
+
+    Browser browser;
+    browser.open(base + "/");
+    browser.click("a[href=docs]");
+    const std::string operation = "#operations-service-getLiveness";
+    browser.click(operation + " .opblock-summary-control");
+    browser.click(operation + " .try-out__btn");
+    browser.click(operation + " .execute");
+    EXPECT_TEXT(browser.text(operation + " .live-responses-table tbody .response-col_status"),
+                "200");
+    EXPECT_TEXT(browser.text(operation + " .request-url pre"), base + "/livez");
+    for (const auto& line : browser.complaints())
+        cr_expect(false, "the browser complains: %s", line.c_str());
+}
