@@ -186,12 +186,13 @@ Json responses(const Value& endpoint, const Value& operation, Schemas& schemas) 
     std::set<int> statuses;
     for (const auto& error : operation["errors"].GetArray())
         statuses.insert(status_of(json::text_of(error)));
+    // nginx refuses a malformed request for any endpoint.
+    if (!statuses.contains(400)) all.emplace_back("400", ref("responses", refusal_name(form)));
     for (const int status : statuses)
         all.emplace_back(
             std::to_string(status),
             ref("responses", error_name(form, status, has_limit_headers(operation, status))));
-    for (const char* status : {"4XX", "default"})
-        all.emplace_back(status, ref("responses", refusal_name(form)));
+    all.emplace_back("default", ref("responses", refusal_name(form)));
     return object(all);
 }
 

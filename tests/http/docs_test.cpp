@@ -28,6 +28,26 @@ void expect_echo(const Call& call, const Reply& reply) {
     }
 }
 
+// Enters a token in the dialog of /docs.
+void authorize(Browser& browser, const Stack& stack) {
+    const auto token = stack.authorization().substr(std::string{"Authorization: Bearer "}.size());
+    browser.click(".auth-wrapper .authorize");
+    browser.type(".auth-container input", token);
+    browser.click(".auth-container button.authorize");
+    browser.click(".auth-container button.btn-done");
+}
+
+// Returns what ends right of the window, as JSON. What scrolls within the window may be wide.
+std::string too_wide(Browser& browser) {
+    return browser.run(
+        "const scrolls = e => e && (/auto|scroll|hidden/.test(getComputedStyle(e).overflowX) ||"
+        " scrolls(e.parentElement));"
+        "return [...document.querySelectorAll('body *')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth + 0.5 &&"
+        " !scrolls(e.parentElement)).map(e => e.tagName + '.' + e.getAttribute('class'))"
+        ".concat(document.documentElement.scrollWidth > innerWidth ? ['the page'] : [])");
+}
+
 }  // namespace
 
 Test(docs, every_operation_takes_its_examples) {
@@ -155,7 +175,7 @@ Test(docs, a_browser_reads_logs_in_and_tries_out) {
     const Stack stack{Engine::sqlite};
     Browser browser;
     browser.open(stack.base_url() + "/docs");
-    const std::string create = "#operations-collab-post_collab_tasks";
+    const std::string create = "#operations-collab-createBoardTask";
     EXPECT_TEXT(browser.text(create + " .opblock-summary-path"), "/collab/tasks");
     int operations = 0;
     for (const auto& item : Contract::of("/api/v1").document()["paths"].GetObject())
@@ -163,12 +183,7 @@ Test(docs, a_browser_reads_logs_in_and_tries_out) {
     EXPECT_TEXT(browser.run("return document.querySelectorAll('.opblock').length"),
                 std::to_string(operations));
 
-    const auto token = stack.authorization().substr(std::string{"Authorization: Bearer "}.size());
-    browser.click(".auth-wrapper .authorize");
-    browser.type(".auth-container input", token);
-    browser.click(".auth-container button.authorize");
-    browser.click(".auth-container button.btn-done");
-
+    authorize(browser, stack);
     browser.click(create + " .opblock-summary-control");
     browser.click(create + " .try-out__btn");
     browser.click(create + " .execute");
@@ -185,4 +200,106 @@ Test(docs, a_browser_reads_logs_in_and_tries_out) {
     for (const auto& url : requests)
         cr_expect(url.starts_with(stack.base_url() + "/") || url.starts_with("data:"),
                   "a request to %s", url.c_str());
+}
+
+Test(docs, nothing_is_wider_than_a_small_window) {
+    const Stack stack{Engine::sqlite};
+    Browser browser;
+    browser.resize(390, 844);
+    browser.open(stack.base_url() + "/docs");
+    for (const char* name : {"collab-updateBoardTask", "jobs-createJob", "events-listEvents"}) {
+        const auto operation = std::string{"#operations-"} + name;
+        browser.click(operation + " .opblock-summary-control");
+        browser.click(operation + " .try-out__btn");
+        browser.text(operation + " .execute");
+        EXPECT_TEXT(too_wide(browser), "[]");
+        browser.click(operation + " .opblock-summary-control");
+    }
+    browser.click("#operations-events-listEvents .opblock-summary-control");
+    browser.click("#operations-events-listEvents .execute");
+    browser.text("#operations-events-listEvents .live-responses-table .response-col_status");
+    EXPECT_TEXT(too_wide(browser), "[]");
+    browser.click(".auth-wrapper .authorize");
+    browser.text(".auth-container button.authorize");
+    EXPECT_TEXT(too_wide(browser), "[]");
+}
+
+Test(docs, a_token_stays_when_the_page_is_loaded_again) {
+    const Stack stack{Engine::sqlite};
+    Browser browser;
+    browser.open(stack.base_url() + "/docs");
+    authorize(browser, stack);
+    browser.open(stack.base_url() + "/docs");
+    const std::string list = "#operations-tasks-listTasks";
+    browser.click(list + " .opblock-summary-control");
+    browser.click(list + " .try-out__btn");
+    browser.click(list + " .execute");
+    EXPECT_TEXT(browser.text(list + " .live-responses-table tbody .response-col_status"), "200");
+}
+
+// Swagger UI would wait for the end of a stream for ever.
+Test(docs, streams_are_not_tried_out) {
+    const Stack stack{Engine::sqlite};
+    Browser browser;
+    browser.open(stack.base_url() + "/docs");
+    for (const char* name : {"streamEvents", "connectWebSocket", "listEvents"}) {
+        const auto operation = std::string{"#operations-events-"} + name;
+        browser.click(operation + " .opblock-summary-control");
+        browser.text(operation + " .responses-inner");
+        EXPECT_TEXT(browser.run("return document.querySelectorAll('" + operation +
+                                " .try-out__btn').length"),
+                    std::string{name} == "listEvents" ? "1" : "0");
+    }
+}
+
+Test(docs, the_root_is_a_page_for_browsers) {
+    const Stack stack{Engine::sqlite};
+    Client client{stack.port()};
+    static constexpr struct {
+        const char* accept;
+        const char* type;
+    } cases[] = {
+        {"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"},
+        {"text/html", "text/html"},
+        {"*/*", "application/json"},
+        {"application/json", "application/json"},
+        {"application/json, text/plain, */*", "application/json"},
+        {"application/json, text/html", "application/json"},
+        {"text/html;q=0.1, application/json", "application/json"},
+        {"text/htmlx", "application/json"},
+        {"", "application/json"},
+    };
+    for (const auto& [accept, type] : cases)
+        for (const char* method : {"GET", "HEAD"}) {
+            const auto reply =
+                client.send({.method = method, .headers = {std::string{"Accept: "} + accept}});
+            cr_expect_eq(reply.status, 200, "%s: %ld", accept, reply.status);
+            EXPECT_TEXT(reply.header("content-type"), type);
+            const bool is_page = std::string{type} == "text/html";
+            EXPECT_TEXT(reply.header("vary"), is_page ? "Accept" : "Accept, Origin");
+            EXPECT_TEXT(reply.header("content-security-policy"), is_page ? policy : "");
+        }
+    expect_error(stack.send({.method = "POST", .headers = {"Accept: text/html"}}),
+                 Error::method_not_allowed);
+    cr_expect_eq(stack.send({.path = "/_start"}).status, 404);
+}
+
+Test(docs, the_page_at_the_root_is_readable_in_every_window) {
+    const Stack stack{Engine::sqlite};
+    Browser browser;
+    for (const bool is_dark : {false, true}) {
+        browser.resize(360, 640, is_dark);
+        browser.open(stack.base_url() + "/");
+        EXPECT_TEXT(browser.text("h1"), "steelthread");
+        EXPECT_TEXT(too_wide(browser), "[]");
+        EXPECT_TEXT(browser.run("return getComputedStyle(document.body).color"),
+                    is_dark ? R"("rgb(255, 255, 255)")" : R"("rgb(0, 0, 0)")");
+    }
+    for (const char* link : {"docs", "openapi.json", "health"}) {
+        browser.open(stack.base_url() + "/");
+        browser.click(std::string{"a[href='"} + link + "']");
+        browser.wait_for(std::string{"location.pathname === '/"} + link + "'");
+    }
+    for (const auto& line : browser.complaints())
+        cr_expect(false, "the browser complains: %s", line.c_str());
 }

@@ -255,7 +255,7 @@ Test(openapi, everything_is_described) {
         for (const char* what : {"summary", "description"})
             cr_expect_gt(json::text_of(operation[what]).size(), 0, "%s: no %s", where.c_str(),
                          what);
-        cr_expect(operation["responses"].HasMember("4XX"), "%s", where.c_str());
+        cr_expect(operation["responses"].HasMember("400"), "%s", where.c_str());
         for (const auto& parameter : operation["parameters"].GetArray()) {
             const auto& resolved = dereferenced(parameter, contract().document());
             cr_expect(json::find(resolved, "description") &&

@@ -63,6 +63,15 @@ void Browser::open(const std::string& url) {
     cr_assert_eq(status_, 200, "%s: %s", url.c_str(), answer.c_str());
 }
 
+void Browser::resize(int width, int height, bool is_dark) {
+    command("Emulation.setDeviceMetricsOverride",
+            R"({"deviceScaleFactor":1,"mobile":false,"width":)" + std::to_string(width) +
+                R"(,"height":)" + std::to_string(height) + "}");
+    command("Emulation.setEmulatedMedia",
+            std::string{R"({"features":[{"name":"prefers-color-scheme","value":")"} +
+                (is_dark ? "dark" : "light") + R"("}]})");
+}
+
 void Browser::click(const std::string& selector) { act(selector, "POST", "/click", "{}"); }
 
 void Browser::type(const std::string& selector, const std::string& text) {
@@ -112,6 +121,12 @@ std::vector<std::string> Browser::requests() {
             urls.push_back(json_member(message, "message.params.request.url"));
     }
     return urls;
+}
+
+void Browser::command(const std::string& name, const std::string& parameters) {
+    const auto answer = send("POST", session_ + "/goog/cdp/execute",
+                             R"({"cmd":)" + literal(name) + R"(,"params":)" + parameters + "}");
+    cr_assert_eq(status_, 200, "%s: %s", name.c_str(), answer.c_str());
 }
 
 std::string Browser::send(const std::string& method, const std::string& path,

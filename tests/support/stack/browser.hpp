@@ -20,6 +20,9 @@ public:
 
     void open(const std::string& url);
 
+    // Gives the page this many pixels, in the dark colours that a user may prefer if `is_dark`.
+    void resize(int width, int height, bool is_dark = false);
+
     // Each of these waits for an interactable element that matches the CSS selector. Fails the test
     // if there is none within 20 s.
     void click(const std::string& selector);
@@ -40,6 +43,8 @@ public:
     std::vector<std::string> requests();
 
 private:
+    // Sends a command of the Chrome DevTools Protocol.
+    void command(const std::string& name, const std::string& parameters);
     std::string send(const std::string& method, const std::string& path, const std::string& body);
     std::string element(const std::string& selector);
     // Repeats an action on an element until it succeeds, and returns the answer.
