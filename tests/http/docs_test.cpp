@@ -54,7 +54,7 @@ Test(docs, every_operation_takes_its_examples) {
     const Stack stack{Engine::sqlite};
     Examples examples{stack};
     int count = 0;
-    for (const auto& [path, item] : examples.document()["paths"].GetObject())
+    for (const auto& [path, item] : examples.contract().document()["paths"].GetObject())
         for (const auto& [method, operation] : item.GetObject()) {
             if (operation["responses"].HasMember("101")) continue;  // a WebSocket
             auto call = examples.call(std::string{json::text_of(method)},

@@ -19,7 +19,7 @@ public:
 
     Reply send(const Call& call) { return client_.send(call); }
 
-    const rapidjson::Document& document() const { return contract_.document(); }
+    const Contract& contract() const { return contract_; }
 
 private:
     // Creates a resource and returns its location.

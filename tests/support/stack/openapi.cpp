@@ -109,13 +109,13 @@ Contract::Contract(const std::string& document, std::string api_prefix)
     if (document_.HasParseError() || !document_.IsObject() || !json::find(document_, "paths"))
         throw std::logic_error("no OpenAPI document");
     for (const auto& [path, item] : document_["paths"].GetObject()) {
-        paths_.push_back({segments_of(json::text_of(path)), &item});
+        all_.emplace_back(json::text_of(path), &item);
         // Every operation of a path names the same other paths.
-        const auto* const others = json::find(item.MemberBegin()->value, "x-also-at");
-        if (!others) continue;
-        for (const auto& other : others->GetArray())
-            paths_.push_back({segments_of(json::text_of(other)), &item});
+        if (const auto* const others = json::find(item.MemberBegin()->value, "x-also-at"))
+            for (const auto& other : others->GetArray())
+                all_.emplace_back(json::text_of(other), &item);
     }
+    for (const auto& [path, item] : all_) paths_.push_back({segments_of(path), item});
     // Of two matching paths, the one with a fixed segment where the other has a parameter comes
     // first.
     std::stable_sort(paths_.begin(), paths_.end(), [](const auto& a, const auto& b) {

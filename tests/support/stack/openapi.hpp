@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 struct Reply;
@@ -29,6 +30,11 @@ public:
 
     const rapidjson::Document& document() const { return document_; }
 
+    // Every path with its operations: those of the document, and those that it names as the same.
+    const std::vector<std::pair<std::string, const rapidjson::Value*>>& paths() const {
+        return all_;
+    }
+
 private:
     struct Path {
         std::vector<std::string> segments;
@@ -45,5 +51,6 @@ private:
 
     std::string api_prefix_;
     rapidjson::Document document_;
-    std::vector<Path> paths_;
+    std::vector<std::pair<std::string, const rapidjson::Value*>> all_;
+    std::vector<Path> paths_;  // in the order in which they are tried
 };
