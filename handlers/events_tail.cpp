@@ -53,7 +53,7 @@ Endpoint endpoint() {
                             "Sends each event as it happens, and a comment every 15 "
                             "seconds. `Last-Event-ID` or `after` continues a stream "
                             "without a gap; if that is not possible, the stream sends an "
-                            "event `reset`. The stream ends when its token expires.",
+                            "event `reset`. The stream ends once its token has expired.",
                         .query_schema = schema_of<TailQuery>,
                         .answer = event_stream()}},
     };

@@ -80,7 +80,7 @@ Endpoint endpoint() {
                         .description =
                             "Sends each event as a message "
                             "`{\"type\":\"event\",\"event\":{…}}`. It needs a token, an "
-                            "API key or a ticket, and closes with 1008 when that expires. "
+                            "API key or a ticket, and closes with 1008 once that has expired. "
                             "A request without the upgrade to a WebSocket is 400.",
                         .query_schema = schema_of<TailQuery>,
                         .answer = websocket(),
