@@ -3,6 +3,14 @@
 -- fragment: conversation_columns
 id, user_id, created_at, updated_at
 
+-- The WriteCondition of a write; null etags match any state.
+-- fragment: condition
+(CAST(:etags AS text) IS NULL OR (strpos(:etags, entity_tag(conversation_json(conversations))) > 0) = :among_etags)
+
+-- fragment: condition sqlite
+(:etags IS NULL OR (strpos(:etags, (
+    SELECT entity_tag(json) FROM conversation_json AS current WHERE current.id = :id)) > 0) = :among_etags)
+
 -- name: insert_conversation
 INSERT INTO conversations (user_id, created_at, updated_at)
 VALUES (:user_id, now(), now())
@@ -18,14 +26,20 @@ SELECT count(*) > 0 AS "exists"
 FROM conversations
 WHERE user_id = :user_id AND id = :id
 
--- The etags of the WriteCondition are null if they match any state.
+-- Whether a write may proceed.
+-- name: conversation_matches
+SELECT count(*) > 0 AS "exists"
+FROM conversations
+WHERE user_id = :user_id AND id = :id AND {condition}
+
+-- Deletes the conversation with its messages, unless it has more than :most_messages.
 -- name: delete_conversation
 DELETE FROM conversations
-WHERE user_id = :user_id AND id = :id AND (CAST(:etags AS text) IS NULL OR (strpos(:etags, entity_tag(
-    '{"created_at":"' || rfc3339(created_at)
-        || '","id":' || id
-        || ',"updated_at":"' || rfc3339(updated_at)
-        || '","user_id":' || CAST(to_json(user_id) AS text) || '}')) > 0) = :among_etags)
+WHERE user_id = :user_id AND id = :id AND {condition} AND NOT EXISTS (
+    SELECT 1 FROM messages
+    WHERE (conversation_id, user_id) >= (:id, :user_id) AND (conversation_id, user_id) <= (:id, :user_id)
+    ORDER BY conversation_id, user_id, id
+    LIMIT 1 OFFSET :most_messages)
 RETURNING id
 
 -- name: count_conversations

@@ -22,20 +22,22 @@ SELECT count(*) AS total
 FROM messages
 WHERE user_id = :user_id AND conversation_id = :conversation_id
 
--- Both bounds and the order begin with the conversation, for the same reason as in list_events_of. In SQLite the id
--- is not a column of an index, so INDEXED BY names the index to use.
--- name: list_messages
-SELECT {message_columns}
-FROM messages
+-- The messages of a conversation behind one of them, in order. Both bounds and the order begin with the conversation,
+-- for the same reason as in list_events_of. In SQLite the id is not a column of an index, so INDEXED BY names the index
+-- to use.
+-- fragment: messages_behind
+messages
 WHERE (conversation_id, user_id, id) >= (:conversation_id, :user_id, :after_id) AND id <> :after_id AND (conversation_id, user_id) <= (:conversation_id, :user_id)
 ORDER BY conversation_id, user_id, id
-LIMIT :limit OFFSET :offset
 
--- name: list_messages sqlite
-SELECT {message_columns}
-FROM messages INDEXED BY messages_in_order
+-- fragment: messages_behind sqlite
+messages INDEXED BY messages_in_order
 WHERE user_id = :user_id AND conversation_id = :conversation_id AND id > :after_id
 ORDER BY id
+
+-- name: list_messages
+SELECT {message_columns}
+FROM {messages_behind}
 LIMIT :limit OFFSET :offset
 
 -- Lists the newest messages, oldest first.
@@ -48,3 +50,17 @@ FROM (
     ORDER BY conversation_id DESC, user_id DESC, id DESC
     LIMIT :limit) AS newest
 ORDER BY id
+
+-- The id of the last of the next :limit messages; null if there are none.
+-- name: last_of_next_messages
+SELECT max(id) AS id
+FROM (SELECT id FROM {messages_behind} LIMIT :limit) AS batch
+
+-- Deletes these messages. It finds them by their ids alone, so that the planner has no other choice.
+-- name: delete_next_messages
+DELETE FROM messages
+WHERE id = ANY (ARRAY(SELECT id FROM {messages_behind} LIMIT :limit))
+
+-- name: delete_next_messages sqlite
+DELETE FROM messages
+WHERE id IN (SELECT id FROM {messages_behind} LIMIT :limit)

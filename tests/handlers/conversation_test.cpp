@@ -13,6 +13,18 @@ Response remove(Service& service, const std::string& target = path) {
     return service.send(service.with_token("DELETE", target));
 }
 
+// A conversation with this many messages.
+std::int64_t add_long_conversation(Service& service, int length) {
+    const auto id = add_conversation(service);
+    service.database().execute(
+        "WITH RECURSIVE numbers (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < " +
+        std::to_string(length) +
+        ") INSERT INTO messages (conversation_id, user_id, role, content, created_at) SELECT id, "
+        "user_id, 'user', 'c', created_at FROM conversations, numbers WHERE id = " +
+        std::to_string(id));
+    return id;
+}
+
 }  // namespace
 
 ON_BOTH_ENGINES(conversation, is_shown_to_its_owner) {
@@ -43,18 +55,71 @@ ON_BOTH_ENGINES(conversation, is_deleted_with_its_messages) {
     cr_expect_eq(count(service, "messages WHERE content = 'stays'"), 1);
 }
 
-// The owner of the conversation receives an event for each message that was deleted with it.
-ON_BOTH_ENGINES(conversation, tells_of_each_message_that_goes_with_it) {
-    add_conversation(service);
+// Its messages have no events of their own.
+ON_BOTH_ENGINES(conversation, tells_its_owner_that_it_is_deleted) {
+    add_conversation(service, me, a_moment, a_moment + 1);
     for (const char* content : {"first", "second"}) add_message(service, 1, content);
+    const auto data = data_of(get(service));
+    const auto events = count(service, "events");
     remove(service);
-    cr_assert_eq(
-        count(service, "events WHERE type = 'message.deleted' AND audience = 'user:" + me + "'"),
-        2);
+    cr_expect_eq(count(service, "events"), events + 1);
     EXPECT_TEXT(last_event(service),
-                "message.deleted user:" + me +
-                    R"( /conversations/1/messages/2 {"content":"second","conversation_id":1,)"
-                    R"("created_at":"2026-01-08T12:34:56.123456Z","id":2,"role":"user"})");
+                "conversation.deleted user:" + me + " /conversations/1 " + data);
+}
+
+// One transaction deletes up to 1,000 messages.
+ON_BOTH_ENGINES(conversation, is_deleted_however_long_it_is) {
+    for (const int length : {1000, 1001, 2500}) {
+        const auto kept = add_long_conversation(service, 1001);
+        const auto deleted = add_long_conversation(service, length);
+        const auto target = my_conversations + "/" + std::to_string(deleted);
+        auto sent = service.with_token("DELETE", target);
+        for (const char* if_match : {"\"0\"", "x"}) {
+            sent.if_match = if_match;
+            expect_error(service.send(sent), Error::precondition_failed);
+        }
+        cr_assert_eq(count(service, "messages"), 1001 + length);
+        sent.if_match = get(service, target).etag();
+        const auto events = count(service, "events");
+        cr_expect_eq(service.send(sent).status(), 204, "%d messages", length);
+        cr_expect_eq(count(service, "messages"), 1001);
+        cr_expect_eq(count(service, "events"), events + 1);
+        expect_error(service.send(sent), Error::not_found);
+        cr_expect_eq(remove(service, my_conversations + "/" + std::to_string(kept)).status(), 204);
+    }
+}
+
+// For a while the last message cannot be deleted.
+static void stop_halfway(Engine engine, const char* refuse, const char* allow) {
+    Service service{endpoint(), engine};
+    add_long_conversation(service, 2500);
+    const std::string etag{get(service).etag()};
+    service.database().execute(refuse);
+    auto sent = service.with_token("DELETE", path);
+    sent.if_match = etag;
+    expect_error(service.send(sent), Error::internal_error);
+    cr_expect_eq(count(service, "messages"), 500);
+    cr_expect_eq(count(service, "events WHERE type = 'conversation.deleted'"), 0);
+    EXPECT_TEXT(get(service).etag(), etag);
+    service.database().execute(allow);
+    cr_expect_eq(service.send(sent).status(), 204);
+    cr_expect_eq(count(service, "messages"), 0);
+    cr_expect_eq(count(service, "events WHERE type = 'conversation.deleted'"), 1);
+}
+
+Test(conversation, can_be_deleted_after_a_failure_halfway_on_postgres) {
+    stop_halfway(Engine::postgres,
+                 "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+                 "'BEGIN RAISE ''refused''; END'; CREATE TRIGGER refuse BEFORE DELETE ON messages "
+                 "FOR EACH ROW WHEN (OLD.id = 2500) EXECUTE FUNCTION refuse()",
+                 "DROP TRIGGER refuse ON messages");
+}
+
+Test(conversation, can_be_deleted_after_a_failure_halfway_on_sqlite) {
+    stop_halfway(Engine::sqlite,
+                 "CREATE TRIGGER refuse BEFORE DELETE ON messages WHEN OLD.id = 2500 BEGIN "
+                 "SELECT raise(ABORT, 'refused'); END",
+                 "DROP TRIGGER refuse");
 }
 
 ON_BOTH_ENGINES(conversation, is_deleted_in_the_state_that_is_asked_for) {

@@ -147,7 +147,7 @@ Test(restore, the_data_alone_comes_back_past_triggers) {
     migrate("up", target.url());
     dump("--data-only", url_of(database), target.url());
     EXPECT_TEXT(target.execute(numbers_of_rows), database.execute(numbers_of_rows));
-    EXPECT_TEXT(target.execute("SELECT count(*) FROM events"), "6");
+    EXPECT_TEXT(target.execute("SELECT count(*) FROM events"), "7");
     expect_service(target);
 }
 

@@ -16,6 +16,15 @@ namespace migrator_test {
 
 namespace {
 
+// How many migrations have names before this one.
+constexpr std::size_t versions_before(std::string_view name) {
+    return static_cast<std::size_t>(std::ranges::count_if(migration_files, [&](const auto& file) {
+        return file.engine == "sqlite" && file.name.ends_with(".up") && file.name < name;
+    }));
+}
+
+constexpr auto newest_version = versions_before("9999");
+
 class MigratedDatabase {
 public:
     explicit MigratedDatabase(Engine engine)
@@ -102,10 +111,11 @@ public:
         const long before = version < 2 ? 0 : std::stol(execute(count));
         for (const auto& [first, sql] : statements)
             if (version >= first) execute(sql);
+        const long of_conversation = version > versions_before("0014") ? 1 : 0;
         if (version >= 3)
             cr_expect_eq(std::stol(execute(count)),
-                         before + static_cast<long>(std::min(version, 6UL)) - 2, "at version %zu",
-                         version);
+                         before + static_cast<long>(std::min(version, 6UL)) - 2 + of_conversation,
+                         "at version %zu", version);
         if (version >= 7) {
             const auto oldest = execute("SELECT min(id) FROM events");
             execute("DELETE FROM events WHERE id = " + oldest);
@@ -122,11 +132,6 @@ private:
     TestDatabase database_;
     int rows_ = 0;
 };
-
-constexpr auto newest_version =
-    static_cast<std::size_t>(std::ranges::count_if(migration_files, [](const auto& file) {
-        return file.engine == "sqlite" && file.name.ends_with(".up");
-    }));
 
 // The functions of this release on personal tasks.
 FunctionFile task_functions(std::string_view engine) {
@@ -175,7 +180,8 @@ public:
 private:
     // The number that follows the newest one, in four digits.
     static std::string next_number() {
-        return std::to_string(10'000 + newest_version + 1).substr(1);
+        const auto newest = std::stoi(std::string{newest_migration("sqlite").substr(0, 4)});
+        return std::to_string(10'000 + newest + 1).substr(1);
     }
 
     const std::string migration_ = next_number() + "_priority";
@@ -198,7 +204,8 @@ ON_BOTH(migrator, comes_up_from_every_version, MigratedDatabase, database) {
     const auto schema = database.schema();
     for (std::size_t version = 0; version <= newest_version; ++version) {
         database.migrate_as_before(version);
-        database.expect_events(version);
+        // The functions that migrations created are older than the events of conversations.
+        database.expect_events(std::min(version, versions_before("0014")));
         cr_expect_not(database.state().is_current());
         const auto applied = database.up();
         cr_expect_eq(applied.migrations.size(), newest_version - version);

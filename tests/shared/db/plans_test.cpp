@@ -407,6 +407,12 @@ constexpr Case personal[] = {
     {&sql::list_messages, "1, …, 39999, 101, 0", 101, "messages_in_order"},
     {&sql::list_messages, "20000, …, 0, 101, 0", 101, "messages_in_order"},
     {&sql::list_messages, "500, …, 0, 101, 0", 101, "messages_in_order"},
+    {&sql::last_of_next_messages, "1, …, 0, 1000", 1000, "messages_in_order"},
+    {&sql::last_of_next_messages, "500, …, 0, 1000", 1000, "messages_in_order"},
+    {&sql::delete_next_messages, "1, …, 0, 1000", 1000, "messages_in_order"},
+    {&sql::delete_next_messages, "500, …, 0, 1000", 1000, "messages_in_order"},
+    {&sql::delete_conversation, "…, 1, NULL, true, 1000", 1000, "messages_in_order"},
+    {&sql::delete_conversation, "…, 20000, NULL, true, 1000", 1000, "messages_in_order"},
     {&sql::list_last_messages, "1, …, 101", 101, "messages_in_order", nullptr, true},
     {&sql::list_last_messages, "500, …, 101", 101, "messages_in_order", nullptr, true},
 };
