@@ -91,7 +91,7 @@ SET status = 'failed',
     error = 'lease expired',
     {freed}
 WHERE id IN (
-    SELECT id FROM jobs INDEXED BY jobs_leased
+    SELECT id FROM jobs INDEXED BY jobs_exhausted
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts >= max_attempts
     ORDER BY lease_expires_at
     LIMIT 100)
@@ -114,7 +114,7 @@ UPDATE jobs
 SET status = 'pending',
     {freed}
 WHERE id IN (
-    SELECT id FROM jobs INDEXED BY jobs_leased
+    SELECT id FROM jobs INDEXED BY jobs_repeatable
     WHERE status = 'running' AND lease_expires_at <= now() AND attempts < max_attempts
     ORDER BY lease_expires_at
     LIMIT :limit)

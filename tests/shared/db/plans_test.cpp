@@ -20,20 +20,22 @@
 namespace {
 
 // The board's events come first, then those of a user and most of a million of jobs, among which
-// one audience has a few. Most jobs have ended. One user owns a third of all tasks, conversations
-// and messages. `series` stands for a table of the integers i from 1. to_timestamp() counts
-// seconds, on SQLite as well.
+// one audience has a few. Most jobs have ended. All leases have expired: of the oldest jobs 50 have
+// no attempt left, 900 have some, 9,000 have none, and 50 have some. One user owns a third of all
+// tasks, conversations and messages. `series` stands for a table of the integers i from 1.
+// to_timestamp() counts seconds, on SQLite as well.
 constexpr const char* rows[] = {
     "INSERT INTO events (transaction_id, type, audience, subject, data, created_at) "
     "SELECT '1', 't', CASE WHEN i <= 300000 THEN 'public' "
     "WHEN i <= 400000 THEN 'user:many' WHEN i % 100000 = 0 THEN 'user:few' "
     "ELSE 'jobs' END, '/s', '{}', to_timestamp(i) FROM series(1200000)",
-    "INSERT INTO jobs (id, title, payload, status, max_attempts, run_at, created_at, updated_at, "
-    "worker, lease_id, lease_expires_at) SELECT id, 't', 'null', status, 3, to_timestamp(i), "
+    "INSERT INTO jobs (id, title, payload, status, attempts, max_attempts, run_at, created_at, "
+    "updated_at, worker, lease_id, lease_expires_at) SELECT id, 't', 'null', status, "
+    "CASE WHEN i > 790050 AND i <= 790950 OR i > 799950 THEN 0 ELSE 3 END, 3, to_timestamp(i), "
     "to_timestamp(i), to_timestamp(i), CASE WHEN status = 'running' THEN 'w' END, "
     "CASE WHEN status = 'running' THEN id END, "
-    "CASE WHEN status = 'running' THEN to_timestamp(i + 4000000000) END "
-    "FROM (SELECT i, id, CASE WHEN i <= 600000 THEN 'completed' WHEN i <= 799000 THEN 'cancelled' "
+    "CASE WHEN status = 'running' THEN to_timestamp(i) END "
+    "FROM (SELECT i, id, CASE WHEN i <= 600000 THEN 'completed' WHEN i <= 790000 THEN 'cancelled' "
     "WHEN i <= 800000 THEN 'running' WHEN i % 100000 = 0 THEN 'failed' ELSE 'pending' END AS "
     "status "
     "FROM (SELECT i, uuid(i) AS id FROM series(1000000)) AS numbered) AS jobs",
@@ -343,8 +345,8 @@ constexpr Case jobs[] = {
     {&sql::list_jobs_of_status,
      "'pending', to_timestamp(750000), 'ffffffff-ffff-ffff-ffff-ffffffffffff', 101", 101,
      "jobs_by_status"},
-    {&sql::fail_expired_jobs, "", 100, "jobs_leased"},
-    {&sql::release_expired_jobs, "100", 100, "jobs_leased"},
+    {&sql::fail_expired_jobs, "", 100, "jobs_exhausted"},
+    {&sql::release_expired_jobs, "940", 940, "jobs_repeatable"},
     {&sql::lease_jobs, "100, 'w', '00000000-0000-4000-8000-000000000000', 60", 100, "jobs_due"},
 };
 

@@ -1,0 +1,12 @@
+-- A request does a bounded amount of work. (That conversations have events of their own is in 0014_messages.sql of the
+-- functions.)
+
+-- Expired leases whose job can be repeated, and the others, however many there are of either.
+DROP INDEX jobs_leased;
+CREATE INDEX jobs_repeatable ON jobs (lease_expires_at) WHERE status = 'running' AND attempts < max_attempts;
+CREATE INDEX jobs_exhausted ON jobs (lease_expires_at) WHERE status = 'running' AND attempts >= max_attempts;
+
+-- down
+DROP INDEX jobs_exhausted;
+DROP INDEX jobs_repeatable;
+CREATE INDEX jobs_leased ON jobs (lease_expires_at) WHERE status = 'running';
