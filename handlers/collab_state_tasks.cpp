@@ -1,5 +1,5 @@
 // /collab/state/tasks: the whole board.
-// GET → 200 board | 304 | 412
+// GET → 200 board | 304 | 401 with BOARD_PUBLIC=off | 412
 #include "shared/cache/cached_representation.hpp"
 #include "shared/handler.hpp"
 #include "shared/models/collab_task.hpp"
@@ -44,7 +44,9 @@ private:
 };
 
 Async<Response> get(const Request&, Context& context) {
-    Board board{context.db};
+    // Requests share one reading, so it must not depend on the account of one of them. Unless the
+    // board is public, the account is checked in a second round trip.
+    Board board{context.db.lasting()};
     auto content = co_await context.state.get<CachedRepresentation>().get(board);
     co_return Response::cached(std::move(content.body), std::move(content.etag));
 }
@@ -56,6 +58,7 @@ Endpoint endpoint() {
         .path = "/collab/state/tasks",
         .operations = {{.method = Method::get,
                         .handler = get,
+                        .auth = Auth::board,
                         .name = "getBoard",
                         .summary = "Get the whole board",
                         .description =

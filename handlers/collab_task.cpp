@@ -1,5 +1,5 @@
 // /collab/tasks/{id}: one task of the shared board.
-// GET    → 200 task | 304 | 404 | 412 | 422
+// GET    → 200 task | 304 | 401 with BOARD_PUBLIC=off | 404 | 412 | 422
 // PATCH  → 200 task | 401 | 404 | 412 | 413 | 415 | 422 | 428
 // DELETE → 204 | 401 | 404 | 412 | 422 | 428
 #include "shared/handler.hpp"
@@ -44,6 +44,7 @@ Endpoint endpoint() {
         .id_schema = schema_of<Uuid>,
         .operations = {{.method = Method::get,
                         .handler = get,
+                        .auth = Auth::board,
                         .name = "getBoardTask",
                         .summary = "Get a task of the board",
                         .description =

@@ -12,7 +12,8 @@ constexpr std::string_view event_characters =
 
 [[noreturn]] void refuse_cursor() {
     throw invalid({"query", "after"},
-                  "Value error, unknown, or events after it were removed: read everything again");
+                  "Value error, unknown, of another history of the feed, or events after it were "
+                  "removed: read everything again");
 }
 
 Async<Response> list(const Request& request, Context& context) {
@@ -20,8 +21,14 @@ Async<Response> list(const Request& request, Context& context) {
     const auto after = query.after.value_or("0");
     const auto cursor = EventCursor::parse(after);
     if (!cursor) refuse_cursor();
-    const Audiences audiences{request.identity()};
-    auto page = co_await read_page(context.db, audiences, *cursor, query.limit);
+    const EventFilter filter{query.types, query.subject};
+    const Audiences audiences{request.identity(), context.config.board_public};
+    const FeedMark mark{context.config};
+    auto reading =
+        filter.accepts_all()
+            ? read_page(context.db, mark, audiences, *cursor, query.limit)
+            : read_filtered_page(context.db, mark, audiences, filter, *cursor, query.limit);
+    auto page = co_await std::move(reading);
     if (!page.bounds.resume(after)) refuse_cursor();
     co_return Response::ok(EventPage{std::move(page.events), page.next.text()});
 }
@@ -32,9 +39,16 @@ Async<Response> note(const Request& request, Context& context) {
         throw invalid({"body", "event"}, "Value error, use letters, digits, '.', '_' and '-'");
     const auto type = "note." + input.event;
     const auto data = input.details.value_or(json::Raw{});
-    const auto id = co_await context.db.one<NoteId>(sql::insert_note, db::named("type", type),
-                                                    db::named("subject", input.target),
-                                                    db::named("data", data));
+    db::Batch batch;
+    const auto inserted =
+        batch.add<NoteId>(sql::insert_note, db::named("type", type),
+                          db::named("subject", input.target), db::named("data", data));
+    const auto read = batch.add<EventBounds>(sql::event_bounds);
+    const auto results = co_await context.db.run(std::move(batch));
+    const FeedMark mark{context.config};
+    const auto bounds = co_await mark.check(context.db.lasting(), results.one(read));
+    auto id = results.one(inserted);
+    id.id.append("-").append(bounds.epoch());
     co_return Response::ok(id);
 }
 

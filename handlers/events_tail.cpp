@@ -5,35 +5,50 @@
 
 namespace {
 
-std::string as_server_sent(const Event& event) {
+std::string with_name(const Event& event) {
     return "id: " + event.id + "\nevent: " + event.type + "\ndata: " + in_one_line(event) + "\n\n";
 }
 
-// An id alone fires no event, but a browser that has not received one yet resumes from it.
-std::string opening(const EventCursor& cursor, bool is_reset) {
-    std::string text = ": connected\nretry: 3000\nid: " + cursor.text() + "\n";
-    if (is_reset)
+std::string without_name(const Event& event) {
+    return "id: " + event.id + "\ndata: " + in_one_line(event) + "\n\n";
+}
+
+// An id alone fires no event, but a browser resumes from it.
+std::string position(const EventCursor& cursor) { return "id: " + cursor.text() + "\n\n"; }
+
+constexpr std::string_view keep_alive = ": keep-alive\n\n";
+constexpr StreamFormat named{with_name, position, keep_alive};
+constexpr StreamFormat unnamed{without_name, position, keep_alive};
+
+std::string opening(const FeedStart& start, const StreamFormat& format) {
+    std::string text = ": connected\nretry: 3000\nid: " + start.cursor.text() + "\n";
+    if (start.is_reset && &format == &named) text += "event: reset\n";
+    if (start.is_reset)
         text +=
-            "event: reset\ndata: {\"reason\":\"the cursor is unknown: read everything again\"}\n";
+            "data: {\"reason\":\"the cursor is unknown: read everything again\","
+            "\"type\":\"reset\"}\n";
     return text + "\n";
 }
 
-Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first, Audiences audiences,
-               EventCursor start, Clock::time_point until) {
+Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first,
+               Subscription subscription, Clock::time_point until) {
     co_await stream.write(first);
-    co_await feed->serve(stream, std::move(audiences), start, until, ": keep-alive\n\n");
+    co_await feed->serve(stream, std::move(subscription), until);
 }
 
 Async<Response> tail(const Request& request, Context& context) {
     const auto query = request.query<TailQuery>();
+    const EventFilter filter{query.types, query.subject};
+    const auto& format = query.event_names == "on" ? named : unnamed;
     std::optional<std::string> after = query.after;
     if (!request.last_event_id().empty()) after = request.last_event_id();
-    const auto start = co_await start_reading(context, after, as_server_sent);
-    auto response =
-        Response::stream("text/event-stream", [start, audiences = Audiences{request.identity()},
-                                               first = opening(start.cursor, start.is_reset),
-                                               until = end_of(request.identity())](Stream& stream) {
-            return follow(start.feed, stream, first, audiences, start.cursor, until);
+    const auto start = co_await start_reading(context, after);
+    const Subscription subscription{Audiences{request.identity(), context.config.board_public},
+                                    filter, start.cursor, format};
+    auto response = Response::stream(
+        "text/event-stream", [feed = start.feed, subscription, first = opening(start, format),
+                              until = end_of(request.identity())](Stream& stream) {
+            return follow(feed, stream, first, subscription, until);
         });
     response.set("X-Accel-Buffering", "no");
     co_return response;

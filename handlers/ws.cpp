@@ -11,6 +11,13 @@ std::string as_message(const Event& event) {
     return R"({"event":)" + in_one_line(event) + ",\"type\":\"event\"}\n";
 }
 
+// Tells a reader whose filter leaves out most events where to resume.
+std::string position(const EventCursor& cursor) {
+    return R"({"id":")" + cursor.text() + "\",\"type\":\"position\"}\n";
+}
+
+constexpr StreamFormat messages{as_message, position, {}};
+
 std::string opening(const Identity& reader, bool is_reset) {
     std::string text;
     json::Writer writer{text};
@@ -34,24 +41,27 @@ std::string opening(const Identity& reader, bool is_reset) {
     return text;
 }
 
-Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first, Audiences audiences,
-               EventCursor start, Clock::time_point until) {
+Async<> follow(std::shared_ptr<Feed> feed, Stream& stream, std::string first,
+               Subscription subscription, Clock::time_point until) {
     co_await stream.write(first);
-    co_await feed->serve(stream, std::move(audiences), start, until, "");
-    // Some of its events were removed. It may reconnect at once, which a close with 1008 would not
-    // say.
+    co_await feed->serve(stream, std::move(subscription), until);
+    // Some of its events were removed, or the feed has another history. It may reconnect at once,
+    // which a close with 1008 would not say.
     if (!stream.is_over() && Clock::now() < until) stream.abort();
 }
 
 Async<Response> open_socket(const Request& request, Context& context) {
     const auto& reader = request.identity();
     if (reader.user_id.empty() && reader.api_key.empty()) throw ApiError{Error::auth_required};
-    const auto query = request.query<TailQuery>();
-    const auto start = co_await start_reading(context, query.after, as_message);
-    co_return Response::stream("application/json", [start, audiences = Audiences{reader},
+    const auto query = request.query<SocketQuery>();
+    const EventFilter filter{query.types, query.subject};
+    const auto start = co_await start_reading(context, query.after);
+    const Subscription subscription{Audiences{reader, context.config.board_public}, filter,
+                                    start.cursor, messages};
+    co_return Response::stream("application/json", [feed = start.feed, subscription,
                                                     first = opening(reader, start.is_reset),
                                                     until = end_of(reader)](Stream& stream) {
-        return follow(start.feed, stream, first, audiences, start.cursor, until);
+        return follow(feed, stream, first, subscription, until);
     });
 }
 
@@ -82,7 +92,7 @@ Endpoint endpoint() {
                             "`{\"type\":\"event\",\"event\":{…}}`. It needs a token, an "
                             "API key or a ticket, and closes with 1008 once that has expired. "
                             "A request without the upgrade to a WebSocket is 400.",
-                        .query_schema = schema_of<TailQuery>,
+                        .query_schema = schema_of<SocketQuery>,
                         .answer = websocket(),
                         .errors = {Error::bad_request, Error::auth_required}}},
         .serve = serve,

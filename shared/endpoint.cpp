@@ -24,7 +24,8 @@ std::vector<Error> errors_of(const Endpoint& declared, const Operation& operatio
     auto errors = operation.errors;
     const auto& rule = rule_of(operation.auth);
     if (rule.takes_token) errors.push_back(Error::invalid_token);
-    if (rule.takes_token && rule.needs_proof) errors.push_back(Error::auth_required);
+    if (rule.takes_token && (rule.needs_proof || rule.guards_board))
+        errors.push_back(Error::auth_required);
     if (rule.takes_key) errors.push_back(Error::invalid_api_key);
     if (limit_of(operation) != Limit::none) errors.push_back(Error::rate_limited);
     if (rule.owns_path) errors.insert(errors.end(), {Error::forbidden, Error::validation_error});

@@ -7,14 +7,15 @@
 
 #include "shared/http/request.hpp"
 
-// The audiences of a reader: "public", "jobs" with an API key, "user:<id>" with a token. Null for
-// those that the reader does not belong to.
+// The audiences of a reader: "public" (only with a token unless BOARD_PUBLIC), "jobs" with an API
+// key, "user:<id>" with a token. Null for those that the reader does not belong to.
 struct Audiences {
-    std::string everybody = "public";
+    std::optional<std::string> everybody;
     std::optional<std::string> jobs;
     std::optional<std::string> user;
 
-    explicit Audiences(const Identity& reader) {
+    Audiences(const Identity& reader, bool is_board_public) {
+        if (is_board_public || !reader.user_id.empty()) everybody = "public";
         if (!reader.api_key.empty()) jobs = "jobs";
         if (!reader.user_id.empty()) user = "user:" + reader.user_id;
     }

@@ -26,6 +26,8 @@ constexpr std::size_t max_waiting_bytes = 1'048'576;
 constexpr std::size_t turn_bytes = 131'072;
 // The maximum size of one write(), unless a single event is larger.
 constexpr std::size_t max_write_bytes = 16'384;
+// A filtered stream sends its position after as many events that it leaves out.
+constexpr int max_left_out = 1000;
 // How many of the listeners that are behind may query the database at the same time.
 constexpr int max_called = 4;
 
@@ -47,18 +49,34 @@ std::string in_one_line(const Event& event) {
     return text;
 }
 
-Clock::time_point end_of(const Identity& reader) {
+Clock::time_point end_of(const Identity& reader, std::chrono::system_clock::time_point now) {
     if (reader.expires_at == 0) return Clock::time_point::max();
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(
-        std::chrono::system_clock::now().time_since_epoch());
+    using std::chrono::seconds;
     constexpr std::int64_t year = 31'536'000;
-    return Clock::now() + std::chrono::seconds{std::min(reader.expires_at - now.count(), year)};
+    const auto since_1970 = now.time_since_epoch();
+    const auto whole = std::chrono::floor<seconds>(since_1970);
+    const seconds left{std::min(reader.expires_at - whole.count(), year)};
+    return Clock::now() + left - (since_1970 - whole);
 }
 
-Async<> Feed::serve(Stream& stream, Audiences audiences, EventCursor cursor,
-                    Clock::time_point until, std::string keep_alive) {
+WrittenEvent::Text WrittenEvent::in(const StreamFormat& format) {
+    for (const auto& [known, text] : texts_)
+        if (known == &format) return text;
+    auto text = std::make_shared<const std::string>(format.event(event_));
+    texts_.emplace_back(&format, text);
+    return text;
+}
+
+std::size_t WrittenEvent::bytes() const {
+    std::size_t sum = 0;
+    for (const auto& [format, text] : texts_) sum += text->size();
+    return sum;
+}
+
+Async<> Feed::serve(Stream& stream, Subscription subscription, Clock::time_point until) {
     const auto self = shared_from_this();
-    Listener listener{stream, std::move(audiences), cursor};
+    const std::string keep_alive{subscription.format.keep_alive};
+    Listener listener{stream, std::move(subscription)};
     const ScopeExit leave_at_end{[&] { leave(listener); }};
 
     auto written = Clock::now();
@@ -110,7 +128,8 @@ Async<> Feed::catch_up(Listener& listener) {
     co_await next_turn();
     std::optional<FeedPage> page;
     try {
-        auto read = co_await read_page(db_, listener.audiences_, listener.cursor_, page_size);
+        auto read =
+            co_await read_page(db_, mark_, listener.audiences_, listener.cursor_, page_size);
         page = std::move(read);
     } catch (const std::exception& error) {
         warn(error);
@@ -123,7 +142,10 @@ Async<> Feed::catch_up(Listener& listener) {
     } else if (!page->bounds.reach(listener.cursor_)) {
         listener.state_ = State::lost;
     } else {
-        for (const auto& event : page->events) listener.push(written(event));
+        for (const auto& event : page->events) {
+            WrittenEvent written{event};
+            if (auto text = listener.text_for(written)) listener.push(std::move(text));
+        }
         listener.cursor_ = page->next;
         if (page->is_whole) join(listener);
         if (page->is_whole) listener.due_ += poll_interval;
@@ -158,8 +180,10 @@ Async<> Feed::poll() {
                 db::named("after_id", cursor_.id), db::named("limit", page_size));
             const auto bounds = batch.add<EventBounds>(sql::event_bounds);
             const auto results = co_await db_.run(std::move(batch));
-            const auto events = results.all(listed);
-            if (!results.one(bounds).reach(cursor_)) lose_all();
+            auto events = results.all(listed);
+            const auto current = co_await mark_.check(db_, results.one(bounds));
+            add_epoch(events, current.epoch());
+            if (!current.reach(cursor_)) lose_all();
             std::size_t bytes = 0;
             for (const auto& event : events) {
                 bytes += pass_on(event);
@@ -182,8 +206,8 @@ Async<> Feed::poll() {
     is_polling_ = false;
 }
 
-// The next events were pruned before they were passed on, or the database was replaced. The clients
-// reconnect and then get a reset.
+// The next events were pruned before they were passed on, or the database has another history: it
+// was promoted, restored or replaced. The clients reconnect and then get a reset.
 void Feed::lose_all() {
     for (auto* const listener : listeners_) {
         listener->state_ = State::lost;
@@ -194,30 +218,37 @@ void Feed::lose_all() {
 
 std::size_t Feed::pass_on(const Event& event) {
     cursor_ = cursor_of(event);
-    std::shared_ptr<const std::string> text;
+    WrittenEvent written{event};
     for (auto at = listeners_.begin(); at != listeners_.end();) {
         auto& listener = **at;
         ++at;
         if (!(listener.cursor_ < cursor_) || !listener.audiences_.holds(event.audience)) continue;
-        if (!text) text = written(event);
+        auto text = listener.text_for(written);
+        if (!text) {
+            listener.cursor_ = cursor_;
+            continue;
+        }
         listener.stream_.wake();
         if (listener.waiting_.size() < max_waiting && listener.waiting_bytes_ < max_waiting_bytes) {
             listener.cursor_ = cursor_;
-            listener.push(text);
+            listener.push(std::move(text));
         } else {
             // Its cursor stays at the last event that it has.
             listener.state_ = State::behind;
             listeners_.erase(&listener);
         }
     }
-    return text ? text->size() : 0;
+    return written.bytes();
 }
 
-std::shared_ptr<const std::string> Feed::written(const Event& event) const {
-    return std::make_shared<const std::string>(format_(event));
+WrittenEvent::Text Listener::text_for(WrittenEvent& event) {
+    if (filter_.accepts(event.event())) return event.in(format_);
+    if (++left_out_ < max_left_out) return nullptr;
+    return std::make_shared<const std::string>(format_.position(cursor_of(event.event())));
 }
 
 void Listener::push(std::shared_ptr<const std::string> text) {
+    left_out_ = 0;
     waiting_bytes_ += text->size();
     waiting_.push_back(std::move(text));
 }
@@ -233,12 +264,13 @@ std::string Listener::take_waiting() {
     return text;
 }
 
-Async<FeedStart> start_reading(Context& context, const std::optional<std::string>& after,
-                               EventFormat format) {
-    const auto bounds = co_await context.db.one<EventBounds>(sql::event_bounds);
+Async<FeedStart> start_reading(Context& context, const std::optional<std::string>& after) {
+    const FeedMark mark{context.config};
+    auto read = co_await context.db.one<EventBounds>(sql::event_bounds);
+    const auto bounds = co_await mark.check(context.db.lasting(), std::move(read));
     const auto cursor = after ? bounds.resume(*after) : bounds.end();
     auto& feed = context.state.get<Shared>().feed;
     const auto executor = co_await boost::asio::this_coro::executor;
-    if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db.lasting(), format);
+    if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db.lasting(), mark);
     co_return FeedStart{feed, cursor.value_or(bounds.end()), !cursor};
 }

@@ -2,36 +2,76 @@
 // for all of them, and none without listeners.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "shared/db/database.hpp"
 #include "shared/events/audience.hpp"
 #include "shared/events/cursor.hpp"
+#include "shared/events/feed_mark.hpp"
+#include "shared/events/filter.hpp"
 #include "shared/http/stream.hpp"
 #include "shared/models/event.hpp"
 
 struct Context;
 
-// The format of an event: text/event-stream, for example.
-using EventFormat = std::string (*)(const Event& event);
+// How a stream writes the feed: as text/event-stream, for example.
+struct StreamFormat {
+    std::string (*event)(const Event& event);
+    // The position of a reader whose filter has left out all events since the last text.
+    std::string (*position)(const EventCursor& cursor);
+    std::string_view keep_alive;  // written after a while without anything else; may be empty
+};
+
+// What a stream reads of the feed, and how it writes it.
+struct Subscription {
+    Audiences audiences;
+    EventFilter filter;
+    EventCursor cursor;          // it begins after this position
+    const StreamFormat& format;  // must outlive the process's feed
+};
 
 // The event as canonical JSON, except that line breaks in its data, where they are white space,
 // become spaces.
 std::string in_one_line(const Event& event);
 
-// The time at which the reader's proof expires.
-Clock::time_point end_of(const Identity& reader);
+// The time from which the reader's proof is refused.
+Clock::time_point end_of(const Identity& reader, std::chrono::system_clock::time_point now =
+                                                     std::chrono::system_clock::now());
 
-// A stream that receives every event of its audiences after its cursor, once and in the order of
-// commits.
+// An event that is written for several streams, once in each format.
+class WrittenEvent {
+public:
+    using Text = std::shared_ptr<const std::string>;
+
+    explicit WrittenEvent(const Event& event) : event_(event) {}
+
+    const Event& event() const { return event_; }
+    Text in(const StreamFormat& format);
+    std::size_t bytes() const;  // of all formats so far
+
+private:
+    const Event& event_;
+    std::vector<std::pair<const StreamFormat*, Text>> texts_;
+};
+
+// A stream that receives every event of its audiences that its filter accepts, after its cursor,
+// once and in the order of commits.
 class Listener {
 public:
-    Listener(Stream& stream, Audiences audiences, EventCursor cursor)
-        : stream_(stream), audiences_(std::move(audiences)), cursor_(cursor) {}
+    Listener(Stream& stream, Subscription subscription)
+        : stream_(stream),
+          audiences_(std::move(subscription.audiences)),
+          filter_(std::move(subscription.filter)),
+          format_(subscription.format),
+          cursor_(std::move(subscription.cursor)) {}
 
 private:
     friend class Feed;
@@ -41,15 +81,21 @@ private:
         queued,  // waits for its turn to read a page
         called,  // may read its page
         joined,  // gets the events that the process reads for all
-        lost,    // some events after its cursor were removed
+        lost,    // some events after its cursor were removed, or the history is another one
     };
 
+    // Returns what to write for an event of its audiences; null for nothing. Counts the events that
+    // the filter leaves out.
+    WrittenEvent::Text text_for(WrittenEvent& event);
     void push(std::shared_ptr<const std::string> text);
     // Removes and returns the text to write next; empty if there is none.
     std::string take_waiting();
 
     Stream& stream_;
     Audiences audiences_;
+    EventFilter filter_;
+    const StreamFormat& format_;
+    int left_out_ = 0;    // events since the last text
     EventCursor cursor_;  // everything up to here was sent or is queued
     State state_ = State::behind;
     Clock::time_point due_;  // when to read the next page, if it is behind
@@ -60,16 +106,16 @@ private:
 class Feed : public std::enable_shared_from_this<Feed> {
 public:
     // The loop and the database must outlive the feed.
-    Feed(Loop& loop, Database& db, EventFormat format,
+    Feed(Loop& loop, Database& db, FeedMark mark = {},
          Clock::duration keep_alive_interval = std::chrono::seconds{15})
-        : loop_(loop), db_(db), format_(format), keep_alive_interval_(keep_alive_interval) {}
+        : loop_(loop), db_(db), mark_(std::move(mark)), keep_alive_interval_(keep_alive_interval) {}
 
     // Writes to a stream until `until` or the end of the stream: the events after the cursor, then
-    // new ones, and `keep_alive`, unless it is empty, after a while without a write. A slow reader
-    // blocks nobody: it falls back to reading pages. Returns early if some of its events were
-    // removed. Throws std::system_error if the peer has closed the connection or does not read.
-    Async<> serve(Stream& stream, Audiences audiences, EventCursor cursor, Clock::time_point until,
-                  std::string keep_alive);
+    // new ones, at least each 1,000th position if the filter leaves events out, and the keep-alive.
+    // A slow reader blocks nobody: it falls back to reading pages. Returns early if some of its
+    // events were removed, or if the database now has another history: the client reconnects and is
+    // told. Throws std::system_error if the peer has closed the connection or does not read.
+    Async<> serve(Stream& stream, Subscription subscription, Clock::time_point until);
 
 private:
     using State = Listener::State;
@@ -83,12 +129,11 @@ private:
     void leave(Listener& listener);
     Async<> poll();
     void lose_all();
-    std::size_t pass_on(const Event& event);  // the size of its text; 0 without a recipient
-    std::shared_ptr<const std::string> written(const Event& event) const;
+    std::size_t pass_on(const Event& event);  // the size of its texts; 0 without a recipient
 
     Loop& loop_;
     Database& db_;
-    EventFormat format_;
+    FeedMark mark_;
     Clock::duration keep_alive_interval_;
     std::unordered_set<Listener*> listeners_;  // in state `joined`
     EventCursor cursor_;                       // they have everything up to here
@@ -101,12 +146,11 @@ private:
 struct FeedStart {
     std::shared_ptr<Feed> feed;
     EventCursor cursor;
-    // Whether the reader's cursor is unknown, so that what it has missed cannot be read.
+    // Whether the reader's cursor is unknown or of another history, so that what it has missed
+    // cannot be read.
     bool is_reset = false;
 };
 
-// Queries the bounds of the feed in one round trip, and creates the feed at the first call; each
-// process uses one format. Without `after`, the cursor from the reader, the reader begins now.
-// Throws DbError.
-Async<FeedStart> start_reading(Context& context, const std::optional<std::string>& after,
-                               EventFormat format);
+// Queries the bounds of the feed in one round trip, and creates the feed at the first call. Without
+// `after`, the cursor from the reader, the reader begins now. Throws DbError.
+Async<FeedStart> start_reading(Context& context, const std::optional<std::string>& after);

@@ -24,7 +24,7 @@ struct Event {
                 .example(R"({"title":"Buy milk"})"),
             field("id", &Event::id)
                 .describe("Its position in the feed, after which a reader continues")
-                .example("748-12"),
+                .example("748-12-1f3c9a0e"),
             field("subject", &Event::subject)
                 .describe("The path of the changed resource; the target of a note")
                 .example("/collab/tasks/0b0c2a3e-9d1f-4f6c-8a52-3b1f5e3f7a10"),
@@ -43,15 +43,30 @@ struct EventPage {
             field("events", &EventPage::events).describe("In commit order"),
             field("next_cursor", &EventPage::next_cursor)
                 .describe("The next value of `after`, even if there are no more events yet")
-                .example("748-12"),
+                .example("748-12-1f3c9a0e"),
         };
     }
 };
 
+// The descriptions of parameters that several requests have.
+inline constexpr std::string_view ticket_description = "A ticket from POST /events/ticket";
+inline constexpr std::string_view subject_description =
+    "Only events with this subject, or with one that begins with the text before a final `*`: "
+    "`/jobs/*`";
+inline constexpr std::string_view types_description =
+    "Only events of these types, separated by commas; a final `*` stands for any ending: "
+    "`task.*,job.completed`";
+
+// The longest filters, in code points.
+inline constexpr std::size_t max_types = 1024;
+inline constexpr std::size_t max_subject = 1024;
+
 struct EventQuery {
     std::optional<std::string> after;
     std::int64_t limit = 100;
+    std::optional<std::string> subject;
     std::optional<std::string> ticket;
+    std::optional<std::string> types;
 
     static consteval auto fields() {
         using json::field;
@@ -62,15 +77,45 @@ struct EventQuery {
             field("limit", &EventQuery::limit)
                 .optional()
                 .range(1, 100)
-                .describe("A page has fewer events if they exceed 256 KiB"),
-            field("ticket", &EventQuery::ticket).describe("A ticket from POST /events/ticket"),
+                .describe("A page has fewer events if they exceed 256 KiB, or if `types` or "
+                          "`subject` leave out most of the next 1,000"),
+            field("subject", &EventQuery::subject)
+                .length(1, max_subject)
+                .describe(subject_description),
+            field("ticket", &EventQuery::ticket).describe(ticket_description),
+            field("types", &EventQuery::types).length(1, max_types).describe(types_description),
         };
     }
 };
 
+// The parameters of a WebSocket.
+struct SocketQuery {
+    std::optional<std::string> after;
+    std::optional<std::string> subject;
+    std::optional<std::string> ticket;
+    std::optional<std::string> types;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("after", &SocketQuery::after)
+                .describe("The id of the last event read; without it the stream starts now"),
+            field("subject", &SocketQuery::subject)
+                .length(1, max_subject)
+                .describe(subject_description),
+            field("ticket", &SocketQuery::ticket).describe(ticket_description),
+            field("types", &SocketQuery::types).length(1, max_types).describe(types_description),
+        };
+    }
+};
+
+// The parameters of a stream of Server-Sent Events.
 struct TailQuery {
     std::optional<std::string> after;
+    std::string event_names = "on";
+    std::optional<std::string> subject;
     std::optional<std::string> ticket;
+    std::optional<std::string> types;
 
     static consteval auto fields() {
         using json::field;
@@ -78,7 +123,16 @@ struct TailQuery {
             field("after", &TailQuery::after)
                 .describe("The id of the last event read; without it and Last-Event-ID the stream "
                           "starts now"),
-            field("ticket", &TailQuery::ticket).describe("A ticket from POST /events/ticket"),
+            field("event_names", &TailQuery::event_names)
+                .optional()
+                .one_of("on|off")
+                .describe("`off` leaves out the `event` lines, so that a browser passes every "
+                          "event to `onmessage`"),
+            field("subject", &TailQuery::subject)
+                .length(1, max_subject)
+                .describe(subject_description),
+            field("ticket", &TailQuery::ticket).describe(ticket_description),
+            field("types", &TailQuery::types).length(1, max_types).describe(types_description),
         };
     }
 };
@@ -115,7 +169,7 @@ struct NoteId {
         using json::field;
         return std::tuple{
             field("ok", &NoteId::ok).example("true"),
-            field("id", &NoteId::id).example("748-12"),
+            field("id", &NoteId::id).example("748-12-1f3c9a0e"),
         };
     }
 };

@@ -160,7 +160,7 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context
         co_return Response::no_content().with("Allow", allowed_methods(endpoint));
     const auto* const operation = find_operation(raw, endpoint);
     if (!operation) throw ApiError{Error::method_not_allowed};
-    const auto& rule = rule_of(operation->auth);
+    const auto rule = rule_in_force(operation->auth, context.config.board_public);
     const auto limit = limit_of(*operation);
     // Every answer reports what is left of a limit, including the one to an invalid body.
     const bool is_counted = limit == Limit::requests || limit == Limit::writes;
@@ -190,8 +190,11 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context
         if (is_not_modified(raw.if_none_match, response.etag())) response.make_not_modified();
     }
     const bool has_etag = !response.etag().empty();
-    std::string cache_control =
-        operation->auth != Auth::none || !has_etag ? "no-store" : "no-cache";
+    const bool may_be_kept =
+        has_etag && (operation->auth == Auth::none || operation->auth == Auth::board);
+    std::string cache_control = !may_be_kept       ? "no-store"
+                                : rule.takes_token ? "private, no-cache"
+                                                   : "no-cache";
     // A proxy that compresses turns the ETag into a weak one, which never matches If-Match.
     if (has_etag) cache_control += ", no-transform";
     response.set("Cache-Control", std::move(cache_control));

@@ -17,20 +17,27 @@ INSERT INTO events (type, audience, subject, data)
 VALUES (:type, 'public', :subject, :data)
 RETURNING true AS ok, '0-' || id AS id
 
--- The last removed event (0 without a row), the position up to which everything can be read, and one that no event
--- has reached yet.
+-- Begins a new history of the feed: cursors of before are refused.
+-- name: begin_history
+INSERT INTO feed_epoch DEFAULT VALUES
+
+-- The last removed event (0 without a row), the position up to which everything can be read, one that no event has
+-- reached yet, and the history of the feed.
 -- name: event_bounds
 SELECT coalesce(transaction_id::text::bigint, 0) AS begin_transaction, coalesce(id, 0) AS begin_id,
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS end_transaction,
     9223372036854775807 AS end_id,
-    pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS future_transaction, CAST(0 AS bigint) AS future_id
+    pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS future_transaction, CAST(0 AS bigint) AS future_id,
+    coalesce(feed_history(), '') AS history, (SELECT max(first_history) FROM feed_epoch) AS first_history
 FROM (SELECT true) AS always LEFT JOIN events_pruned ON true
 
 -- name: event_bounds sqlite
 SELECT 0 AS begin_transaction, coalesce(id, 0) AS begin_id, 0 AS end_transaction,
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) AS end_id,
     0 AS future_transaction,
-    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) + 1 AS future_id
+    coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) + 1 AS future_id,
+    coalesce((SELECT group_concat(value, ' ') FROM (SELECT value FROM feed_epoch ORDER BY value)), '') AS history,
+    (SELECT max(first_history) FROM feed_epoch) AS first_history
 FROM (SELECT true) AS always LEFT JOIN events_pruned ON true
 
 -- Lists the events of all audiences.
@@ -49,14 +56,13 @@ WHERE id > :after_id
 ORDER BY events.id
 LIMIT :limit
 
--- Lists the events of up to three audiences; the others are null. Both bounds of each branch begin with the
--- audience, and so does its order, because only the index by audience serves that. With `audience = :user` the
--- planner might read the events of all audiences in their order and filter them. The bounds include their ends,
--- which the other conditions then exclude: the planner estimates a row comparison by its first column alone, and
--- with exclusive bounds it would expect no rows for the last audience.
--- name: list_events_of
-SELECT {event_columns}
-FROM (
+-- The oldest events of up to three audiences after a cursor; the others are null. Both bounds of each branch begin
+-- with the audience, and so does its order, because only the index by audience serves that. With `audience = :user`
+-- the planner might read the events of all audiences in their order and filter them. The bounds include their ends,
+-- which the other conditions then exclude: the planner estimates a row comparison by its first column alone, and with
+-- exclusive bounds it would expect no rows for the last audience.
+-- fragment: events_of
+(
     (SELECT * FROM events
      WHERE (audience, transaction_id, id) >= (:everybody, :after_transaction::text::xid8, :after_id)
          AND (transaction_id, id) <> (:after_transaction::text::xid8, :after_id)
@@ -78,12 +84,9 @@ FROM (
          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
      ORDER BY audience, transaction_id, id LIMIT :limit)
 ) AS mine
-ORDER BY mine.transaction_id, mine.id
-LIMIT :limit
 
--- name: list_events_of sqlite
-SELECT {event_columns}
-FROM (
+-- fragment: events_of sqlite
+(
     SELECT * FROM (
         SELECT * FROM events INDEXED BY events_of_audience
         WHERE audience = :everybody AND id > :after_id ORDER BY id LIMIT :limit)
@@ -96,5 +99,37 @@ FROM (
         SELECT * FROM events INDEXED BY events_of_audience
         WHERE audience = :user AND id > :after_id ORDER BY id LIMIT :limit)
 ) AS mine
+
+-- Lists the events of up to three audiences.
+-- name: list_events_of
+SELECT {event_columns}
+FROM {events_of}
+ORDER BY mine.transaction_id, mine.id
+LIMIT :limit
+
+-- name: list_events_of sqlite
+SELECT {event_columns}
+FROM {events_of}
 ORDER BY mine.id
 LIMIT :limit
+
+-- The same for a reader that filters them, who looks at more events: none follows the first `max_bytes` of data.
+-- name: list_events_to_filter
+SELECT {event_columns}
+FROM (
+    SELECT listed.*, sum(length(listed.data::text)) OVER (
+        ORDER BY listed.transaction_id, listed.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT * FROM {events_of} ORDER BY mine.transaction_id, mine.id LIMIT :limit) AS listed
+) AS measured
+WHERE coalesce(bytes_before, 0) < :max_bytes
+ORDER BY measured.transaction_id, measured.id
+
+-- name: list_events_to_filter sqlite
+SELECT {event_columns}
+FROM (
+    SELECT listed.*, sum(length(listed.data)) OVER (
+        ORDER BY listed.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+    FROM (SELECT * FROM {events_of} ORDER BY mine.id LIMIT :limit) AS listed
+) AS measured
+WHERE coalesce(bytes_before, 0) < :max_bytes
+ORDER BY measured.id

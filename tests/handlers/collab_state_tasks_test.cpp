@@ -115,6 +115,29 @@ ON_BOTH_ENGINES(collab_state_tasks, is_empty_at_first) {
     EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-cache, no-transform");
 }
 
+ON_BOTH_ENGINES(collab_state_tasks, is_public_whatever_the_token_is) {
+    cr_expect_eq(service.send({.target = path, .authorization = "Bearer x"}).status(), 200);
+}
+
+ON_BOTH_ENGINES(collab_state_tasks, needs_a_token_if_the_board_is_not_public) {
+    service.config().board_public = false;
+    add_tasks(service, 1, 1);
+    expect_error(service.send({.target = path}), Error::auth_required);
+    expect_error(service.send({.target = path, .api_key = api_key}), Error::auth_required);
+    expect_error(service.send({.target = path, .authorization = "Bearer x"}), Error::invalid_token);
+    Sent sent{.target = path, .authorization = service.bearer("ann")};
+    const auto response = service.send(sent);
+    cr_assert_eq(response.status(), 200);
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "private, no-cache, no-transform");
+    sent.if_none_match = response.etag();
+    cr_expect_eq(service.send(sent).status(), 304);
+    cr_expect_eq(
+        service.send({.target = path, .authorization = service.foreign_bearer("bob")}).status(),
+        200);
+    service.database().execute("DELETE FROM users");
+    expect_error(service.send(sent), Error::invalid_token);
+}
+
 ON_BOTH_ENGINES(collab_state_tasks, lists_tasks_in_the_order_of_creation) {
     add_tasks(service, 1, 3);
     const auto list = titles(service.send({.target = path}));

@@ -39,6 +39,32 @@ ON_BOTH_ENGINES(collab_task, is_public_and_tagged) {
     EXPECT_TEXT(std::string{response.header("Cache-Control")}, "no-cache, no-transform");
 }
 
+// As long as the board is public, nobody looks at tokens.
+ON_BOTH_ENGINES(collab_task, is_public_whatever_the_token_is) {
+    add_task(service);
+    for (const char* authorization : {"Bearer x", "Basic eDp5"})
+        cr_expect_eq(service.send({.target = path, .authorization = authorization}).status(), 200);
+}
+
+ON_BOTH_ENGINES(collab_task, needs_a_token_if_the_board_is_not_public) {
+    service.config().board_public = false;
+    add_task(service);
+    for (const auto& target : {path, std::string{"/collab/tasks/"} + other_id}) {
+        expect_error(service.send({.target = target}), Error::auth_required);
+        expect_error(service.send({.target = target, .api_key = api_key}), Error::auth_required);
+        expect_error(service.send({.target = target, .if_none_match = "*"}), Error::auth_required);
+        expect_error(service.send({.target = target, .authorization = "Bearer x"}),
+                     Error::invalid_token);
+    }
+    cr_expect_eq(service.send({.method = "HEAD", .target = path}).status(), 401);
+    const Sent sent{.target = path, .authorization = service.bearer("ann")};
+    const auto response = service.send(sent);
+    cr_assert_eq(response.status(), 200);
+    EXPECT_TEXT(std::string{response.header("Cache-Control")}, "private, no-cache, no-transform");
+    service.database().execute("DELETE FROM users");
+    expect_error(service.send(sent), Error::invalid_token);
+}
+
 ON_BOTH_ENGINES(collab_task, is_not_modified_while_the_etag_matches) {
     add_task(service);
     const auto etag = etag_of(service);

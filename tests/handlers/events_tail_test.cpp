@@ -84,6 +84,84 @@ ON_BOTH_ENGINES(events_tail, begins_anew_behind_an_unknown_cursor) {
     }
 }
 
+ON_BOTH_ENGINES(events_tail, begins_anew_behind_a_cursor_of_another_history) {
+    write_event(service, "public", "one");
+    const auto before = read(service, service.send({.target = path + "?after=0"}), "event: one");
+    const auto at = before.rfind("\nid: ") + 5;
+    const auto cursor = before.substr(at, before.find('\n', at) - at);
+    cr_expect_eq(cursor.size() - cursor.rfind('-'), 9, "%s", cursor.c_str());
+    cr_expect(!holds(read(service, service.send({.target = path + "?after=" + cursor}), "id: "),
+                     "event: reset"));
+    service.database().execute("INSERT INTO feed_epoch DEFAULT VALUES");
+    cr_expect(holds(read(service, service.send({.target = path + "?after=" + cursor}), "id: "),
+                    "\nevent: reset\n"));
+}
+
+// EventSource passes events without a name to `onmessage`.
+ON_BOTH_ENGINES(events_tail, leaves_out_the_names_on_request) {
+    write_event(service, "public", "one");
+    const auto text =
+        read(service, service.send({.target = path + "?after=0&event_names=off"}), "\"one\"");
+    cr_expect(holds(text, "\ndata: {\"audience\":\"public\","), "%s", text.c_str());
+    cr_expect(!holds(text, "event:"), "%s", text.c_str());
+    const auto lost =
+        read(service, service.send({.target = path + "?after=x&event_names=off"}), "reset");
+    cr_expect(holds(lost, "\ndata: {\"reason\":"), "%s", lost.c_str());
+    cr_expect(holds(lost, ",\"type\":\"reset\"}\n"), "%s", lost.c_str());
+    cr_expect(!holds(lost, "event:"), "%s", lost.c_str());
+    // Both kinds share the process's feed.
+    const auto named =
+        read(service, service.send({.target = path + "?after=0&event_names=on"}), "\"one\"");
+    cr_expect(holds(named, "\nevent: one\n"), "%s", named.c_str());
+    for (const char* value : {"", "OFF", "no"})
+        cr_expect_eq(service.send({.target = path + "?event_names=" + value}).status(), 422);
+}
+
+ON_BOTH_ENGINES(events_tail, filters_by_type_and_subject) {
+    for (const char* type : {"a.1", "b.1", "a.2", "b.2"}) write_event(service, "public", type);
+    const auto text =
+        read(service, service.send({.target = path + "?after=0&types=b.*&subject=/x"}), "b.2");
+    cr_expect(holds(text, "event: b.1\n"), "%s", text.c_str());
+    cr_expect(!holds(text, "event: a."), "%s", text.c_str());
+    expect_detail(service.send({.target = path + "?types=a,"}), "query.types", "value_error");
+    expect_detail(service.send({.target = path + "?subject="}), "query.subject",
+                  "string_too_short");
+}
+
+// What a filter leaves out for long is told as a position.
+ON_BOTH_ENGINES(events_tail, tells_the_position_among_events_left_out) {
+    service.database().execute(
+        "INSERT INTO events (type, audience, subject, data) WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+        "ALL SELECT i + 1 FROM n WHERE i < 1001) SELECT 'noise', 'public', '/x', '1' FROM n");
+    service.database().wait_for_feed();
+    const auto text =
+        read(service, service.send({.target = path + "?after=0&types=wanted"}), "\n\nid: ");
+    const auto at = text.rfind("\n\nid: ") + 6;
+    const auto cursor = text.substr(at, text.find('\n', at) - at);
+    cr_expect(text.ends_with(cursor + "\n\n"), "%s", text.c_str());
+    // One event comes after it.
+    const auto rest = read(service, service.send({.target = path + "?after=" + cursor}), "noise");
+    cr_expect(holds(rest, "event: noise"), "%s", rest.c_str());
+    write_event(service, "public", "wanted");
+    const auto last =
+        read(service, service.send({.target = path + "?types=wanted&after=" + cursor}), "wanted");
+    cr_expect(holds(last, "event: wanted"), "%s", last.c_str());
+}
+
+ON_BOTH_ENGINES(events_tail, needs_a_token_if_the_board_is_not_public) {
+    service.config().board_public = false;
+    write_event(service, "public", "one");
+    write_event(service, "jobs", "two");
+    expect_error(service.send({.target = path}), Error::auth_required);
+    const auto board = read(
+        service,
+        service.send({.target = path + "?after=0", .authorization = service.bearer("ann")}), "one");
+    cr_expect(holds(board, "event: one"), "%s", board.c_str());
+    const auto jobs =
+        read(service, service.send({.target = path + "?after=0", .api_key = api_key}), "two");
+    cr_expect(!holds(jobs, "event: one"), "%s", jobs.c_str());
+}
+
 ON_BOTH_ENGINES(events_tail, has_no_body_for_head) {
     const auto response = service.send({.method = "HEAD", .target = path});
     cr_expect_eq(response.status(), 200);

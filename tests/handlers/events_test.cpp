@@ -186,6 +186,122 @@ ON_BOTH_ENGINES(events, refuse_a_cursor_whose_next_events_are_gone) {
     EXPECT_TEXT(list(service, "").types, "three");
 }
 
+// A restored backup and a promotion begin another history.
+ON_BOTH_ENGINES(events, refuse_a_cursor_of_another_history) {
+    write(service, "public", "one");
+    const auto cursor = list(service, "").next_cursor;
+    const auto without_epoch = cursor.substr(0, cursor.rfind('-'));
+    EXPECT_TEXT(list(service, "?after=" + cursor).types, "");
+    EXPECT_TEXT(list(service, "?after=" + without_epoch).next_cursor, cursor);
+    service.database().execute("INSERT INTO feed_epoch DEFAULT VALUES");
+    write(service, "public", "two");
+    for (const auto& refused : {cursor, without_epoch})
+        expect_detail(service.send({.target = path + "?after=" + refused}), "query.after",
+                      "value_error");
+    const auto again = list(service, "");
+    EXPECT_TEXT(again.types, "one two");
+    EXPECT_TEXT(list(service, "?after=" + again.next_cursor).types, "");
+}
+
+// RUN_DIR remembers how far this service has come.
+Test(events, refuse_a_cursor_of_before_an_older_file) {
+    Service service{endpoint(), Engine::sqlite};
+    write(service, "public", "one");
+    const auto kept = list(service, "").next_cursor;
+    const auto posted =
+        service.send(service.with_token("POST", path, R"({"event":"lost","target":"/x"})"));
+    const auto lost = member(json_of(posted), "id");
+    EXPECT_TEXT(list(service, "?after=" + kept).next_cursor, lost);
+    service.database().execute(
+        "DELETE FROM events WHERE type = 'note.lost'; DELETE FROM events_pruned; "
+        "UPDATE sqlite_sequence SET seq = 1 WHERE name = 'events'");
+    const auto again =
+        service.send(service.with_token("POST", path, R"({"event":"new","target":"/x"})"));
+    write(service, "public", "newer");
+    for (const auto& refused : {kept, lost})
+        expect_detail(service.send({.target = path + "?after=" + refused}), "query.after",
+                      "value_error");
+    EXPECT_TEXT(list(service, "?after=" + member(json_of(again), "id")).types, "newer");
+}
+
+// --- filters
+
+ON_BOTH_ENGINES(events, are_filtered_by_type_and_subject) {
+    for (const char* type : {"task.created", "task.deleted", "job.completed", "job.failed"})
+        write(service, "public", type);
+    service.database().execute(
+        "INSERT INTO events (type, audience, subject, data) VALUES ('task.created', 'public', "
+        "'/y/1', '1')");
+    service.database().wait_for_feed();
+    EXPECT_TEXT(list(service, "?types=task.*").types, "task.created task.deleted task.created");
+    EXPECT_TEXT(list(service, "?types=task.deleted,job.f*").types, "task.deleted job.failed");
+    EXPECT_TEXT(list(service, "?types=*&subject=/y/*").types, "task.created");
+    EXPECT_TEXT(list(service, "?types=task.*&subject=/x").types, "task.created task.deleted");
+    EXPECT_TEXT(list(service, "?types=note.*").types, "");
+    // A page has the first `limit` of those that the filter accepts.
+    const auto first = list(service, "?types=task.*&limit=2");
+    EXPECT_TEXT(first.types, "task.created task.deleted");
+    const auto second = list(service, "?types=task.*&limit=2&after=" + first.next_cursor);
+    EXPECT_TEXT(second.types, "task.created");
+    EXPECT_TEXT(second.next_cursor, list(service, "").next_cursor);
+    for (const char* types : {"a,,b", ",", "*x"})
+        expect_detail(service.send({.target = path + "?types=" + types}), "query.types",
+                      "value_error");
+    expect_detail(service.send({.target = path + "?types="}), "query.types", "string_too_short");
+    expect_detail(service.send({.target = path + "?subject="}), "query.subject",
+                  "string_too_short");
+    expect_detail(service.send({.target = path + "?subject=*x"}), "query.subject", "value_error");
+}
+
+ON_BOTH_ENGINES(events, are_looked_at_a_thousand_at_a_time) {
+    service.database().execute(
+        "INSERT INTO events (type, audience, subject, data) WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+        "ALL SELECT i + 1 FROM n WHERE i < 1999) SELECT 'noise', 'public', '/x', '1' FROM n");
+    write(service, "public", "wanted");
+    const auto first = list(service, "?types=wanted");
+    EXPECT_TEXT(first.types, "");
+    EXPECT_TEXT(list(service, "?limit=1&after=" + first.next_cursor).types, "noise");
+    const auto second = list(service, "?types=wanted&after=" + first.next_cursor);
+    EXPECT_TEXT(second.types, "wanted");
+    EXPECT_TEXT(list(service, "?after=" + second.next_cursor).types, "");
+}
+
+// A page reads 4 MiB at most, and one more event.
+ON_BOTH_ENGINES(events, are_looked_at_a_few_at_a_time_if_they_are_large) {
+    for (int i = 0; i < 30; ++i)
+        service.database().execute(
+            "INSERT INTO events (type, audience, subject, data) VALUES ('noise', 'public', '/x', "
+            "'\"" +
+            std::string(200'000, 'x') + "\"')");
+    write(service, "public", "wanted");
+    const auto first = list(service, "?types=wanted");
+    EXPECT_TEXT(first.types, "");
+    EXPECT_TEXT(list(service, "?types=wanted&after=" + first.next_cursor).types, "wanted");
+    // What a page holds is bounded as well.
+    EXPECT_TEXT(list(service, "?types=noise").types, "noise");
+}
+
+// --- BOARD_PUBLIC=off
+
+ON_BOTH_ENGINES(events, need_a_token_if_the_board_is_not_public) {
+    service.config().board_public = false;
+    write(service, "public", "public");
+    write(service, "user:ann", "anns");
+    write(service, "jobs", "jobs");
+    expect_error(service.send({.target = path}), Error::auth_required);
+    expect_error(service.send({.target = path, .authorization = "Bearer x"}), Error::invalid_token);
+    EXPECT_TEXT(list(service, "", with_user(service, ann)).types, "public anns");
+    EXPECT_TEXT(list(service, "", {.api_key = api_key}).types, "jobs");
+    auto both = with_user(service, ann);
+    both.api_key = api_key;
+    EXPECT_TEXT(list(service, "", both).types, "public anns jobs");
+    Identity worker;
+    worker.api_key = service.context().api_keys.verify(api_key, "");
+    const auto& tokens = service.context().tokens;
+    EXPECT_TEXT(list(service, "?ticket=" + tokens.issue_ticket(worker)).types, "jobs");
+    EXPECT_TEXT(list(service, "?ticket=" + tokens.issue_ticket({ann, ""})).types, "public anns");
+}
+
 // --- POST
 
 ON_BOTH_ENGINES(events, take_notes) {

@@ -121,6 +121,25 @@ ON_BOTH_ENGINES(ws, begins_anew_behind_an_unknown_cursor) {
     }
 }
 
+ON_BOTH_ENGINES(ws, filters_by_type_and_subject) {
+    service.database().execute(
+        "INSERT INTO events (type, audience, subject, data) WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+        "ALL SELECT i + 1 FROM n WHERE i < 1001) SELECT 'noise', 'public', '/x', '1' FROM n");
+    write_event(service, "public", "wanted");
+    service.database().wait_for_feed();
+    const auto server = serve(service);
+    auto socket =
+        connected(server, path + "?after=0&types=wanted&subject=/x", {authorization(service)});
+    const auto position = next(socket);
+    EXPECT_TEXT(member(position, "type"), "position");
+    EXPECT_TEXT(next_type(socket), "wanted");
+    auto again =
+        connected(server, path + "?after=" + member(position, "id"), {authorization(service)});
+    EXPECT_TEXT(next_type(again), "noise");
+    EXPECT_TEXT(next_type(again), "wanted");
+    cr_expect_neq(refusal_of(server, path + "?types=,", {authorization(service)}), 0);
+}
+
 ON_BOTH_ENGINES(ws, closes_with_1008_without_a_proof) {
     const auto ticket = service.context().tokens.issue_ticket({user_id, ""});
     const auto server = serve(service);

@@ -68,6 +68,7 @@ std::string normalised(std::string text) {
         {std::regex{R"re("next_cursor":"[0-9a-f]+")re"}, R"("next_cursor":"CURSOR")"},
         {std::regex{R"re(\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)re"}, "TIMESTAMP"},
         {std::regex{R"re(\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)re"}, "UUID"},
+        {std::regex{R"re(\b(\d+-\d+)-[0-9a-f]{8}\b)re"}, "$1-EPOCH"},
         {std::regex{R"re(\b[0-9a-f]{64}\b)re"}, "ETAG"},
         {std::regex{R"re(\b[0-9a-f]{32}\b)re"}, "REQUEST-ID"},
         {std::regex{R"re(\beyJ[\w-]+\.[\w-]+\.[\w-]+)re"}, "TOKEN"},

@@ -102,8 +102,10 @@ constexpr const char* fingerprint =
 constexpr const char* empty_tables =
     "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || "
     "' RESTART IDENTITY' FROM pg_tables WHERE schemaname = 'public' "
-    "AND tablename NOT IN ('schema_migrations', 'board_revisions', 'events_pruned')); END $$; "
-    "UPDATE events_pruned SET (transaction_id, id) = ('0', 0) WHERE id > 0";
+    "AND tablename NOT IN ('schema_migrations', 'board_revisions', 'events_pruned', "
+    "'feed_epoch')); END $$; "
+    "UPDATE events_pruned SET (transaction_id, id) = ('0', 0) WHERE id > 0; "
+    "DELETE FROM feed_epoch WHERE first_history IS NULL";
 
 // The engine of the current test body.
 const char* running_with = nullptr;

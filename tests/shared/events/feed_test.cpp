@@ -1,6 +1,9 @@
 // One process's feed with several kinds of readers, on SQLite, which answers at once.
 #include "shared/events/feed.hpp"
 
+#include <limits>
+
+#include "sql/events.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 
@@ -9,6 +12,10 @@ using namespace std::chrono_literals;
 namespace {
 
 std::string as_number(const Event& event) { return event.subject + " "; }
+std::string as_position(const EventCursor& cursor) { return "@" + std::to_string(cursor.id) + " "; }
+
+constexpr StreamFormat silent_numbers{as_number, as_position, {}};
+constexpr StreamFormat numbers_and_points{as_number, as_position, "."};
 
 // Stores what is written. While it is shut, a write waits.
 class Reader final : public Stream {
@@ -48,7 +55,7 @@ public:
     explicit Stage(Clock::duration keep_alive = 1h)
         : own_{Engine::sqlite},
           open_{own_.url()},
-          feed_{std::make_shared<Feed>(open_.loop(), open_.db(), as_number, keep_alive)} {}
+          feed_{std::make_shared<Feed>(open_.loop(), open_.db(), FeedMark{}, keep_alive)} {}
     ~Stage() {
         for (const auto& reader : readers_) reader->end();
         run([&] {
@@ -67,18 +74,24 @@ public:
             std::to_string(last) + ") SELECT 't', 'public', i, '\"" + std::string(bytes, 'x') +
             "\"' FROM n");
     }
+    // A restored backup, or a promotion.
+    void begin_history() const { own_.execute("INSERT INTO feed_epoch DEFAULT VALUES"); }
     void prune() const { own_.execute("DELETE FROM events"); }
 
-    Reader& serve(EventCursor cursor, const std::string& keep_alive = "") {
+    Reader& serve(const EventCursor& cursor, const StreamFormat& format = silent_numbers,
+                  const EventFilter& filter = {}) {
         auto& reader = *readers_.emplace_back(std::make_unique<Reader>(open_.loop()));
-        spawn(open_.loop(),
-              feed_->serve(reader, Audiences{{}}, cursor, Clock::time_point::max(), keep_alive),
+        const Subscription subscription{Audiences{{}, true}, filter, cursor, format};
+        spawn(open_.loop(), feed_->serve(reader, subscription, Clock::time_point::max()),
               [&reader](const std::exception_ptr& failure) {
                   rethrow(failure);
                   reader.is_served = false;
               });
         return reader;
     }
+
+    // The end of the feed, with its epoch.
+    EventCursor end() { return open_.wait(open_.db().one<EventBounds>(sql::event_bounds)).end(); }
 
     // Runs the loop until the condition holds. Returns false after 20 s.
     template <class Condition>
@@ -181,9 +194,71 @@ Test(feed, ends_for_all_when_events_are_gone_before_they_were_passed_on) {
     EXPECT_TEXT(live.text(), "1 ");
 }
 
+Test(feed, ends_for_all_when_the_history_is_another_one) {
+    Stage stage;
+    stage.write(1, 100);
+    auto& live = stage.serve({});
+    auto& behind = stage.serve({});
+    cr_assert(stage.run([&] { return live.ends_with("100 ") && behind.ends_with("100 "); }));
+    behind.is_shut = true;
+    stage.write(101, 2200);
+    cr_assert(stage.run([&] { return live.ends_with("2200 "); }));
+    stage.begin_history();
+    cr_assert(stage.run([&] { return !live.is_served; }));
+    cr_expect(!live.is_over());
+    behind.open();
+    cr_expect(stage.run([&] { return !behind.is_served; }));
+    cr_expect(!behind.ends_with("2200 "));
+    // Who begins afterwards stays.
+    auto& again = stage.serve(stage.end());
+    stage.write(2201, 2201);
+    cr_expect(stage.run([&] { return again.ends_with("2201 "); }));
+    EXPECT_TEXT(again.text(), "2201 ");
+}
+
+// A reader behind and one that has joined: of each, one that gets nothing and one that gets a
+// single event.
+Test(feed, tells_the_position_of_who_filters) {
+    Stage stage;
+    stage.write(1, 2100);
+    auto& none = stage.serve({}, silent_numbers, EventFilter{"x", std::nullopt});
+    auto& some = stage.serve({}, silent_numbers, EventFilter{std::nullopt, "1500"});
+    auto& all = stage.serve({});
+    cr_assert(stage.run([&] { return all.ends_with("2100 "); }));
+    cr_expect(stage.run([&] { return none.ends_with("@2000 "); }));
+    cr_expect(stage.run([&] { return some.ends_with("1500 "); }));
+    EXPECT_TEXT(none.text(), "@1000 @2000 ");
+    EXPECT_TEXT(some.text(), "@1000 1500 ");
+    stage.write(2101, 4300);
+    cr_assert(stage.run([&] { return all.ends_with("4300 "); }));
+    cr_expect(stage.run([&] { return none.ends_with("@4000 "); }));
+    cr_expect(stage.run([&] { return some.ends_with("@3500 "); }));
+    EXPECT_TEXT(none.text(), "@1000 @2000 @3000 @4000 ");
+    EXPECT_TEXT(some.text(), "@1000 1500 @2500 @3500 ");
+}
+
+// The clock of the system stands at any part of a second.
+Test(feed, ends_a_stream_when_its_proof_is_refused) {
+    using std::chrono::system_clock;
+    constexpr auto second = std::chrono::sys_seconds{1'800'000'000s};
+    for (const auto part : {0ms, 1ms, 500ms, 999ms}) {
+        Identity reader{"ann", ""};
+        reader.expires_at = 1'800'000'002;
+        const auto before = Clock::now();
+        const auto end = end_of(reader, system_clock::time_point{second + part});
+        const auto after = Clock::now();
+        cr_expect(before + 2s - part <= end && end <= after + 2s - part, "%d ms",
+                  static_cast<int>(part.count()));
+    }
+    cr_expect(end_of({"ann", ""}) == Clock::time_point::max());
+    Identity far{"ann", ""};
+    far.expires_at = std::numeric_limits<std::int64_t>::max();
+    cr_expect(end_of(far) > Clock::now() + 24h * 364);
+}
+
 Test(feed, says_that_it_is_alive) {
     Stage stage{50ms};
-    auto& silent = stage.serve({}, ".");
+    auto& silent = stage.serve({}, numbers_and_points);
     auto& without = stage.serve({});
     const auto before = Clock::now();
     cr_expect(stage.run([&] { return silent.text() == "..."; }));
