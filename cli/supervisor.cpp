@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "cli/checks.hpp"
+#include "cli/database.hpp"
 #include "cli/endpoint_list.hpp"
 #include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
@@ -24,8 +25,10 @@
 #include "cli/relay.hpp"
 #include "cli/run_dir.hpp"
 #include "cli/workers.hpp"
+#include "shared/events/feed_mark.hpp"
 #include "shared/log.hpp"
 #include "shared/server/server.hpp"
+#include "sql/events.hpp"
 
 namespace {
 
@@ -77,6 +80,18 @@ void print_welcome(const Config& config, int endpoint_count, bool has_keyboard) 
     std::cout << std::flush;
 }
 
+Async<> check_feed(Database& database, FeedMark mark) {
+    auto bounds = co_await database.one<EventBounds>(sql::event_bounds);
+    co_await mark.check(database, std::move(bounds));
+}
+
+// Somebody may have put a backup back. Handlers must not write before this check: with as many new
+// events the file no longer looks older.
+void notice_older_file(const Config& config) {
+    with_database(config,
+                  [&](Database& database) { return check_feed(database, FeedMark{config}); });
+}
+
 class Supervisor {
 public:
     explicit Supervisor(Config config) : config_(std::move(config)) {}
@@ -91,6 +106,7 @@ public:
         limit_resources();
         prepare();
         if (migrates) bring_schema_up(config_, std::cout);
+        if (config_.sqlite_path()) notice_older_file(config_);
         std::cout.flush();
         Streams streams;
         block_signals();

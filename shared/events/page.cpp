@@ -11,6 +11,17 @@ constexpr std::size_t max_page_bytes = 262'144;
 // What a filtered page reads of data at most, and one more event.
 constexpr std::int64_t max_read_bytes = 4'194'304;
 
+// A row of feed_end.
+struct FeedEnd {
+    std::int64_t transaction = 0;
+    std::int64_t id = 0;
+
+    static consteval auto fields() {
+        return std::tuple{json::field("transaction", &FeedEnd::transaction),
+                          json::field("id", &FeedEnd::id)};
+    }
+};
+
 // Keeps as many of the first events as fit a page. Returns whether any were dropped.
 bool cut(std::vector<Event>& events) {
     std::size_t bytes = 0;
@@ -23,21 +34,21 @@ bool cut(std::vector<Event>& events) {
     return false;
 }
 
-// Reads up to `limit` events with the given query, and the bounds before and after them.
+// Reads up to `limit` events with the given query, and the bounds of the feed.
 template <class... More>
 Async<FeedPage> read(Database& db, const FeedMark& mark, const Query& query,
                      const Audiences& audiences, EventCursor after, std::int64_t limit,
                      More... more) {
     db::Batch batch;
-    const auto bounds_before = batch.add<EventBounds>(sql::event_bounds);
+    const auto end_before = batch.add<FeedEnd>(sql::feed_end);
     const auto events = batch.add<Event>(
         query, db::named("everybody", audiences.everybody), db::named("jobs", audiences.jobs),
         db::named("user", audiences.user), db::named("after_transaction", after.transaction),
         db::named("after_id", after.id), db::named("limit", limit), std::move(more)...);
     const auto bounds = batch.add<EventBounds>(sql::event_bounds);
     const auto results = co_await db.run(std::move(batch));
-    // The bounds read before the page: the page contains everything up to their end.
-    const auto end = results.one(bounds_before).end();
+    // The end that was read before the page: the page contains everything up to it.
+    const auto end = results.one(end_before);
     FeedPage page;
     page.events = results.all(events);
     auto checked = co_await mark.check(db.lasting(), results.one(bounds));
@@ -45,7 +56,7 @@ Async<FeedPage> read(Database& db, const FeedMark& mark, const Query& query,
     page.is_whole = static_cast<std::int64_t>(page.events.size()) < limit;
     add_epoch(page.events, page.bounds.epoch());
     page.next = page.events.empty() ? after : cursor_of(page.events.back());
-    if (page.is_whole) page.next = std::max(page.next, end);
+    if (page.is_whole) page.next = std::max(page.next, EventCursor{end.transaction, end.id});
     page.next.epoch = page.bounds.epoch();
     co_return page;
 }

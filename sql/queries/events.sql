@@ -21,24 +21,38 @@ RETURNING true AS ok, '0-' || id AS id
 -- name: begin_history
 INSERT INTO feed_epoch DEFAULT VALUES
 
+-- The position up to which everything can be read.
+-- name: feed_end
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS transaction, 9223372036854775807 AS id
+
+-- name: feed_end sqlite
+SELECT 0 AS "transaction", coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) AS id
+
 -- The last removed event (0 without a row), the position up to which everything can be read, one that no event has
--- reached yet, and the history of the feed.
+-- reached yet, and the history of the feed, whose digest is the epoch in cursors. A copy of PostgreSQL's files has the
+-- same rows with the same table and transaction, and gets another timeline when it is promoted; a restored dump has
+-- another table and transaction. (The system identifier would say the same about a dump, but PostgreSQL reads it from
+-- a file at each call.)
 -- name: event_bounds
 SELECT coalesce(transaction_id::text::bigint, 0) AS begin_transaction, coalesce(id, 0) AS begin_id,
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1 AS end_transaction,
     9223372036854775807 AS end_id,
     pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS future_transaction, CAST(0 AS bigint) AS future_id,
-    coalesce(feed_history(), '') AS history, (SELECT max(first_history) FROM feed_epoch) AS first_history
-FROM (SELECT true) AS always LEFT JOIN events_pruned ON true
+    concat_ws(' ', feed.rows, feed_timeline()) AS history, feed.first_history
+FROM (SELECT string_agg(concat_ws(' ', value, tableoid, xmin), ' ' ORDER BY value) AS rows,
+        max(first_history) AS first_history
+      FROM feed_epoch) AS feed
+    LEFT JOIN events_pruned ON true
 
 -- name: event_bounds sqlite
 SELECT 0 AS begin_transaction, coalesce(id, 0) AS begin_id, 0 AS end_transaction,
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) AS end_id,
     0 AS future_transaction,
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0) + 1 AS future_id,
-    coalesce((SELECT group_concat(value, ' ') FROM (SELECT value FROM feed_epoch ORDER BY value)), '') AS history,
-    (SELECT max(first_history) FROM feed_epoch) AS first_history
-FROM (SELECT true) AS always LEFT JOIN events_pruned ON true
+    coalesce(feed.history, '') AS history, feed.first_history
+FROM (SELECT group_concat(value, ' ') AS history, max(first_history) AS first_history
+      FROM (SELECT value, first_history FROM feed_epoch ORDER BY value)) AS feed
+    LEFT JOIN events_pruned ON true
 
 -- Lists the events of all audiences.
 -- name: list_events

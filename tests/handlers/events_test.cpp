@@ -208,9 +208,9 @@ Test(events, refuse_a_cursor_of_before_an_older_file) {
     Service service{endpoint(), Engine::sqlite};
     write(service, "public", "one");
     const auto kept = list(service, "").next_cursor;
-    const auto posted =
-        service.send(service.with_token("POST", path, R"({"event":"lost","target":"/x"})"));
-    const auto lost = member(json_of(posted), "id");
+    const auto note = service.with_token("POST", path, R"({"event":"lost","target":"/x"})");
+    cr_assert_eq(service.send(note).status(), 200);
+    const auto lost = member(json_of(service.send(note)), "id");
     EXPECT_TEXT(list(service, "?after=" + kept).next_cursor, lost);
     service.database().execute(
         "DELETE FROM events WHERE type = 'note.lost'; DELETE FROM events_pruned; "

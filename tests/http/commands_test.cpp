@@ -411,6 +411,10 @@ static void undo_in_production(Engine engine) {
     };
     const auto undo = [&] { return steelthread({"migrate", "down", "--yes"}, variables).output; };
     EXPECT_TEXT(refusal(),
+                "steelthread: ENVIRONMENT is production, and undoing 0011_feed_epoch drops "
+                "feed_epoch with all data: repeat with `migrate down --yes`\n");
+    EXPECT_TEXT(undo(), "undone 0011_feed_epoch\n");
+    EXPECT_TEXT(refusal(),
                 "steelthread: ENVIRONMENT is production, and undoing 0010_names drops users.name "
                 "with all data: repeat with `migrate down --yes`\n");
     EXPECT_TEXT(undo(), "undone 0010_names\n");

@@ -1,7 +1,7 @@
--- What tells one history of the feed from another (feed_history() in sql/functions): a random value, and where this
--- row is. Each further row begins a new history, and so does a restore, which writes the row anew. The row of this
--- migration also holds the history that it begins, the only one that has cursors without an epoch: those of earlier
--- releases.
+-- What tells one history of the feed from another (event_bounds in sql/queries): a random value, and the table and
+-- transaction of its row. Each further row begins a new history, and so does a restore, which writes the row anew. The
+-- row of this migration also holds the history that it begins, the only one that has cursors without an epoch: those
+-- of earlier releases.
 CREATE TABLE feed_epoch (
     value text NOT NULL DEFAULT gen_random_uuid()::text,
     first_history text

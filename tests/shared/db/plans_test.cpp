@@ -319,6 +319,12 @@ constexpr Case feed[] = {
      nullptr, true},
     {&sql::list_events_of, "'user:none', '1', 700000, 1000, 'public', 'user:few'", 100,
      "events_of_audience", nullptr, true},
+    {&sql::list_events_to_filter, "'public', '1', 300000, 1000, NULL, NULL, 4194304", 100,
+     "events_of_audience", nullptr, true},
+    {&sql::list_events_to_filter, "'user:none', '1', 700000, 1000, 'public', 'user:few', 4194304",
+     100, "events_of_audience", nullptr, true},
+    {&sql::list_events_to_filter, "'jobs', '0', 0, 1000, 'user:many', 'public', 4194304", 3000,
+     "events_of_audience", nullptr, true},
 };
 
 // Queries with a position ask for the newest or oldest page, and for one in the middle.

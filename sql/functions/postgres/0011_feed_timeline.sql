@@ -13,14 +13,3 @@ EXCEPTION WHEN insufficient_privilege OR feature_not_supported THEN
     RETURN '';
 END
 $$;
-
--- The history of the feed, whose digest is the epoch in cursors. A copy of the cluster's files has the same rows with
--- the same table and transaction, and differs in its timeline; a restored dump differs in table and transaction. (The
--- system identifier would say the same about a dump, but the server reads it from a file at each call.)
-CREATE OR REPLACE FUNCTION feed_history() RETURNS text
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (SELECT string_agg(concat_ws(' ', value, tableoid, xmin), ' ' ORDER BY value) FROM :schema.feed_epoch)
-        || ' ' || :schema.feed_timeline();
-END
-$$;
