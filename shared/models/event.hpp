@@ -156,7 +156,11 @@ struct Note {
                 .length(1, 255)
                 .describe("What the note is about")
                 .example("/collab/tasks"),
-            field("details", &Note::details).length(0, 16'384).example("{\"by\":\"Ann\"}"),
+            field("details", &Note::details)
+                .length(0, 16'384)
+                .describe(
+                    "Any JSON of at most 16 KiB, with integers between -(2^53 - 1) and 2^53 - 1")
+                .example("{\"by\":\"Ann\"}"),
         };
     }
 };
