@@ -79,12 +79,18 @@ std::string pattern_of(const std::string& path, std::string_view characters) {
     return pattern;
 }
 
+// A final slash makes no difference (match_path()), except that "//" is not the root.
+const char* final_slash(const std::string& path) { return path == "/" ? "" : "/?"; }
+
+// The conditions of the locations of a path, with and without a final slash.
+//
 // nginx matches the decoded path, so a parameter must not match control bytes that were escaped,
 // and the end must not be `$`, which also matches before a final line feed. The handler checks the
 // raw path again.
-std::string location_of(const std::string& path) {
-    if (pattern_of(path, "") == "^" + path) return "= " + path;
-    return "~ \"" + pattern_of(path, R"([^/\x00-\x1f\x7f])") + "\\z\"";
+std::vector<std::string> locations_of(const std::string& path) {
+    if (path == "/") return {"= /"};
+    if (pattern_of(path, "") == "^" + path) return {"= " + path, "= " + path + "/"};
+    return {"~ \"" + pattern_of(path, R"([^/\x00-\x1f\x7f])") + final_slash(path) + "\\z\""};
 }
 
 // The statuses that nginx generates itself, and the errors that clients see instead. A handler that
@@ -151,8 +157,8 @@ bool is_sent_once(const Route& route) {
            (", " + route.methods).find(", DELETE,") != std::string::npos;
 }
 
-void print_location(std::ostream& out, const Route& route, const std::string& path) {
-    out << "location " << location_of(path) << " { set $endpoint " << route.name << ";";
+void print_location(std::ostream& out, const Route& route, const std::string& condition) {
+    out << "location " << condition << " { set $endpoint " << route.name << ";";
     if (route.is_stream) out << " include streams.conf;";
     if (route.is_websocket) {
         // A ping is sent every 20 seconds.
@@ -175,7 +181,8 @@ void print_location(std::ostream& out, const Route& route, const std::string& pa
 }
 
 void print_methods(std::ostream& out, const Route& route, const std::string& path) {
-    out << "    \"~" << pattern_of(path, "[^/?]") << "(\\?|$)\" \"" << route.methods << "\";\n";
+    out << "    \"~" << pattern_of(path, "[^/?]") << final_slash(path) << "(\\?|$)\" \""
+        << route.methods << "\";\n";
 }
 
 }  // namespace
@@ -192,7 +199,7 @@ std::vector<Error> errors_of_nginx() {
 void print_routes(std::ostream& out) {
     out << generated << '\n';
     for_each_path(routes(), [&](const Route& route, const std::string& path) {
-        print_location(out, route, path);
+        for (const auto& condition : locations_of(path)) print_location(out, route, condition);
     });
     out << "\n# Answers of nginx itself. The status 494 is nginx's own, for a header that is too "
            "large.\n";

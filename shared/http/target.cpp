@@ -42,10 +42,10 @@ std::optional<PathParameters> match_path(std::string_view path_template, std::st
     auto path = path_of(target);
     if (!path.starts_with('/')) return std::nullopt;
     path.remove_prefix(1);
+    if (path.size() > 1 && path.ends_with('/') && !path.ends_with("//")) path.remove_suffix(1);
     path_template.remove_prefix(1);
     if (!prefix.empty()) prefix.remove_prefix(1);
     PathParameters parameters;
-    // A path that ends in a slash has one more, empty, segment.
     for (bool has_more = true; has_more;) {
         const bool template_goes_on =
             !prefix.empty() || path_template.find('/') != path_template.npos;

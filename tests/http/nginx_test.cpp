@@ -701,9 +701,9 @@ Test(nginx, odd_paths_reach_nothing) {
                                    "/%2e/healthz",
                                    "/x/%2e%2e/healthz",
                                    "/collab//tasks",
-                                   "/collab/tasks/",
+                                   "/collab/tasks//",
                                    "/collab%2ftasks/" + id,
-                                   "/collab/tasks/" + id + "/",
+                                   "/collab/tasks/" + id + "//",
                                    "/collab/tasks//" + id,
                                    "/collab/tasks/%0a",
                                    "/collab/tasks/" + id + "%0a",
@@ -723,8 +723,9 @@ Test(nginx, odd_paths_reach_nothing) {
         cr_expect(reply.status == 404, "%s: %ld", path.c_str(), reply.status);
         expect_shaped(reply, Error::not_found, ErrorShape::plain);
     }
-    const std::string found[] = {"/healthz?", "/healthz?x=%00", "/%68ealthz", task + "?x",
-                                 "/collab/%74asks/" + id};
+    const std::string found[] = {"/healthz?", "/healthz?x=%00",       "/%68ealthz",
+                                 "/healthz/", "/healthz/?x",          task + "/",
+                                 task + "?x", "/collab/%74asks/" + id};
     for (const auto& path : found) {
         const auto reply = send_raw(stack, request("GET " + path));
         cr_expect(reply.status == 200, "%s: %ld", path.c_str(), reply.status);

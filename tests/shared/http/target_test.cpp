@@ -65,6 +65,10 @@ Test(target, matches_templates) {
          "user_id=u 1&id=7"},
         {"/{a}", "/x", "a=x"},
         {"/{a}/{b}", "/x/y", "a=x&b=y"},
+        // A final slash makes no difference.
+        {"/collab/tasks/{id}", "/collab/tasks/42/", "id=42"},
+        {"/collab/tasks/{id}", "/collab/tasks/42/?x=/", "id=42"},
+        {"/{a}/{b}", "/x/y/", "a=x&b=y"},
     };
     for (const auto& [path_template, target, expected] : cases)
         EXPECT_TEXT(matched(path_template, target), expected);
@@ -78,7 +82,6 @@ Test(target, matches_whole_paths_only) {
         {"/healthz", "/health"},
         {"/healthz", "/healthzz"},
         {"/healthz", "/Healthz"},
-        {"/healthz", "/healthz/"},
         {"/healthz", "//healthz"},
         {"/healthz", "/healthz//"},
         {"/healthz", "/healthz/x"},
@@ -96,7 +99,7 @@ Test(target, matches_whole_paths_only) {
         {"/collab/tasks/{id}", "/collab/tasks//"},
         {"/collab/tasks/{id}", "/collab/tasks//42"},
         {"/collab/tasks/{id}", "/collab//tasks/42"},
-        {"/collab/tasks/{id}", "/collab/tasks/42/"},
+        {"/collab/tasks/{id}", "/collab/tasks/42//"},
         {"/collab/tasks/{id}", "/collab/tasks/42/x"},
         {"/collab/tasks/{id}", "/collab/task/42"},
         {"/collab/tasks/{id}", "/collab/tasks/?42"},
@@ -187,7 +190,8 @@ Test(target, names_view_into_the_template) {
 
 Test(target, no_parameter_is_empty) {
     for (const char* target : {"/v1//tasks", "/v1//tasks/", "/v1/a/tasks/"}) {
-        EXPECT_TEXT(matched("/v1/{user_id}/tasks", target), "no match");
+        if (target != std::string_view{"/v1/a/tasks/"})
+            EXPECT_TEXT(matched("/v1/{user_id}/tasks", target), "no match");
         EXPECT_TEXT(matched("/v1/{user_id}/tasks/{id}", target), "no match");
     }
     EXPECT_TEXT(matched("//{user_id}", "//"), "no match");
