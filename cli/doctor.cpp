@@ -20,6 +20,7 @@
 #include "shared/db/readiness.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/limits/redis_limiter.hpp"
+#include "shared/log.hpp"
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
 #include "sql/doctor.hpp"
@@ -27,7 +28,12 @@
 
 namespace {
 
-// A check returns what it found, and throws if something is wrong.
+// What does not keep the service from running, but should be known.
+class Warning : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// A check returns what it found. It throws a Warning, or another exception if something is wrong.
 std::string plural(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
@@ -73,6 +79,38 @@ struct BehindTable {
     static consteval auto fields() { return std::tuple{json::field("table", &BehindTable::table)}; }
 };
 
+struct MissingGrant {
+    std::string table;
+    std::string right;
+
+    static consteval auto fields() {
+        return std::tuple{json::field("table", &MissingGrant::table),
+                          json::field("right", &MissingGrant::right)};
+    }
+};
+
+struct OldTransaction {
+    std::string holder;
+    std::int64_t seconds{};
+    std::string remedy;
+    bool holds_events{};
+
+    static consteval auto fields() {
+        return std::tuple{json::field("holder", &OldTransaction::holder),
+                          json::field("seconds", &OldTransaction::seconds),
+                          json::field("remedy", &OldTransaction::remedy),
+                          json::field("holds_events", &OldTransaction::holds_events)};
+    }
+};
+
+Async<> ask_grants(Database& database, std::vector<MissingGrant>& missing) {
+    missing = co_await database.all<MissingGrant>(sql::missing_grants);
+}
+
+Async<> ask_transactions(Database& database, std::vector<OldTransaction>& found) {
+    found = co_await database.all<OldTransaction>(sql::old_transactions);
+}
+
 Async<> ask_room(Database& database, Room& room) {
     room = co_await database.one<Room>(sql::room_for_connections);
 }
@@ -108,13 +146,43 @@ std::string check_writes(const Config& config) {
     return "accepted";
 }
 
+std::string check_grants(const Config& config) {
+    std::vector<MissingGrant> missing;
+    with_database(config, [&](Database& database) { return ask_grants(database, missing); });
+    if (missing.empty()) return "complete";
+    std::string repair;
+    for (const auto& [table, right] : missing)
+        repair.append(" GRANT ").append(right).append(" ON ").append(table).append(" TO …;");
+    throw std::runtime_error(
+        "the role of DATABASE_URL lacks rights. As the owner of the tables, run:" + repair);
+}
+
+std::string check_transactions(const Config& config) {
+    std::vector<OldTransaction> found;
+    with_database(config, [&](Database& database) { return ask_transactions(database, found); });
+    std::string holders;
+    bool holds_events = false;
+    for (const auto& one : found) {
+        holds_events |= one.holds_events;
+        holders.append(holders.empty() ? "" : "; ")
+            .append(one.holder)
+            .append(", ")
+            .append(std::to_string(one.seconds))
+            .append(" s old, ends with: ")
+            .append(one.remedy);
+    }
+    if (found.empty()) return "none is older than a minute";
+    if (holds_events) throw std::runtime_error("the event feed is held back by " + holders);
+    throw Warning("dead rows are kept, so leasing jobs slows down, by " + holders);
+}
+
 std::string check_sequences(const Config& config) {
     std::vector<BehindTable> behind;
     try {
         with_database(config,
                       [&](Database& database) { return ask_tables_behind(database, behind); });
     } catch (const DbError& error) {
-        if (error.sqlstate() != insufficient_privilege) throw;
+        if (error.sqlstate() != sqlstate::insufficient_privilege) throw;
         return "unknown: this role needs SELECT on all sequences to look at them";
     }
     if (behind.empty()) return "ahead of their tables";
@@ -175,11 +243,15 @@ std::string check_key_set(const Config& config) {
 }  // namespace
 
 bool examine(std::ostream& out) {
+    logging::set_level(logging::Level::error);  // the list says what a warning would
     bool is_sound = true;
     const auto report = [&](const char* what, const std::function<std::string()>& check) {
         try {
             const auto found = check();
             out << "ok     " << what << ": " << found << '\n';
+            return true;
+        } catch (const Warning& warning) {
+            out << "warn   " << what << ": " << warning.what() << '\n';
             return true;
         } catch (const std::exception& error) {
             out << "FAULT  " << what << ": " << error.what() << '\n';
@@ -195,7 +267,11 @@ bool examine(std::ostream& out) {
     for (const auto& check : start_checks()) report(check.name, [&] { return check.look(config); });
     if (report("database", [&] { return check_database(config); })) {
         const bool is_postgres = !config.sqlite_path();
-        if (is_postgres) report("connections", [&] { return check_connections(config); });
+        if (is_postgres) {
+            report("connections", [&] { return check_connections(config); });
+            report("grants", [&] { return check_grants(config); });
+            report("transactions", [&] { return check_transactions(config); });
+        }
         const bool is_migrated = report("migrations", [&] { return check_schema(config); });
         if (is_postgres && is_migrated) {
             report("writes", [&] { return check_writes(config); });
@@ -204,5 +280,9 @@ bool examine(std::ostream& out) {
     }
     report("limits", [&] { return check_limits(config); });
     report("key set", [&] { return check_key_set(config); });
+    if (config.jwks_audience == any_audience)
+        report("JWKS_AUDIENCE", []() -> std::string {
+            throw Warning("any: tokens for other services are accepted");
+        });
     return is_sound;
 }

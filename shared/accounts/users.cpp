@@ -8,7 +8,7 @@
 namespace {
 
 // The result of require_account, the only statement that computes a logarithm, without an account.
-constexpr std::string_view account_missing = logarithm_of_zero;
+constexpr std::string_view account_missing = sqlstate::logarithm_of_zero;
 
 }  // namespace
 

@@ -6,7 +6,9 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "shared/async.hpp"
 #include "shared/db/batch.hpp"
@@ -19,8 +21,8 @@ struct Config;
 // codes are translated. The message is for the log, never for a client.
 class DbError : public std::runtime_error {
 public:
-    DbError(std::string sqlstate, const std::string& message)
-        : std::runtime_error(message), sqlstate_(std::move(sqlstate)) {}
+    DbError(std::string_view sqlstate, const std::string& message)
+        : std::runtime_error(message), sqlstate_(sqlstate) {}
     const std::string& sqlstate() const { return sqlstate_; }
 
 private:
@@ -48,44 +50,33 @@ public:
     // db::statement().
     template <class T, class... Parts>
     Async<std::optional<T>> maybe(const Query& query, Parts&&... parts) {
-        return first_row<T>(db::statement(query, std::forward<Parts>(parts)...));
+        return run_one<T>(db::statement(query, std::forward<Parts>(parts)...),
+                          &db::Results::first<T>);
     }
 
     // Returns the row of a statement that always has one; throws std::logic_error if there is none.
     template <class T, class... Parts>
     Async<T> one(const Query& query, Parts&&... parts) {
-        return one_row<T>(db::statement(query, std::forward<Parts>(parts)...));
+        return run_one<T>(db::statement(query, std::forward<Parts>(parts)...),
+                          &db::Results::one<T>);
     }
 
     // All rows of one statement.
     template <class T, class... Parts>
     Async<std::vector<T>> all(const Query& query, Parts&&... parts) {
-        return all_rows<T>(db::statement(query, std::forward<Parts>(parts)...));
+        return run_one<T>(db::statement(query, std::forward<Parts>(parts)...),
+                          &db::Results::all<T>);
     }
 
 private:
-    template <class T>
-    Async<std::optional<T>> first_row(db::Statement statement) {
+    // Runs one statement, and returns what `read` takes from its rows.
+    template <class T, class Answer>
+    Async<Answer> run_one(db::Statement statement,
+                          Answer (db::Results::*read)(const db::Slot<T>&) const) {
         db::Batch batch;
-        const auto row = batch.add<T>(std::move(statement));
+        const auto slot = batch.add<T>(std::move(statement));
         const auto results = co_await run(std::move(batch));
-        co_return results.first(row);
-    }
-
-    template <class T>
-    Async<T> one_row(db::Statement statement) {
-        db::Batch batch;
-        const auto row = batch.add<T>(std::move(statement));
-        const auto results = co_await run(std::move(batch));
-        co_return results.one(row);
-    }
-
-    template <class T>
-    Async<std::vector<T>> all_rows(db::Statement statement) {
-        db::Batch batch;
-        const auto rows = batch.add<T>(std::move(statement));
-        const auto results = co_await run(std::move(batch));
-        co_return results.all(rows);
+        co_return (results.*read)(slot);
     }
 };
 

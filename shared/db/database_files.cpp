@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "shared/db/database.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/number.hpp"
 
 namespace {
@@ -50,7 +51,7 @@ DatabaseFiles::DatabaseFiles(sqlite3* connection, const std::string& path) {
     int has_moved = 0;
     sqlite3_file_control(connection, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
     if (!is_there || has_moved != 0)
-        throw DbError{"08006", path + " was moved while it was opened"};
+        throw DbError{sqlstate::connection_failure, path + " was moved while it was opened"};
     // SQLite puts both next to the file that a link points to. On some file systems it needs
     // neither.
     const std::string resolved = sqlite3_db_filename(connection, "main");
@@ -59,7 +60,7 @@ DatabaseFiles::DatabaseFiles(sqlite3* connection, const std::string& path) {
         if (stat(file.path.c_str(), &file.status) == 0) files_.push_back(std::move(file));
     }
     if (is_locked_by_others(files_.back().status) && !is_locked_by_others(files_.front().status))
-        throw DbError{"08006",
+        throw DbError{sqlstate::connection_failure,
                       path + " has replaced a database that is still in use" + how_to_restore};
 }
 
@@ -71,8 +72,9 @@ bool DatabaseFiles::File::is_in_place() const {
 void DatabaseFiles::check() const {
     for (const auto& file : files_)
         if (!file.is_in_place())
-            throw DbError{"08006", file.path + " was moved, removed or replaced while in use" +
-                                       how_to_restore};
+            throw DbError{
+                sqlstate::connection_failure,
+                file.path + " was moved, removed or replaced while in use" + how_to_restore};
 }
 
 bool DatabaseFiles::has_database() const { return files_.empty() || files_.front().is_in_place(); }

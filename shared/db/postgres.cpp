@@ -61,8 +61,8 @@ public:
     void close() override {
         is_closing_ = true;
         for (const auto& connection : std::vector{connections_})
-            connection->fail("57P01", "the service is stopping");
-        fail_waiting("57P01", "the service is stopping");
+            connection->fail(sqlstate::admin_shutdown, "the service is stopping");
+        fail_waiting(sqlstate::admin_shutdown, "the service is stopping");
         tick_.cancel();
         idle_tick_.cancel();
     }
@@ -88,8 +88,8 @@ private:
         } catch (const DbError& error) {
             if (is_serialization_failure(error.sqlstate())) return true;
             if (is_stale_statement(error.sqlstate())) return true;
-            if (error.sqlstate() == read_only_transaction) return true;
-            if (error.sqlstate() == idle_session_timeout) return true;
+            if (error.sqlstate() == sqlstate::read_only_transaction) return true;
+            if (error.sqlstate() == sqlstate::idle_session_timeout) return true;
             return operation.was_sent && is_connection_failure(error.sqlstate()) &&
                    operation.reads_only;
         } catch (...) {
@@ -99,7 +99,7 @@ private:
 
     void submit(PostgresOperation& operation) {
         if (is_closing_) {
-            operation.fail("57P01", "the service is stopping");
+            operation.fail(sqlstate::admin_shutdown, "the service is stopping");
             return;
         }
         if (!is_connected()) operation.deadline += connect_timeout_;
@@ -167,7 +167,8 @@ private:
         for (int refusals = 0; !is_closing_ && refusals < 2 && Clock::now() < budget_end;) {
             const auto outcome = co_await connect_anywhere(connection, budget_end);
             if (outcome.is_connected) {
-                if (is_closing_) connection->fail("57P01", "the service is stopping");
+                if (is_closing_)
+                    connection->fail(sqlstate::admin_shutdown, "the service is stopping");
                 send_waiting();
                 watch_idle();
                 co_return;
@@ -224,7 +225,7 @@ private:
         if (is_closing_) return;
         logging::warning("database unreachable", {{"reason", std::string_view{reason}}});
         std::erase(connections_, connection);
-        if (connections_.empty()) fail_waiting("08001", reason);
+        if (connections_.empty()) fail_waiting(sqlstate::unable_to_connect, reason);
     }
 
     Async<> pause(milliseconds longest) {
@@ -285,7 +286,7 @@ private:
             if (connections_.size() > 1) connection->retire();
     }
 
-    void fail_waiting(const char* sqlstate, const std::string& reason) {
+    void fail_waiting(std::string_view sqlstate, const std::string& reason) {
         for (auto& queue : waiting_)
             for (auto* const operation : std::exchange(queue, {}))
                 operation->fail(sqlstate, reason);
@@ -310,7 +311,8 @@ private:
         }
         for (auto& queue : waiting_)
             while (!queue.empty() && queue.front()->deadline <= now) {
-                queue.front()->fail("57014", "no connection free within DB_DEADLINE_MS");
+                queue.front()->fail(sqlstate::query_canceled,
+                                    "no connection free within DB_DEADLINE_MS");
                 queue.pop_front();
             }
         send_waiting();

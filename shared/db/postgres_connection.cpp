@@ -32,7 +32,7 @@ constexpr auto shortest_limit = std::chrono::milliseconds{20};
 
 std::string sqlstate_of(const PGresult* result) {
     const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    return state ? state : "08006";
+    return std::string{state ? std::string_view{state} : sqlstate::connection_failure};
 }
 
 // The first line only: libpq ends messages with a newline and puts hints on lines of their own.
@@ -55,7 +55,8 @@ bool may_pass(std::string_view reason) {
 }  // namespace
 
 bool is_stale_statement(std::string_view sqlstate) {
-    return sqlstate == "26000" || sqlstate == "0A000";
+    return sqlstate == sqlstate::unknown_statement_name ||
+           sqlstate == sqlstate::feature_not_supported;
 }
 
 PostgresConnection::PostgresConnection(Loop& loop, const Config& config, Events events)
@@ -66,7 +67,7 @@ PostgresConnection::~PostgresConnection() { release(); }
 // Runs a coroutine of this connection. An exception must not end the process.
 void PostgresConnection::start(Async<> work) {
     spawn(loop_, std::move(work), [self = shared_from_this()](const std::exception_ptr& failure) {
-        if (failure) self->fail("08006", "internal error on the connection");
+        if (failure) self->fail(sqlstate::connection_failure, "internal error on the connection");
     });
 }
 
@@ -205,7 +206,7 @@ bool PostgresConnection::is_stalled(Clock::time_point now) const {
 
 void PostgresConnection::send(PostgresOperation& operation) {
     if (operation.deadline - Clock::now() < shortest_limit)
-        return operation.fail("57014", "no time left within DB_DEADLINE_MS");
+        return operation.fail(sqlstate::query_canceled, "no time left within DB_DEADLINE_MS");
     operation.was_sent = true;
     if (!operation.reads_only) ++writes_;
     const auto& statements = operation.batch.statements();
@@ -216,7 +217,7 @@ void PostgresConnection::send(PostgresOperation& operation) {
     for (const auto& statement : statements) is_sent = is_sent && send_statement(statement);
     // In libpq 15 this also writes as much as the socket takes.
     is_sent = is_sent && PQpipelineSync(connection_) == 1;
-    if (!is_sent) return fail("08006", reason());
+    if (!is_sent) return fail(sqlstate::connection_failure, reason());
     if (!is_writing_ && PQflush(connection_) == 1) {
         is_writing_ = true;
         start(write_rest());
@@ -277,9 +278,9 @@ Async<> PostgresConnection::read_results() {
         if (!is_ready_) break;
         const bool is_open = PQconsumeInput(connection_) == 1;
         if (!drain() || !is_open || PQstatus(connection_) == CONNECTION_BAD)
-            fail("08006", reason());
+            fail(sqlstate::connection_failure, reason());
         else if (is_retired_ && expected_.empty())
-            fail("08006", "the connection was retired");
+            fail(sqlstate::connection_failure, "the connection was retired");
         else if (takes_more())
             events_.has_room();
     }
@@ -323,7 +324,7 @@ void PostgresConnection::take(PGresult* raw) {
         prepared_.clear();
         ++generation_;
     }
-    if (state == read_only_transaction) events_.read_only();
+    if (state == sqlstate::read_only_transaction) events_.read_only();
 }
 
 void PostgresConnection::finish_front() {
@@ -339,10 +340,11 @@ void PostgresConnection::finish_front() {
 
 void PostgresConnection::retire() {
     is_retired_ = true;
-    if (is_ready_ && expected_.empty()) fail("08006", "the connection was retired");
+    if (is_ready_ && expected_.empty())
+        fail(sqlstate::connection_failure, "the connection was retired");
 }
 
-void PostgresConnection::fail(const std::string& sqlstate, const std::string& why) {
+void PostgresConnection::fail(std::string_view sqlstate, const std::string& why) {
     const auto self = shared_from_this();
     is_ready_ = false;
     writes_ = 0;
@@ -360,11 +362,12 @@ void PostgresConnection::check_deadlines(Clock::time_point now) {
     for (auto& expected : expected_) {
         if (expected.operation->deadline > now) continue;
         is_any_late = true;
-        if (!expected.failure) expected.failure = std::make_exception_ptr(DbError{"57014", why});
+        if (!expected.failure)
+            expected.failure = std::make_exception_ptr(DbError{sqlstate::query_canceled, why});
     }
     if (!is_any_late) return;
     logging::warning("database deadline passed");
-    fail("08006", why);
+    fail(sqlstate::connection_failure, why);
 }
 
 std::string PostgresConnection::reason() const {

@@ -20,7 +20,7 @@ struct PostgresOperation {
     PostgresOperation(const db::Batch& sent_batch, Clock::time_point latest)
         : batch(sent_batch), deadline(latest) {}
 
-    void fail(const std::string& sqlstate, const std::string& reason) {
+    void fail(std::string_view sqlstate, const std::string& reason) {
         promise.deliver(std::make_exception_ptr(DbError{sqlstate, reason}));
     }
 
@@ -79,7 +79,7 @@ public:
 
     // Gives the connection up: all batches in progress fail with this state, unless the server has
     // already given a reason.
-    void fail(const std::string& sqlstate, const std::string& reason);
+    void fail(std::string_view sqlstate, const std::string& reason);
 
     // Takes no more batches, and closes after the last answer. If it is still connecting, it closes
     // when connected.

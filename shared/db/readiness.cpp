@@ -1,6 +1,7 @@
 #include "shared/db/readiness.hpp"
 
 #include "shared/db/migrations.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "sql/health.hpp"
 
 namespace {
@@ -32,7 +33,9 @@ Async<> check_readiness(Database& database) {
         sql::database_state, db::named("newest_migration", newest),
         db::named("digests", digests_of_functions()));
     if (!state.has_schema)
-        throw DbError{"42P01", "migrations or functions are pending, up to " + std::string{newest}};
+        throw DbError{sqlstate::undefined_table,
+                      "migrations or functions are pending, up to " + std::string{newest}};
     if (!state.takes_writes)
-        throw DbError{"25006", "the database is read-only, or its disk is full"};
+        throw DbError{sqlstate::read_only_transaction,
+                      "the database is read-only, or its disk is full"};
 }

@@ -39,45 +39,48 @@ constexpr std::uintmax_t least_room_bytes = 1'048'576;
 // Steps of SQLite's virtual machine between two checks of the clock: about 0.1 ms.
 constexpr int steps_between_looks = 4000;
 
+// A -wal that grew while a reader held an old snapshot shrinks to this when it is used anew. SQLite
+// copies it to the database every 4 MB.
+constexpr std::int64_t most_wal_bytes = 16 << 20;
+
 // How long a read may miss that the file was moved.
 constexpr std::chrono::seconds longest_without_check{1};
-
-constexpr std::string_view lock_not_available = "55P03";
 
 std::string_view sqlstate_of(int extended_code) {
     switch (extended_code) {
         case SQLITE_CONSTRAINT_UNIQUE:
-        case SQLITE_CONSTRAINT_PRIMARYKEY: return "23505";
-        case SQLITE_CONSTRAINT_FOREIGNKEY: return "23503";
-        case SQLITE_CONSTRAINT_NOTNULL: return "23502";
-        case SQLITE_CONSTRAINT_CHECK: return "23514";
-        case SQLITE_CONSTRAINT_FUNCTION: return logarithm_of_zero;
+        case SQLITE_CONSTRAINT_PRIMARYKEY: return sqlstate::unique_violation;
+        case SQLITE_CONSTRAINT_FOREIGNKEY: return sqlstate::foreign_key_violation;
+        case SQLITE_CONSTRAINT_NOTNULL: return sqlstate::not_null_violation;
+        case SQLITE_CONSTRAINT_CHECK: return sqlstate::check_violation;
+        case SQLITE_CONSTRAINT_FUNCTION: return sqlstate::logarithm_of_zero;
         default: break;
     }
     switch (extended_code & 0xff) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
-        case SQLITE_PROTOCOL: return lock_not_available;
-        case SQLITE_INTERRUPT: return "57014";
+        case SQLITE_PROTOCOL: return sqlstate::lock_not_available;
+        case SQLITE_INTERRUPT: return sqlstate::query_canceled;
         case SQLITE_CANTOPEN:
-        case SQLITE_NOTADB: return "08001";
-        case SQLITE_FULL: return "53100";
-        case SQLITE_NOMEM: return "53200";
-        case SQLITE_IOERR: return "58030";
-        case SQLITE_READONLY: return "25006";
-        case SQLITE_TOOBIG: return "22001";
-        case SQLITE_CORRUPT: return "XX001";
-        default: return "XX000";
+        case SQLITE_NOTADB: return sqlstate::unable_to_connect;
+        case SQLITE_FULL: return sqlstate::disk_full;
+        case SQLITE_NOMEM: return sqlstate::out_of_memory;
+        case SQLITE_IOERR: return sqlstate::io_error;
+        case SQLITE_READONLY: return sqlstate::read_only_transaction;
+        case SQLITE_TOOBIG: return sqlstate::string_data_right_truncation;
+        case SQLITE_CORRUPT: return sqlstate::data_corrupted;
+        default: return sqlstate::internal_error;
     }
 }
 
 // The texts are SQLite's own: it has no codes for these.
 std::string_view sqlstate_of_message(std::string_view message) {
-    if (message.starts_with("no such table")) return "42P01";
+    if (message.starts_with("no such table")) return sqlstate::undefined_table;
     if (message.starts_with("no such column") ||
         message.find(" has no column named ") != message.npos)
-        return "42703";
-    return message.starts_with("no such function") ? "42883" : "XX000";
+        return sqlstate::undefined_column;
+    return message.starts_with("no such function") ? sqlstate::undefined_function
+                                                   : sqlstate::internal_error;
 }
 
 [[noreturn]] void fail(sqlite3* connection) {
@@ -249,13 +252,13 @@ private:
         try {
             return transact(batch, latest);
         } catch (const DbError& error) {
-            if (error.sqlstate() != lock_not_available || is_last) throw;
+            if (error.sqlstate() != sqlstate::lock_not_available || is_last) throw;
             return std::nullopt;
         }
     }
 
     db::Results transact(const db::Batch& batch, Clock::time_point latest) {
-        if (is_closing_) throw DbError{"57P01", "the service is stopping"};
+        if (is_closing_) throw DbError{sqlstate::admin_shutdown, "the service is stopping"};
         if (!connection_) open();
         latest_ = latest;
         transaction_time_ = Timestamp::now();
@@ -305,7 +308,8 @@ private:
     };
 
     void open() {
-        if (auto fault = fault_of_sqlite_file(path_); !fault.empty()) throw DbError{"08001", fault};
+        if (auto fault = fault_of_sqlite_file(path_); !fault.empty())
+            throw DbError{sqlstate::unable_to_connect, fault};
         sqlite3* raw = nullptr;
         // Without SQLITE_OPEN_CREATE: only migrations create a database.
         const int code = sqlite3_open_v2(path_.c_str(), &raw,
@@ -313,14 +317,15 @@ private:
         Connection opened{raw, &sqlite3_close};
         std::error_code ignored;
         if (code != SQLITE_OK && !std::filesystem::exists(path_, ignored))
-            throw DbError{"08001", path_ + " does not exist: run `steelthread migrate up`"};
-        if (code != SQLITE_OK) throw DbError{"08001", "cannot open " + path_};
+            throw DbError{sqlstate::unable_to_connect,
+                          path_ + " does not exist: run `steelthread migrate up`"};
+        if (code != SQLITE_OK) throw DbError{sqlstate::unable_to_connect, "cannot open " + path_};
         // Disabled until the -wal and -shm are known to belong to this database.
         sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
         const std::string pragmas =
-            "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; "
-            "PRAGMA synchronous = " +
-            synchronous_;
+            "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = " +
+            std::to_string(most_wal_bytes) +
+            "; PRAGMA foreign_keys = ON; PRAGMA synchronous = " + synchronous_;
         if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
         files_ = is_in_memory(raw) ? DatabaseFiles{} : DatabaseFiles{raw, path_};
         add_sqlite_functions(raw, &transaction_time_);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "shared/db/database.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/digest.hpp"
 #include "shared/json/writer.hpp"
 #include "shared/text.hpp"
@@ -112,5 +113,5 @@ void add_sqlite_functions(sqlite3* connection, Timestamp* transaction_time) {
     for (const auto& function : sqlite_functions)
         if (sqlite3_create_function(connection, function.name, function.arguments, SQLITE_UTF8,
                                     transaction_time, function.call, nullptr, nullptr) != SQLITE_OK)
-            throw DbError{"XX000", sqlite3_errmsg(connection)};
+            throw DbError{sqlstate::internal_error, sqlite3_errmsg(connection)};
 }

@@ -23,7 +23,7 @@ constexpr std::array mappings = {
     Mapping{"57P0", Error::service_unavailable},   // shutting down, crashed, starting up
     Mapping{"57014", Error::service_unavailable},  // query_canceled: the deadline
     Mapping{"53", Error::service_unavailable},     // out of connections, memory or disk
-    Mapping{"55P03", Error::service_unavailable},  // lock_not_available
+    Mapping{"55P03", Error::service_unavailable},  // sqlstate::lock_not_available
     Mapping{"25006",
             Error::service_unavailable},        // read_only_sql_transaction: a fail-over under way
     Mapping{"58", Error::service_unavailable},  // system_error, io_error
@@ -32,7 +32,8 @@ constexpr std::array mappings = {
     Mapping{"42P01", Error::service_unavailable},  // undefined_table, as the next two: migrate up
     Mapping{"42703", Error::service_unavailable},  // undefined_column
     Mapping{"42883", Error::service_unavailable},  // undefined_function
-    Mapping{"42501", Error::service_unavailable},  // insufficient_privilege: a grant is missing
+    Mapping{"42501",
+            Error::service_unavailable},  // sqlstate::insufficient_privilege: a grant is missing
 };
 
 }  // namespace
@@ -45,15 +46,16 @@ Error error_for_sqlstate(std::string_view sqlstate) {
 }
 
 std::string_view remedy_for_sqlstate(std::string_view sqlstate) {
-    const bool is_schema_missing =
-        sqlstate == "42P01" || sqlstate == "42703" || sqlstate == "42883";
+    const bool is_schema_missing = sqlstate == sqlstate::undefined_table ||
+                                   sqlstate == sqlstate::undefined_column ||
+                                   sqlstate == sqlstate::undefined_function;
     return is_schema_missing
                ? ": the schema is not the one of this release, run `steelthread migrate up`"
                : "";
 }
 
 bool is_serialization_failure(std::string_view sqlstate) {
-    return sqlstate == "40001" || sqlstate == "40P01";
+    return sqlstate == sqlstate::serialization_failure || sqlstate == sqlstate::deadlock_detected;
 }
 
 bool is_connection_failure(std::string_view sqlstate) {

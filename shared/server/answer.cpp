@@ -143,7 +143,7 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
         co_await db.require_account();
         co_return response;
     } catch (const DbError& error) {
-        is_user_missing = error.sqlstate() == foreign_key_violation;
+        is_user_missing = error.sqlstate() == sqlstate::foreign_key_violation;
         if (!is_user_missing) throw;
     }
     known.forget(request.user_id());

@@ -108,7 +108,7 @@ ON_BOTH(database, knows_the_same_functions, OpenDatabase, open) {
     cr_expect(Timestamp::parse(rows[2].text).has_value(), "%s", rows[2].text.c_str());
     constexpr Query no_logarithm{"no_logarithm", "SELECT ln(0)", "SELECT ln(0)", true};
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_logarithm))),
-                std::string{logarithm_of_zero});
+                std::string{sqlstate::logarithm_of_zero});
 }
 
 ON_BOTH(database, gives_back_every_type_as_it_was, OpenDatabase, open) {

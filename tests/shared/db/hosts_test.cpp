@@ -98,7 +98,7 @@ Test(hosts, a_connection_that_has_become_read_only_is_left) {
     std::vector<Async<db::Results>> batches;
     for (int i = 0; i < 20; ++i) batches.push_back(open.db().run(a_read()));
     for (const auto& state : open.wait_for_all(std::exchange(batches, {}))) EXPECT_TEXT(state, "");
-    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), read_only_transaction);
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), sqlstate::read_only_transaction);
 
     // All these connections were opened before the change. A write is refused on one of them and
     // succeeds on a new one.
@@ -121,7 +121,7 @@ Test(hosts, what_is_under_way_on_a_connection_that_is_left_is_answered) {
         batches.push_back(open.db().run(i % 10 == 3 ? a_write() : a_read()));
     const auto states = open.wait_for_all(std::move(batches));
     for (std::size_t i = 0; i < states.size(); ++i)
-        EXPECT_TEXT(states[i], i % 10 == 3 ? read_only_transaction : "");
+        EXPECT_TEXT(states[i], i % 10 == 3 ? sqlstate::read_only_transaction : "");
     make_read_only(database, false);
     expect_writable_soon(open);
 }
@@ -133,7 +133,7 @@ Test(hosts, a_server_that_stays_read_only_costs_few_connections) {
     Proxy proxy{port_of(database.url())};
     OpenDatabase open{with_port(database.url(), proxy.port())};
     for (int i = 0; i < 100; ++i)
-        EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), read_only_transaction);
+        EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), sqlstate::read_only_transaction);
     cr_expect_leq(proxy.connections(), 20);
     make_read_only(database, false);
     expect_writable_soon(open);
