@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <sstream>
 #include <stdexcept>
 #include <vector>
 
@@ -120,7 +121,10 @@ void check_start(const Config& config, bool migrates) {
     warn_of_newer(schema);
 }
 
-void bring_schema_up(const Config& config, std::ostream& out) {
-    migrate_up(config, out);
+void bring_schema_up(const Config& config) {
+    std::stringstream steps;
+    migrate_up(config, steps);
+    for (std::string step; std::getline(steps, step);)
+        logging::info("migrate up", {{"step", std::string_view{step}}});
     warn_of_newer(look_at_schema(config));
 }

@@ -28,4 +28,4 @@ std::string check_schema(const Config& config);
 void check_start(const Config& config, bool migrates);
 
 // Calls migrate_up(), and logs the same warning when the schema is newer.
-void bring_schema_up(const Config& config, std::ostream& out);
+void bring_schema_up(const Config& config);

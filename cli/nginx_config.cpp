@@ -38,6 +38,22 @@ std::string origin_lines(const Config& config) {
     return lines;
 }
 
+// "::" stands for both families. IPv4 has a socket of its own, so that its clients have IPv4
+// addresses.
+std::string listen_lines(const Config& config) {
+    const bool is_ipv6 = config.host.find(':') != config.host.npos;
+    std::vector<std::string> hosts{is_ipv6 ? "[" + config.host + "]" : config.host};
+    if (config.host == "::") hosts.emplace_back("0.0.0.0");
+    std::string lines;
+    for (const auto& host : hosts)
+        lines.append("        listen ")
+            .append(host)
+            .append(":")
+            .append(std::to_string(config.port))
+            .append(" backlog=4096 sndbuf=128k;\n");
+    return lines;
+}
+
 // Without trusted proxies X-Forwarded-For is ignored.
 std::string proxy_lines(const Config& config) {
     std::string lines;
@@ -131,9 +147,10 @@ std::string request_id_pattern() {
 void render_nginx(const Config& config) {
     const fs::path folder = template_folder();
     auto text = read_file(folder / "nginx.conf.in");
-    const bool is_ipv6 = config.host.find(':') != config.host.npos;
-    replace(text, "${HOST}", is_ipv6 ? "[" + config.host + "]" : config.host);
-    replace(text, "${PORT}", std::to_string(config.port));
+    replace(text, "${LISTEN}", listen_lines(config));
+    replace(text, "${ACCESS_LOG}",
+            config.log_level > logging::Level::info ? "off"
+                                                    : "/dev/stdout requests buffer=32k flush=1s");
     replace(text, "${ORIGINS}", origin_lines(config));
     replace(text, "${TRUSTED_PROXIES}", proxy_lines(config));
     rlimit files{};

@@ -46,7 +46,8 @@ std::vector<std::string> variables(Choice is_chosen) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(EXIT_FAILURE);  // the parent died before prctl()
     sigprocmask(SIG_SETMASK, &signal_mask, nullptr);
-    [[maybe_unused]] const auto ignored = std::signal(SIGPIPE, SIG_DFL);
+    for (const int signal : {SIGPIPE, SIGTSTP})
+        [[maybe_unused]] const auto ignored = std::signal(signal, SIG_DFL);
     if (process.socket >= 0) dup2(process.socket, STDIN_FILENO);
     auto environment = process.environment;
     if (process.ready >= 0) {
@@ -76,12 +77,14 @@ bool start(Process& process, const sigset_t& signal_mask) {
     setpgid(pid, pid);  // the child does it, too: the group exists before either goes on
     process.pid = pid;
     process.started = Clock::now();
+    logging::info("process started", {{"name", std::string_view{process.name}}, {"pid", pid}});
     return true;
 }
 
-void log_end(const Process& process, int status) {
+void log_end(const Process& process, pid_t pid, int status) {
     logging::warning("process ended",
                      {{"name", std::string_view{process.name}},
+                      {"pid", pid},
                       {"exit_status", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
                       {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0}});
 }

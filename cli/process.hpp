@@ -35,7 +35,7 @@ struct Process {
 bool start(Process& process, const sigset_t& signal_mask);
 
 // Logs that it has ended, and with which wait status.
-void log_end(const Process& process, int status);
+void log_end(const Process& process, pid_t pid, int status);
 
 // For this process and its children: no core dumps, no new privileges, and as many open files as
 // the hard limit allows (at most 65,536).

@@ -20,24 +20,28 @@ constexpr std::size_t most_waiting = 65'536;
     throw std::system_error(errno, std::generic_category(), "cannot create a pipe for the log");
 }
 
+// A descriptor of the stream for this process alone.
+int duplicate(int stream) { return fcntl(stream, F_DUPFD_CLOEXEC, STDERR_FILENO + 1); }
+
 // poll() promises room for PIPE_BUF bytes in a pipe, but for less in a terminal. A terminal is
 // therefore opened again with O_NONBLOCK: set on the inherited descriptor, the flag would apply to
 // every process that shares it.
-int open_sink(int stream) {
-    if (isatty(stream)) {
-        const auto path = "/proc/self/fd/" + std::to_string(stream);
-        const int fd = open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-        if (fd >= 0) return fd;
-    }
-    return fcntl(stream, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+int open_sink() {
+    const int fd = isatty(STDERR_FILENO) ? open_terminal(STDERR_FILENO) : -1;
+    return fd >= 0 ? fd : duplicate(STDERR_FILENO);
 }
 
 }  // namespace
 
-Relay::Relay(int stream) : stream_(stream), sink_(open_sink(stream)) {
+int open_terminal(int stream) {
+    const auto path = "/proc/self/fd/" + std::to_string(stream);
+    return open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+Relay::Relay(int stream) : stream_(stream), original_(duplicate(stream)), sink_(open_sink()) {
     // The write end does not block either: a stopped supervisor must not block its children.
     int ends[2];
-    if (sink_ < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail();
+    if (original_ < 0 || sink_ < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail();
     pipe_ = ends[0];
     if (dup2(ends[1], stream) < 0) fail();  // without O_CLOEXEC: children inherit it
     close(ends[1]);
@@ -45,7 +49,8 @@ Relay::Relay(int stream) : stream_(stream), sink_(open_sink(stream)) {
 
 Relay::~Relay() {
     while (forward()) continue;
-    dup2(sink_, stream_);
+    dup2(original_, stream_);
+    close(original_);
     close(sink_);
     close(pipe_);
 }

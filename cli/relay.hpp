@@ -12,9 +12,13 @@
 #include <string_view>
 #include <vector>
 
+// Opens the terminal that is this stream. Writing to the descriptor never blocks.
+int open_terminal(int stream);
+
 class Relay {
 public:
-    // Replaces `stream`, STDOUT_FILENO or STDERR_FILENO. Throws std::system_error.
+    // Replaces `stream`, STDOUT_FILENO or STDERR_FILENO, by a pipe to the present STDERR_FILENO.
+    // Throws std::system_error.
     explicit Relay(int stream);
     // Passes on what the reader accepts at once, and restores the stream.
     ~Relay();
@@ -34,7 +38,8 @@ private:
     std::string_view next_chunk(std::size_t begin) const;
 
     int stream_;
-    int sink_ = -1;     // the original stream
+    int original_ = -1;
+    int sink_ = -1;     // what the pipe is passed on to
     int pipe_ = -1;     // the read end
     std::string text_;  // lines waiting for the reader
     bool is_line_begun_ = false;
@@ -42,8 +47,9 @@ private:
     int dropped_ = 0;
 };
 
-// Both streams. A message about one of them still passes through the other.
+// Both streams, which become one log. Each has a pipe of its own, because nginx, which has stdout,
+// writes more at a time than a pipe takes in one piece: its lines must not break others.
 struct Streams {
-    Relay errors{STDERR_FILENO};
     Relay output{STDOUT_FILENO};
+    Relay errors{STDERR_FILENO};
 };

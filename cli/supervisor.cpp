@@ -9,8 +9,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
-#include <iostream>
+#include <sstream>
 #include <system_error>
 #include <utility>
 
@@ -25,9 +26,11 @@
 #include "cli/relay.hpp"
 #include "cli/run_dir.hpp"
 #include "cli/workers.hpp"
+#include "shared/config/setting.hpp"
 #include "shared/events/feed_mark.hpp"
 #include "shared/log.hpp"
 #include "shared/server/server.hpp"
+#include "shared/version.hpp"
 #include "sql/events.hpp"
 
 namespace {
@@ -64,20 +67,31 @@ void open_standard_streams() {
     if (fd > STDERR_FILENO) close(fd);
 }
 
-void print_welcome(const Config& config, int endpoint_count, bool has_keyboard) {
+std::string welcome(const Config& config, int endpoint_count) {
     const auto base = base_url(config);
-    std::cout << "steelthread serves " << endpoint_count << " endpoints on " << base << " from "
-              << database_name(config);
-    if (config.redis_url)
-        std::cout << ", with limits in Redis (" << config.redis_url->place() << ")";
-    std::cout << "\n\n  " << base << "/docs\n  curl " << base << "/healthz\n";
+    std::ostringstream out;
+    out << "steelthread serves " << endpoint_count << " endpoints on " << base << " from "
+        << database_name(config);
+    if (config.redis_url) out << ", with limits in Redis (" << config.redis_url->place() << ")";
+    out << "\n\n  " << base << "/docs\n  curl " << base << "/healthz\n";
     if (config.dev_user_email.empty() && !config.is_production())
-        std::cout << "  set DEV_USER_EMAIL and DEV_USER_PASSWORD for an account to log in with\n";
+        out << "  set DEV_USER_EMAIL and DEV_USER_PASSWORD for an account to log in with\n";
     if (!config.dev_user_email.empty())
-        std::cout << "  curl " << base << "/auth/login --json '{\"email\":\""
-                  << config.dev_user_email << "\",\"password\":\"…\"}'\n";
-    if (has_keyboard) std::cout << "\nCtrl-C stops it.\n";
-    std::cout << std::flush;
+        out << "  curl " << base << "/auth/login --json '{\"email\":\"" << config.dev_user_email
+            << "\",\"password\":\"…\"}'\n";
+    if (getpid() != 1) out << "\nCtrl-C stops it.\n";  // PID 1 is a container's
+    return out.str();
+}
+
+std::string name_of(int signal) {
+    const char* name = sigabbrev_np(signal);
+    return name ? std::string{"SIG"} + name : std::to_string(signal);
+}
+
+void log_signal(std::string_view message, const signalfd_siginfo& info) {
+    logging::info(message, {{"signal", std::string_view{name_of(static_cast<int>(info.ssi_signo))}},
+                            {"sender_pid", info.ssi_pid},
+                            {"sender_uid", info.ssi_uid}});
 }
 
 Async<> check_feed(Database& database, FeedMark mark) {
@@ -99,20 +113,23 @@ public:
     int run(bool migrates) {
         open_standard_streams();
         // The reader of the log may go away.
-        [[maybe_unused]] const auto previous = std::signal(SIGPIPE, SIG_IGN);
+        [[maybe_unused]] auto previous = std::signal(SIGPIPE, SIG_IGN);
+        // Ctrl-Z would stop the log, and with it nginx, but no handler.
+        previous = std::signal(SIGTSTP, SIG_IGN);
         check_start(config_, migrates);
         enter_run_dir(config_);
         ensure_secret(config_);
         limit_resources();
         prepare();
-        if (migrates) bring_schema_up(config_, std::cout);
+        log_start();
+        if (migrates) bring_schema_up(config_);
         if (config_.sqlite_path()) notice_older_file(config_);
-        std::cout.flush();
         Streams streams;
         block_signals();
         start(nginx_, original_mask_);
         workers_.start_active();
         while (!is_finished()) turn(streams);
+        logging::info("stopped", {{"exit_status", exit_status_}});
         return exit_status_;
     }
 
@@ -141,6 +158,21 @@ private:
             logging::warning("JWKS_AUDIENCE is any: tokens for other services are accepted");
     }
 
+    void log_start() const {
+        const auto database = database_name(config_);
+        logging::info("starting", {{"version", service_version},
+                                   {"environment", setting("ENVIRONMENT").print(config_)},
+                                   {"database", std::string_view{database}}});
+    }
+
+    void announce() const {
+        logging::info("ready", {{"url", std::string_view{base_url(config_)}},
+                                {"endpoints", workers_.endpoint_count()}});
+        if (terminal_ < 0) return;
+        const auto text = welcome(config_, workers_.endpoint_count());
+        [[maybe_unused]] const auto written = write(terminal_, text.data(), text.size());
+    }
+
     void block_signals() {
         sigset_t mask;
         sigemptyset(&mask);
@@ -164,8 +196,7 @@ private:
         streams.errors.forward();
         streams.output.forward();
         signalfd_siginfo info{};
-        while (read(signals_, &info, sizeof info) == sizeof info)
-            handle(static_cast<int>(info.ssi_signo));
+        while (read(signals_, &info, sizeof info) == sizeof info) handle(info);
         reap();
         if (is_stopping()) go_on_stopping();
         if (may_start_handlers()) workers_.start_due(descriptors);
@@ -179,18 +210,21 @@ private:
         return workers_.until_next_start();
     }
 
-    void handle(int signal) {
-        if (signal == SIGTERM || signal == SIGINT) stop(EXIT_SUCCESS);
+    void handle(const signalfd_siginfo& info) {
+        const auto signal = static_cast<int>(info.ssi_signo);
+        if (is_stopping() || signal == SIGCHLD) return;
+        if (signal == SIGUSR1) return workers_.begin_replacing();
         // Closing a terminal sends SIGHUP, too.
-        if (signal == SIGHUP && had_terminal_ && !has_terminal()) stop(EXIT_SUCCESS);
-        if (signal == SIGHUP && !is_stopping()) reload_nginx();
-        if (signal == SIGUSR1 && !is_stopping()) workers_.begin_replacing();
+        if (signal == SIGHUP && !(had_terminal_ && !has_terminal())) return reload_nginx(info);
+        log_signal("stopping", info);
+        stop(EXIT_SUCCESS);
     }
 
-    void reload_nginx() {
+    void reload_nginx(const signalfd_siginfo& info) {
         try {
             render_nginx(config_);
             if (nginx_.pid != 0) kill(nginx_.pid, SIGHUP);
+            log_signal("reloading nginx", info);
         } catch (const std::exception& error) {
             logging::error("could not reload nginx, which keeps its configuration",
                            {{"reason", std::string_view{error.what()}}});
@@ -208,9 +242,10 @@ private:
 
     void nginx_ended(int status) {
         // Workers of a master that was killed would keep the port.
-        kill(-std::exchange(nginx_.pid, 0), SIGKILL);
+        const pid_t pid = std::exchange(nginx_.pid, 0);
+        kill(-pid, SIGKILL);
         if (is_stopping()) return;
-        log_end(nginx_, status);
+        log_end(nginx_, pid, status);
         stop(EXIT_FAILURE);
     }
 
@@ -231,10 +266,7 @@ private:
         phase_ = phase;
         switch (phase) {
             case Phase::starting: break;
-            case Phase::serving:
-                // PID 1 is a container's.
-                print_welcome(config_, workers_.endpoint_count(), had_terminal_ && getpid() != 1);
-                break;
+            case Phase::serving: announce(); break;
             case Phase::stopping_nginx:
                 stop_began_ = Clock::now();
                 if (nginx_.pid != 0) kill(nginx_.pid, SIGQUIT);
@@ -288,6 +320,7 @@ private:
     Clock::time_point last_probe_{};  // whether nginx answers
     Clock::duration waited_for_nginx_{};
     const bool had_terminal_ = has_terminal();
+    const int terminal_ = isatty(STDOUT_FILENO) ? open_terminal(STDOUT_FILENO) : -1;
     Phase phase_ = Phase::starting;
 };
 

@@ -8,6 +8,7 @@
 
 #include "cli/restart.hpp"
 #include "cli/run_dir.hpp"
+#include "shared/log.hpp"
 
 namespace {
 
@@ -33,6 +34,17 @@ void schedule_restart(Process& process) {
                         : std::min(process.pause * 2, longest_pause);
     // A single death costs no time: a killed process runs again within milliseconds.
     process.next_start = Clock::now() + (was_stable ? milliseconds{0} : process.pause);
+}
+
+void log_result(const std::string& endpoint, const RestartResult& result) {
+    const std::string_view name{endpoint};
+    if (!result.failure.empty())
+        logging::warning("endpoint not replaced",
+                         {{"name", name}, {"reason", std::string_view{result.failure}}});
+    else if (result.was_running)
+        logging::info("endpoint replaced", {{"name", name}});
+    else
+        logging::info("endpoint not replaced", {{"name", name}, {"reason", "it is not running"}});
 }
 
 }  // namespace
@@ -112,7 +124,7 @@ void Workers::child_ended(pid_t pid, int status, bool starts_again) {
             // starts the endpoint again.
             process.is_active = false;
         } else if (starts_again) {
-            log_end(process, status);
+            log_end(process, pid, status);
             schedule_restart(process);
         }
     }
@@ -126,8 +138,9 @@ void Workers::begin_replacing() {
 
 void Workers::go_on_replacing() {
     if (!replacement_ || replacement_->go_on()) return;
-    answer_restart_request(replacement_->endpoint(),
-                           {replacement_->has_replaced(), replacement_->failure()});
+    const RestartResult result{replacement_->has_replaced(), replacement_->failure()};
+    log_result(replacement_->endpoint(), result);
+    answer_restart_request(replacement_->endpoint(), result);
     replacement_.reset();
     begin_replacing();
 }

@@ -28,3 +28,48 @@ ORDER BY sequences.name
 
 -- name: sequences_behind sqlite
 SELECT '' AS "table" WHERE false
+
+-- The rights that the role of the service lacks. Tables that do not exist are left out.
+-- name: missing_grants
+SELECT needed.name AS "table", rights.name AS "right"
+FROM (VALUES
+    ('board_revisions', 'SELECT,UPDATE'),
+    ('collab_tasks', 'SELECT,INSERT,UPDATE,DELETE'),
+    ('conversations', 'SELECT,INSERT,UPDATE,DELETE'),
+    ('events', 'SELECT,INSERT'),
+    ('events_pruned', 'SELECT'),
+    ('idempotency_keys', 'SELECT,INSERT'),
+    ('jobs', 'SELECT,INSERT,UPDATE'),
+    ('messages', 'SELECT,INSERT,DELETE'),
+    ('schema_migrations', 'SELECT'),
+    ('tasks', 'SELECT,INSERT,UPDATE,DELETE'),
+    ('users', 'SELECT,INSERT,UPDATE')) AS needed (name, rights)
+CROSS JOIN LATERAL unnest(string_to_array(needed.rights, ',')) AS rights (name)
+WHERE NOT has_table_privilege(to_regclass(needed.name), rights.name)
+ORDER BY needed.name, rights.name
+
+-- name: missing_grants sqlite
+SELECT '' AS "table", '' AS "right" WHERE false
+
+-- Transactions older than a minute: those that have written, or are prepared, hold back the event feed; others keep
+-- dead rows from being removed.
+-- name: old_transactions
+SELECT 'prepared transaction ' || quote_literal(gid) || ' of ' || owner || ' in ' || database AS holder,
+    CAST(extract(epoch FROM now() - prepared) AS bigint) AS seconds,
+    'ROLLBACK PREPARED ' || quote_literal(gid) AS remedy,
+    true AS holds_events
+FROM pg_prepared_xacts
+WHERE prepared < now() - interval '1 minute'
+UNION ALL
+SELECT 'transaction of ' || coalesce(usename, '?') || ' (pid ' || pid || ', ' || coalesce(nullif(application_name, ''), 'no name') || ')',
+    CAST(extract(epoch FROM now() - xact_start) AS bigint),
+    'SELECT pg_terminate_backend(' || pid || ')',
+    backend_xid IS NOT NULL
+FROM pg_stat_activity
+WHERE xact_start < now() - interval '1 minute' AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)
+    AND backend_type = 'client backend'
+ORDER BY seconds DESC
+LIMIT 10
+
+-- name: old_transactions sqlite
+SELECT '' AS holder, 0 AS seconds, '' AS remedy, false AS holds_events WHERE false

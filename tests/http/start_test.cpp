@@ -115,14 +115,31 @@ Test(start, looks_before_it_writes) {
     expect_refused(variables, "programs", 1, "cannot find nginx/nginx.conf.in beside " + copy);
 }
 
-// Without a terminal no key stops it.
-Test(start, says_where_to_go) {
+// Without a terminal there are only lines of JSON, all of them on stderr.
+Test(start, logs_what_it_does) {
     const TestDatabase database{Engine::sqlite};
-    const Stack stack{database.url()};
-    wait_until("it has said so", [&] {
-        return stack.log().find("\n  " + stack.base_url() + "/docs\n") != std::string::npos;
-    });
-    cr_expect_eq(stack.log().find("Ctrl-C"), std::string::npos, "%s", stack.log().c_str());
+    const auto variables = variables_for(database.url());
+    const auto log = test_folder() + ".log";
+    const auto has = [&](const char* words) {
+        return read_text(log).find(words) != std::string::npos;
+    };
+    const Background service{{built("steelthread"), "run", "--migrate"}, variables, log};
+    Client client{std::stoi(variables.at("PORT"))};
+    wait_until("the service answers",
+               [&] { return client.send({.path = "/healthz"}).status == 200; });
+    cr_expect_eq(steelthread({"restart", "healthz"}, variables).status, 0);
+    wait_until("the request is logged", [&] { return has(R"("path":"/healthz")"); });
+    cr_assert_eq(kill(std::stoi(read_text(test_folder() + "/supervisor.pid")), SIGTERM), 0);
+    wait_until("the end is logged", [&] { return has(R"("message":"stopped")"); });
+    const auto text = read_text(log);
+    for (const char* message : {R"("message":"starting")", R"("message":"process started")",
+                                R"("message":"ready")", R"("message":"endpoint replaced")",
+                                R"("message":"stopping","signal":"SIGTERM","sender_pid":)",
+                                R"("message":"stopped","exit_status":0})"})
+        cr_expect(text.find(message) != text.npos, "%s in %s", message, text.c_str());
+    for (const auto line : split(text, '\n'))
+        cr_expect(line.empty() || (line.starts_with('{') && line.ends_with('}')), "%s",
+                  std::string{line}.c_str());
 }
 
 Test(start, is_stopped_by_a_key) {
