@@ -31,6 +31,7 @@ EventFilter::EventFilter(const std::optional<std::string>& types,
     if (subject) subject_ = pattern_of(*subject, "subject");
     if (subject_ && subject_->accepts_all()) subject_.reset();
     if (!types) return;
+    if (types->empty()) pattern_of(*types, "types");  // has no part
     for (const auto part : split(*types, ',')) types_.push_back(pattern_of(trimmed(part), "types"));
     const bool is_any = std::any_of(types_.begin(), types_.end(),
                                     [](const auto& type) { return type.accepts_all(); });

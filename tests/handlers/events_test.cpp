@@ -191,8 +191,10 @@ ON_BOTH_ENGINES(events, refuse_a_cursor_of_another_history) {
     write(service, "public", "one");
     const auto cursor = list(service, "").next_cursor;
     const auto without_epoch = cursor.substr(0, cursor.rfind('-'));
+    const auto epoch = cursor.substr(cursor.rfind('-'));
     EXPECT_TEXT(list(service, "?after=" + cursor).types, "");
-    EXPECT_TEXT(list(service, "?after=" + without_epoch).next_cursor, cursor);
+    EXPECT_TEXT(list(service, "?after=" + without_epoch).types, "");
+    cr_expect(list(service, "?after=" + without_epoch).next_cursor.ends_with(epoch));
     service.database().execute("INSERT INTO feed_epoch DEFAULT VALUES");
     write(service, "public", "two");
     for (const auto& refused : {cursor, without_epoch})
