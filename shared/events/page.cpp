@@ -54,10 +54,11 @@ Async<FeedPage> read(Database& db, const FeedMark& mark, const Query& query,
     auto checked = co_await mark.check(db.lasting(), results.one(bounds));
     page.bounds = std::move(checked);
     page.is_whole = static_cast<std::int64_t>(page.events.size()) < limit;
-    add_epoch(page.events, page.bounds.epoch());
+    const auto epoch = page.bounds.epoch();
+    add_epoch(page.events, epoch);
     page.next = page.events.empty() ? after : cursor_of(page.events.back());
     if (page.is_whole) page.next = std::max(page.next, EventCursor{end.transaction, end.id});
-    page.next.epoch = page.bounds.epoch();
+    page.next.epoch = epoch;
     co_return page;
 }
 
