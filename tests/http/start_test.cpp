@@ -262,6 +262,7 @@ public:
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
+    const std::string& name() const { return name_; }
     std::string url() const {
         auto url = database_.url();
         const auto begin = url.find("://") + 3;
@@ -298,6 +299,18 @@ Test(start, needs_no_right_to_change_a_schema_that_is_up_to_date) {
     cr_expect(up.errors.find("permission denied") != std::string::npos ||
                   up.errors.find("must be owner") != std::string::npos,
               "%s", up.errors.c_str());
+}
+
+Test(start, the_doctor_names_missing_grants) {
+    if (std::getenv("TEST_POOLER_URL")) cr_skip_test("the pooler knows no roles");
+    const TestDatabase database{Engine::postgres};
+    const Worker worker{database};
+    database.execute("REVOKE INSERT ON tasks, jobs FROM PUBLIC, " + worker.name());
+    const auto doctor = steelthread({"doctor"}, variables_for(worker.url()));
+    cr_expect_eq(doctor.status, 1, "%s", doctor.output.c_str());
+    cr_expect(doctor.output.find("GRANT INSERT ON jobs TO …; GRANT INSERT ON tasks TO …;\n") !=
+                  std::string::npos,
+              "%s", doctor.output.c_str());
 }
 
 // The commands run with every default and in an empty folder.
