@@ -97,8 +97,9 @@ bool is_enveloped(const Value& endpoint) { return text_at(endpoint, "shape") == 
 bool has_limit_headers(const Value& operation, int status) {
     const auto limit = text_at(operation, "limit");
     if (limit == "requests") return status != 401;
-    if (limit == "writes") return status != 401 && status != 403;
-    return limit == "attempts" && status != 413 && status != 415 && status != 422;
+    const bool is_early = status == 413 || status == 415 || status == 422;
+    if (limit == "writes") return !is_early && status != 401 && status != 403;
+    return limit == "attempts" && !is_early;
 }
 
 // The schema of an enveloped body.

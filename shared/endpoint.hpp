@@ -31,9 +31,9 @@ using Handler = Async<Response> (*)(const Request& request, Context& context);
 enum class Shape { plain, enveloped };
 
 // The limit that counts a call and that its answers report: the limit on requests of an API key
-// (RATE_LIMIT) or on writes of a user (USER_RATE_LIMIT), which count every request, or the limit on
-// attempts to log in or sign up (LOGIN_RATE_LIMIT), which does not count requests with an invalid
-// body.
+// (RATE_LIMIT), which counts every request; on writes of a user (USER_RATE_LIMIT), which does not
+// count requests without a body of the right size and type; or on attempts to log in or sign up
+// (LOGIN_RATE_LIMIT), which does not count requests with an invalid body.
 enum class Limit { none, requests, writes, attempts };
 
 // The JSON Schema of a request or response body, as canonical JSON; null for no body.

@@ -1,5 +1,6 @@
 #include "shared/limits/requests.hpp"
 
+#include "shared/limits/caller.hpp"
 #include "shared/limits/configured_limit.hpp"
 
 Async<> count_request(const Request& request, Context& context) {
@@ -12,8 +13,7 @@ Async<> count_request(const Request& request, Context& context) {
 Async<> count_write(const Request& request, Context& context) {
     auto& [rate, limiter] = configured_limit<&Config::user_rate_limit>(context);
     if (!rate) co_return;
-    const auto caller =
-        request.user_id().empty() ? "key:" + request.api_key() : "user:" + request.user_id();
-    const auto decision = co_await limiter->take("writes of " + caller, *rate);
+    const auto decision =
+        co_await limiter->take("writes of " + caller_of(request.identity()), *rate);
     enforce(decision, *rate, request);
 }

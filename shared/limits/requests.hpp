@@ -1,4 +1,4 @@
-// The limits that count every request of their kind: RATE_LIMIT and USER_RATE_LIMIT.
+// The limits that count requests: RATE_LIMIT and USER_RATE_LIMIT.
 #pragma once
 
 #include "shared/context.hpp"

@@ -162,9 +162,9 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context
     if (!operation) throw ApiError{Error::method_not_allowed};
     const auto rule = rule_in_force(operation->auth, context.config.board_public);
     const auto limit = limit_of(*operation);
-    // Every answer reports what is left of a limit, including the one to an invalid body.
-    const bool is_counted = limit == Limit::requests || limit == Limit::writes;
-    if (!is_counted) check_body(raw, *operation);
+    // Every answer to a key reports what is left of its limit, including the one to an invalid
+    // body.
+    if (limit != Limit::requests) check_body(raw, *operation);
     auto identity = identify(raw, rule, context, &Tokens::try_verify);
     if (!identity) {
         co_await context.tokens.wait_for_keys();
@@ -175,9 +175,11 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context
     const Request request{
         raw,      operation->method,  std::move(*parameters), std::move(*identity),
         &headers, operation->if_match};
-    if (limit == Limit::requests) co_await count_request(request, context);
     if (limit == Limit::writes) co_await count_write(request, context);
-    if (is_counted) check_body(raw, *operation);
+    if (limit == Limit::requests) {
+        co_await count_request(request, context);
+        check_body(raw, *operation);
+    }
     Response response = co_await run_handler(*operation, request, context);
     if (operation->method != Method::get && takes_preconditions(endpoint, *operation) &&
         !request.has_given_condition())

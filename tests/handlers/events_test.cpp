@@ -368,3 +368,8 @@ ON_BOTH_ENGINES(events, refuse_bad_notes) {
                  Error::auth_required);
     EXPECT_TEXT(service.database().execute("SELECT count(*) FROM events"), "0");
 }
+
+ON_BOTH_ENGINES(events, limits_notes) {
+    expect_limits_writes(service,
+                         service.with_token("POST", path, R"({"event":"x","target":"y"})"));
+}

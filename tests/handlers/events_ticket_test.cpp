@@ -64,3 +64,11 @@ ON_BOTH_ENGINES(events_ticket, is_no_token_and_no_ticket_for_another_ticket) {
     expect_error(service.send({.method = "POST", .target = path + "?ticket=" + ticket}),
                  Error::auth_required);
 }
+
+ON_BOTH_ENGINES(events_ticket, limits_tickets_of_a_user_and_of_an_api_key) {
+    expect_limits_writes(service, service.with_token("POST", path));
+    Sent with_key{.method = "POST", .target = path, .api_key = api_key};
+    auto with_another = with_key;
+    with_another.api_key = other_api_key;
+    expect_limits_writes(service, with_key, with_another);
+}

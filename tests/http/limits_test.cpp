@@ -164,3 +164,58 @@ Test(limits, a_call_from_the_shell_is_counted_in_redis) {
     }
     EXPECT_TEXT(redis.run({"EXISTS", "steelthread:limit:email:ada@example.org"}), "1");
 }
+
+// --- USER_RATE_LIMIT
+
+namespace {
+
+// One write of each kind, and what an accepted one answers.
+const struct {
+    const char* path;
+    const char* body;
+    long status;
+} kinds_of_writes[] = {
+    {"/api/tasks", R"({"title":"x"})", 201},
+    {"/collab/tasks", R"({"title":"x"})", 200},
+    {"/api/conversations", "{}", 201},
+    {"/events", R"({"event":"x","target":"y"})", 200},
+    {"/events/ticket", "", 200},
+};
+
+Reply write(const Stack& stack, int kind, const std::string& user) {
+    const auto& [path, body, status] = kinds_of_writes[kind];
+    return stack.send(
+        {.method = "POST", .path = path, .body = body, .headers = {stack.authorization_of(user)}});
+}
+
+void expect_writes_are_counted(const Stack& stack, const Stack& other) {
+    constexpr int kinds = std::size(kinds_of_writes);
+    for (int i = 0; i < 10; ++i) {
+        const auto reply = write(i % 2 == 0 ? stack : other, i % kinds, "ann");
+        cr_assert_eq(reply.status, kinds_of_writes[i % kinds].status, "%s", reply.body.c_str());
+        EXPECT_TEXT(reply.header("x-ratelimit-remaining"), std::to_string(9 - i));
+    }
+    for (int i = 0; i < kinds; ++i) {
+        expect_limited(write(i % 2 == 0 ? stack : other, i, "ann"));
+        cr_expect_eq(write(stack, i, "bob").status, kinds_of_writes[i].status);
+    }
+    cr_expect_eq(
+        stack.send({.path = "/api/tasks", .headers = {stack.authorization_of("ann")}}).status, 200);
+}
+
+}  // namespace
+
+Test(limits, writes_of_a_user_count_together_over_endpoints_and_processes) {
+    const Stack stack{Engine::sqlite,
+                      {{"USER_RATE_LIMIT", "10/hour"}, {"WORKERS_COLLAB_TASKS", "2"}}};
+    expect_writes_are_counted(stack, stack);
+}
+
+Test(limits, writes_of_a_user_count_together_in_redis) {
+    const RedisServer redis;
+    const Variables variables{{"USER_RATE_LIMIT", "10/hour"}, {"REDIS_URL", redis.url()}};
+    const Stack one{Engine::sqlite, variables};
+    const Stack other{Engine::postgres, variables};
+    expect_writes_are_counted(one, other);
+    EXPECT_TEXT(redis.run({"EXISTS", "steelthread:limit:writes of user:ann"}), "1");
+}

@@ -227,6 +227,7 @@ Config test_config(const std::string& database_url, const SettingGroups& groups)
                         {"BCRYPT_COST", "4"},
                         {"LOGIN_RATE_LIMIT", unlimited},
                         {"RATE_LIMIT", unlimited},
+                        {"USER_RATE_LIMIT", unlimited},
                         {"RUN_DIR", run_dir()},
                         {"JWT_SECRET", "a secret of the tests, long enough for HS256"}},
                        groups);

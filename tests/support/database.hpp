@@ -42,7 +42,7 @@ void with_each_engine(void (*body)(Engine));
     }                                                        \
     static void suite##_##name([[maybe_unused]] Fixture& fixture)
 
-// LOGIN_RATE_LIMIT and RATE_LIMIT for tests of something else.
+// LOGIN_RATE_LIMIT, RATE_LIMIT and USER_RATE_LIMIT for tests of something else.
 inline constexpr const char* unlimited = "1000000/day";
 
 // API_KEYS for tests. Both are accepted.

@@ -156,3 +156,27 @@ void expect_detail(const Response& response, const char* location, const char* t
     EXPECT_TEXT(path, location);
     EXPECT_TEXT(detail["type"].GetString(), type);
 }
+
+void expect_limits_writes(Service& service, const Sent& sent, const Sent& of_another) {
+    service.config().user_rate_limit = Rate{3, std::chrono::hours{1}};
+    for (const char* remaining : {"2", "1", "0"}) {
+        const auto response = service.send(sent);
+        cr_expect_neq(response.status(), 429);
+        EXPECT_TEXT(response.header("X-RateLimit-Limit"), "3");
+        EXPECT_TEXT(response.header("X-RateLimit-Remaining"), remaining);
+        EXPECT_TEXT(response.header("RateLimit-Policy"), R"("default";q=3;w=3600)");
+        cr_expect(!response.header("RateLimit").empty());
+        cr_expect(!response.header("X-RateLimit-Reset").empty());
+    }
+    const auto limited = service.send(sent);
+    expect_error(limited, Error::rate_limited);
+    cr_expect_gt(std::stoi(std::string{limited.header("Retry-After")}), 1000);
+    EXPECT_TEXT(limited.header("X-RateLimit-Remaining"), "0");
+    EXPECT_TEXT(service.send(of_another).header("X-RateLimit-Remaining"), "2");
+}
+
+void expect_limits_writes(Service& service, const Sent& sent) {
+    auto of_another = sent;
+    of_another.authorization = service.bearer("another user");
+    expect_limits_writes(service, sent, of_another);
+}

@@ -96,3 +96,9 @@ void expect_error(const Response& response, Error error);
 
 // The same for a 422 with one detail of this type at this location ("body.title").
 void expect_detail(const Response& response, const char* location, const char* type);
+
+// Fails the test unless USER_RATE_LIMIT counts requests like this one, whatever their response, for
+// each caller alone: `of_another` is the same request from another user, or with another API key.
+void expect_limits_writes(Service& service, const Sent& sent, const Sent& of_another);
+// The same, with the other user's request made from `sent`, whose path must not contain a user.
+void expect_limits_writes(Service& service, const Sent& sent);

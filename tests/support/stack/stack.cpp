@@ -464,6 +464,7 @@ Variables service_variables(const std::string& database_url, const std::string& 
     variables["LOGIN_RATE_LIMIT"] = unlimited;
     variables["RATE_LIMIT"] = unlimited;
     variables["RUN_DIR"] = run_dir;
+    variables["USER_RATE_LIMIT"] = unlimited;
     return variables;
 }
 
