@@ -1,7 +1,8 @@
 // /events/tail: streams events as Server-Sent Events (WHATWG HTML, section 9.2).
-// GET → 200 text/event-stream | 401 | 422
+// GET → 200 text/event-stream | 401 | 422 | 429 if the reader has too many streams
 #include "shared/events/feed.hpp"
 #include "shared/handler.hpp"
+#include "shared/limits/open_streams.hpp"
 
 namespace {
 
@@ -42,14 +43,16 @@ Async<Response> tail(const Request& request, Context& context) {
     const auto& format = query.event_names == "on" ? named : unnamed;
     std::optional<std::string> after = query.after;
     if (!request.last_event_id().empty()) after = request.last_event_id();
+    const auto place = take_stream_place(request.identity(), context);
     const auto start = co_await start_reading(context, after);
     const Subscription subscription{Audiences{request.identity(), context.config.board_public},
                                     filter, start.cursor, format};
-    auto response = Response::stream(
-        "text/event-stream", [feed = start.feed, subscription, first = opening(start, format),
-                              until = end_of(request.identity())](Stream& stream) {
-            return follow(feed, stream, first, subscription, until);
-        });
+    auto response =
+        Response::stream("text/event-stream",
+                         [feed = start.feed, place, subscription, first = opening(start, format),
+                          until = end_of(request.identity())](Stream& stream) {
+                             return follow(feed, stream, first, subscription, until);
+                         });
     response.set("X-Accel-Buffering", "no");
     co_return response;
 }

@@ -1,8 +1,10 @@
 // /ws: streams events over a WebSocket (RFC 6455).
 // GET → 101 | 400 if the request is not for a WebSocket | 401 | 422. After 101 the socket closes
-// with 1008 if the caller has no valid proof, or when the proof expires.
+// with 1008 if the caller has no valid proof, or when the proof expires, and with 1013 if the
+// caller has too many streams.
 #include "shared/events/feed.hpp"
 #include "shared/handler.hpp"
+#include "shared/limits/open_streams.hpp"
 #include "shared/websocket/websocket.hpp"
 
 namespace {
@@ -55,10 +57,11 @@ Async<Response> open_socket(const Request& request, Context& context) {
     if (reader.user_id.empty() && reader.api_key.empty()) throw ApiError{Error::auth_required};
     const auto query = request.query<SocketQuery>();
     const EventFilter filter{query.types, query.subject};
+    const auto place = take_stream_place(reader, context);
     const auto start = co_await start_reading(context, query.after);
     const Subscription subscription{Audiences{reader, context.config.board_public}, filter,
                                     start.cursor, messages};
-    co_return Response::stream("application/json", [feed = start.feed, subscription,
+    co_return Response::stream("application/json", [feed = start.feed, place, subscription,
                                                     first = opening(reader, start.is_reset),
                                                     until = end_of(reader)](Stream& stream) {
         return follow(feed, stream, first, subscription, until);

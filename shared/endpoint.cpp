@@ -27,7 +27,8 @@ std::vector<Error> errors_of(const Endpoint& declared, const Operation& operatio
     if (rule.takes_token && (rule.needs_proof || rule.guards_board))
         errors.push_back(Error::auth_required);
     if (rule.takes_key) errors.push_back(Error::invalid_api_key);
-    if (limit_of(operation) != Limit::none) errors.push_back(Error::rate_limited);
+    if (limit_of(operation) != Limit::none || operation.answer.is_stream)
+        errors.push_back(Error::rate_limited);
     if (rule.owns_path) errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
     if (operation.query_schema) errors.push_back(Error::validation_error);
     if (operation.request_schema)
@@ -154,7 +155,8 @@ SettingGroups setting_groups(const Endpoint& declared) {
         const auto& rule = rule_of(operation.auth);
         if (rule.takes_token || operation.issues_tokens) groups.insert(SettingGroup::tokens);
         if (rule.takes_key) groups.insert(SettingGroup::keys);
-        if (limit_of(operation) != Limit::none) groups.insert(SettingGroup::limits);
+        if (limit_of(operation) != Limit::none || operation.answer.is_stream)
+            groups.insert(SettingGroup::limits);
         if (operation.hashes_passwords) groups.insert(SettingGroup::passwords);
     }
     return groups;

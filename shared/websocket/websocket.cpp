@@ -230,8 +230,9 @@ private:
         std::string request_id{response.header("X-Request-ID")};
         const bool is_accepted = co_await stream->accept(head, std::move(request_id));
         if (!is_accepted) co_return;
-        const auto refusal =
-            response.status() >= 500 ? close_code::internal_error : close_code::policy_error;
+        const auto refusal = response.status() >= 500   ? close_code::internal_error
+                             : response.status() == 429 ? close_code::try_again_later
+                                                        : close_code::policy_error;
         if (response.stream())
             co_await send_all(stream, response.stream());
         else

@@ -21,8 +21,8 @@ struct WebSocketLimits {
 // stream that this answers becomes a text message; the end of the stream closes with 1008, because
 // the proof has expired. Each text message from the client is answered
 // {"data":"…","type":"message"}. A request that answer() refuses is accepted and closed with 1008,
-// or 1011 if it failed; so is one from a page whose origin is neither allowed nor this host. Any
-// other request gets the answer of `endpoint`.
+// with 1013 if a limit is exceeded, or with 1011 if it failed; so is one from a page whose origin
+// is neither allowed nor this host. Any other request gets the answer of `endpoint`.
 //
 // A peer gets a ping after half of the maximum silence. It is dropped if nothing arrives by the
 // end, or if it exceeds another limit. A binary message closes with 1003, one above 64 KiB with

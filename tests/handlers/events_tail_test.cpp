@@ -196,3 +196,41 @@ Test(events_tail, is_unavailable_without_a_database) {
     Service service{endpoint(), "postgresql://nobody@127.0.0.1:1/nothing"};
     expect_error(service.send({.target = path}), Error::service_unavailable);
 }
+
+// A place is free as soon as the stream has ended, or was never written.
+ON_BOTH_ENGINES(events_tail, limits_the_streams_of_one_reader) {
+    service.config().max_streams_per_user = 2;
+    const Sent of_user{.target = path, .authorization = service.bearer()};
+    const Sent of_key{.target = path, .api_key = api_key};
+    for (const auto& sent : {of_user, of_key}) {
+        std::vector<Response> open;
+        for (int i = 0; i < 2; ++i) {
+            open.push_back(service.send(sent));
+            cr_expect_eq(open.back().status(), 200);
+        }
+        const auto refused = service.send(sent);
+        expect_error(refused, Error::rate_limited);
+        EXPECT_TEXT(refused.header("Retry-After"), "10");
+        Sent bad = sent;
+        bad.target += "?after=1&after=2";
+        cr_expect_eq(service.send(bad).status(), 422);
+        cr_expect(holds(read(service, open.back(), "retry"), "retry"));
+        open.pop_back();
+        open.push_back(service.send(sent));
+        cr_expect_eq(open.back().status(), 200);
+        expect_error(service.send(sent), Error::rate_limited);
+        Sent of_another = of_user;
+        of_another.authorization = service.bearer("another user");
+        cr_expect_eq(service.send(of_another).status(), 200);
+    }
+    std::vector<Response> open;
+    for (int i = 0; i < 5; ++i) {
+        open.push_back(service.send({.target = path}));
+        cr_expect_eq(open.back().status(), 200);
+    }
+    service.config().max_streams_per_user.reset();
+    for (int i = 0; i < 5; ++i) {
+        open.push_back(service.send(of_user));
+        cr_expect_eq(open.back().status(), 200);
+    }
+}

@@ -14,6 +14,7 @@ constexpr const char* user_id = "11111111-2222-4333-8444-555555555555";
 ForkedServer serve(Service& service) {
     return ForkedServer{[url = service.config().database_url.text](int listener) {
         Service own{endpoint(), url};
+        own.config().max_streams_per_user = 3;
         own.served().serve(listener, own.loop(), own.served(), own.context());
     }};
 }
@@ -179,6 +180,21 @@ Test(ws, closes_with_1011_without_a_database) {
     Service service{endpoint(), "postgresql://nobody@127.0.0.1:1/nothing"};
     const auto server = serve(service);
     cr_expect_eq(refusal_of(server, path, {authorization(service)}), 1011);
+}
+
+ON_BOTH_ENGINES(ws, closes_with_1013_above_the_limit_of_streams) {
+    const auto server = serve(service);
+    const std::vector<std::string> headers{authorization(service)};
+    std::vector<WebSocketClient> open;
+    for (int i = 0; i < 3; ++i) open.push_back(connected(server, path, headers));
+    cr_expect_eq(refusal_of(server, path, headers), 1013);
+    connected(server, path, {std::string{"X-API-Key: "} + api_key}, "<null>");
+    open.pop_back();
+    wait_until("the place is free", [&] {
+        WebSocketClient socket{server.port(), path, headers};
+        const auto message = socket.next();
+        return message.find("connected") != message.npos;
+    });
 }
 
 // --- other requests

@@ -65,12 +65,12 @@ Test(endpoint, describes_itself) {
             R"("auth":"user","description":"",)" +
             R"("errors":["auth_required","invalid_token","precondition_failed","weak_etag",)" +
             R"("payload_too_large","unsupported_media_type","unsupported_content_encoding","validation_error",)" +
-            R"("precondition_required","internal_error","service_unavailable"],)" +
-            R"("idempotency_key":false,"if_match":"required","limit":"none","message":"Changed","method":"PATCH","name":"","query":null,"request":)" +
+            R"("precondition_required","rate_limited","internal_error","service_unavailable"],)" +
+            R"("idempotency_key":false,"if_match":"required","limit":"writes","message":"Changed","method":"PATCH","name":"","query":null,"request":)" +
             note_schema +
             R"(,"request_optional":true,"summary":"Change it"}],"parameters":{"id":)" +
             R"({"format":"int64","minimum":1,"type":"integer"}},"path":"/notes/{id}",)" +
-            R"("settings":["common","tokens"],"shape":"plain","tag":"notes"})");
+            R"("settings":["common","tokens","limits"],"shape":"plain","tag":"notes"})");
     EXPECT_TEXT(json::canonical(json::parse(text)), text);
 }
 
@@ -214,6 +214,17 @@ Test(endpoint, lists_the_errors_that_follow_from_its_declaration) {
     with_attempts.counts_attempts = true;
     EXPECT_TEXT(errors_of(with_attempts),
                 R"(["rate_limited","internal_error","service_unavailable"])");
+
+    auto with_stream = plain;
+    with_stream.answer = event_stream();
+    EXPECT_TEXT(errors_of(with_stream),
+                R"(["rate_limited","internal_error","service_unavailable"])");
+
+    auto with_write = with_user;
+    with_write.method = Method::post;
+    EXPECT_TEXT(
+        errors_of(with_write),
+        R"(["auth_required","invalid_token","rate_limited","internal_error","service_unavailable"])");
 
     auto with_query = plain;
     with_query.query_schema = schema_of<Note>;
