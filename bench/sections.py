@@ -15,6 +15,7 @@ BOARD = "/collab/state/tasks"
 CHANGING = "board 200, 100 tasks, changing"
 ONE_WAY_MS = 5
 STARTS = 10
+NO_LIMIT = "(CAST(NULL AS bigint))"
 
 
 def healthz_call(bench):
@@ -28,7 +29,8 @@ def create_call(bench):
                 parameters={"require_account": {"id": user},
                             "insert_collab_task": {
                                 "id": "(gen_random_uuid())", "title": "Buy milk and bread",
-                                "description": "From the corner shop, before it closes."}})
+                                "description": "From the corner shop, before it closes.",
+                                "max_tasks": NO_LIMIT}})
 
 
 def get_call(bench):
@@ -77,7 +79,8 @@ def create_task_call(bench):
                statements=("insert_task",),
                parameters={"insert_task": {"user_id": user, "title": "Buy milk and bread",
                                            "description": "From the corner shop, before it closes.",
-                                           "completed": "(false)"}})
+                                           "completed": "(false)",
+                                           "max_tasks": NO_LIMIT}})
 
 
 @contextlib.contextmanager

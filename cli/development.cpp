@@ -1,5 +1,6 @@
 #include "cli/development.hpp"
 
+#include <optional>
 #include <ostream>
 #include <stdexcept>
 
@@ -20,6 +21,8 @@
 #include "sql/users.hpp"
 
 namespace {
+
+constexpr std::optional<std::int64_t> no_limit;
 
 constexpr const char* board_titles[] = {"Agree on the next release", "Write the announcement",
                                         "Thank everybody who reported a bug"};
@@ -61,7 +64,8 @@ Async<> seed_board(Database& database, std::ostream& out) {
     for (const auto* title : board_titles) {
         NewCollabTask task;
         task.title = title;
-        batch.add(sql::insert_collab_task, db::named("id", Uuid::random()), db::fields_of(task));
+        batch.add(sql::insert_collab_task, db::named("id", Uuid::random()), db::fields_of(task),
+                  db::named("max_tasks", no_limit));
     }
     co_await database.run(std::move(batch));
     out << "added " << std::size(board_titles) << " tasks to the board\n";
@@ -78,7 +82,8 @@ Async<> seed_tasks(Database& database, const std::string& user_id, std::ostream&
         NewTask task;
         task.title = title;
         task.completed = std::exchange(is_completed, false);
-        batch.add(sql::insert_task, db::named("user_id", user_id), db::fields_of(task));
+        batch.add(sql::insert_task, db::named("user_id", user_id), db::fields_of(task),
+                  db::named("max_tasks", no_limit));
     }
     co_await database.run(std::move(batch));
     out << "added " << std::size(task_titles) << " tasks for " << user_id << '\n';
@@ -87,13 +92,16 @@ Async<> seed_tasks(Database& database, const std::string& user_id, std::ostream&
 Async<> seed_conversation(Database& database, const std::string& user_id, std::ostream& out) {
     const auto counted = co_await database.one<Total>(sql::count_conversations, user_id);
     if (counted.total > 0) co_return;
-    const auto made = co_await database.one<Conversation>(sql::insert_conversation, user_id);
+    const auto made =
+        co_await database.one<Conversation>(sql::insert_conversation, db::named("user_id", user_id),
+                                            db::named("max_conversations", no_limit));
     db::Batch batch;
     const NewMessage messages[] = {{"user", "What is due today?"},
                                    {"assistant", "Four things; milk comes first."}};
     for (const auto& message : messages)
         batch.add(sql::insert_message, db::named("user_id", user_id),
-                  db::named("conversation_id", made.id), db::fields_of(message));
+                  db::named("conversation_id", made.id), db::named("max_messages", no_limit),
+                  db::fields_of(message));
     co_await database.run(std::move(batch));
     out << "added a conversation for " << user_id << '\n';
 }

@@ -1,5 +1,5 @@
 // /collab/tasks: adds tasks to the shared board.
-// POST → 200 task | 401 | 413 | 415 | 422
+// POST → 200 task | 401 | 403 | 413 | 415 | 422
 #include "shared/handler.hpp"
 #include "shared/models/collab_task.hpp"
 #include "sql/collab_tasks.hpp"
@@ -8,9 +8,11 @@ namespace {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewCollabTask>();
-    const auto task = co_await context.db.one<CollabTask>(
-        sql::insert_collab_task, db::named("id", Uuid::random()), db::fields_of(input));
-    co_return Response::ok(task).with("Location", "/collab/tasks/" + task.id.text());
+    const auto task = co_await context.db.maybe<CollabTask>(
+        sql::insert_collab_task, db::named("id", Uuid::random()), db::fields_of(input),
+        db::named("max_tasks", context.config.max_board_tasks));
+    if (!task) throw ApiError{Error::quota_exceeded};
+    co_return Response::ok(*task).with("Location", "/collab/tasks/" + task->id.text());
 }
 
 }  // namespace
@@ -28,6 +30,7 @@ Endpoint endpoint() {
                             "`Location` is its path, `ETag` what its first change needs as "
                             "`If-Match`.",
                         .request_schema = schema_of<NewCollabTask>,
-                        .answer = ok<CollabTask>().with_etag().with_location()}},
+                        .answer = ok<CollabTask>().with_etag().with_location(),
+                        .errors = {Error::quota_exceeded}}},
     };
 }

@@ -38,11 +38,13 @@ Async<Response> list(const Request& request, Context& context) {
 
 Async<Response> create(const Request& request, Context& context) {
     request.body<NewConversation>();
-    const auto conversation =
-        co_await context.db.one<Conversation>(sql::insert_conversation, request.user_id());
+    const auto conversation = co_await context.db.maybe<Conversation>(
+        sql::insert_conversation, db::named("user_id", request.user_id()),
+        db::named("max_conversations", context.config.max_conversations_per_user));
+    if (!conversation) throw ApiError{Error::quota_exceeded};
     co_return Response::created(
-        context.own_path(request) + "/conversations/" + std::to_string(conversation.id),
-        conversation);
+        context.own_path(request) + "/conversations/" + std::to_string(conversation->id),
+        *conversation);
 }
 
 }  // namespace
@@ -73,6 +75,7 @@ Endpoint endpoint() {
                         .request_schema = schema_of<NewConversation>,
                         .is_body_optional = true,
                         .answer = created<Conversation>().with_etag().with_location(),
-                        .message = "Conversation created"}},
+                        .message = "Conversation created",
+                        .errors = {Error::quota_exceeded}}},
     };
 }

@@ -48,15 +48,20 @@ Async<Response> list(const Request& request, Context& context) {
 Async<Response> create(const Request& request, Context& context) {
     const auto id = request.id("id");
     const auto input = request.body<NewMessage>();
+    const auto& max_messages = context.config.max_messages_per_conversation;
     db::Batch batch;
     batch.add(sql::touch_conversation, db::named("user_id", request.user_id()),
-              db::named("conversation_id", id));
+              db::named("conversation_id", id), db::named("max_messages", max_messages));
     const auto inserted =
         batch.add<Message>(sql::insert_message, db::named("user_id", request.user_id()),
-                           db::named("conversation_id", id), db::fields_of(input));
+                           db::named("conversation_id", id),
+                           db::named("max_messages", max_messages), db::fields_of(input));
+    const auto found = batch.add<Existence>(
+        sql::conversation_exists, db::named("user_id", request.user_id()), db::named("id", id));
     const auto results = co_await context.db.run(std::move(batch));
+    if (!results.one(found).exists) throw ApiError{Error::not_found};
     const auto message = results.first(inserted);
-    if (!message) throw ApiError{Error::not_found};
+    if (!message) throw ApiError{Error::quota_exceeded};
     // A message has no path of its own, so there is no Location.
     co_return Response{201, json::write(*message)};
 }
@@ -89,6 +94,6 @@ Endpoint endpoint() {
                         .request_schema = schema_of<NewMessage>,
                         .answer = created<Message>().with_etag(),
                         .message = "Message created",
-                        .errors = {Error::not_found}}},
+                        .errors = {Error::quota_exceeded, Error::not_found}}},
     };
 }

@@ -77,10 +77,12 @@ Async<Response> list(const Request& request, Context& context) {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewTask>();
-    const auto task = co_await context.db.one<Task>(
-        sql::insert_task, db::named("user_id", request.user_id()), db::fields_of(input));
-    co_return Response::created(context.own_path(request) + "/tasks/" + std::to_string(task.id),
-                                task);
+    const auto task = co_await context.db.maybe<Task>(
+        sql::insert_task, db::named("user_id", request.user_id()), db::fields_of(input),
+        db::named("max_tasks", context.config.max_tasks_per_user));
+    if (!task) throw ApiError{Error::quota_exceeded};
+    co_return Response::created(context.own_path(request) + "/tasks/" + std::to_string(task->id),
+                                *task);
 }
 
 }  // namespace
@@ -107,6 +109,7 @@ Endpoint endpoint() {
                         .description = "Adds a task for the user. `Location` is its path.",
                         .request_schema = schema_of<NewTask>,
                         .answer = created<Task>().with_etag().with_location(),
-                        .message = "Task created"}},
+                        .message = "Task created",
+                        .errors = {Error::quota_exceeded}}},
     };
 }

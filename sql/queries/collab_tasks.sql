@@ -10,9 +10,17 @@ id, title, description, version, created_at, updated_at
 (:etags IS NULL OR (strpos(:etags, (
     SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
+-- Inserts nothing if the board has `max_tasks` of them; null is no limit.
 -- name: insert_collab_task
 INSERT INTO collab_tasks (id, title, description, created_at, updated_at)
-VALUES (:id, :title, :description, now(), now())
+SELECT CAST(:id AS uuid), :title, :description, now(), now()
+WHERE CAST(:max_tasks AS bigint) IS NULL OR (SELECT coalesce(sum(total), 0) FROM board_counts) < :max_tasks
+RETURNING {collab_task_columns}
+
+-- name: insert_collab_task sqlite
+INSERT INTO collab_tasks (id, title, description, created_at, updated_at)
+SELECT :id, :title, :description, now(), now()
+WHERE CAST(:max_tasks AS bigint) IS NULL OR (SELECT coalesce(sum(total), 0) FROM board_counts) < :max_tasks
 RETURNING {collab_task_columns}
 
 -- name: find_collab_task

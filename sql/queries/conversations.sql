@@ -11,9 +11,13 @@ id, user_id, created_at, updated_at
 (:etags IS NULL OR (strpos(:etags, (
     SELECT entity_tag(json) FROM conversation_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
+-- Inserts nothing if the user has `max_conversations` of them; null is no limit. They are so few that no count is kept.
 -- name: insert_conversation
 INSERT INTO conversations (user_id, created_at, updated_at)
-VALUES (:user_id, now(), now())
+SELECT :user_id, now(), now()
+WHERE CAST(:max_conversations AS bigint) IS NULL OR NOT EXISTS (
+    SELECT 1 FROM conversations WHERE user_id = :user_id ORDER BY user_id, created_at
+    LIMIT 1 OFFSET CAST(:max_conversations AS bigint) - 1)
 RETURNING {conversation_columns}
 
 -- name: find_conversation

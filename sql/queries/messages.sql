@@ -3,18 +3,23 @@
 -- fragment: message_columns
 id, conversation_id, role, content, created_at
 
+-- Whether the conversation has fewer than `max_messages`; null is no limit.
+-- fragment: has_room
+(CAST(:max_messages AS bigint) IS NULL
+    OR coalesce((SELECT total FROM message_counts WHERE conversation_id = :conversation_id), 0) < :max_messages)
+
+-- Both change nothing if the conversation does not exist or has no room.
 -- name: touch_conversation
 UPDATE conversations
 SET updated_at = greatest(now(), updated_at)
-WHERE user_id = :user_id AND id = :conversation_id
+WHERE user_id = :user_id AND id = :conversation_id AND {has_room}
 RETURNING id
 
--- Inserts nothing if the conversation does not exist.
 -- name: insert_message
 INSERT INTO messages (conversation_id, user_id, role, content, created_at)
 SELECT id, user_id, :role, :content, now()
 FROM conversations
-WHERE user_id = :user_id AND id = :conversation_id
+WHERE user_id = :user_id AND id = :conversation_id AND {has_room}
 RETURNING {message_columns}
 
 -- name: count_messages

@@ -11,9 +11,12 @@ id, user_id, title, description, completed, created_at, updated_at
 (:etags IS NULL OR (strpos(:etags, (
     SELECT entity_tag(json) FROM task_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
+-- Inserts nothing if the user has `max_tasks` of them; null is no limit.
 -- name: insert_task
 INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at)
-VALUES (:user_id, :title, :description, :completed, now(), now())
+SELECT :user_id, :title, :description, CAST(:completed AS boolean), now(), now()
+WHERE CAST(:max_tasks AS bigint) IS NULL
+    OR (SELECT coalesce(sum(total), 0) FROM task_counts WHERE user_id = :user_id) < :max_tasks
 RETURNING {task_columns}
 
 -- name: find_task

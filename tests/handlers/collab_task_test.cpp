@@ -282,3 +282,20 @@ ON_BOTH_ENGINES(collab_task, lists_its_methods) {
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(std::string{response.header("Allow")}, "GET, HEAD, PATCH, DELETE, OPTIONS");
 }
+
+ON_BOTH_ENGINES(collab_task, limits_writes) {
+    add_task(service);
+    expect_limits_writes(service, service.with_token("PATCH", path, R"({"title":"new"})"));
+}
+
+ON_BOTH_ENGINES(collab_task, above_the_quota_stays_changeable) {
+    service.config().max_board_tasks = 1;
+    add_task(service);
+    service.database().execute(
+        "INSERT INTO collab_tasks (id, title, created_at, updated_at) SELECT '" +
+        std::string{other_id} + "', title, created_at, updated_at FROM collab_tasks");
+    cr_expect_eq(service.send(service.with_token("PATCH", path, R"({"title":"x"})")).status(), 200);
+    cr_expect_eq(
+        service.send(with_match(service.with_token("DELETE", path), etag_of(service))).status(),
+        204);
+}

@@ -225,3 +225,30 @@ ON_BOTH_ENGINES(collab_tasks, stores_what_was_sent) {
         EXPECT_TEXT(member(json_of(response), "title"), sent["title"].GetString());
     }
 }
+
+ON_BOTH_ENGINES(collab_tasks, limits_writes) {
+    expect_limits_writes(service, service.with_token("POST", path, R"({"title":"x"})"));
+}
+
+ON_BOTH_ENGINES(collab_tasks, keeps_to_the_quota) {
+    service.config().max_board_tasks = 12;
+    const auto sent = service.with_token("POST", path, R"({"title":"x"})");
+    for (const auto& response : service.send_all(std::vector<Sent>(11, sent)))
+        cr_expect_eq(response.status(), 200);
+    cr_expect_eq(service.send(sent).status(), 200);
+    auto& database = service.database();
+    const auto revision = "SELECT sum(revision) FROM board_revisions";
+    const auto before = database.execute(revision);
+    expect_error(service.send(sent), Error::quota_exceeded);
+    EXPECT_TEXT(database.execute(revision), before);
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM collab_tasks"), "12");
+    EXPECT_TEXT(database.execute("SELECT sum(total) FROM board_counts"), "12");
+    database.execute("UPDATE collab_tasks SET title = 'y'");
+    EXPECT_TEXT(database.execute("SELECT sum(total) FROM board_counts"), "12");
+    database.execute(
+        "DELETE FROM collab_tasks WHERE id = (SELECT id FROM collab_tasks ORDER BY id LIMIT 1)");
+    cr_expect_eq(service.send(sent).status(), 200);
+    expect_error(service.send(sent), Error::quota_exceeded);
+    service.config().max_board_tasks.reset();
+    cr_expect_eq(service.send(sent).status(), 200);
+}

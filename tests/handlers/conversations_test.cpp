@@ -201,3 +201,22 @@ Test(conversations, lists_its_methods) {
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, OPTIONS");
 }
+
+ON_BOTH_ENGINES(conversations, limits_writes) {
+    expect_limits_writes(service, service.with_token("POST", "/api/conversations"));
+}
+
+ON_BOTH_ENGINES(conversations, keeps_to_the_quota) {
+    service.config().max_conversations_per_user = 2;
+    const auto id = add_conversation(service);
+    add_conversation(service, other);
+    const auto sent = service.with_token("POST", "/api/conversations");
+    cr_expect_eq(service.send(sent).status(), 201);
+    expect_error(service.send(sent), Error::quota_exceeded);
+    cr_expect_eq(count(service, "conversations"), 3);
+    service.database().execute("DELETE FROM conversations WHERE id = " + std::to_string(id));
+    cr_expect_eq(service.send(sent).status(), 201);
+    expect_error(service.send(sent), Error::quota_exceeded);
+    service.config().max_conversations_per_user.reset();
+    cr_expect_eq(service.send(sent).status(), 201);
+}

@@ -342,3 +342,42 @@ Test(messages, lists_its_methods) {
     expect_error(response, Error::method_not_allowed);
     EXPECT_TEXT(response.header("Allow"), "GET, HEAD, POST, OPTIONS");
 }
+
+ON_BOTH_ENGINES(messages, limits_writes) {
+    const auto path =
+        "/api/conversations/" + std::to_string(add_conversation(service)) + "/messages";
+    expect_limits_writes(service,
+                         service.with_token("POST", path, R"({"role":"user","content":"x"})"));
+}
+
+ON_BOTH_ENGINES(messages, keeps_to_the_quota) {
+    service.config().max_messages_per_conversation = 3;
+    const auto id = add_conversation(service);
+    const auto another_id = add_conversation(service);
+    add_message(service, id, "one");
+    add_message(service, another_id, "one");
+    const auto post = [&](std::int64_t conversation_id) {
+        return service.send(service.with_token(
+            "POST", "/api/conversations/" + std::to_string(conversation_id) + "/messages",
+            R"({"role":"user","content":"x"})"));
+    };
+    cr_expect_eq(post(id).status(), 201);
+    cr_expect_eq(post(id).status(), 201);
+    const auto updated_at = [&] {
+        return service.database().execute("SELECT updated_at FROM conversations WHERE id = " +
+                                          std::to_string(id));
+    };
+    const auto before = updated_at();
+    expect_error(post(id), Error::quota_exceeded);
+    EXPECT_TEXT(updated_at(), before);
+    cr_expect_eq(count(service, "messages"), 4);
+    cr_expect_eq(post(another_id).status(), 201);
+    expect_error(post(another_id + 1), Error::not_found);
+    service.database().execute("DELETE FROM messages WHERE content = 'one'");
+    cr_expect_eq(post(id).status(), 201);
+    expect_error(post(id), Error::quota_exceeded);
+    service.config().max_messages_per_conversation.reset();
+    cr_expect_eq(post(id).status(), 201);
+    remove_all(service, "conversations");
+    cr_expect_eq(count(service, "message_counts"), 0);
+}

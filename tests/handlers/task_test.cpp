@@ -466,3 +466,15 @@ ON_BOTH_ENGINES(task, the_last_of_racing_writes_wins) {
     for (const auto& response : service.send_all(sent)) cr_expect_eq(response.status(), 200);
     cr_assert_eq(count(service, "events WHERE type = 'task.updated'"), 8);
 }
+
+ON_BOTH_ENGINES(task, limits_writes) {
+    const auto target = "/api/tasks/" + std::to_string(add_task(service));
+    expect_limits_writes(service, service.with_token("PATCH", target, R"({"title":"new"})"));
+}
+
+ON_BOTH_ENGINES(task, above_the_quota_stays_changeable) {
+    service.config().max_tasks_per_user = 1;
+    add_task(service);
+    add_task(service);
+    for (const auto& sent : writes(service)) cr_expect_lt(service.send(sent).status(), 300);
+}

@@ -906,3 +906,84 @@ Test(tasks, head_is_get_without_its_body) {
     EXPECT_TEXT(head.etag(), get.etag());
     cr_expect_eq(head.content_length(), get.body().size());
 }
+
+// --- limits
+
+ON_BOTH_ENGINES(tasks, limits_writes) {
+    expect_limits_writes(service, service.with_token("POST", "/api/tasks", R"({"title":"x"})"));
+    const auto read = service.send(service.with_token("GET", "/api/tasks"));
+    cr_expect_eq(read.status(), 200);
+    EXPECT_TEXT(read.header("X-RateLimit-Limit"), "");
+}
+
+// A request without proof, for another user or without JSON in its body is not counted.
+ON_BOTH_ENGINES(tasks, counts_what_may_write) {
+    service.config().user_rate_limit = Rate{2, std::chrono::hours{1}};
+    const auto sent = service.with_token("POST", my_tasks, R"({"title":"x"})");
+    auto bad = sent;
+    bad.content_type = "text/plain";
+    expect_error(service.send(bad), Error::unsupported_media_type);
+    bad = sent;
+    bad.authorization.clear();
+    expect_error(service.send(bad), Error::auth_required);
+    bad.authorization = service.bearer(other);
+    const auto refused = service.send(bad);
+    expect_error(refused, Error::forbidden);
+    EXPECT_TEXT(refused.header("X-RateLimit-Limit"), "");
+    bad = sent;
+    bad.body = R"({"title":1})";
+    const auto invalid = service.send(bad);
+    expect_detail(invalid, "body.title", "string_type");
+    EXPECT_TEXT(invalid.header("X-RateLimit-Remaining"), "1");
+    EXPECT_TEXT(service.send(sent).header("X-RateLimit-Remaining"), "0");
+    expect_error(service.send(sent), Error::rate_limited);
+}
+
+ON_BOTH_ENGINES(tasks, limits_no_writes_if_that_is_off) {
+    service.config().user_rate_limit.reset();
+    const auto response = create(service, R"({"title":"x"})");
+    cr_expect_eq(response.status(), 201);
+    for (const char* name : {"X-RateLimit-Limit", "RateLimit", "RateLimit-Policy"})
+        EXPECT_TEXT(response.header(name), "");
+}
+
+ON_BOTH_ENGINES(tasks, keeps_to_the_quota) {
+    service.config().max_tasks_per_user = 3;
+    add_task(service);
+    const auto id = add_task(service);
+    add_task(service, {.user_id = other});
+    cr_expect_eq(create(service, R"({"title":"the last"})").status(), 201);
+    const auto before = last_event(service);
+    for (int i = 0; i < 2; ++i)
+        expect_error(create(service, R"({"title":"one more"})"), Error::quota_exceeded);
+    cr_expect_eq(count(service, "tasks"), 4);
+    EXPECT_TEXT(last_event(service), before);
+    auto of_another = service.with_token("POST", "/api/tasks", R"({"title":"x"})");
+    of_another.authorization = service.bearer(other);
+    cr_expect_eq(service.send(of_another).status(), 201);
+    service.database().execute("DELETE FROM tasks WHERE id = " + std::to_string(id));
+    cr_expect_eq(create(service, R"({"title":"in its place"})").status(), 201);
+    expect_error(create(service, R"({"title":"one more"})"), Error::quota_exceeded);
+    service.config().max_tasks_per_user.reset();
+    cr_expect_eq(create(service, R"({"title":"one more"})").status(), 201);
+}
+
+// Each connection to PostgreSQL counts in a slot of its own.
+ON_BOTH_ENGINES(tasks, counts_over_all_connections) {
+    service.config().max_tasks_per_user = 20;
+    const auto sent = service.with_token("POST", my_tasks, R"({"title":"x"})");
+    for (const auto& response : service.send_all(std::vector<Sent>(19, sent)))
+        cr_expect_eq(response.status(), 201);
+    cr_expect_eq(service.send(sent).status(), 201);
+    expect_error(service.send(sent), Error::quota_exceeded);
+    service.database().execute("DELETE FROM tasks WHERE id % 2 = 0");
+    const auto counted = [&] {
+        return std::stoll(service.database().execute("SELECT sum(total) FROM task_counts"));
+    };
+    cr_expect_eq(counted(), count(service, "tasks"));
+    remove_all(service, "users");
+    cr_expect_eq(count(service, "task_counts"), 0);
+    service.database().add_user(me);
+    cr_expect_eq(service.send(sent).status(), 201);
+    cr_expect_eq(counted(), 1);
+}

@@ -51,6 +51,12 @@ std::string next_cursor(const Response& response) {
     return member(json_of(response)["pagination"], "next_cursor");
 }
 
+void remove_all(Service& service, const std::string& table) {
+    const bool is_sqlite = service.config().database_url.text.starts_with("sqlite");
+    service.database().execute(
+        (is_sqlite ? "PRAGMA foreign_keys = ON; DELETE FROM " : "DELETE FROM ") + table);
+}
+
 std::int64_t count(Service& service, const std::string& what) {
     return std::stoll(service.database().execute("SELECT count(*) FROM " + what));
 }

@@ -41,6 +41,9 @@ void expect_owner_only(Service& service, Sent sent);
 std::vector<std::int64_t> ids_of(const Response& response);
 std::string next_cursor(const Response& response);
 
+// Deletes all rows of a table, with the rows of other tables that refer to them.
+void remove_all(Service& service, const std::string& table);
+
 // The number of rows that match: "tasks WHERE id = 1".
 std::int64_t count(Service& service, const std::string& what);
 

@@ -231,6 +231,20 @@ ON_BOTH(migrator, goes_down_to_every_version_and_up_again, MigratedDatabase, dat
     }
 }
 
+// Each step of expect_events() adds one row to each table.
+ON_BOTH(migrator, counts_the_rows_that_it_finds, MigratedDatabase, database) {
+    std::string undone;
+    while (!undone.starts_with("0013")) undone = database.down();
+    for (int i = 0; i < 3; ++i) database.expect_events(newest_version - 1);
+    database.up();
+    const auto counts =
+        "SELECT (SELECT sum(total) FROM task_counts) || ' ' || (SELECT sum(total) FROM "
+        "board_counts) || ' ' || (SELECT count(*) FROM message_counts WHERE total = 1)";
+    EXPECT_TEXT(database.execute(counts), "3 3 3");
+    database.expect_events(newest_version);
+    EXPECT_TEXT(database.execute(counts), "4 4 4");
+}
+
 ON_BOTH(migrator, changes_a_table_that_functions_read, MigratedDatabase, database) {
     const auto schema = database.schema();
     const NextRelease next{database.engine()};

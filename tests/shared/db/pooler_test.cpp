@@ -108,7 +108,8 @@ Test(pooler, serves_many_batches_over_few_server_connections) {
     for (int i = 0; i < 300; ++i) {
         db::Batch batch;
         batch.add(sql::insert_collab_task, db::named("id", Uuid::random()),
-                  db::named("title", "task"), db::named("description", db::Null<std::string>{}));
+                  db::named("title", "task"), db::named("description", db::Null<std::string>{}),
+                  db::named("max_tasks", db::Null<std::int64_t>{}));
         batch.add(sql::board_revision);
         batches.push_back(open.db().run(std::move(batch)));
     }
