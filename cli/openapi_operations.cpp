@@ -93,13 +93,12 @@ constexpr const char* event_stream_example =
 
 bool is_enveloped(const Value& endpoint) { return text_at(endpoint, "shape") == "enveloped"; }
 
-// True when a response of this status has the headers of a limit, unless nginx sends it.
+// True when a response of this status can have the headers of a limit. Every success has them.
 bool has_limit_headers(const Value& operation, int status) {
     const auto limit = text_at(operation, "limit");
     if (limit == "requests") return status != 401;
-    const bool is_early = status == 413 || status == 415 || status == 422;
-    if (limit == "writes") return !is_early && status != 401 && status != 403;
-    return limit == "attempts" && !is_early;
+    if (limit == "writes") return status != 413 && status != 415;
+    return limit == "attempts" && status != 413 && status != 415 && status != 422;
 }
 
 // The schema of an enveloped body.

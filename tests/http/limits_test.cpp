@@ -1,4 +1,4 @@
-// Limits on login attempts, as clients of the whole service see them.
+// Limits on login attempts and on writes, as clients of the whole service see them.
 #include <signal.h>
 
 #include <algorithm>
