@@ -686,7 +686,7 @@ Test(nginx, odd_paths_reach_nothing) {
     const Stack stack{Engine::sqlite};
     const auto task = stack.create_task("x");
     const std::string id = task.substr(task.rfind('/') + 1);
-    const std::string missing[] = {"/healthz/",
+    const std::string missing[] = {"/healthz//",
                                    "//healthz",
                                    "/./healthz",
                                    "/x/../healthz",
@@ -697,7 +697,7 @@ Test(nginx, odd_paths_reach_nothing) {
                                    "/healthz%20",
                                    "/HEALTHZ",
                                    "/healthz;x",
-                                   "/livez/",
+                                   "/livez//",
                                    "/%2e/healthz",
                                    "/x/%2e%2e/healthz",
                                    "/collab//tasks",

@@ -13,6 +13,13 @@
 
 namespace {
 
+// The path of a target without a final slash, which makes no difference.
+std::string_view resource_of(std::string_view target) {
+    auto path = target.substr(0, target.find('?'));
+    if (path.size() > 1 && path.ends_with('/') && !path.ends_with("//")) path.remove_suffix(1);
+    return path;
+}
+
 using rapidjson::Value;
 
 std::vector<std::string> segments_of(std::string_view path) {
@@ -148,14 +155,14 @@ const Value* Contract::item_at(std::string_view path) const {
 }
 
 const Value* Contract::operation(std::string_view method, std::string_view target) const {
-    const auto* const item = item_at(target.substr(0, target.find('?')));
+    const auto* const item = item_at(resource_of(target));
     return item ? json::find(*item, ascii_lower(method == "HEAD" ? "GET" : method).c_str())
                 : nullptr;
 }
 
 std::string Contract::fault(std::string_view method, std::string_view target,
                             const Reply& reply) const {
-    const auto path = target.substr(0, target.find('?'));
+    const auto path = resource_of(target);
     std::string text;
     if (const auto* const declared = operation(method, target)) {
         const auto& responses = (*declared)["responses"];
