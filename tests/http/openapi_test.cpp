@@ -194,9 +194,21 @@ Test(openapi, the_document_follows_the_declarations) {
     EXPECT_TEXT(at(one + "/get/responses/304"), R"({"$ref":"#/components/responses/NotModified"})");
     EXPECT_TEXT(at(one + "/patch/responses/304"), "<absent>");
     EXPECT_TEXT(at(one + "/patch/responses/428"),
-                R"({"$ref":"#/components/responses/PlainPreconditionRequired"})");
+                R"({"$ref":"#/components/responses/PlainPreconditionRequiredLimited"})");
     EXPECT_TEXT(at("/paths/:api:tasks:{id}/put/responses/404"),
+                R"({"$ref":"#/components/responses/EnvelopedNotFoundLimited"})");
+    EXPECT_TEXT(at("/paths/:api:tasks:{id}/get/responses/404"),
                 R"({"$ref":"#/components/responses/EnvelopedNotFound"})");
+    EXPECT_TEXT(at("/paths/:collab:tasks/post/responses/429"),
+                R"({"$ref":"#/components/responses/PlainTooManyRequestsLimited"})");
+    EXPECT_TEXT(at("/paths/:collab:tasks/post/responses/403"),
+                R"({"$ref":"#/components/responses/PlainForbiddenLimited"})");
+    EXPECT_TEXT(at("/paths/:collab:tasks/post/responses/413"),
+                R"({"$ref":"#/components/responses/PlainContentTooLarge"})");
+    EXPECT_TEXT(at("/paths/:collab:tasks/post/responses/200/headers/RateLimit"),
+                R"({"$ref":"#/components/headers/RateLimit"})");
+    EXPECT_TEXT(at("/paths/:events:tail/get/responses/429"),
+                R"({"$ref":"#/components/responses/PlainTooManyRequests"})");
     EXPECT_TEXT(at("/paths/:collab:tasks/post/requestBody/required"), "true");
     EXPECT_TEXT(at("/paths/:api:tasks:{id}:complete/patch/requestBody/required"), "false");
     EXPECT_TEXT(at("/paths/:collab:tasks/post/responses/200/headers/Location"),

@@ -300,7 +300,7 @@ Test(websocket, hostile_handshakes_are_refused, .timeout = 60) {
 }
 
 Test(websocket, hears_when_the_service_stops, .timeout = 60) {
-    Stack stack{Engine::sqlite};
+    Stack stack{Engine::sqlite, {{"MAX_STREAMS_PER_USER", "off"}}};
     std::vector<WebSocketClient> sockets;
     for (int i = 0; i < 50; ++i) sockets.push_back(connected(stack));
     std::vector<std::thread> readers;
