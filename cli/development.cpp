@@ -50,8 +50,9 @@ Async<> make_user(Database& database, std::string user_id) {
 Async<std::string> user_to_seed(const Config& config, Database& database, std::string user_id) {
     if (!user_id.empty()) co_return user_id;
     if (config.dev_user_email.empty()) co_return demo_user;
-    const auto account =
-        co_await database.maybe<Account>(sql::find_account, ascii_lower(config.dev_user_email));
+    const auto account = co_await database.maybe<Account>(
+        sql::find_account, db::named("email", ascii_lower(config.dev_user_email)),
+        db::named("network", ""));
     if (!account)
         throw std::runtime_error("DEV_USER_EMAIL has no account: run `steelthread migrate up`");
     co_return account->id;

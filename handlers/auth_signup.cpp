@@ -1,5 +1,6 @@
 // /api/auth/signup: creates an account.
 // POST → 201 account | 403 | 409 | 413 | 415 | 422 | 429
+#include "shared/accounts/accounts.hpp"
 #include "shared/handler.hpp"
 #include "shared/limits/attempts.hpp"
 #include "shared/models/account.hpp"
@@ -13,11 +14,18 @@ Async<Response> post(const Request& request, Context& context) {
     if (context.config.signup == SignUp::closed) throw ApiError{Error::signup_closed};
     const auto input = request.body<NewAccount>();
     const auto email = ascii_lower(input.email);
-    co_await count_attempt(request, context, email);
-    const auto hash = co_await context.passwords.hash(nfc(input.password));
-    const auto account = co_await context.db.maybe<AccountView>(
-        sql::insert_account, db::named("id", Uuid::random().text()), db::named("email", email),
-        db::named("name", input.name), db::named("password_hash", hash));
+    co_await count_attempt(request, context);
+    const auto network = client_network(request.remote_address());
+    const std::string site{client_site(network)};
+    const auto hash = co_await context.passwords.hash(site, nfc(input.password));
+    const auto id = Uuid::random().text();
+    db::Batch batch;
+    const auto inserted =
+        batch.add<AccountView>(sql::insert_account, db::named("id", id), db::named("email", email),
+                               db::named("name", input.name), db::named("password_hash", hash));
+    if (!network.empty()) note_network(batch, id, hash, network);
+    const auto results = co_await context.db.run(std::move(batch));
+    const auto account = results.first(inserted);
     if (!account) throw ApiError{Error::conflict};
     co_return Response{201, json::write(*account)};
 }

@@ -7,7 +7,7 @@
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <exception>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
 #include <string_view>
@@ -22,6 +22,8 @@ namespace {
 constexpr int min_cost = 4;
 constexpr int max_cost = 31;
 constexpr std::size_t hash_bytes = 60;
+// Far more networks than can wait.
+constexpr std::size_t max_remembered_turns = 1024;
 constexpr std::string_view alphabet =
     "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -104,11 +106,12 @@ Passwords::Passwords(int cost, std::chrono::milliseconds longest_wait)
 // Each step of the cost doubles the work. A cheaper hash, plus one decoy for its own cost and for
 // each cost above it, takes as long as a hash of the current cost.
 
-Async<bool> Passwords::matches(std::string password, std::optional<std::string> hash) {
+Async<bool> Passwords::matches(std::string network, std::string password,
+                               std::optional<std::string> hash) {
     const auto wipe = wipe_at_end(password);
     const bool is_account = hash && is_bcrypt_hash(*hash);
     bool is_same = false;
-    co_await off_loop([&] {
+    co_await off_loop(std::move(network), [&] {
         if (is_account) is_same = matches_password(password, *hash);
         const int first = is_account ? cost_of(*hash) : cost_;
         const int end = is_account ? cost_ : cost_ + 1;
@@ -121,37 +124,104 @@ bool Passwords::is_current(const std::string& hash) const {
     return hash.starts_with(prefix_of(cost_));
 }
 
-Async<std::string> Passwords::hash(std::string password) {
+Async<std::string> Passwords::hash(std::string network, std::string password) {
     const auto wipe = wipe_at_end(password);
     std::string made;
-    co_await off_loop([&] { made = hash_password(password, cost_); });
+    co_await off_loop(std::move(network), [&] { made = hash_password(password, cost_); });
     co_return made;
 }
 
-// The handler owns the waiting coroutines, so the objects that `work` refers to outlive the job.
-Async<> Passwords::off_loop(std::function<void()> work) {
-    if (waiting_ >= max_waiting_passwords) throw ApiError{Error::service_unavailable};
-    if (!threads_) threads_.emplace(1);
-    const auto start = [this, &work](auto handler) {
-        const auto loop = boost::asio::get_associated_executor(handler);
-        auto job = [this, loop, &work, latest = Clock::now() + longest_wait_,
-                    handler = std::move(handler),
-                    guard = boost::asio::make_work_guard(loop)]() mutable {
-            std::exception_ptr failure;
-            try {
-                if (Clock::now() > latest) throw ApiError{Error::service_unavailable};
-                work();
-            } catch (...) {
-                failure = std::current_exception();
-            }
-            boost::asio::post(loop, [this, failure, handler = std::move(handler)]() mutable {
-                --waiting_;
-                std::move(handler)(failure);
-            });
-        };
-        boost::asio::post(*threads_, std::move(job));
-        ++waiting_;
+Async<> Passwords::off_loop(std::string network, std::function<void()> work) {
+    const auto initiate = [&](Handler handler) {
+        enqueue({std::move(network), &work, Clock::now() + longest_wait_, std::move(handler)});
     };
     co_await boost::asio::async_initiate<const UseAwaitable, void(std::exception_ptr)>(
-        start, use_awaitable);
+        initiate, use_awaitable);
+}
+
+void Passwords::enqueue(Job job) {
+    give_up_overdue();
+    if (!make_room(job.network)) {
+        refuse(std::move(job));
+        return;
+    }
+    waiting_.push_back(std::move(job));
+    start_next();
+}
+
+bool Passwords::make_room(const std::string& network) {
+    const auto count = static_cast<int>(waiting_.size()) + (is_running_ ? 1 : 0);
+    if (count < max_waiting_passwords) return true;
+    std::unordered_map<std::string_view, int> counts;
+    for (const auto& job : waiting_) ++counts[job.network];
+    const auto most = std::max_element(
+        counts.begin(), counts.end(),
+        [](const auto& one, const auto& other) { return one.second < other.second; });
+    if (most == counts.end() || most->second <= counts[network] + 1) return false;
+    const auto newest = std::find_if(waiting_.rbegin(), waiting_.rend(),
+                                     [&](const auto& job) { return job.network == most->first; });
+    const auto place = std::prev(newest.base());
+    refuse(std::move(*place));
+    waiting_.erase(place);
+    return true;
+}
+
+// All wait equally long, so those that came first are overdue first.
+void Passwords::give_up_overdue() {
+    while (!waiting_.empty() && Clock::now() > waiting_.front().latest) {
+        refuse(std::move(waiting_.front()));
+        waiting_.pop_front();
+    }
+}
+
+Passwords::Queue::iterator Passwords::next_in_turn() {
+    const auto last_turn = [&](const Job& job) {
+        const auto found = turns_.find(job.network);
+        return found == turns_.end() ? 0 : found->second;
+    };
+    return std::min_element(
+        waiting_.begin(), waiting_.end(),
+        [&](const auto& one, const auto& other) { return last_turn(one) < last_turn(other); });
+}
+
+void Passwords::start_next() {
+    give_up_overdue();
+    if (is_running_ || waiting_.empty()) return;
+    const auto next = next_in_turn();
+    turns_[next->network] = ++turn_;
+    if (turns_.size() > 2 * max_remembered_turns)
+        std::erase_if(turns_, [&](const auto& entry) {
+            return entry.second + max_remembered_turns <= turn_;
+        });
+    auto job = std::move(*next);
+    waiting_.erase(next);
+    start(std::move(job));
+}
+
+// The handler owns the waiting coroutine, so the objects that the work refers to outlive it.
+void Passwords::start(Job job) {
+    if (!threads_) threads_.emplace(1);
+    is_running_ = true;
+    const auto loop = boost::asio::get_associated_executor(job.handler);
+    boost::asio::post(*threads_, [this, loop, guard = boost::asio::make_work_guard(loop),
+                                  work = job.work, handler = std::move(job.handler)]() mutable {
+        std::exception_ptr failure;
+        try {
+            (*work)();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        boost::asio::post(loop, [this, failure, handler = std::move(handler)]() mutable {
+            is_running_ = false;
+            start_next();
+            std::move(handler)(failure);
+        });
+    });
+}
+
+void Passwords::refuse(Job job) {
+    const auto loop = boost::asio::get_associated_executor(job.handler);
+    boost::asio::post(loop, [handler = std::move(job.handler)]() mutable {
+        std::move(handler)(std::make_exception_ptr(ApiError{Error::service_unavailable}));
+    });
 }

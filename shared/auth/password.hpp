@@ -1,12 +1,21 @@
 // Passwords: bcrypt ("$2b$") by libxcrypt, in a thread so that a login does not block its process.
+//
+// Hashes wait in a queue that is fair to networks, because a hash costs a third of a second and
+// anyone may ask for one. The next hash is for the network whose last one is longest ago, or that
+// had none. When the queue is full, the network with the most waiting loses its newest: a network
+// that has more waiting than the newcomer's, or else the newcomer itself.
 #pragma once
 
+#include <boost/asio/async_result.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
-#include <cstddef>
+#include <cstdint>
+#include <exception>
 #include <functional>
+#include <list>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "shared/async.hpp"
 
@@ -42,23 +51,47 @@ public:
 
     // Compares off the event loop. Returns false without a hash (no such account) and for a hash
     // that is not $2b$. Takes as long as a hash of the current cost, or longer for a hash of a
-    // higher cost. Throws ApiError (503) if too many hashes are waiting or the wait takes too long.
-    Async<bool> matches(std::string password, std::optional<std::string> hash);
+    // higher cost. `network` is any text that identifies the client's network. Throws ApiError
+    // (503) if the hash loses its place in the queue or the wait takes too long.
+    Async<bool> matches(std::string network, std::string password, std::optional<std::string> hash);
 
     // Whether a hash has the cost of new hashes.
     bool is_current(const std::string& hash) const;
 
     // Calls hash_password() off the event loop, at the cost of new hashes. Also throws ApiError
     // (503) as matches() does.
-    Async<std::string> hash(std::string password);
+    Async<std::string> hash(std::string network, std::string password);
 
 private:
+    using Handler = boost::asio::async_result<UseAwaitable, void(std::exception_ptr)>::handler_type;
+
+    struct Job {
+        std::string network;
+        std::function<void()>* work;  // belongs to the waiting coroutine, which the handler owns
+        Clock::time_point latest;
+        Handler handler;
+    };
+    using Queue = std::list<Job>;  // in the order of their arrival
+
     // Runs the work on the thread; returns, or throws, when it has ended.
-    Async<> off_loop(std::function<void()> work);
+    Async<> off_loop(std::string network, std::function<void()> work);
+
+    void enqueue(Job job);
+    // Whether there is room for one more of this network, perhaps instead of another network's.
+    bool make_room(const std::string& network);
+    void give_up_overdue();
+    Queue::iterator next_in_turn();
+    void start_next();
+    void start(Job job);
+    static void refuse(Job job);
 
     const int cost_;
     const std::chrono::milliseconds longest_wait_;
-    int waiting_ = 0;
-    // The last member: its thread uses the other members until it has been joined.
+    Queue waiting_;
+    bool is_running_ = false;
+    // The number of each network's last turn; of networks with very old ones it is forgotten.
+    std::unordered_map<std::string, std::uint64_t> turns_;
+    std::uint64_t turn_ = 0;
+    // The last member: its thread is joined before the others end.
     std::optional<boost::asio::thread_pool> threads_;
 };

@@ -29,6 +29,11 @@ public:
         co_return table_->take(key, rate, boot_time_ms());
     }
 
+    Async<> give_back(std::string key, Rate rate) override {
+        if (table_) table_->give_back(key, rate, boot_time_ms());
+        co_return;
+    }
+
 private:
     std::optional<RateTable> table_;
 };

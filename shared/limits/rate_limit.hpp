@@ -36,6 +36,9 @@ public:
     // Takes one permit for a key, in one atomic step. If the store fails, this is logged and
     // everything is allowed.
     virtual Async<Decision> take(std::string key, Rate rate) = 0;
+
+    // Gives back one permit that take() has granted for this key and rate.
+    virtual Async<> give_back(std::string key, Rate rate) = 0;
 };
 
 // The limiter of REDIS_URL. "memory://" counts in RUN_DIR/rate_limits, see rate_table.hpp; other

@@ -180,6 +180,18 @@ Decision RateTable::take(std::string_view key, const Rate& rate, std::int64_t no
     }
 }
 
+void RateTable::give_back(std::string_view key, const Rate& rate, std::int64_t now_ms) {
+    const auto [bucket, fingerprint] = place_of(key);
+    for (;;) {
+        const auto words = read(bucket);
+        const auto position = find(words, fingerprint);
+        if (position == bucket_words || moment_of(words[position]) <= now_ms) return;
+        const auto moment_ms =
+            std::max(now_ms, moment_of(words[position]) - pace_of(rate).interval_ms);
+        if (swap(bucket[position], words[position], entry(fingerprint, moment_ms))) return;
+    }
+}
+
 std::int64_t boot_time_ms() {
     timespec now{};
     clock_gettime(CLOCK_BOOTTIME, &now);

@@ -43,6 +43,9 @@ public:
     // Takes one permit for a key at a moment of CLOCK_BOOTTIME.
     Decision take(std::string_view key, const Rate& rate, std::int64_t now_ms);
 
+    // Gives back a permit of a key. Does nothing if all its permits are available already.
+    void give_back(std::string_view key, const Rate& rate, std::int64_t now_ms);
+
 private:
     struct Place;
     Place place_of(std::string_view key) const;

@@ -13,7 +13,8 @@ namespace {
 constexpr const char* prefix = "steelthread:limit:";
 
 // KEYS[1] is the key; ARGV holds interval_ms, most_ms and stray_ms, see rate_limit.hpp. Returns the
-// previous ahead_ms. All numbers are integers far below 2^53.
+// previous ahead_ms. A negative interval gives a permit back. All numbers are integers far below
+// 2^53.
 constexpr const char* script = R"(
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -21,7 +22,9 @@ local interval, most, stray = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARG
 local ahead = math.max((tonumber(redis.call('GET', KEYS[1])) or 0) - now, 0)
 if ahead > most + stray then ahead = 0 end
 local next = ahead + interval
-if next <= most then
+if next <= 0 then
+  redis.call('DEL', KEYS[1])
+elseif next <= most then
   redis.call('SET', KEYS[1], string.format('%.0f', now + next), 'PX', string.format('%.0f', next))
 end
 return ahead
@@ -47,31 +50,43 @@ RedisLimiter::RedisLimiter(RedisUrl url, std::chrono::milliseconds deadline,
     : url_(std::move(url)), deadline_(deadline), pause_(pause) {}
 
 Async<Decision> RedisLimiter::take(std::string key, Rate rate) {
-    const Decision let_through{.limit = rate.limit, .remaining = rate.limit};
+    const auto [interval_ms, most_ms] = pace_of(rate);
+    const auto ahead_ms = co_await move(std::move(key), interval_ms, most_ms);
+    if (!ahead_ms) co_return Decision{.limit = rate.limit, .remaining = rate.limit};
+    co_return decide(rate, *ahead_ms);
+}
+
+Async<> RedisLimiter::give_back(std::string key, Rate rate) {
+    const auto [interval_ms, most_ms] = pace_of(rate);
+    co_await move(std::move(key), -interval_ms, most_ms);
+}
+
+Async<std::optional<std::int64_t>> RedisLimiter::move(std::string key, std::int64_t interval_ms,
+                                                      std::int64_t most_ms) {
     if (!failure_.empty()) {
         const auto now = Clock::now();
-        if (now < next_attempt_) co_return let_through;
+        if (now < next_attempt_) co_return std::nullopt;
         next_attempt_ = now + pause_;
     }
     std::string reason;
     try {
-        const auto ahead_ms = co_await ahead_of(key, rate);
+        const auto ahead_ms = co_await run_script(key, interval_ms, most_ms);
         note_success();
-        co_return decide(rate, ahead_ms);
+        co_return ahead_ms;
     } catch (const std::exception& error) {
         reason = error.what();
     }
     note_failure(reason);
-    co_return let_through;
+    co_return std::nullopt;
 }
 
-Async<std::int64_t> RedisLimiter::ahead_of(const std::string& key, const Rate& rate) {
+Async<std::int64_t> RedisLimiter::run_script(const std::string& key, std::int64_t interval_ms,
+                                             std::int64_t most_ms) {
     const auto executor = co_await boost::asio::this_coro::executor;
     const auto latest = Clock::now() + deadline_;
     if (!connection_ || !connection_->is_usable())
         connection_ = std::make_shared<RedisConnection>(executor.context(), url_);
     const auto connection = connection_;
-    const auto [interval_ms, most_ms] = pace_of(rate);
     std::vector<std::string> words{"EVALSHA",
                                    script_digest(),
                                    "1",

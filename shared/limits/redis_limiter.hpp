@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "shared/limits/rate_limit.hpp"
@@ -27,9 +28,15 @@ public:
                           std::chrono::milliseconds pause = std::chrono::seconds{1});
 
     Async<Decision> take(std::string key, Rate rate) override;
+    Async<> give_back(std::string key, Rate rate) override;
 
 private:
-    Async<std::int64_t> ahead_of(const std::string& key, const Rate& rate);
+    // Moves the moment of a key by an interval; see the script. Returns the previous ahead_ms, or
+    // nullopt if Redis fails.
+    Async<std::optional<std::int64_t>> move(std::string key, std::int64_t interval_ms,
+                                            std::int64_t most_ms);
+    Async<std::int64_t> run_script(const std::string& key, std::int64_t interval_ms,
+                                   std::int64_t most_ms);
     void note_failure(const std::string& reason);
     void note_success();
 

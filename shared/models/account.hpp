@@ -10,7 +10,8 @@
 // Only ASCII is allowed: other characters can be written in more than one way, so one address could
 // belong to several accounts.
 void check_email(std::string_view email, json::Faults& faults);
-// A password has 8 to 72 bytes in Unicode's composed form (NFC), and not only white space.
+// A password has 8 to 72 bytes in Unicode's composed form (NFC), is not only white space, and in
+// lower case is none of the commonest ones.
 void check_new_password(std::string_view password, json::Faults& faults);
 
 struct Credentials {
@@ -49,7 +50,7 @@ struct NewAccount {
                 .example("Ada"),
             field("password", &NewAccount::password)
                 .checked(check_new_password)
-                .describe("8 to 72 bytes of UTF-8")
+                .describe("8 to 72 bytes of UTF-8, and not one of the commonest passwords")
                 .example("correct horse battery"),
         };
     }
@@ -62,6 +63,8 @@ struct Account {
     std::optional<std::string> name;
     std::optional<std::string> password_hash;
     Timestamp created_at;
+    std::optional<Timestamp> disabled_at;
+    std::optional<Timestamp> network_last_at;  // the last log-in from the client's network
 
     static consteval auto fields() {
         using json::field;
@@ -71,6 +74,8 @@ struct Account {
             field("name", &Account::name),
             field("password_hash", &Account::password_hash),
             field("created_at", &Account::created_at),
+            field("disabled_at", &Account::disabled_at),
+            field("network_last_at", &Account::network_last_at),
         };
     }
 };

@@ -94,13 +94,32 @@ ON_BOTH_ENGINES(auth_login, does_not_take_sql_for_an_email) {
 ON_BOTH_ENGINES(auth_login, limits_attempts) {
     service.config().login_rate_limit = {2, std::chrono::days{1}};
     add_account(service, "ada@example.org", "correct horse");
-    cr_assert_eq(service.send(login("ada@example.org", "correct horse")).status(), 200);
-    const auto wrong = service.send(login("Ada@example.org", "wrong horse"));
+    const auto from = [&](const std::string& email, const std::string& password) {
+        auto sent = login(email, password);
+        sent.remote_address = "192.0.2.1";
+        return service.send(sent);
+    };
+    cr_assert_eq(from("ada@example.org", "correct horse").status(), 200);
+    const auto wrong = from("Ada@example.org", "wrong horse");
     expect_error(wrong, Error::invalid_credentials);
     EXPECT_TEXT(std::string{wrong.header("RateLimit-Policy")}, R"("default";q=2;w=86400)");
     EXPECT_TEXT(std::string{wrong.header("RateLimit")}, R"("default";r=0;t=86400)");
-    const auto refused = service.send(login("ada@example.org", "correct horse"));
+    const auto refused = from("bob@example.org", "correct horse");
     expect_error(refused, Error::rate_limited);
     EXPECT_TEXT(std::string{refused.header("Retry-After")}, "43200");
     expect_error(service.send(login("bob@example.org", "x")), Error::invalid_credentials);
+}
+
+// The new hash and the network are written in one batch.
+ON_BOTH_ENGINES(auth_login, notes_the_network_while_it_renews_the_hash) {
+    add_account(service, "ada@example.org", "correct horse");
+    service.database().execute("UPDATE users SET password_hash = '" +
+                               hash_password("correct horse", 5) + "'");
+    auto sent = login("ada@example.org", "correct horse");
+    sent.remote_address = "2001:db8::1";
+    cr_assert_eq(service.send(sent).status(), 200);
+    EXPECT_TEXT(service.database().execute("SELECT network FROM login_networks"),
+                "20010db800000000");
+    EXPECT_TEXT(service.database().execute("SELECT substr(password_hash, 1, 7) FROM users"),
+                "$2b$04$");
 }

@@ -185,17 +185,40 @@ ON_BOTH_ENGINES(auth_signup, refuses_a_body_that_is_too_large_or_no_json) {
 
 ON_BOTH_ENGINES(auth_signup, limits_attempts_before_it_hashes) {
     service.config().login_rate_limit = {2, std::chrono::days{1}};
-    const auto first = service.send(signup("ada@example.org"));
+    const auto from = [&](const std::string& email, const std::string& address) {
+        auto sent = signup(email);
+        sent.remote_address = address;
+        return service.send(sent);
+    };
+    const auto first = from("ada@example.org", "192.0.2.1");
     expect_created(first);
     EXPECT_TEXT(std::string{first.header("RateLimit-Policy")}, R"("default";q=2;w=86400)");
     EXPECT_TEXT(std::string{first.header("RateLimit")}, R"("default";r=1;t=43200)");
-    const auto taken = service.send(signup("ada@example.org"));
+    const auto taken = from("ada@example.org", "192.0.2.1");
     expect_error(taken, Error::conflict);
     EXPECT_TEXT(std::string{taken.header("X-RateLimit-Remaining")}, "0");
     hashes = 0;
-    const auto refused = service.send(signup("ADA@example.org"));
+    const auto refused = from("bob@example.org", "192.0.2.1");
     expect_error(refused, Error::rate_limited);
     cr_expect_eq(refused.header("Retry-After").size(), 5u);
     cr_expect_eq(hashes.load(), 0);
-    expect_created(service.send(signup("bob@example.org")));
+    expect_created(from("bob@example.org", "192.0.2.2"));
+    // The address of an account has no count.
+    for (int i = 3; i < 9; ++i)
+        expect_error(from("ada@example.org", "192.0.2." + std::to_string(i)), Error::conflict);
+    // Each account knows the network that it was created from.
+    EXPECT_TEXT(service.database().execute("SELECT count(*) FROM login_networks"), "2");
+    EXPECT_TEXT(
+        service.database().execute("SELECT network FROM login_networks WHERE user_id = "
+                                   "(SELECT id FROM users WHERE email = 'ada@example.org')"),
+        "c0000201");
+}
+
+// In whatever case and form they are written.
+ON_BOTH_ENGINES(auth_signup, refuses_the_commonest_passwords) {
+    for (const char* common : {"password", "12345678", "PassWord", "iloveyou1", "1Q2W3E4R",
+                               "\\u212aawasaki"})  // K as the sign of a kelvin
+        expect_detail(service.send(signup("ada@example.org", common)), "body.password",
+                      "value_error");
+    expect_created(service.send(signup("ada@example.org", "passwordpassword and more")));
 }

@@ -63,8 +63,7 @@ Test(limits, all_processes_and_endpoints_count_together) {
     for (const char* name : {"auth_login", "auth_signin", "auth_signup"})
         cr_expect_eq(stack.processes(name).size(), 2u, "%s", name);
     for (int i = 0; i < 10; ++i) {
-        expect_passed(stack.send(attempt(endpoints[i % 3], "Ada@example.org", somewhere(i))),
-                      9 - i);
+        expect_passed(stack.send(attempt(endpoints[i % 3], someone(i), somewhere(1))), 9 - i);
         if (i != 5) continue;
         const auto before = stack.processes("auth_signin");
         for (const pid_t pid : before) kill(pid, SIGKILL);
@@ -74,8 +73,26 @@ Test(limits, all_processes_and_endpoints_count_together) {
         });
     }
     for (int i = 0; i < 6; ++i)
-        expect_limited(stack.send(attempt(endpoints[i % 3], "ada@example.org", somewhere(20 + i))));
+        expect_limited(stack.send(attempt(endpoints[i % 3], someone(20 + i), somewhere(1))));
     expect_passed(stack.send(attempt("/auth/login", "bob@example.org", somewhere(30))), 9);
+}
+
+Test(limits, strangers_do_not_keep_the_owner_from_logging_in) {
+    const Stack stack{Engine::postgres, limited({{"TRUSTED_PROXIES", "127.0.0.1"}})};
+    const auto guess = [&](int i) {
+        return stack.send(attempt(i % 2 == 0 ? "/auth/login" : "/api/auth/signin",
+                                  "ada@example.org", somewhere(i)));
+    };
+    cr_expect_eq(stack.send(attempt("/api/auth/signup", "ada@example.org", "192.0.2.200")).status,
+                 201);
+    auto wrong = attempt("/auth/login", "ada@example.org");
+    wrong.body = R"({"email":"ada@example.org","password":"wrong horse"})";
+    for (int i = 0; i < 10; ++i) {
+        wrong.headers = {"X-Forwarded-For: " + somewhere(i)};
+        cr_expect_eq(stack.send(wrong).status, 401);
+    }
+    for (int i = 10; i < 14; ++i) cr_expect_eq(guess(i).status, 429);
+    expect_passed(stack.send(attempt("/auth/login", "ada@example.org", "192.0.2.200")), 8);
 }
 
 Test(limits, an_address_has_its_own_limit_and_cannot_say_that_it_is_another) {
@@ -162,7 +179,7 @@ Test(limits, a_call_from_the_shell_is_counted_in_redis) {
         cr_expect_eq(answered.status, 0);
         EXPECT_TEXT(answered.output.substr(0, 11), std::string{"Status: "} + status);
     }
-    EXPECT_TEXT(redis.run({"EXISTS", "steelthread:limit:email:ada@example.org"}), "1");
+    EXPECT_TEXT(redis.run({"EXISTS", "steelthread:limit:failures:email:ada@example.org"}), "1");
 }
 
 // --- USER_RATE_LIMIT

@@ -77,19 +77,34 @@ struct Stage {
     int true_count = 0;
     int false_count = 0;
     std::vector<std::string> failures;
+    std::vector<std::string> served;   // the networks of the comparisons, in their order
+    std::vector<std::string> refused;  // those of the others
 
     explicit Stage(int cost = 4, std::chrono::milliseconds longest_wait = 1h) {
         passwords.emplace(cost, longest_wait);
     }
 
-    void start(const std::string& password, const std::optional<std::string>& hash) {
-        spawn(loop, compare(password, hash),
+    void start(const std::string& password, const std::optional<std::string>& hash,
+               const std::string& network = "192.0.2.1") {
+        spawn(loop, compare(network, password, hash),
               [this](const std::exception_ptr& failure) { finish(failure); });
     }
 
-    Async<> compare(std::string password, std::optional<std::string> hash) {
-        const bool is_same = co_await passwords->matches(std::move(password), std::move(hash));
-        ++(is_same ? true_count : false_count);
+    // Starts a comparison for a client's network.
+    void start_for(const std::string& network) { start("correct horse", std::nullopt, network); }
+
+    Async<> compare(std::string network, std::string password, std::optional<std::string> hash) {
+        std::exception_ptr failure;
+        try {
+            const bool is_same =
+                co_await passwords->matches(network, std::move(password), std::move(hash));
+            ++(is_same ? true_count : false_count);
+            served.push_back(network);
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        if (failure) refused.push_back(network);
+        if (failure) std::rethrow_exception(failure);
     }
 
     void finish(const std::exception_ptr& failure) {
@@ -400,4 +415,67 @@ Test(password, ends_while_comparisons_wait) {
     watch.gate.release(5);
     stage.passwords.reset();
     cr_expect(!watch.is_overdue);
+}
+
+// The hash that is computed first holds up the others until the gate opens.
+Test(password, networks_take_turns) {
+    Stage stage;
+    watch.is_gated = true;
+    for (const char* network : {"a", "a", "a", "a", "b", "b", "c"}) stage.start_for(network);
+    stage.loop.poll();
+    cr_assert(watch.begun.try_acquire_for(20s));
+    watch.gate.release(7);
+    stage.run();
+    const std::vector<std::string> wanted = {"a", "b", "c", "a", "b", "a", "a"};
+    cr_expect(stage.served == wanted);
+    // A network that has had no turn, or an older one, goes first.
+    stage.served.clear();
+    for (const char* network : {"a", "a", "b", "c", "new"}) stage.start_for(network);
+    stage.loop.restart();
+    stage.loop.poll();
+    watch.gate.release(5);
+    stage.run();
+    const std::vector<std::string> then = {"a", "new", "c", "b", "a"};
+    cr_expect(stage.served == then);
+    cr_expect(!watch.is_overdue);
+}
+
+Test(password, a_full_queue_drops_the_newest_of_the_network_with_the_most) {
+    Stage stage;
+    watch.is_gated = true;
+    const auto name = [](int number) { return "n" + std::to_string(number); };
+    stage.start_for("running");
+    for (int i = 0; i < 30; ++i) stage.start_for(name(i));
+    for (int i = 0; i < 20; ++i) stage.start_for("greedy");
+    for (int i = 0; i < 13; ++i) stage.start_for("eager");
+    stage.loop.poll();
+    cr_expect(stage.refused.empty());
+    // The queue is full.
+    for (int i = 0; i < 3; ++i) stage.start_for("greedy");
+    stage.start_for("honest");
+    for (int i = 0; i < 2; ++i) stage.start_for("eager");
+    stage.loop.poll();
+    const std::vector<std::string> wanted(6, "greedy");
+    cr_expect(stage.refused == wanted);
+    watch.gate.release(64);
+    stage.run();
+    cr_assert_eq(stage.served.size(), 64u);
+    cr_expect_eq(std::count(stage.served.begin(), stage.served.end(), "greedy"), 17);
+    cr_expect_eq(std::count(stage.served.begin(), stage.served.end(), "eager"), 15);
+    // After the one that was running, each of the 33 networks has a turn before anyone's second.
+    cr_expect_lt(
+        std::find(stage.served.begin(), stage.served.end(), "honest") - stage.served.begin(), 34);
+    cr_expect(!watch.is_overdue);
+}
+
+Test(password, the_only_one_of_a_network_is_never_dropped_for_another) {
+    Stage stage;
+    watch.is_gated = true;
+    for (int i = 0; i < max_waiting_passwords; ++i) stage.start_for(std::to_string(i));
+    stage.start_for("late");
+    stage.loop.poll();
+    cr_expect(stage.refused == std::vector<std::string>{"late"});
+    watch.gate.release(max_waiting_passwords);
+    stage.run();
+    cr_expect_eq(stage.served.size(), 64u);
 }

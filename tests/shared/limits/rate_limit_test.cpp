@@ -132,4 +132,7 @@ Test(attempts, an_address_stands_for_its_network) {
     for (const char* none : {"", "unix:", "localhost", "192.0.2", "192.0.2.1, 192.0.2.2",
                              "[2001:db8::1]", "192.0.2.1:80", "fe80::1%eth0"})
         EXPECT_TEXT(client_network(none), "");
+    EXPECT_TEXT(std::string{client_site(client_network("2001:db8:1:2::1"))}, "20010db80001");
+    EXPECT_TEXT(std::string{client_site(client_network("192.0.2.1"))}, "c0000201");
+    EXPECT_TEXT(std::string{client_site("")}, "");
 }

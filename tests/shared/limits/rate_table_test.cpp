@@ -157,6 +157,18 @@ Test(rate_table, is_exact_to_the_millisecond) {
     cr_expect_eq(allowed_of(table, "ann", 20, noon_ms + 3'600'000), 10);
 }
 
+Test(rate_table, takes_permits_back) {
+    const Folder folder;
+    RateTable table{folder.path(file_name)};
+    table.give_back("ann", ten_a_minute, noon_ms);
+    cr_assert_eq(allowed_of(table, "ann", 20, noon_ms), 10);
+    for (int i = 0; i < 3; ++i) table.give_back("ann", ten_a_minute, noon_ms + 10);
+    cr_expect_eq(allowed_of(table, "ann", 20, noon_ms + 10), 3);
+    // No key ever has more than all of them.
+    for (int i = 0; i < 15; ++i) table.give_back("ann", ten_a_minute, noon_ms + 20);
+    cr_expect_eq(allowed_of(table, "ann", 20, noon_ms + 20), 10);
+}
+
 Test(rate_table, counts_each_key_alone) {
     const Folder folder;
     RateTable table{folder.path(file_name)};

@@ -47,6 +47,12 @@ public:
         return take(key, 1, rate).front();
     }
 
+    void give_back(const std::string& key, const Rate& rate) {
+        spawn(loop_, limiter_.give_back(key, rate), rethrow);
+        loop_.restart();
+        loop_.run();
+    }
+
     int allowed_of(const std::string& key, int attempts, const Rate& rate) {
         const auto all = take(key, attempts, rate);
         return static_cast<int>(std::count_if(
@@ -120,6 +126,19 @@ Test(redis_limiter, is_exact_for_odd_rates) {
         const auto limit = static_cast<int>(rate.limit);
         cr_expect_eq(limiter.allowed_of(key, limit + 5, rate), limit, "%s", key.c_str());
     }
+}
+
+Test(redis_limiter, takes_permits_back) {
+    const RedisServer redis;
+    Limiter limiter{redis.url(), patient};
+    limiter.give_back("ann", ten_a_day);
+    cr_assert_eq(limiter.allowed_of("ann", 20, ten_a_day), 10);
+    for (int i = 0; i < 3; ++i) limiter.give_back("ann", ten_a_day);
+    cr_expect_eq(limiter.allowed_of("ann", 20, ten_a_day), 3);
+    // No key ever has more than all of them.
+    for (int i = 0; i < 15; ++i) limiter.give_back("ann", ten_a_day);
+    EXPECT_TEXT(redis.run({"EXISTS", redis_key("ann")}), "0");
+    cr_expect_eq(limiter.allowed_of("ann", 20, ten_a_day), 10);
 }
 
 Test(redis_limiter, counts_each_key_alone) {
