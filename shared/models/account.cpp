@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shared/models/common_passwords.hpp"
 #include "shared/password_bounds.hpp"
 #include "shared/text.hpp"
 #include "shared/unicode.hpp"
@@ -64,4 +65,7 @@ void check_new_password(std::string_view password, json::Faults& faults) {
         faults.add("String should have at most 72 bytes of UTF-8", "string_too_long");
     if (trimmed(composed).empty() && !composed.empty())
         faults.add("Value error, a password is more than white space", "value_error");
+    if (is_common_password(ascii_lower(composed)))
+        faults.add("Value error, this is one of the 10,000 commonest passwords: choose another one",
+                   "value_error");
 }
