@@ -21,6 +21,7 @@
 #include "cli/restart.hpp"
 #include "cli/routes.hpp"
 #include "cli/supervisor.hpp"
+#include "cli/users.hpp"
 #include "shared/config/config.hpp"
 #include "shared/config/setting.hpp"
 #include "shared/exit_status.hpp"
@@ -90,6 +91,29 @@ int seed(Arguments& arguments) {
     return EXIT_SUCCESS;
 }
 
+int user(Arguments& arguments) {
+    const auto name = arguments.option("--name");
+    const bool as_json = arguments.flag("--json");
+    const bool is_confirmed = arguments.flag("--yes");
+    const auto action =
+        arguments.choice("action", {"list", "create", "password", "disable", "enable", "delete"});
+    if (name && action != "create") arguments.fail("only `user create` takes --name");
+    if (as_json && action != "list") arguments.fail("only `user list` takes --json");
+    if (is_confirmed && action != "delete") arguments.fail("only `user delete` takes --yes");
+    const auto who = action == "list"     ? ""
+                     : action == "create" ? arguments.word("an e-mail address")
+                                          : arguments.word("an e-mail address or id");
+    arguments.end();
+    const auto config = load_config();
+    if (action == "list") list_users(config, as_json, std::cout);
+    if (action == "create") create_user(config, who, name, read_password(), std::cout);
+    if (action == "password") set_password(config, who, read_password(), std::cout);
+    if (action == "disable") disable_user(config, who, std::cout);
+    if (action == "enable") enable_user(config, who, std::cout);
+    if (action == "delete") delete_user(config, who, is_confirmed, std::cout);
+    return EXIT_SUCCESS;
+}
+
 int openapi(Arguments& arguments) {
     const auto base = arguments.word("a base file");
     arguments.end();
@@ -132,6 +156,11 @@ constexpr Command commands[] = {
      "apply pending migrations | undo the newest (--yes in production) | list all", migrate},
     {"prune", "[--events-older-than AGE] [--jobs-older-than AGE]",
      "delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d", prune},
+    {"user",
+     "list [--json]|create EMAIL [--name NAME]|password USER|disable USER|enable USER|delete USER "
+     "[--yes]",
+     "manage users, by e-mail or id; a password is read from standard input, or made and printed",
+     user},
     {"doctor", "", "report what would prevent the service from running here", doctor},
     {"token", "--user ID", "print a token for a user (development)", token},
     {"seed", "[--user ID]", "add sample tasks and a conversation (development)", seed},

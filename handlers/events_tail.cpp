@@ -46,7 +46,7 @@ Async<Response> tail(const Request& request, Context& context) {
     const auto place = take_stream_place(request.identity(), context);
     const auto start = co_await start_reading(context, after);
     const Subscription subscription{Audiences{request.identity(), context.config.board_public},
-                                    filter, start.cursor, format};
+                                    filter, start.cursor, format, start.opened};
     auto response =
         Response::stream("text/event-stream",
                          [feed = start.feed, place, subscription, first = opening(start, format),

@@ -1,7 +1,7 @@
 // /ws: streams events over a WebSocket (RFC 6455).
 // GET → 101 | 400 if the request is not for a WebSocket | 401 | 422. After 101 the socket closes
-// with 1008 if the caller has no valid proof, or when the proof expires, and with 1013 if the
-// caller has too many streams.
+// with 1008 if the caller has no valid proof, when the proof expires, or when the caller's user is
+// disabled or deleted, and with 1013 if the caller has too many streams.
 #include "shared/events/feed.hpp"
 #include "shared/handler.hpp"
 #include "shared/limits/open_streams.hpp"
@@ -60,7 +60,7 @@ Async<Response> open_socket(const Request& request, Context& context) {
     const auto place = take_stream_place(reader, context);
     const auto start = co_await start_reading(context, query.after);
     const Subscription subscription{Audiences{reader, context.config.board_public}, filter,
-                                    start.cursor, messages};
+                                    start.cursor, messages, start.opened};
     co_return Response::stream("application/json", [feed = start.feed, place, subscription,
                                                     first = opening(reader, start.is_reset),
                                                     until = end_of(reader)](Stream& stream) {

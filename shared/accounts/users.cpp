@@ -7,8 +7,9 @@
 
 namespace {
 
-// The result of require_account, the only statement that computes a logarithm, without an account.
-constexpr std::string_view account_missing = sqlstate::logarithm_of_zero;
+// The result of require_account and refuse_disabled_user, the only statements that compute a
+// logarithm.
+constexpr std::string_view user_refused = sqlstate::logarithm_of_zero;
 
 }  // namespace
 
@@ -19,34 +20,38 @@ void KnownUsers::add(const std::string& user_id) {
 }
 
 Async<db::Results> UserDatabase::run(db::Batch batch) {
-    if (user_.needs_account) return run_with_account(std::move(batch));
-    return known_.contains(user_.user_id) ? database_.run(std::move(batch))
-                                          : run_with_row(std::move(batch));
+    const bool adds_row = adds_row_ && !known_.contains(user_.user_id);
+    const auto& check = user_.needs_account ? sql::require_account : sql::refuse_disabled_user;
+    auto statement = db::statement(check, user_.user_id);
+    if (batch.reads_only())
+        static_cast<void>(batch.add(std::move(statement)));
+    else
+        batch.prepend(std::move(statement));
+    if (adds_row) {
+        const auto email =
+            user_.email.empty() ? std::nullopt : std::optional{ascii_lower(user_.email)};
+        batch.prepend(db::statement(sql::ensure_user, db::named("id", user_.user_id),
+                                    db::named("email", email)));
+    }
+    auto results = co_await run_checked(std::move(batch));
+    if (adds_row) known_.add(user_.user_id);
+    co_return results;
 }
 
-Async<> UserDatabase::require_account() {
-    if (!user_.needs_account || has_asked_) co_return;
+Async<> UserDatabase::check_user() {
+    if (has_checked_) co_return;
+    adds_row_ = false;
     db::Batch nothing_else;
-    co_await run_with_account(std::move(nothing_else));
+    co_await run(std::move(nothing_else));
 }
 
-Async<db::Results> UserDatabase::run_with_account(db::Batch batch) {
-    batch.prepend(db::statement(sql::require_account, user_.user_id));
+Async<db::Results> UserDatabase::run_checked(db::Batch batch) {
     try {
         auto results = co_await database_.run(std::move(batch));
-        has_asked_ = true;
+        has_checked_ = true;
         co_return results;
     } catch (const DbError& error) {
-        if (error.sqlstate() == account_missing) throw ApiError{Error::invalid_token};
+        if (error.sqlstate() == user_refused) throw ApiError{Error::invalid_token};
         throw;
     }
-}
-
-Async<db::Results> UserDatabase::run_with_row(db::Batch batch) {
-    const auto email = user_.email.empty() ? std::nullopt : std::optional{ascii_lower(user_.email)};
-    batch.prepend(
-        db::statement(sql::ensure_user, db::named("id", user_.user_id), db::named("email", email)));
-    auto results = co_await database_.run(std::move(batch));
-    known_.add(user_.user_id);
-    co_return results;
 }

@@ -82,6 +82,7 @@ Async<> Feed::serve(Stream& stream, Subscription subscription, Clock::time_point
     auto written = Clock::now();
     while (!stream.is_over() && listener.state_ != State::lost && Clock::now() < until) {
         if (listener.waiting_.empty()) {
+            if (listener.state_ == State::refused) stream.end();
             queue(listener);
             if (listener.state_ == State::called) co_await catch_up(listener);
         }
@@ -145,6 +146,9 @@ Async<> Feed::catch_up(Listener& listener) {
         for (const auto& event : page->events) {
             WrittenEvent written{event};
             if (auto text = listener.text_for(written)) listener.push(std::move(text));
+            if (!listener.is_refused_by(event)) continue;
+            listener.state_ = State::refused;
+            co_return;
         }
         listener.cursor_ = page->next;
         if (page->is_whole) join(listener);
@@ -232,6 +236,9 @@ std::size_t Feed::pass_on(const Event& event) {
         if (listener.waiting_.size() < max_waiting && listener.waiting_bytes_ < max_waiting_bytes) {
             listener.cursor_ = cursor_;
             listener.push(std::move(text));
+            if (!listener.is_refused_by(event)) continue;
+            listener.state_ = State::refused;
+            listeners_.erase(&listener);
         } else {
             // Its cursor stays at the last event that it has.
             listener.state_ = State::behind;
@@ -242,9 +249,14 @@ std::size_t Feed::pass_on(const Event& event) {
 }
 
 WrittenEvent::Text Listener::text_for(WrittenEvent& event) {
-    if (filter_.accepts(event.event())) return event.in(format_);
+    if (filter_.accepts(event.event()) || is_refused_by(event.event())) return event.in(format_);
     if (++left_out_ < max_left_out) return nullptr;
     return std::make_shared<const std::string>(format_.position(cursor_of(event.event())));
+}
+
+bool Listener::is_refused_by(const Event& event) const {
+    return (event.type == "account.disabled" || event.type == "account.deleted") &&
+           event.audience == audiences_.user && opened_ < cursor_of(event);
 }
 
 void Listener::push(std::shared_ptr<const std::string> text) {
@@ -272,5 +284,5 @@ Async<FeedStart> start_reading(Context& context, const std::optional<std::string
     auto& feed = context.state.get<Shared>().feed;
     const auto executor = co_await boost::asio::this_coro::executor;
     if (!feed) feed = std::make_shared<Feed>(executor.context(), context.db.lasting(), mark);
-    co_return FeedStart{feed, cursor.value_or(bounds.end()), !cursor};
+    co_return FeedStart{feed, cursor.value_or(bounds.end()), bounds.end(), !cursor};
 }

@@ -36,6 +36,8 @@ struct Subscription {
     EventFilter filter;
     EventCursor cursor;          // it begins after this position
     const StreamFormat& format;  // must outlive the process's feed
+    // Events up to here are older than the check of the reader's user.
+    EventCursor opened = {};
 };
 
 // The event as canonical JSON, except that line breaks in its data, where they are white space,
@@ -71,23 +73,27 @@ public:
           audiences_(std::move(subscription.audiences)),
           filter_(std::move(subscription.filter)),
           format_(subscription.format),
-          cursor_(std::move(subscription.cursor)) {}
+          cursor_(std::move(subscription.cursor)),
+          opened_(std::move(subscription.opened)) {}
 
 private:
     friend class Feed;
 
     enum class State {
-        behind,  // reads pages of its own
-        queued,  // waits for its turn to read a page
-        called,  // may read its page
-        joined,  // gets the events that the process reads for all
-        lost,    // some events after its cursor were removed, or the history is another one
+        behind,   // reads pages of its own
+        queued,   // waits for its turn to read a page
+        called,   // may read its page
+        joined,   // gets the events that the process reads for all
+        lost,     // some events after its cursor were removed, or the history is another one
+        refused,  // its user was disabled or deleted
     };
 
     // Returns what to write for an event of its audiences; null for nothing. Counts the events that
     // the filter leaves out.
     WrittenEvent::Text text_for(WrittenEvent& event);
     void push(std::shared_ptr<const std::string> text);
+    // Whether this event says that the reader's user is refused from now on.
+    bool is_refused_by(const Event& event) const;
     // Removes and returns the text to write next; empty if there is none.
     std::string take_waiting();
 
@@ -97,6 +103,7 @@ private:
     const StreamFormat& format_;
     int left_out_ = 0;    // events since the last text
     EventCursor cursor_;  // everything up to here was sent or is queued
+    EventCursor opened_;  // events up to here are older than the check of the reader's user
     State state_ = State::behind;
     Clock::time_point due_;  // when to read the next page, if it is behind
     std::deque<std::shared_ptr<const std::string>> waiting_;  // texts of events
@@ -114,7 +121,9 @@ public:
     // new ones, at least each 1,000th position if the filter leaves events out, and the keep-alive.
     // A slow reader blocks nobody: it falls back to reading pages. Returns early if some of its
     // events were removed, or if the database now has another history: the client reconnects and is
-    // told. Throws std::system_error if the peer has closed the connection or does not read.
+    // told. Ends the stream after an event behind `opened` that says that the reader's user was
+    // disabled or deleted. Throws std::system_error if the peer has closed the connection or does
+    // not read.
     Async<> serve(Stream& stream, Subscription subscription, Clock::time_point until);
 
 private:
@@ -146,6 +155,7 @@ private:
 struct FeedStart {
     std::shared_ptr<Feed> feed;
     EventCursor cursor;
+    EventCursor opened;  // the end of the feed, read before the check of the reader's user
     // Whether the reader's cursor is unknown or of another history, so that what it has missed
     // cannot be read.
     bool is_reset = false;

@@ -125,22 +125,22 @@ void check_owner(const PathParameters& parameters, const Identity& identity, con
     }
 }
 
-// Refuses the token of a deleted account. If a user of another issuer has lost the row since the
-// last request, or another user took the same address at the same time, the foreign keys refuse the
-// first attempt and the second one creates the row.
+// Refuses the token of a disabled user or a deleted account. If a user of another issuer has lost
+// the row since the last request, or another user took the same address at the same time, the
+// foreign keys refuse the first attempt and the second one creates the row.
 Async<Response> run_handler(const Operation& operation, const Request& request, Context& context) {
-    if (!rule_of(operation.auth).makes_user && !request.identity().needs_account) {
+    if (request.user_id().empty()) {
         auto response = co_await operation.handler(request, context);
         co_return response;
     }
     auto& known = context.state.get<KnownUsers>();
-    UserDatabase db{context.db, known, request.identity()};
+    UserDatabase db{context.db, known, request.identity(), rule_of(operation.auth).makes_user};
     Context own{context.config,    db,           context.tokens, context.api_keys,
                 context.passwords, context.state};
     bool is_user_missing = false;
     try {
         auto response = co_await operation.handler(request, own);
-        co_await db.require_account();
+        co_await db.check_user();
         co_return response;
     } catch (const DbError& error) {
         is_user_missing = error.sqlstate() == sqlstate::foreign_key_violation;
@@ -148,7 +148,7 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
     }
     known.forget(request.user_id());
     auto response = co_await operation.handler(request, own);
-    co_await db.require_account();
+    co_await db.check_user();
     co_return response;
 }
 

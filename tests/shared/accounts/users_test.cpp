@@ -73,10 +73,10 @@ ON_BOTH(users, get_a_row_with_their_first_request, Fixture, users) {
     EXPECT_TEXT(users.emails(), "a@example.org - 2");
 }
 
-ON_BOTH(users, cost_one_statement_once, Fixture, users) {
+ON_BOTH(users, are_added_once_and_checked_each_time, Fixture, users) {
     const Identity user{"a", ""};
     for (int i = 0; i < 3; ++i) users.request(user);
-    cr_assert(users.counting.counts == (std::vector<std::size_t>{2, 1, 1}));
+    cr_assert(users.counting.counts == (std::vector<std::size_t>{3, 2, 2}));
 }
 
 // The statement that adds the row or checks the account does not shift the results of the others.
@@ -94,7 +94,7 @@ ON_BOTH(users, leave_the_results_to_their_slots, Fixture, users) {
         cr_expect_eq(results.one(one).number, 1);
         cr_expect_eq(results.one(two).number, 2);
     }
-    cr_assert(users.counting.counts == (std::vector<std::size_t>{3, 2, 3}));
+    cr_assert(users.counting.counts == (std::vector<std::size_t>{4, 3, 3}));
 }
 
 ON_BOTH(users, are_not_known_by_a_request_that_failed, Fixture, users) {
@@ -158,7 +158,7 @@ constexpr Query add_user{"add_user", "INSERT INTO users (id) VALUES ('new')",
 
 }  // namespace
 
-ON_BOTH(users, with_an_account_are_asked_for_each_time, Fixture, users) {
+ON_BOTH(users, with_an_account_are_checked_each_time, Fixture, users) {
     users.database.add_user("a");
     for (int i = 0; i < 2; ++i) EXPECT_TEXT(outcome(users, account("a"), sql::ping), "done");
     users.database.execute("DELETE FROM users");
@@ -177,23 +177,60 @@ ON_BOTH(users, whose_account_is_gone_write_nothing, Fixture, users) {
     EXPECT_TEXT(users.emails(), "- - 2");
 }
 
-// The account is checked once per request, with or without other statements.
-ON_BOTH(users, with_an_account_are_asked_for_where_nothing_else_is, Fixture, users) {
+// The user is checked once per request, with or without other statements.
+ON_BOTH(users, are_checked_where_nothing_else_is_asked, Fixture, users) {
     users.database.add_user("a");
-    const auto user = account("a");
-    UserDatabase asking{users.counting, users.known, user};
-    const auto require = [&](UserDatabase& db) -> Async<db::Results> {
-        co_await db.require_account();
-        co_return db::Results{};
+    for (const auto& user : {account("a"), Identity{"b", ""}}) {
+        users.counting.counts.clear();
+        UserDatabase asking{users.counting, users.known, user};
+        const auto check = [&](UserDatabase& db) -> Async<db::Results> {
+            co_await db.check_user();
+            co_return db::Results{};
+        };
+        EXPECT_TEXT(users.open.sqlstate_of(check(asking)), "");
+        EXPECT_TEXT(users.open.sqlstate_of(check(asking)), "");
+        EXPECT_TEXT(users.open.sqlstate_of(asking.run(one(sql::ping))), "");
+        cr_assert(users.counting.counts == (std::vector<std::size_t>{1, 2}));
+    }
+    // That check alone adds no row.
+    EXPECT_TEXT(users.emails(), "- - 1");
+}
+
+ON_BOTH(users, who_are_disabled_are_refused_whoever_issued_the_token, Fixture, users) {
+    const auto disable = [&](const char* moment) {
+        users.database.execute(std::string{"UPDATE users SET disabled_at = "} + moment);
     };
-    EXPECT_TEXT(users.open.sqlstate_of(require(asking)), "");
-    EXPECT_TEXT(users.open.sqlstate_of(require(asking)), "");
-    EXPECT_TEXT(users.open.sqlstate_of(asking.run(one(sql::ping))), "");
-    cr_assert(users.counting.counts == (std::vector<std::size_t>{1, 2}));
+    users.database.add_user("a");
     const Identity foreign{"b", ""};
-    UserDatabase other{users.counting, users.known, foreign};
-    EXPECT_TEXT(users.open.sqlstate_of(require(other)), "");
-    cr_assert_eq(users.counting.counts.size(), 2u);
+    for (const auto& user : {account("a"), foreign}) {
+        disable("NULL");
+        EXPECT_TEXT(outcome(users, user, sql::ping), "done");
+        disable("created_at");
+        EXPECT_TEXT(outcome(users, user, sql::ping), "invalid_token");
+        EXPECT_TEXT(outcome(users, user, add_user), "invalid_token");
+        disable("NULL");
+        EXPECT_TEXT(outcome(users, user, sql::ping), "done");
+    }
+    // Also where the process does not know the user, and where no row is needed.
+    disable("created_at");
+    KnownUsers nobody;
+    for (const bool needs_row : {true, false}) {
+        UserDatabase db{users.counting, nobody, foreign, needs_row};
+        try {
+            users.open.sqlstate_of(db.run(one(sql::ping)));
+            cr_expect(false);
+        } catch (const ApiError& error) {
+            cr_expect(error.error() == Error::invalid_token);
+        }
+    }
+    EXPECT_TEXT(users.emails(), "- - 2");
+}
+
+ON_BOTH(users, who_only_read_get_no_row_where_none_is_needed, Fixture, users) {
+    const Identity foreign{"b", ""};
+    UserDatabase db{users.counting, users.known, foreign, false};
+    EXPECT_TEXT(users.open.sqlstate_of(db.run(one(sql::ping))), "");
+    EXPECT_TEXT(users.emails(), "- - 0");
 }
 
 Test(users, are_forgotten_all_at_once_when_there_are_too_many) {

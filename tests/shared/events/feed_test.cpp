@@ -78,10 +78,26 @@ public:
     void begin_history() const { own_.execute("INSERT INTO feed_epoch DEFAULT VALUES"); }
     void prune() const { own_.execute("DELETE FROM events"); }
 
+    // Writes an event of a user.
+    void write_for(const std::string& user, const std::string& type,
+                   const std::string& subject) const {
+        own_.execute("INSERT INTO events (type, audience, subject, data) VALUES ('" + type +
+                     "', 'user:" + user + "', '" + subject + "', '{}')");
+    }
+
     Reader& serve(const EventCursor& cursor, const StreamFormat& format = silent_numbers,
                   const EventFilter& filter = {}) {
+        return serve({Audiences{{}, true}, filter, cursor, format});
+    }
+
+    // Serves the whole feed to a user whose account was checked when the feed ended at `opened`.
+    Reader& serve_user(const std::string& user, const EventCursor& opened = {},
+                       const EventFilter& filter = {}) {
+        return serve({Audiences{Identity{user, ""}, true}, filter, {}, silent_numbers, opened});
+    }
+
+    Reader& serve(const Subscription& subscription) {
         auto& reader = *readers_.emplace_back(std::make_unique<Reader>(open_.loop()));
-        const Subscription subscription{Audiences{{}, true}, filter, cursor, format};
         spawn(open_.loop(), feed_->serve(reader, subscription, Clock::time_point::max()),
               [&reader](const std::exception_ptr& failure) {
                   rethrow(failure);
@@ -264,4 +280,38 @@ Test(feed, says_that_it_is_alive) {
     cr_expect(stage.run([&] { return silent.text() == "..."; }));
     cr_expect_geq((Clock::now() - before) / 1ms, 150);
     EXPECT_TEXT(without.text(), "");
+}
+
+// The event is the last one that the user's readers get, whether they wait for it or are behind.
+Test(feed, ends_for_a_user_who_is_refused) {
+    for (const char* type : {"account.disabled", "account.deleted"}) {
+        Stage stage;
+        auto& ann = stage.serve_user("ann");
+        auto& bob = stage.serve_user("bob");
+        stage.write(1, 1);
+        cr_assert(stage.run([&] { return ann.ends_with("1 ") && bob.ends_with("1 "); }));
+        stage.write_for("ann", type, "2");
+        stage.write(3, 3);
+        cr_assert(stage.run([&] { return !ann.is_served && bob.ends_with("3 "); }));
+        EXPECT_TEXT(ann.text(), "1 2 ");
+        cr_expect(ann.is_over());
+        EXPECT_TEXT(bob.text(), "1 3 ");
+        auto& filtered = stage.serve_user("ann", {0, 1}, EventFilter{"note.*", {}});
+        cr_assert(stage.run([&] { return !filtered.is_served; }));
+        EXPECT_TEXT(filtered.text(), "2 ");
+        auto& behind = stage.serve_user("ann", {0, 1});
+        cr_assert(stage.run([&] { return !behind.is_served; }));
+        EXPECT_TEXT(behind.text(), "1 2 ");
+        // To a stream that was opened later the event is history.
+        auto& later = stage.serve_user("ann", {0, 3});
+        stage.write(4, 4);
+        cr_assert(stage.run([&] { return later.ends_with("4 "); }));
+        EXPECT_TEXT(later.text(), "1 2 3 4 ");
+        // Another kind of event ends nothing.
+        stage.write_for("ann", "account.enabled", "5");
+        stage.write_for("bob", type, "6");
+        stage.write(7, 7);
+        cr_assert(stage.run([&] { return later.ends_with("7 ") && !bob.is_served; }));
+        EXPECT_TEXT(later.text(), "1 2 3 4 5 7 ");
+    }
 }

@@ -1,0 +1,291 @@
+#include "cli/users.hpp"
+
+#include <openssl/rand.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <iostream>
+#include <stdexcept>
+#include <vector>
+
+#include "cli/database.hpp"
+#include "cli/migrate.hpp"
+#include "shared/auth/password.hpp"
+#include "shared/error.hpp"
+#include "shared/json/writer.hpp"
+#include "shared/models/account.hpp"
+#include "shared/text.hpp"
+#include "shared/unicode.hpp"
+#include "shared/uuid.hpp"
+#include "sql/users.hpp"
+
+namespace {
+
+constexpr std::int64_t batch_rows = 1000;
+
+struct User {
+    std::string id;
+    std::optional<std::string> email;
+    std::optional<std::string> name;
+    bool has_password = false;
+    Timestamp created_at;
+    std::optional<Timestamp> disabled_at;
+    std::int64_t tasks = 0;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("id", &User::id),
+            field("email", &User::email),
+            field("name", &User::name),
+            field("has_password", &User::has_password),
+            field("created_at", &User::created_at),
+            field("disabled_at", &User::disabled_at),
+            field("tasks", &User::tasks),
+        };
+    }
+
+    // As messages name the user.
+    const std::string& label() const { return email ? *email : id; }
+};
+
+void with_users(const Config& config, const std::function<Async<>(Database&)>& work) {
+    if (!look_at_schema(config).pending.empty())
+        throw std::runtime_error("the schema is not up to date: run `steelthread migrate up`");
+    with_database(config, work);
+}
+
+Async<User> find(Database& database, std::string text) {
+    auto found = co_await database.maybe<User>(sql::find_user, db::named("id", text),
+                                               db::named("email", ascii_lower(text)));
+    if (!found) throw std::runtime_error("there is no user with the e-mail or id \"" + text + '"');
+    co_return std::move(*found);
+}
+
+// What signing up accepts, as it is stored.
+NewAccount checked(const std::string& email, const std::optional<std::string>& name,
+                   const std::string& password) {
+    try {
+        auto account = json::read<NewAccount>(json::write(NewAccount{email, name, password}));
+        account.email = ascii_lower(account.email);
+        account.password = nfc(account.password);
+        return account;
+    } catch (const ApiError& error) {
+        std::vector<std::string> faults;
+        for (const auto& detail : error.details())
+            faults.push_back(std::get<std::string>(detail.location.back()) + ": " + detail.message);
+        throw std::runtime_error(joined(faults, "; "));
+    }
+}
+
+std::string make_password() {
+    std::array<unsigned char, 12> bytes{};
+    if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
+        throw std::runtime_error("no random bytes");
+    return hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+void print_made(const std::optional<std::string>& given, const std::string& password,
+                std::ostream& out) {
+    if (!given) out << "password: " << password << '\n';
+}
+
+// A text of a user for a terminal: without control characters.
+std::string printable(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(),
+        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
+    return text;
+}
+
+// The columns that a text of UTF-8 takes, if each character takes one.
+std::size_t character_count(const std::string& text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
+}
+
+using Line = std::array<std::string, 6>;
+
+Line line_of(const User& user) {
+    return {user.id,
+            user.email.value_or("-"),
+            printable(user.name.value_or("-")),
+            user.disabled_at ? "disabled" : "active",
+            user.created_at.text().substr(0, std::size("2026-01-08T12:34:56") - 1) + "Z",
+            std::to_string(user.tasks)};
+}
+
+void print_table(const std::vector<User>& users, std::ostream& out) {
+    std::vector<Line> lines{{"ID", "E-MAIL", "NAME", "STATE", "CREATED", "TASKS"}};
+    for (const auto& user : users) lines.push_back(line_of(user));
+    std::array<std::size_t, std::tuple_size_v<Line>> widths{};
+    for (const auto& line : lines)
+        for (std::size_t i = 0; i < line.size(); ++i)
+            widths[i] = std::max(widths[i], character_count(line[i]));
+    for (const auto& line : lines) {
+        for (std::size_t i = 0; i + 1 < line.size(); ++i)
+            out << line[i] << std::string(widths[i] - character_count(line[i]) + 2, ' ');
+        out << line.back() << '\n';
+    }
+}
+
+void print_json(const std::vector<User>& users, std::ostream& out) {
+    out << '[';
+    for (std::size_t i = 0; i < users.size(); ++i)
+        out << (i ? ",\n " : "") << json::write(users[i]);
+    out << "]\n";
+}
+
+Async<> list(Database& database, std::vector<User>& users) {
+    for (;;) {
+        const auto after = users.empty() ? Timestamp::first() : users.back().created_at;
+        const auto after_id = users.empty() ? std::string{} : users.back().id;
+        const auto page = co_await database.all<User>(sql::list_users, db::named("after", after),
+                                                      db::named("after_id", after_id),
+                                                      db::named("limit", batch_rows));
+        if (page.empty()) co_return;
+        users.insert(users.end(), page.begin(), page.end());
+    }
+}
+
+// Adds the event that a change is about to cause.
+void add_event(db::Batch& batch, const User& user, const std::string& type, bool is_disabled) {
+    std::string data;
+    json::Writer writer{data};
+    writer.begin_object();
+    writer.key("id");
+    writer.string(user.id);
+    writer.end_object();
+    batch.add(sql::insert_account_event, db::named("id", user.id), db::named("type", type),
+              db::named("data", json::Raw{data}), db::named("is_disabled", is_disabled));
+}
+
+// Returns whether the user was in the other state.
+Async<bool> set_disabled(Database& database, const User& user, bool is_disabled) {
+    db::Batch batch;
+    add_event(batch, user, is_disabled ? "account.disabled" : "account.enabled", !is_disabled);
+    const auto changed = batch.add(is_disabled ? sql::disable_user : sql::enable_user, user.id);
+    const auto results = co_await database.run(std::move(batch));
+    co_return !results.rows(changed).empty();
+}
+
+// One transaction. Returns how many rows it has deleted.
+Async<std::size_t> delete_some(Database& database, const User& user) {
+    db::Batch batch;
+    const auto messages = batch.add(sql::delete_messages_of_user, db::named("user_id", user.id),
+                                    db::named("limit", batch_rows));
+    const auto conversation = batch.add(sql::delete_conversation_of_user, user.id);
+    const auto tasks = batch.add(sql::delete_tasks_of_user, db::named("user_id", user.id),
+                                 db::named("limit", batch_rows));
+    const auto results = co_await database.run(std::move(batch));
+    co_return results.rows(messages).size() + results.rows(conversation).size() +
+        results.rows(tasks).size();
+}
+
+Async<> delete_all(Database& database, const User& user) {
+    db::Batch batch;
+    add_event(batch, user, "account.deleted", user.disabled_at.has_value());
+    batch.add(sql::disable_user, user.id);
+    co_await database.run(std::move(batch));
+    for (;;) {
+        const auto before = Clock::now();
+        const auto count = co_await delete_some(database, user);
+        if (count == 0) break;
+        // Others want to write, too.
+        co_await sleep_for(Clock::now() - before);
+    }
+    db::Batch last;
+    last.add(sql::delete_user, user.id);
+    co_await database.run(std::move(last));
+}
+
+void confirm(const User& user, std::ostream& out) {
+    if (isatty(STDIN_FILENO) == 0)
+        throw std::runtime_error("this deletes " + user.label() +
+                                 " with all tasks and "
+                                 "conversations: confirm it with --yes");
+    out << "delete " << printable(user.label()) << " with " << user.tasks
+        << (user.tasks == 1 ? " task" : " tasks") << " and all conversations? [y/N] " << std::flush;
+    std::string answer;
+    std::getline(std::cin, answer);
+    if (answer != "y" && answer != "yes") throw std::runtime_error("nothing was deleted");
+}
+
+}  // namespace
+
+void list_users(const Config& config, bool as_json, std::ostream& out) {
+    std::vector<User> users;
+    with_users(config, [&](Database& database) { return list(database, users); });
+    (as_json ? print_json : print_table)(users, out);
+}
+
+void create_user(const Config& config, const std::string& email,
+                 const std::optional<std::string>& name, const std::optional<std::string>& password,
+                 std::ostream& out) {
+    const auto account = checked(email, name, password ? *password : make_password());
+    const auto hash = hash_password(account.password, config.bcrypt_cost);
+    with_users(config, [&](Database& database) -> Async<> {
+        const auto made = co_await database.maybe<AccountView>(
+            sql::insert_account, db::named("id", Uuid::random().text()),
+            db::named("email", account.email), db::named("name", account.name),
+            db::named("password_hash", hash));
+        if (!made) throw std::runtime_error(account.email + " is taken");
+        out << "created " << account.email << " with the id " << made->id << '\n';
+        print_made(password, account.password, out);
+    });
+}
+
+void set_password(const Config& config, const std::string& user,
+                  const std::optional<std::string>& password, std::ostream& out) {
+    with_users(config, [&](Database& database) -> Async<> {
+        const auto found = co_await find(database, user);
+        if (!found.email)
+            throw std::runtime_error(found.id + " has no e-mail address to log in with");
+        const auto account =
+            checked(*found.email, std::nullopt, password ? *password : make_password());
+        db::Batch batch;
+        batch.add(sql::set_password_hash, db::named("id", found.id),
+                  db::named("password_hash", hash_password(account.password, config.bcrypt_cost)));
+        co_await database.run(std::move(batch));
+        out << "changed the password of " << *found.email << '\n';
+        print_made(password, account.password, out);
+    });
+}
+
+void disable_user(const Config& config, const std::string& user, std::ostream& out) {
+    with_users(config, [&](Database& database) -> Async<> {
+        const auto found = co_await find(database, user);
+        const bool has_changed = co_await set_disabled(database, found, true);
+        out << (has_changed ? "disabled " : "already disabled: ") << found.label() << '\n';
+    });
+}
+
+void enable_user(const Config& config, const std::string& user, std::ostream& out) {
+    with_users(config, [&](Database& database) -> Async<> {
+        const auto found = co_await find(database, user);
+        const bool has_changed = co_await set_disabled(database, found, false);
+        out << (has_changed ? "enabled " : "already enabled: ") << found.label() << '\n';
+    });
+}
+
+void delete_user(const Config& config, const std::string& user, bool is_confirmed,
+                 std::ostream& out) {
+    with_users(config, [&](Database& database) -> Async<> {
+        const auto found = co_await find(database, user);
+        if (!is_confirmed) confirm(found, out);
+        co_await delete_all(database, found);
+        out << "deleted " << found.label() << '\n';
+    });
+}
+
+std::optional<std::string> read_password() {
+    if (isatty(STDIN_FILENO) != 0) return std::nullopt;
+    std::string line;
+    std::getline(std::cin, line);
+    if (line.ends_with('\r')) line.pop_back();
+    if (line.empty()) return std::nullopt;
+    return line;
+}
