@@ -3,13 +3,14 @@
 
 #include "shared/context.hpp"
 #include "shared/db/database.hpp"
+#include "sql/users.hpp"
 #include "tests/support/database.hpp"
 
 class NoDatabase final : public Database {
 public:
     Async<db::Results> run(db::Batch batch) override {
         for (const auto& statement : batch.statements())
-            if (statement.query->name != "refuse_disabled_user")
+            if (statement.query != &sql::refuse_disabled_user)
                 throw DbError{"08001", "there is no database here"};
         co_return db::Results{batch};
     }
