@@ -16,8 +16,8 @@ Async<Response> post(const Request& request, Context& context) {
     const auto email = ascii_lower(input.email);
     co_await count_attempt(request, context);
     const auto network = client_network(request.remote_address());
-    const std::string site{client_site(network)};
-    const auto hash = co_await context.passwords.hash(site, nfc(input.password));
+    const HashClient client{std::string{client_site(network)}};
+    const auto hash = co_await context.passwords.hash(client, nfc(input.password));
     const auto id = Uuid::random().text();
     db::Batch batch;
     const auto inserted =

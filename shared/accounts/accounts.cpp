@@ -26,12 +26,12 @@ bool knows_network(const Account& account) {
 
 // The composed form was hashed (RFC 8265, section 4.2.2), unless the account is older than that
 // rule.
-Async<bool> is_right(Context& context, std::string site, const Credentials& credentials,
+Async<bool> is_right(Context& context, HashClient client, const Credentials& credentials,
                      const std::optional<std::string>& hash) {
     const auto composed = nfc(credentials.password);
-    bool matches = co_await context.passwords.matches(site, composed, hash);
+    bool matches = co_await context.passwords.matches(client, composed, hash);
     if (!matches && composed != credentials.password)
-        matches = co_await context.passwords.matches(site, credentials.password, hash);
+        matches = co_await context.passwords.matches(client, credentials.password, hash);
     co_return matches;
 }
 
@@ -47,8 +47,8 @@ Async<> keep_up(const Account& account, Context& context, std::string network,
         db::Batch batch;
         if (!network.empty() && !is_noted) note_network(batch, account.id, old_hash, network);
         if (!is_current) {
-            const std::string site{client_site(network)};
-            const auto hash = co_await context.passwords.hash(site, password);
+            const HashClient client{std::string{client_site(network)}, knows_network(account)};
+            const auto hash = co_await context.passwords.hash(client, password);
             batch.add(sql::renew_password_hash, db::named("id", account.id),
                       db::named("old_hash", old_hash), db::named("new_hash", hash));
         }
@@ -89,9 +89,9 @@ Async<Account> log_in(const Request& request, Context& context) {
     bool may_enter = false;
     std::exception_ptr trouble;
     try {
-        const std::string site{client_site(network)};
+        const HashClient client{std::string{client_site(network)}, !failures.network.empty()};
         const auto hash = account ? account->password_hash : std::nullopt;
-        const bool matches = co_await is_right(context, site, credentials, hash);
+        const bool matches = co_await is_right(context, client, credentials, hash);
         may_enter = matches && account && !account->disabled_at;
     } catch (...) {
         trouble = std::current_exception();

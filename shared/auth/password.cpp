@@ -106,12 +106,12 @@ Passwords::Passwords(int cost, std::chrono::milliseconds longest_wait)
 // Each step of the cost doubles the work. A cheaper hash, plus one decoy for its own cost and for
 // each cost above it, takes as long as a hash of the current cost.
 
-Async<bool> Passwords::matches(std::string network, std::string password,
+Async<bool> Passwords::matches(HashClient client, std::string password,
                                std::optional<std::string> hash) {
     const auto wipe = wipe_at_end(password);
     const bool is_account = hash && is_bcrypt_hash(*hash);
     bool is_same = false;
-    co_await off_loop(std::move(network), [&] {
+    co_await off_loop(std::move(client), [&] {
         if (is_account) is_same = matches_password(password, *hash);
         const int first = is_account ? cost_of(*hash) : cost_;
         const int end = is_account ? cost_ : cost_ + 1;
@@ -124,77 +124,83 @@ bool Passwords::is_current(const std::string& hash) const {
     return hash.starts_with(prefix_of(cost_));
 }
 
-Async<std::string> Passwords::hash(std::string network, std::string password) {
+Async<std::string> Passwords::hash(HashClient client, std::string password) {
     const auto wipe = wipe_at_end(password);
     std::string made;
-    co_await off_loop(std::move(network), [&] { made = hash_password(password, cost_); });
+    co_await off_loop(std::move(client), [&] { made = hash_password(password, cost_); });
     co_return made;
 }
 
-Async<> Passwords::off_loop(std::string network, std::function<void()> work) {
+Async<> Passwords::off_loop(HashClient client, std::function<void()> work) {
     const auto initiate = [&](Handler handler) {
-        enqueue({std::move(network), &work, Clock::now() + longest_wait_, std::move(handler)});
+        enqueue({std::move(client), &work, Clock::now() + longest_wait_, std::move(handler)});
     };
     co_await boost::asio::async_initiate<const UseAwaitable, void(std::exception_ptr)>(
         initiate, use_awaitable);
 }
 
 void Passwords::enqueue(Job job) {
-    give_up_overdue();
-    if (!make_room(job.network)) {
+    auto& queue = queue_of(job.client);
+    give_up_overdue(queue);
+    if (!make_room(job.client)) {
         refuse(std::move(job));
         return;
     }
-    waiting_.push_back(std::move(job));
+    queue.push_back(std::move(job));
     start_next();
 }
 
-bool Passwords::make_room(const std::string& network) {
-    const auto count = static_cast<int>(waiting_.size()) + (is_running_ ? 1 : 0);
+bool Passwords::make_room(const HashClient& client) {
+    auto& queue = queue_of(client);
+    const auto count = static_cast<int>(queue.size()) + (is_running_ ? 1 : 0);
     if (count < max_waiting_passwords) return true;
     std::unordered_map<std::string_view, int> counts;
-    for (const auto& job : waiting_) ++counts[job.network];
+    for (const auto& job : queue) ++counts[job.client.network];
     const auto most = std::max_element(
         counts.begin(), counts.end(),
         [](const auto& one, const auto& other) { return one.second < other.second; });
-    if (most == counts.end() || most->second <= counts[network] + 1) return false;
-    const auto newest = std::find_if(waiting_.rbegin(), waiting_.rend(),
-                                     [&](const auto& job) { return job.network == most->first; });
+    if (most == counts.end() || most->second <= counts[client.network] + 1) return false;
+    const auto newest = std::find_if(queue.rbegin(), queue.rend(), [&](const auto& job) {
+        return job.client.network == most->first;
+    });
     const auto place = std::prev(newest.base());
     refuse(std::move(*place));
-    waiting_.erase(place);
+    queue.erase(place);
     return true;
 }
 
 // All wait equally long, so those that came first are overdue first.
-void Passwords::give_up_overdue() {
-    while (!waiting_.empty() && Clock::now() > waiting_.front().latest) {
-        refuse(std::move(waiting_.front()));
-        waiting_.pop_front();
+void Passwords::give_up_overdue(Queue& queue) {
+    while (!queue.empty() && Clock::now() > queue.front().latest) {
+        refuse(std::move(queue.front()));
+        queue.pop_front();
     }
 }
 
-Passwords::Queue::iterator Passwords::next_in_turn() {
+Passwords::Queue::iterator Passwords::next_in_turn(Queue& queue) {
     const auto last_turn = [&](const Job& job) {
-        const auto found = turns_.find(job.network);
+        const auto found = turns_.find(job.client.network);
         return found == turns_.end() ? 0 : found->second;
     };
-    return std::min_element(
-        waiting_.begin(), waiting_.end(),
-        [&](const auto& one, const auto& other) { return last_turn(one) < last_turn(other); });
+    return std::min_element(queue.begin(), queue.end(), [&](const auto& one, const auto& other) {
+        return last_turn(one) < last_turn(other);
+    });
 }
 
 void Passwords::start_next() {
-    give_up_overdue();
-    if (is_running_ || waiting_.empty()) return;
-    const auto next = next_in_turn();
-    turns_[next->network] = ++turn_;
+    give_up_overdue(known_);
+    give_up_overdue(others_);
+    if (is_running_ || (known_.empty() && others_.empty())) return;
+    was_known_ = others_.empty() || (!known_.empty() && !was_known_);
+    auto& queue = was_known_ ? known_ : others_;
+    const auto next = next_in_turn(queue);
+    turns_[next->client.network] = ++turn_;
     if (turns_.size() > 2 * max_remembered_turns)
         std::erase_if(turns_, [&](const auto& entry) {
             return entry.second + max_remembered_turns <= turn_;
         });
     auto job = std::move(*next);
-    waiting_.erase(next);
+    queue.erase(next);
     start(std::move(job));
 }
 

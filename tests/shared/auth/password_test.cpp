@@ -85,19 +85,22 @@ struct Stage {
     }
 
     void start(const std::string& password, const std::optional<std::string>& hash,
-               const std::string& network = "192.0.2.1") {
-        spawn(loop, compare(network, password, hash),
+               const std::string& network = "192.0.2.1", bool is_known = false) {
+        spawn(loop, compare({network, is_known}, password, hash),
               [this](const std::exception_ptr& failure) { finish(failure); });
     }
 
     // Starts a comparison for a client's network.
-    void start_for(const std::string& network) { start("correct horse", std::nullopt, network); }
+    void start_for(const std::string& network, bool is_known = false) {
+        start("correct horse", std::nullopt, network, is_known);
+    }
 
-    Async<> compare(std::string network, std::string password, std::optional<std::string> hash) {
+    Async<> compare(HashClient client, std::string password, std::optional<std::string> hash) {
+        const auto network = client.network;
         std::exception_ptr failure;
         try {
             const bool is_same =
-                co_await passwords->matches(network, std::move(password), std::move(hash));
+                co_await passwords->matches(client, std::move(password), std::move(hash));
             ++(is_same ? true_count : false_count);
             served.push_back(network);
         } catch (...) {
@@ -478,4 +481,21 @@ Test(password, the_only_one_of_a_network_is_never_dropped_for_another) {
     watch.gate.release(max_waiting_passwords);
     stage.run();
     cr_expect_eq(stage.served.size(), 64u);
+}
+
+// However many strangers wait, a known network has every second turn and a place of its own.
+Test(password, known_networks_have_a_queue_of_their_own) {
+    Stage stage;
+    watch.is_gated = true;
+    for (int i = 0; i < max_waiting_passwords; ++i) stage.start_for(std::to_string(i));
+    for (const char* network : {"home", "home", "work"}) stage.start_for(network, true);
+    stage.loop.poll();
+    cr_expect(stage.refused.empty());
+    watch.gate.release(max_waiting_passwords + 3);
+    stage.run();
+    cr_assert_eq(stage.served.size(), 67u);
+    const std::vector<std::string> first{stage.served.begin(), stage.served.begin() + 7};
+    const std::vector<std::string> wanted = {"0", "home", "1", "work", "2", "home", "3"};
+    cr_expect(first == wanted);
+    cr_expect(!watch.is_overdue);
 }
