@@ -16,7 +16,8 @@ CREATE TABLE board_counts (
     slot integer PRIMARY KEY,
     total bigint NOT NULL
 ) WITH (fillfactor = 70);
-INSERT INTO board_counts (slot, total) SELECT 0, count(*) FROM collab_tasks;
+INSERT INTO board_counts (slot, total)
+SELECT 0, total FROM (SELECT count(*) AS total FROM collab_tasks) AS counted WHERE total > 0;
 
 -- One row each: a message locks its conversation anyway.
 CREATE TABLE message_counts (

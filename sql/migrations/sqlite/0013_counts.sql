@@ -12,7 +12,8 @@ CREATE TABLE board_counts (
     slot INTEGER PRIMARY KEY,
     total INTEGER NOT NULL
 ) STRICT;
-INSERT INTO board_counts (slot, total) SELECT 0, count(*) FROM collab_tasks;
+INSERT INTO board_counts (slot, total)
+SELECT 0, total FROM (SELECT count(*) AS total FROM collab_tasks) AS counted WHERE total > 0;
 
 CREATE TABLE message_counts (
     conversation_id INTEGER PRIMARY KEY REFERENCES conversations (id) ON DELETE CASCADE,
