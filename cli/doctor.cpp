@@ -108,7 +108,9 @@ Async<> ask_grants(Database& database, std::vector<MissingGrant>& missing) {
 }
 
 Async<> ask_transactions(Database& database, std::vector<OldTransaction>& found) {
-    found = co_await database.all<OldTransaction>(sql::old_transactions);
+    constexpr std::int64_t old_seconds = 60;
+    found = co_await database.all<OldTransaction>(sql::old_transactions,
+                                                  db::named("seconds", old_seconds));
 }
 
 Async<> ask_room(Database& database, Room& room) {

@@ -84,9 +84,9 @@ bool start(Process& process, const sigset_t& signal_mask) {
 void log_end(const Process& process, pid_t pid, int status) {
     logging::warning("process ended",
                      {{"name", std::string_view{process.name}},
-                      {"pid", pid},
                       {"exit_status", WIFEXITED(status) ? WEXITSTATUS(status) : -1},
-                      {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0}});
+                      {"signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0},
+                      {"pid", pid}});
 }
 
 void limit_resources() {

@@ -33,15 +33,20 @@ SELECT '' AS "table" WHERE false
 -- name: missing_grants
 SELECT needed.name AS "table", rights.name AS "right"
 FROM (VALUES
+    ('board_counts', 'SELECT,INSERT,UPDATE'),
     ('board_revisions', 'SELECT,UPDATE'),
     ('collab_tasks', 'SELECT,INSERT,UPDATE,DELETE'),
     ('conversations', 'SELECT,INSERT,UPDATE,DELETE'),
     ('events', 'SELECT,INSERT'),
     ('events_pruned', 'SELECT'),
+    ('feed_epoch', 'SELECT'),
     ('idempotency_keys', 'SELECT,INSERT'),
     ('jobs', 'SELECT,INSERT,UPDATE'),
+    ('login_networks', 'SELECT,INSERT,UPDATE,DELETE'),
+    ('message_counts', 'SELECT,INSERT,UPDATE'),
     ('messages', 'SELECT,INSERT,DELETE'),
     ('schema_migrations', 'SELECT'),
+    ('task_counts', 'SELECT,INSERT,UPDATE'),
     ('tasks', 'SELECT,INSERT,UPDATE,DELETE'),
     ('users', 'SELECT,INSERT,UPDATE')) AS needed (name, rights)
 CROSS JOIN LATERAL unnest(string_to_array(needed.rights, ',')) AS rights (name)
@@ -51,7 +56,7 @@ ORDER BY needed.name, rights.name
 -- name: missing_grants sqlite
 SELECT '' AS "table", '' AS "right" WHERE false
 
--- Transactions older than a minute: those that have written, or are prepared, hold back the event feed; others keep
+-- Transactions older than a number of seconds: those that have written, or are prepared, hold back the event feed; others keep
 -- dead rows from being removed.
 -- name: old_transactions
 SELECT 'prepared transaction ' || quote_literal(gid) || ' of ' || owner || ' in ' || database AS holder,
@@ -59,17 +64,17 @@ SELECT 'prepared transaction ' || quote_literal(gid) || ' of ' || owner || ' in 
     'ROLLBACK PREPARED ' || quote_literal(gid) AS remedy,
     true AS holds_events
 FROM pg_prepared_xacts
-WHERE prepared < now() - interval '1 minute'
+WHERE prepared <= now() - make_interval(secs => CAST(:seconds AS bigint))
 UNION ALL
 SELECT 'transaction of ' || coalesce(usename, '?') || ' (pid ' || pid || ', ' || coalesce(nullif(application_name, ''), 'no name') || ')',
     CAST(extract(epoch FROM now() - xact_start) AS bigint),
     'SELECT pg_terminate_backend(' || pid || ')',
     backend_xid IS NOT NULL
 FROM pg_stat_activity
-WHERE xact_start < now() - interval '1 minute' AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)
+WHERE xact_start <= now() - make_interval(secs => CAST(:seconds AS bigint)) AND pid <> pg_backend_pid() AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)
     AND backend_type = 'client backend'
 ORDER BY seconds DESC
 LIMIT 10
 
 -- name: old_transactions sqlite
-SELECT '' AS holder, 0 AS seconds, '' AS remedy, false AS holds_events WHERE false
+SELECT '' AS holder, 0 AS seconds, '' AS remedy, false AS holds_events WHERE :seconds < 0

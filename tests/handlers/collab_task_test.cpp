@@ -294,7 +294,8 @@ ON_BOTH_ENGINES(collab_task, above_the_quota_stays_changeable) {
     service.database().execute(
         "INSERT INTO collab_tasks (id, title, created_at, updated_at) SELECT '" +
         std::string{other_id} + "', title, created_at, updated_at FROM collab_tasks");
-    cr_expect_eq(service.send(service.with_token("PATCH", path, R"({"title":"x"})")).status(), 200);
+    const auto change = service.with_token("PATCH", path, R"({"title":"x"})");
+    cr_expect_eq(service.send(with_match(change, etag_of(service))).status(), 200);
     cr_expect_eq(
         service.send(with_match(service.with_token("DELETE", path), etag_of(service))).status(),
         204);

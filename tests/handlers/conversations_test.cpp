@@ -50,8 +50,8 @@ ON_BOTH_ENGINES(conversations, creates_one) {
     EXPECT_TEXT(
         data_of(response, "Conversation created"),
         json_text(R"({"created_at":$,"id":1,"updated_at":$,"user_id":$})", moment, moment, me));
-    EXPECT_TEXT(last_event(service),
-                "conversation.created user:" + me + " /conversations/1 " + data_of(response));
+    EXPECT_TEXT(last_event(service), "conversation.created user:" + me + " /conversations/1 " +
+                                         data_of(response, "Conversation created"));
     EXPECT_TEXT(response.header("Location"), my_conversations + "/1");
     cr_expect_eq(response.etag().size(), 66u);
     cr_assert_eq(count(service, "conversations WHERE user_id = '" + me + "'"), 1);

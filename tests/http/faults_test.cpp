@@ -547,6 +547,18 @@ Test(faults, a_reload_of_nginx_loses_nothing) {
     expect_kept(stack, seen);
 }
 
+// Ctrl-Z would stop the supervisor, which passes on the log of all processes.
+Test(faults, a_terminal_does_not_suspend_the_service) {
+    const Stack stack{Engine::sqlite};
+    const auto before = stack.descendants();
+    kill(stack.supervisor(), SIGTSTP);
+    kill(stack.supervisor(), SIGHUP);
+    wait_until("the supervisor has reloaded nginx", [&] {
+        const auto now = stack.descendants();
+        return !now.empty() && now.back() != before.back();
+    });
+}
+
 Test(faults, a_reload_during_a_stop_is_nothing) {
     Stack stack{Engine::sqlite};
     const auto stopped = stack.processes("healthz").at(0);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -20,6 +21,7 @@
 
 #include "shared/http/error_body.hpp"
 #include "tests/support/stack/event_stream.hpp"
+#include "tests/support/stack/openapi.hpp"
 #include "tests/support/stack/stack.hpp"
 #include "tests/support/web_socket.hpp"
 
@@ -680,6 +682,29 @@ Test(nginx, nothing_injects_a_header) {
         // There is no second response either.
         cr_expect(raw.find("HTTP/1.1", 1) == raw.npos, "%s", shown(raw).c_str());
     }
+}
+
+// Without a token every operation of an endpoint has an answer of its own, and none is 404.
+Test(nginx, every_path_may_end_in_a_slash) {
+    const Stack stack{Engine::sqlite};
+    int compared = 0;
+    for (const auto& [path, item] : Contract::of("/api/v1").paths()) {
+        // nginx alone answers these.
+        if (path == "/" || path == "/livez" || path == "/openapi.json" || path.starts_with("/docs"))
+            continue;
+        auto target = path;
+        for (const auto& [name, value] : {std::pair{"{user_id}", "ada"}, std::pair{"{id}", "1"}})
+            if (const auto place = target.find(name); place != target.npos)
+                target.replace(place, std::strlen(name), value);
+        for (const char* method : {"GET", "POST", "PATCH"}) {
+            const auto without = stack.send({.method = method, .path = target});
+            const auto with = stack.send({.method = method, .path = target + "/"});
+            cr_expect_neq(with.status, 404, "%s %s/", method, target.c_str());
+            cr_expect_eq(with.status, without.status, "%s %s", method, target.c_str());
+            ++compared;
+        }
+    }
+    cr_expect_geq(compared, 90);
 }
 
 Test(nginx, odd_paths_reach_nothing) {

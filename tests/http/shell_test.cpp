@@ -311,7 +311,7 @@ Test(shell, processes_get_no_more_settings_than_they_need) {
     EXPECT_TEXT(secrets_of("job_lease"), "API_KEYS DATABASE_URL NEON_DB_URL REDIS_URL ");
     EXPECT_TEXT(secrets_of("tasks"),
                 "BETTER_AUTH_SECRET DATABASE_URL JWKS_URL JWT_SECRET JWT_SECRET_PREVIOUS "
-                "NEON_DB_URL ");
+                "NEON_DB_URL REDIS_URL ");
     EXPECT_TEXT(secrets_of("auth_signup"), "DATABASE_URL NEON_DB_URL REDIS_URL ");
     EXPECT_TEXT(secrets_of("auth_login"),
                 "BETTER_AUTH_SECRET DATABASE_URL JWKS_URL JWT_SECRET JWT_SECRET_PREVIOUS "

@@ -305,7 +305,18 @@ Test(start, the_doctor_names_missing_grants) {
     if (std::getenv("TEST_POOLER_URL")) cr_skip_test("the pooler knows no roles");
     const TestDatabase database{Engine::postgres};
     const Worker worker{database};
-    database.execute("REVOKE INSERT ON tasks, jobs FROM PUBLIC, " + worker.name());
+    // A table that the doctor does not know would be missed.
+    database.execute("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, " + worker.name() +
+                     "; GRANT SELECT ON schema_migrations TO " + worker.name());
+    const auto without = steelthread({"doctor"}, variables_for(worker.url())).output;
+    const auto tables = database.execute(
+        "SELECT string_agg(relname, ' ') FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+        "'public'::regnamespace AND relname <> 'schema_migrations'");
+    for (const auto table : split(tables, ' '))
+        cr_expect(without.find(" ON " + std::string{table} + " TO") != std::string::npos, "%s: %s",
+                  std::string{table}.c_str(), without.c_str());
+    database.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " +
+                     worker.name() + "; REVOKE INSERT ON tasks, jobs FROM " + worker.name());
     const auto doctor = steelthread({"doctor"}, variables_for(worker.url()));
     cr_expect_eq(doctor.status, 1, "%s", doctor.output.c_str());
     cr_expect(doctor.output.find("GRANT INSERT ON jobs TO …; GRANT INSERT ON tasks TO …;\n") !=

@@ -144,7 +144,7 @@ Test(config, checks_limits) {
         for (const char* good : {"1/second", "10/minute", "100/hour", "86400000/day", "off"})
             EXPECT_TEXT(faults({{setting, good}}), "");
         for (const char* bad :
-             {"10", "0/minute", "10/week", "1001/second", "10/minute;", " 10/minute", "OFF", ""})
+             {"10", "0/minute", "10/week", "1001/second", "10/minute;", " 10/minute", "OFF"})
             EXPECT_TEXT(faults({{setting, bad}}),
                         setting +
                             " must be off, or a number and a unit, at most 1000 per second: "
