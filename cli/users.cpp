@@ -16,6 +16,7 @@
 #include "shared/error.hpp"
 #include "shared/json/writer.hpp"
 #include "shared/models/account.hpp"
+#include "shared/models/existence.hpp"
 #include "shared/text.hpp"
 #include "shared/unicode.hpp"
 #include "shared/uuid.hpp"
@@ -172,17 +173,18 @@ Async<bool> set_disabled(Database& database, const User& user, bool is_disabled)
     co_return !results.rows(changed).empty();
 }
 
-// One transaction. Returns how many rows it has deleted.
-Async<std::size_t> delete_some(Database& database, const User& user) {
+// One transaction. Returns whether anything is left, which may also be rows that another
+// transaction is deleting.
+Async<bool> delete_some(Database& database, const User& user) {
     db::Batch batch;
-    const auto messages = batch.add(sql::delete_messages_of_user, db::named("user_id", user.id),
-                                    db::named("limit", batch_rows));
-    const auto conversation = batch.add(sql::delete_conversation_of_user, user.id);
-    const auto tasks = batch.add(sql::delete_tasks_of_user, db::named("user_id", user.id),
-                                 db::named("limit", batch_rows));
+    batch.add(sql::delete_messages_of_user, db::named("user_id", user.id),
+              db::named("limit", batch_rows));
+    batch.add(sql::delete_conversation_of_user, user.id);
+    batch.add(sql::delete_tasks_of_user, db::named("user_id", user.id),
+              db::named("limit", batch_rows));
+    const auto left = batch.add<Existence>(sql::user_owns_rows, user.id);
     const auto results = co_await database.run(std::move(batch));
-    co_return results.rows(messages).size() + results.rows(conversation).size() +
-        results.rows(tasks).size();
+    co_return results.one(left).exists;
 }
 
 Async<> delete_all(Database& database, const User& user) {
@@ -190,10 +192,9 @@ Async<> delete_all(Database& database, const User& user) {
     add_event(batch, user, "account.deleted", user.disabled_at.has_value());
     batch.add(sql::disable_user, user.id);
     co_await database.run(std::move(batch));
-    for (;;) {
+    for (bool is_any_left = true; is_any_left;) {
         const auto before = Clock::now();
-        const auto count = co_await delete_some(database, user);
-        if (count == 0) break;
+        is_any_left = co_await delete_some(database, user);
         // Others want to write, too.
         co_await sleep_for(Clock::now() - before);
     }

@@ -260,6 +260,15 @@ private:
         for (const auto& connection : std::vector{connections_}) connection->retire();
     }
 
+    // A server that does not answer on one connection may be gone, and then each of the others
+    // would cost a request its deadline. The server cancels statements before that by itself.
+    void retire_idle_since(Clock::time_point moment) {
+        for (const auto& connection : std::vector{connections_})
+            if (connection->is_ready() && connection->load() == 0 &&
+                connection->idle_since() <= moment)
+                connection->retire();
+    }
+
     // Looks for idle connections while there is more than one connection.
     void watch_idle() {
         if (is_watching_idle_ || is_closing_ || connections_.size() < 2) return;
@@ -305,10 +314,12 @@ private:
     void check_deadlines() {
         const auto now = Clock::now();
         bool is_idle = !is_anything_waiting();
+        bool is_any_silent = false;
         for (const auto& connection : std::vector{connections_}) {
             if (connection->load() > 0) is_idle = false;
-            connection->check_deadlines(now);
+            if (connection->check_deadlines(now)) is_any_silent = true;
         }
+        if (is_any_silent) retire_idle_since(now - deadline_);
         for (auto& queue : waiting_)
             while (!queue.empty() && queue.front()->deadline <= now) {
                 queue.front()->fail(sqlstate::query_canceled,

@@ -161,9 +161,10 @@ Async<bool> PostgresConnection::poll(Clock::time_point latest) {
 // has disconnected stops, and does not run what was sent after it.
 Async<bool> PostgresConnection::limit_session(Clock::time_point latest) {
     const auto own = "pg_backend_pid() = " + std::to_string(PQbackendPID(connection_));
-    auto query = "SELECT pg_backend_pid(), CASE WHEN " + own +
-                 " THEN set_config('statement_timeout', '" +
-                 std::to_string(statement_timeout(config_.db_deadline_ms)) + "', false)";
+    auto query =
+        "SELECT pg_backend_pid(), CASE WHEN " + own + " THEN set_config('statement_timeout', '" +
+        std::to_string(statement_timeout(config_.db_deadline_ms)) +
+        "', false) || set_config('default_transaction_isolation', 'read committed', false)";
     if (PQserverVersion(connection_) >= 140'000)
         query += " || set_config('client_connection_check_interval', '" +
                  std::to_string(connection_check_interval) + "', false)";
@@ -356,7 +357,7 @@ void PostgresConnection::fail(std::string_view sqlstate, const std::string& why)
         expected.operation->promise.deliver(expected.failure ? expected.failure : failure);
 }
 
-void PostgresConnection::check_deadlines(Clock::time_point now) {
+bool PostgresConnection::check_deadlines(Clock::time_point now) {
     constexpr const char* why = "no answer within DB_DEADLINE_MS";
     bool is_any_late = false;
     for (auto& expected : expected_) {
@@ -365,9 +366,10 @@ void PostgresConnection::check_deadlines(Clock::time_point now) {
         if (!expected.failure)
             expected.failure = std::make_exception_ptr(DbError{sqlstate::query_canceled, why});
     }
-    if (!is_any_late) return;
+    if (!is_any_late) return false;
     logging::warning("database deadline passed");
     fail(sqlstate::connection_failure, why);
+    return true;
 }
 
 std::string PostgresConnection::reason() const {

@@ -90,8 +90,8 @@ public:
 
     // Gives the connection up if the deadline of any batch has passed. That batch fails as late
     // (57014), the others as on a lost connection (08006), so that they are repeated where that is
-    // safe.
-    void check_deadlines(Clock::time_point now);
+    // safe. Returns whether one has passed.
+    bool check_deadlines(Clock::time_point now);
 
 private:
     // The owners of the results up to the next Sync: first the time limit, if each batch sets its

@@ -29,13 +29,25 @@ const std::string& digests_of_functions() {
 Async<> check_readiness(Database& database) {
     static constexpr auto newest = newest_migration("postgres");
     static_assert(newest == newest_migration("sqlite"), "a migration has files for both engines");
-    const auto state = co_await database.one<DatabaseState>(
-        sql::database_state, db::named("newest_migration", newest),
-        db::named("digests", digests_of_functions()));
+    const auto question = [] {
+        return db::statement(sql::database_state, db::named("newest_migration", newest),
+                             db::named("digests", digests_of_functions()));
+    };
+    db::Batch batch;
+    const auto first = batch.add<DatabaseState>(question());
+    const auto results = co_await database.run(std::move(batch));
+    const auto state = results.one(first);
     if (!state.has_schema)
         throw DbError{sqlstate::undefined_table,
                       "migrations or functions are pending, up to " + std::string{newest}};
-    if (!state.takes_writes)
+    if (state.takes_writes) co_return;
+    // If only this connection is read-only, because it is older than a change, the refused write
+    // replaces it and is repeated on a new one.
+    db::Batch retry;
+    retry.add(sql::write_nothing);
+    const auto second = retry.add<DatabaseState>(question());
+    const auto again = co_await database.run(std::move(retry));
+    if (!again.one(second).takes_writes)
         throw DbError{sqlstate::read_only_transaction,
                       "the database is read-only, or its disk is full"};
 }

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <cerrno>
+#include <list>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "shared/scope_exit.hpp"
@@ -25,6 +27,26 @@ using boost::system::error_code;
 
 // An answer is dropped after this time if the peer reads too slowly.
 constexpr auto longest_write = std::chrono::seconds{30};
+// What the bodies of answers that peers read slowly may take in one process. Beyond it the oldest
+// of these answers are dropped, but never the only one.
+constexpr std::size_t max_slow_bytes = 67'108'864;
+
+// An answer that its peer did not take at once.
+struct SlowAnswer {
+    Socket& socket;
+    std::string_view body;
+    bool is_dropped = false;
+};
+
+// Answers may share a body.
+std::size_t bytes_of(const std::list<SlowAnswer>& answers) {
+    std::unordered_map<const char*, std::size_t> sizes;
+    for (const auto& answer : answers)
+        if (!answer.is_dropped) sizes[answer.body.data()] = answer.body.size();
+    std::size_t sum = 0;
+    for (const auto& [body, size] : sizes) sum += size;
+    return sum;
+}
 
 // A connection that nginx opened and keeps, with libfcgi's state for it.
 class Connection {
@@ -247,12 +269,32 @@ private:
         const std::string head = cgi_head(response);
         ResponseRecords records{connection.request_id(), head, response.body()};
         std::optional<Timer> timer;
+        auto slow = slow_answers_.end();
+        const ScopeExit forget_at_end{[&] {
+            if (slow != slow_answers_.end()) slow_answers_.erase(slow);
+        }};
         for (;;) {
             // Checked each time, because the stop may come while the peer reads.
             if (is_stopping()) records.add_stop_record();
             if (records.write_some(connection.socket().native_handle())) break;
-            if (!timer) close_later(connection.socket(), timer.emplace(loop(), longest_write));
+            if (!timer) {
+                close_later(connection.socket(), timer.emplace(loop(), longest_write));
+                slow = slow_answers_.insert(slow_answers_.end(),
+                                            {connection.socket(), response.body()});
+                drop_oldest();
+            }
+            if (slow->is_dropped) throw boost::system::system_error{boost::asio::error::timed_out};
             co_await connection.socket().async_wait(Socket::wait_write, use_awaitable);
+        }
+    }
+
+    void drop_oldest() {
+        for (auto& answer : slow_answers_) {
+            if (&answer == &slow_answers_.back() || bytes_of(slow_answers_) <= max_slow_bytes)
+                return;
+            answer.is_dropped = true;
+            error_code ignored;
+            answer.socket.cancel(ignored);
         }
     }
 
@@ -268,6 +310,7 @@ private:
 
     const Endpoint& endpoint_;
     std::unordered_set<Connection*> connections_;
+    std::list<SlowAnswer> slow_answers_;  // the oldest first
 };
 
 }  // namespace

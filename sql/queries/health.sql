@@ -1,6 +1,10 @@
 -- name: ping
 SELECT true AS ok
 
+-- A write that changes nothing.
+-- name: write_nothing
+UPDATE tasks SET completed = completed WHERE false
+
 -- A migration newer than this release's newest brings its own functions. :digests contains those of this release's
 -- functions.
 -- name: database_state

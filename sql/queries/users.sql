@@ -87,10 +87,21 @@ UPDATE users SET disabled_at = now() WHERE id = :id AND disabled_at IS NULL RETU
 -- name: enable_user
 UPDATE users SET disabled_at = NULL WHERE id = :id AND disabled_at IS NOT NULL RETURNING id
 
--- Deletes some messages of a user's oldest conversation.
+-- Deletes some messages of a user's oldest conversation. This and the next ones find the rows by their ids alone, so
+-- that the planner has no other choice.
 -- name: delete_messages_of_user
 DELETE FROM messages
-WHERE user_id = :user_id AND id IN (
+WHERE id = ANY (ARRAY(
+    SELECT id FROM messages
+    WHERE user_id = :user_id AND conversation_id = (
+        SELECT id FROM conversations WHERE user_id = :user_id ORDER BY created_at, id LIMIT 1)
+    ORDER BY id
+    LIMIT :limit))
+RETURNING id
+
+-- name: delete_messages_of_user sqlite
+DELETE FROM messages
+WHERE id IN (
     SELECT id FROM messages
     WHERE user_id = :user_id AND conversation_id = (
         SELECT id FROM conversations WHERE user_id = :user_id ORDER BY created_at, id LIMIT 1)
@@ -108,9 +119,18 @@ RETURNING id
 
 -- name: delete_tasks_of_user
 DELETE FROM tasks
-WHERE user_id = :user_id AND id IN (
-    SELECT id FROM tasks WHERE user_id = :user_id ORDER BY created_at, id LIMIT :limit)
+WHERE id = ANY (ARRAY(SELECT id FROM tasks WHERE user_id = :user_id ORDER BY created_at, id LIMIT :limit))
 RETURNING id
+
+-- name: delete_tasks_of_user sqlite
+DELETE FROM tasks
+WHERE id IN (SELECT id FROM tasks WHERE user_id = :user_id ORDER BY created_at, id LIMIT :limit)
+RETURNING id
+
+-- Whether the user has tasks or conversations.
+-- name: user_owns_rows
+SELECT EXISTS (SELECT 1 FROM tasks WHERE user_id = :user_id)
+    OR EXISTS (SELECT 1 FROM conversations WHERE user_id = :user_id) AS "exists"
 
 -- name: delete_user
 DELETE FROM users WHERE id = :id RETURNING id

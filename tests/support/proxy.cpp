@@ -7,6 +7,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <future>
 #include <set>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct Link {
     Socket client;
     Socket server;
     bool server_spoke_last = false;
+    bool is_silent = false;
 };
 
 }  // namespace
@@ -75,12 +77,12 @@ struct Proxy::State {
             link->server_spoke_last = !is_from_client;
             auto chunk =
                 std::make_shared<std::vector<char>>(buffer.begin(), buffer.begin() + long(size));
-            if (one_way.count() == 0 && !is_stalled)
+            if (one_way.count() == 0 && !is_stalled && !link->is_silent)
                 co_await asio::async_write(to, asio::buffer(*chunk), use_awaitable);
             else
                 spawn(deliver(link, is_from_client, std::move(chunk)));
         }
-        if (is_stalled) co_return;
+        if (is_stalled || link->is_silent) co_return;
         // Delayed chunks must arrive before the connection closes.
         Timer timer{loop, one_way};
         co_await timer.async_wait(use_awaitable);
@@ -94,7 +96,7 @@ struct Proxy::State {
                     std::shared_ptr<std::vector<char>> chunk) {
         Timer timer{loop, one_way};
         co_await timer.async_wait(use_awaitable);
-        if (is_stalled) co_return;
+        if (is_stalled || link->is_silent) co_return;
         auto& to = is_from_client ? link->server : link->client;
         co_await asio::async_write(to, asio::buffer(*chunk), use_awaitable);
     }
@@ -137,6 +139,15 @@ int Proxy::round_trips() const { return state_->round_trips; }
 int Proxy::connections() const { return state_->connections; }
 
 void Proxy::stall() { state_->is_stalled = true; }
+
+void Proxy::fall_silent() {
+    std::promise<void> done;
+    asio::post(state_->loop, [&] {
+        for (const auto& link : state_->links) link->is_silent = true;
+        done.set_value();
+    });
+    done.get_future().wait();
+}
 
 void Proxy::go_away() {
     state_->is_away = true;

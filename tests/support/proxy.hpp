@@ -31,6 +31,9 @@ public:
     // From now on nothing is forwarded in either direction, and nothing is closed.
     void stall();
 
+    // The present connections forward nothing any more, and are not closed. New ones work.
+    void fall_silent();
+
     // Closes all connections, and each new one at once, until come_back().
     void go_away();
     void come_back();

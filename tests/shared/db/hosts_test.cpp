@@ -139,6 +139,25 @@ Test(hosts, a_server_that_stays_read_only_costs_few_connections) {
     expect_writable_soon(open);
 }
 
+// As after a crash of the server's machine: one deadline passes, and not one for each connection.
+Test(hosts, silent_connections_are_given_up_together) {
+    TestDatabase database{Engine::postgres};
+    Proxy proxy{port_of(database.url())};
+    auto config = test_config(with_port(database.url(), proxy.port()));
+    config.db_pool_size = 4;
+    config.db_deadline_ms = 500;
+    OpenDatabase open{config};
+    std::vector<Async<db::Results>> batches;
+    for (int i = 0; i < 100; ++i) batches.push_back(open.db().run(a_read()));
+    for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
+    cr_assert_eq(proxy.connections(), 4);
+    // The others are idle for longer than the deadline when the first one is given up.
+    proxy.fall_silent();
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), sqlstate::query_canceled);
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_write())), "");
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(a_read())), "");
+}
+
 Test(hosts, all_but_one_connection_are_closed_when_nobody_needs_them) {
     TestDatabase database{Engine::postgres};
     OpenDatabase open{database.url()};

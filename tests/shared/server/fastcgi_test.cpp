@@ -606,6 +606,25 @@ Test(fastcgi, serves_others_while_nobody_reads_an_answer) {
     }
 }
 
+// 64 MiB of answers may wait for slow peers: the oldest ones are dropped.
+Test(fastcgi, drops_the_oldest_answers_when_slow_peers_hold_too_much) {
+    ServerProcess server;
+    std::vector<Client> slow;
+    constexpr std::size_t held = 67'108'864 / large;
+    for (std::size_t i = 0; i < held + 3; ++i) {
+        slow.push_back(server.connect());
+        cr_assert(slow.back().send(get_request("/large")));
+        cr_assert(slow.back().is_readable(20'000));
+    }
+    const auto other = server.connect();
+    expect_served(other);
+    for (std::size_t i = 0; i < slow.size(); ++i) {
+        const bool is_dropped = i < slow.size() - held;
+        cr_expect_eq(read_answer(slow[i]).body().size() == large, !is_dropped, "%zu", i);
+    }
+    expect_served(other);
+}
+
 // --- peers that fail
 
 Test(fastcgi, never_runs_a_request_that_was_cut_off) {
