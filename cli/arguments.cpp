@@ -59,7 +59,7 @@ std::string Arguments::word(std::string_view what) {
 std::string Arguments::choice(std::string_view what,
                               std::initializer_list<std::string_view> choices) {
     refuse_options();
-    if (words_.empty()) fail("a " + std::string{what} + " is missing: " + listed(choices));
+    if (words_.empty()) fail(std::string{what} + " is missing: " + listed(choices));
     auto found = word(what);
     if (std::find(choices.begin(), choices.end(), found) == choices.end())
         fail("unknown " + std::string{what} + " " + quoted(found) + ": " + listed(choices));

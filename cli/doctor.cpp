@@ -82,10 +82,12 @@ struct BehindTable {
 struct MissingGrant {
     std::string table;
     std::string right;
+    std::string role;
 
     static consteval auto fields() {
         return std::tuple{json::field("table", &MissingGrant::table),
-                          json::field("right", &MissingGrant::right)};
+                          json::field("right", &MissingGrant::right),
+                          json::field("role", &MissingGrant::role)};
     }
 };
 
@@ -152,11 +154,14 @@ std::string check_grants(const Config& config) {
     std::vector<MissingGrant> missing;
     with_database(config, [&](Database& database) { return ask_grants(database, missing); });
     if (missing.empty()) return "complete";
-    std::string repair;
-    for (const auto& [table, right] : missing)
-        repair.append(" GRANT ").append(right).append(" ON ").append(table).append(" TO …;");
+    std::vector<std::string> rights;
+    for (const auto& [table, right, role] : missing) rights.push_back(right + " on " + table);
+    const auto& role = missing.front().role;
     throw std::runtime_error(
-        "the role of DATABASE_URL lacks rights. As the owner of the tables, run:" + repair);
+        "the role " + role + " lacks " + joined(rights, ", ") +
+        ". As the owner of the tables, run: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
+        "SCHEMA public TO " +
+        role + "; GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO " + role + ";");
 }
 
 std::string check_transactions(const Config& config) {

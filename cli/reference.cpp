@@ -25,8 +25,9 @@ std::string_view callers_of(const rapidjson::Value& operation) {
 }
 
 void print_row(std::ostream& out, const std::string& path, std::string_view method,
-               std::string_view callers, std::string_view summary) {
-    out << "| `" << path << "` | " << method << " | " << callers << " | " << summary << " |\n";
+               std::string_view callers, std::string_view summary, const std::string& name) {
+    out << "| `" << path << "` | " << method << " | " << callers << " | " << summary << " | "
+        << name << " |\n";
 }
 
 }  // namespace
@@ -79,10 +80,10 @@ void print_settings_markdown(std::ostream& out) {
 }
 
 void print_endpoints_markdown(std::ostream& out) {
-    out << "| path | method | access | summary |\n|---|---|---|---|\n";
-    print_row(out, "/docs", "GET", "anyone", "The API in Swagger UI (nginx)");
-    print_row(out, "/livez", "GET", "anyone", "Whether nginx is running (nginx)");
-    print_row(out, "/openapi.json", "GET", "anyone", "The OpenAPI document (nginx)");
+    out << "| path | method | access | summary | endpoint |\n|---|---|---|---|---|\n";
+    print_row(out, "/docs", "GET", "anyone", "The API in Swagger UI", "nginx");
+    print_row(out, "/livez", "GET", "anyone", "Whether nginx is running", "nginx");
+    print_row(out, "/openapi.json", "GET", "anyone", "The OpenAPI document", "nginx");
     auto endpoints = describe_handlers();
     const auto path_of = [](const auto& endpoint) {
         return std::string{json::text_of(endpoint["path"])};
@@ -92,7 +93,8 @@ void print_endpoints_markdown(std::ostream& out) {
     for (const auto& endpoint : endpoints)
         for (const auto& operation : endpoint["operations"].GetArray())
             print_row(out, path_of(endpoint), json::text_of(operation["method"]),
-                      callers_of(operation), json::text_of(operation["summary"]));
+                      callers_of(operation), json::text_of(operation["summary"]),
+                      "`" + std::string{json::text_of(endpoint["name"])} + "`");
     out << "\n| other path | the same as |\n|---|---|\n";
     for (const auto& endpoint : endpoints)
         for (const auto& other : endpoint["also_at"].GetArray())

@@ -33,6 +33,13 @@ void leave(const fs::path& path, const std::string& text) {
     }
 }
 
+// Whether this process id means the supervisor here, too. It works in its RUN_DIR.
+bool is_in_this_namespace(pid_t supervisor, const std::string& run_dir) {
+    std::error_code error;
+    const auto cwd = fs::read_symlink("/proc/" + std::to_string(supervisor) + "/cwd", error);
+    return !error && cwd == fs::canonical(run_dir, error);
+}
+
 bool is_result(const fs::path& path) {
     return path.extension() == failed || path.extension() == idle;
 }
@@ -43,11 +50,16 @@ int request_restart(const std::string& run_dir, const std::string& endpoint, std
     const auto handlers = handler_executables();
     if (std::none_of(handlers.begin(), handlers.end(),
                      [&](const auto& path) { return path.filename() == endpoint; }))
-        throw std::runtime_error("no endpoint has the name " + endpoint);
+        throw std::runtime_error("no endpoint has the name " + endpoint +
+                                 ": docs/endpoints.md lists the names");
     const pid_t supervisor = supervisor_of(run_dir);
     if (supervisor <= 0)
         throw std::runtime_error("no service is running in " + fs::absolute(run_dir).string() +
                                  ": set RUN_DIR to the folder of the service");
+    if (!is_in_this_namespace(supervisor, run_dir))
+        throw std::runtime_error("the service of " + run_dir +
+                                 " runs in another container, or as another user: run "
+                                 "`steelthread restart` there");
     const auto request = fs::path{run_dir} / requests_folder / endpoint;
     const auto failure = request.string() + failed;
     const auto idleness = request.string() + idle;

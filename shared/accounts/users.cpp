@@ -1,5 +1,6 @@
 #include "shared/accounts/users.hpp"
 
+#include "shared/auth/refusals.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/error.hpp"
 #include "shared/text.hpp"
@@ -51,7 +52,8 @@ Async<db::Results> UserDatabase::run_checked(db::Batch batch) {
         has_checked_ = true;
         co_return results;
     } catch (const DbError& error) {
-        if (error.sqlstate() == user_refused) throw ApiError{Error::invalid_token};
-        throw;
+        if (error.sqlstate() != user_refused) throw;
+        refusals().log("token refused", request_id_, "its user is disabled or deleted");
+        throw ApiError{Error::invalid_token};
     }
 }

@@ -134,7 +134,8 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
         co_return response;
     }
     auto& known = context.state.get<KnownUsers>();
-    UserDatabase db{context.db, known, request.identity(), rule_of(operation.auth).makes_user};
+    UserDatabase db{context.db, known, request.identity(), rule_of(operation.auth).makes_user,
+                    request.request_id()};
     Context own{context.config,    db,           context.tokens, context.api_keys,
                 context.passwords, context.state};
     bool is_user_missing = false;

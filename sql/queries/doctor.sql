@@ -29,32 +29,32 @@ ORDER BY sequences.name
 -- name: sequences_behind sqlite
 SELECT '' AS "table" WHERE false
 
--- The rights that the role of the service lacks. Tables that do not exist are left out.
+-- The rights that the role of the service, of `steelthread prune` and of `steelthread user` lacks. Tables that do not exist are left out.
 -- name: missing_grants
-SELECT needed.name AS "table", rights.name AS "right"
+SELECT needed.name AS "table", rights.name AS "right", quote_ident(current_user) AS role
 FROM (VALUES
     ('board_counts', 'SELECT,INSERT,UPDATE'),
     ('board_revisions', 'SELECT,UPDATE'),
     ('collab_tasks', 'SELECT,INSERT,UPDATE,DELETE'),
     ('conversations', 'SELECT,INSERT,UPDATE,DELETE'),
-    ('events', 'SELECT,INSERT'),
+    ('events', 'SELECT,INSERT,DELETE'),
     ('events_pruned', 'SELECT'),
     ('feed_epoch', 'SELECT'),
     ('idempotency_keys', 'SELECT,INSERT'),
-    ('jobs', 'SELECT,INSERT,UPDATE'),
+    ('jobs', 'SELECT,INSERT,UPDATE,DELETE'),
     ('login_networks', 'SELECT,INSERT,UPDATE,DELETE'),
     ('message_counts', 'SELECT,INSERT,UPDATE'),
     ('messages', 'SELECT,INSERT,DELETE'),
     ('schema_migrations', 'SELECT'),
     ('task_counts', 'SELECT,INSERT,UPDATE'),
     ('tasks', 'SELECT,INSERT,UPDATE,DELETE'),
-    ('users', 'SELECT,INSERT,UPDATE')) AS needed (name, rights)
+    ('users', 'SELECT,INSERT,UPDATE,DELETE')) AS needed (name, rights)
 CROSS JOIN LATERAL unnest(string_to_array(needed.rights, ',')) AS rights (name)
 WHERE NOT has_table_privilege(to_regclass(needed.name), rights.name)
 ORDER BY needed.name, rights.name
 
 -- name: missing_grants sqlite
-SELECT '' AS "table", '' AS "right" WHERE false
+SELECT '' AS "table", '' AS "right", '' AS role WHERE false
 
 -- Transactions older than a number of seconds: those that have written, or are prepared, hold back the event feed; others keep
 -- dead rows from being removed.

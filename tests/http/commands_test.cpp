@@ -276,7 +276,7 @@ Test(commands, a_wrong_command_line_is_named) {
         {{"run", "--migrate", "x"}, "run: unexpected argument \"x\""},
         {{"restart"}, "restart: an endpoint is missing"},
         {{"restart", "root", "tasks"}, "restart: unexpected argument \"tasks\""},
-        {{"migrate"}, "migrate: a direction is missing: up, down or status"},
+        {{"migrate"}, "migrate: direction is missing: up, down or status"},
         {{"migrate", "sideways"}, "migrate: unknown direction \"sideways\": up, down or status"},
         {{"migrate", "up", "--yes"}, "migrate: only `migrate down` takes --yes"},
         {{"migrate", "up", "down"}, "migrate: unexpected argument \"down\""},
@@ -287,7 +287,7 @@ Test(commands, a_wrong_command_line_is_named) {
         {{"seed", "--name=ada"}, "seed: unknown option \"--name=ada\""},
         {{"version", "x"}, "version: unexpected argument \"x\""},
         {{"openapi"}, "openapi: a base file is missing"},
-        {{"settings"}, "settings: a format is missing: env or markdown"},
+        {{"settings"}, "settings: format is missing: env or markdown"},
         {{"settings", "xml"}, "settings: unknown format \"xml\": env or markdown"},
         {{"routes", "x"}, "routes: unexpected argument \"x\""}};
     for (const auto& [words, message] : cases) expect_usage_error(words, message);

@@ -505,8 +505,8 @@ Test(faults, only_known_endpoints_are_restarted) {
     for (const char* name : {"nginx", "nothing", "../healthz", "."}) {
         const auto finished = stack.command({"restart", name});
         cr_expect_eq(finished.status, 1);
-        EXPECT_TEXT(finished.errors,
-                    std::string{"steelthread: no endpoint has the name "} + name + "\n");
+        EXPECT_TEXT(finished.errors, std::string{"steelthread: no endpoint has the name "} + name +
+                                         ": docs/endpoints.md lists the names\n");
     }
     stack.stop();
     const auto finished = stack.command({"restart", "healthz"});

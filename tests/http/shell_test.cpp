@@ -471,7 +471,7 @@ Test(shell, dotenv_fills_in_what_is_not_set) {
 Test(shell, dotenv_drops_nothing_silently) {
     const auto refused = environment_with(
         "PORT=1\nENVIRONMENT = production\nexport JWT_SECRET=s3cr3t\n PORT=2\nPORT= 3\nPROT=4\n"
-        "A-B=5\nport=6\nnothing\n=7\n",
+        "A-B=5\nport=6\nnothing\n=7\nAPI_KEYS=key # worker\nJWT_SECRET=\"abc\n",
         base_variables());
     cr_expect_eq(refused.status, exit_config);
     EXPECT_TEXT(refused.output, "");
@@ -484,7 +484,9 @@ Test(shell, dotenv_drops_nothing_silently) {
                 ".env:7: \"A-B\" is not a setting: see .env.example\n"
                 ".env:8: \"port\" is not a setting: see .env.example\n"
                 ".env:9: write NAME=value\n"
-                ".env:10: \"\" is not a setting: see .env.example\n");
+                ".env:10: \"\" is not a setting: see .env.example\n"
+                ".env:11: \"API_KEYS\": no comment after a value; quote a value with #\n"
+                ".env:12: \"JWT_SECRET\": the quote is not closed\n");
     std::string all;
     for (const auto& setting : settings()) all.append(setting.name).append("=x\n");
     const auto known = environment_with(all, base_variables());

@@ -313,13 +313,14 @@ Test(start, the_doctor_names_missing_grants) {
         "SELECT string_agg(relname, ' ') FROM pg_class WHERE relkind = 'r' AND relnamespace = "
         "'public'::regnamespace AND relname <> 'schema_migrations'");
     for (const auto table : split(tables, ' '))
-        cr_expect(without.find(" ON " + std::string{table} + " TO") != std::string::npos, "%s: %s",
+        cr_expect(without.find("SELECT on " + std::string{table}) != std::string::npos, "%s: %s",
                   std::string{table}.c_str(), without.c_str());
     database.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " +
                      worker.name() + "; REVOKE INSERT ON tasks, jobs FROM " + worker.name());
     const auto doctor = steelthread({"doctor"}, variables_for(worker.url()));
     cr_expect_eq(doctor.status, 1, "%s", doctor.output.c_str());
-    cr_expect(doctor.output.find("GRANT INSERT ON jobs TO …; GRANT INSERT ON tasks TO …;\n") !=
+    cr_expect(doctor.output.find("the role " + worker.name() +
+                                 " lacks INSERT on jobs, INSERT on tasks. As the owner") !=
                   std::string::npos,
               "%s", doctor.output.c_str());
 }
@@ -505,5 +506,11 @@ Test(start, pid_1_stops_cleanly_once_it_serves) {
     Client client{std::stoi(variables.at("PORT"))};
     wait_until("the service answers",
                [&] { return client.send({.path = "/healthz"}).status == 200; });
+    // Its process id means another process here, or one of another user.
+    const auto restart = steelthread({"restart", "healthz"}, variables);
+    cr_expect_eq(restart.status, 1);
+    cr_expect(restart.errors.find("runs in another container") != std::string::npos ||
+                  restart.errors.find("no service is running") != std::string::npos,
+              "%s", restart.errors.c_str());
     cr_expect_eq(init.status_after(SIGTERM), 0);
 }
