@@ -249,9 +249,10 @@ std::size_t Feed::pass_on(const Event& event) {
 }
 
 WrittenEvent::Text Listener::text_for(WrittenEvent& event) {
-    if (filter_.accepts(event.event()) || is_refused_by(event.event())) return event.in(format_);
+    const auto& read = event.event();
+    if (filter_.accepts(read.type, read.subject) || is_refused_by(read)) return event.in(format_);
     if (++left_out_ < max_left_out) return nullptr;
-    return std::make_shared<const std::string>(format_.position(cursor_of(event.event())));
+    return std::make_shared<const std::string>(format_.position(cursor_of(read)));
 }
 
 bool Listener::is_refused_by(const Event& event) const {

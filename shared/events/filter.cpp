@@ -38,9 +38,9 @@ EventFilter::EventFilter(const std::optional<std::string>& types,
     if (is_any) types_.clear();
 }
 
-bool EventFilter::accepts(const Event& event) const {
-    if (subject_ && !subject_->accepts(event.subject)) return false;
-    return types_.empty() || std::any_of(types_.begin(), types_.end(), [&](const auto& type) {
-               return type.accepts(event.type);
+bool EventFilter::accepts(std::string_view type, std::string_view subject) const {
+    if (subject_ && !subject_->accepts(subject)) return false;
+    return types_.empty() || std::any_of(types_.begin(), types_.end(), [&](const auto& pattern) {
+               return pattern.accepts(type);
            });
 }

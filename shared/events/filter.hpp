@@ -6,8 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/models/event.hpp"
-
 // A text, or the beginning of one followed by "*".
 class EventPattern {
 public:
@@ -32,7 +30,7 @@ public:
     // Throws ApiError (422).
     EventFilter(const std::optional<std::string>& types, const std::optional<std::string>& subject);
 
-    bool accepts(const Event& event) const;
+    bool accepts(std::string_view type, std::string_view subject) const;
     bool accepts_all() const { return types_.empty() && !subject_; }
 
 private:

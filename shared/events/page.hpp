@@ -27,8 +27,8 @@ inline constexpr std::int64_t max_looked_at = 1000;
 Async<FeedPage> read_page(Database& db, const FeedMark& mark, const Audiences& audiences,
                           EventCursor after, std::int64_t limit);
 
-// The same with only those events that the filter accepts, among the next 1,000 (fewer if they are
-// large): the page may be empty although more events exist.
+// The same with only those events that the filter accepts, among the next 1,000: the page may be
+// empty although more events exist. Two round trips if the filter accepts any, otherwise one.
 Async<FeedPage> read_filtered_page(Database& db, const FeedMark& mark, const Audiences& audiences,
                                    const EventFilter& filter, EventCursor after,
                                    std::int64_t limit);

@@ -70,80 +70,125 @@ WHERE id > :after_id
 ORDER BY events.id
 LIMIT :limit
 
--- The oldest events of up to three audiences after a cursor; the others are null. Both bounds of each branch begin
--- with the audience, and so does its order, because only the index by audience serves that. With `audience = :user`
--- the planner might read the events of all audiences in their order and filter them. The bounds include their ends,
--- which the other conditions then exclude: the planner estimates a row comparison by its first column alone, and with
--- exclusive bounds it would expect no rows for the last audience.
--- fragment: events_of
-(
-    (SELECT * FROM events
-     WHERE (audience, transaction_id, id) >= (:everybody, :after_transaction::text::xid8, :after_id)
-         AND (transaction_id, id) <> (:after_transaction::text::xid8, :after_id)
-         AND (audience, transaction_id) <= (:everybody, pg_snapshot_xmin(pg_current_snapshot()))
-         AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY audience, transaction_id, id LIMIT :limit)
-    UNION ALL
-    (SELECT * FROM events
-     WHERE (audience, transaction_id, id) >= (:jobs, :after_transaction::text::xid8, :after_id)
-         AND (transaction_id, id) <> (:after_transaction::text::xid8, :after_id)
-         AND (audience, transaction_id) <= (:jobs, pg_snapshot_xmin(pg_current_snapshot()))
-         AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY audience, transaction_id, id LIMIT :limit)
-    UNION ALL
-    (SELECT * FROM events
-     WHERE (audience, transaction_id, id) >= (:user, :after_transaction::text::xid8, :after_id)
-         AND (transaction_id, id) <> (:after_transaction::text::xid8, :after_id)
-         AND (audience, transaction_id) <= (:user, pg_snapshot_xmin(pg_current_snapshot()))
-         AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY audience, transaction_id, id LIMIT :limit)
-) AS mine
+-- The oldest events of one audience after a cursor; none if it is null. Both bounds begin with the audience, and so does
+-- the order, because only the index by audience serves that. With `audience = :user` the planner might read the events
+-- of all audiences in their order and filter them. The bounds include their ends, which the other conditions then
+-- exclude: the planner estimates a row comparison by its first column alone, and with exclusive bounds it would expect
+-- no rows for the last audience.
+-- fragment: from_events_of_everybody
+FROM events
+WHERE (audience, transaction_id, id) >= (:everybody, :after_transaction::text::xid8, :after_id)
+    AND (transaction_id, id) <> (:after_transaction::text::xid8, :after_id)
+    AND (audience, transaction_id) <= (:everybody, pg_snapshot_xmin(pg_current_snapshot()))
+    AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY audience, transaction_id, id LIMIT :limit
 
--- fragment: events_of sqlite
-(
-    SELECT * FROM (
-        SELECT * FROM events INDEXED BY events_of_audience
-        WHERE audience = :everybody AND id > :after_id ORDER BY id LIMIT :limit)
-    UNION ALL
-    SELECT * FROM (
-        SELECT * FROM events INDEXED BY events_of_audience
-        WHERE audience = :jobs AND id > :after_id ORDER BY id LIMIT :limit)
-    UNION ALL
-    SELECT * FROM (
-        SELECT * FROM events INDEXED BY events_of_audience
-        WHERE audience = :user AND id > :after_id ORDER BY id LIMIT :limit)
-) AS mine
+-- fragment: from_events_of_everybody sqlite
+FROM events INDEXED BY events_of_audience
+WHERE audience = :everybody AND id > :after_id ORDER BY id LIMIT :limit
+
+-- fragment: from_events_of_jobs
+FROM events
+WHERE (audience, transaction_id, id) >= (:jobs, :after_transaction::text::xid8, :after_id)
+    AND (transaction_id, id) <> (:after_transaction::text::xid8, :after_id)
+    AND (audience, transaction_id) <= (:jobs, pg_snapshot_xmin(pg_current_snapshot()))
+    AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY audience, transaction_id, id LIMIT :limit
+
+-- fragment: from_events_of_jobs sqlite
+FROM events INDEXED BY events_of_audience
+WHERE audience = :jobs AND id > :after_id ORDER BY id LIMIT :limit
+
+-- fragment: from_events_of_user
+FROM events
+WHERE (audience, transaction_id, id) >= (:user, :after_transaction::text::xid8, :after_id)
+    AND (transaction_id, id) <> (:after_transaction::text::xid8, :after_id)
+    AND (audience, transaction_id) <= (:user, pg_snapshot_xmin(pg_current_snapshot()))
+    AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY audience, transaction_id, id LIMIT :limit
+
+-- fragment: from_events_of_user sqlite
+FROM events INDEXED BY events_of_audience
+WHERE audience = :user AND id > :after_id ORDER BY id LIMIT :limit
 
 -- Lists the events of up to three audiences.
 -- name: list_events_of
 SELECT {event_columns}
-FROM {events_of}
+FROM (
+    (SELECT *
+     {from_events_of_everybody})
+    UNION ALL
+    (SELECT *
+     {from_events_of_jobs})
+    UNION ALL
+    (SELECT *
+     {from_events_of_user})
+) AS mine
 ORDER BY mine.transaction_id, mine.id
 LIMIT :limit
 
 -- name: list_events_of sqlite
 SELECT {event_columns}
-FROM {events_of}
+FROM (
+    SELECT * FROM (
+        SELECT *
+        {from_events_of_everybody})
+    UNION ALL
+    SELECT * FROM (
+        SELECT *
+        {from_events_of_jobs})
+    UNION ALL
+    SELECT * FROM (
+        SELECT *
+        {from_events_of_user})
+) AS mine
 ORDER BY mine.id
 LIMIT :limit
 
--- The same for a reader that filters them, who looks at more events: none follows the first `max_bytes` of data.
--- name: list_events_to_filter
-SELECT {event_columns}
+-- The same without their data, which may be large, for a reader that filters them. Each branch names its columns: no
+-- engine reliably leaves out those of a branch that the outer query does not use.
+-- name: list_event_heads
+SELECT transaction_id::text::bigint AS transaction, id, subject, type
 FROM (
-    SELECT listed.*, sum(length(listed.data::text)) OVER (
-        ORDER BY listed.transaction_id, listed.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-    FROM (SELECT * FROM {events_of} ORDER BY mine.transaction_id, mine.id LIMIT :limit) AS listed
-) AS measured
-WHERE coalesce(bytes_before, 0) < :max_bytes
-ORDER BY measured.transaction_id, measured.id
+    (SELECT transaction_id, id, subject, type
+     {from_events_of_everybody})
+    UNION ALL
+    (SELECT transaction_id, id, subject, type
+     {from_events_of_jobs})
+    UNION ALL
+    (SELECT transaction_id, id, subject, type
+     {from_events_of_user})
+) AS mine
+ORDER BY mine.transaction_id, mine.id
+LIMIT :limit
 
--- name: list_events_to_filter sqlite
-SELECT {event_columns}
+-- name: list_event_heads sqlite
+SELECT 0 AS "transaction", id, subject, type
 FROM (
-    SELECT listed.*, sum(length(listed.data)) OVER (
-        ORDER BY listed.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
-    FROM (SELECT * FROM {events_of} ORDER BY mine.id LIMIT :limit) AS listed
-) AS measured
-WHERE coalesce(bytes_before, 0) < :max_bytes
-ORDER BY measured.id
+    SELECT * FROM (
+        SELECT id, subject, type
+        {from_events_of_everybody})
+    UNION ALL
+    SELECT * FROM (
+        SELECT id, subject, type
+        {from_events_of_jobs})
+    UNION ALL
+    SELECT * FROM (
+        SELECT id, subject, type
+        {from_events_of_user})
+) AS mine
+ORDER BY mine.id
+LIMIT :limit
+
+-- Lists the events that still exist of those with the ids in a JSON array.
+-- name: list_events_with_ids
+SELECT {event_columns}
+FROM events
+WHERE id = ANY (ARRAY(SELECT json_array_elements_text(:ids::json)::bigint))
+ORDER BY transaction_id, events.id
+
+-- name: list_events_with_ids sqlite
+SELECT {event_columns}
+FROM events
+WHERE id IN (SELECT value FROM json_each(:ids))
+ORDER BY events.id

@@ -15,6 +15,15 @@ void write(Service& service, const std::string& audience, const std::string& typ
     service.database().wait_for_feed();
 }
 
+// Writes small events of the type `noise`.
+void write_noise(Service& service, int count) {
+    service.database().execute(
+        "INSERT INTO events (type, audience, subject, data) WITH RECURSIVE n(i) AS (SELECT 1 UNION "
+        "ALL SELECT i + 1 FROM n WHERE i < " +
+        std::to_string(count) + ") SELECT 'noise', 'public', '/x', '1' FROM n");
+    service.database().wait_for_feed();
+}
+
 struct Listed {
     std::string types;  // "one two"
     std::string next_cursor;
@@ -256,9 +265,7 @@ ON_BOTH_ENGINES(events, are_filtered_by_type_and_subject) {
 }
 
 ON_BOTH_ENGINES(events, are_looked_at_a_thousand_at_a_time) {
-    service.database().execute(
-        "INSERT INTO events (type, audience, subject, data) WITH RECURSIVE n(i) AS (SELECT 1 UNION "
-        "ALL SELECT i + 1 FROM n WHERE i < 1999) SELECT 'noise', 'public', '/x', '1' FROM n");
+    write_noise(service, 1999);
     write(service, "public", "wanted");
     const auto first = list(service, "?types=wanted");
     EXPECT_TEXT(first.types, "");
@@ -268,19 +275,72 @@ ON_BOTH_ENGINES(events, are_looked_at_a_thousand_at_a_time) {
     EXPECT_TEXT(list(service, "?after=" + second.next_cursor).types, "");
 }
 
-// A page reads 4 MiB at most, and one more event.
-ON_BOTH_ENGINES(events, are_looked_at_a_few_at_a_time_if_they_are_large) {
-    for (int i = 0; i < 30; ++i)
-        service.database().execute(
-            "INSERT INTO events (type, audience, subject, data) VALUES ('noise', 'public', '/x', "
-            "'\"" +
-            std::string(200'000, 'x') + "\"')");
-    write(service, "public", "wanted");
+// The last of the thousand that a page looks at ends it, whether the filter accepts it or not.
+ON_BOTH_ENGINES(events, end_a_filtered_page_where_its_thousand_end) {
+    for (const bool is_last_wanted : {true, false}) {
+        service.database().execute("DELETE FROM events");
+        const auto start = list(service, "").next_cursor;
+        if (!is_last_wanted) write(service, "public", "wanted");
+        write_noise(service, 999);
+        if (is_last_wanted) write(service, "public", "wanted");
+        const auto whole = list(service, "?types=wanted&after=" + start);
+        EXPECT_TEXT(whole.types, "wanted");
+        EXPECT_TEXT(list(service, "?after=" + whole.next_cursor).types, "");
+        write(service, "public", "next");
+        const auto again = list(service, "?types=wanted&after=" + start);
+        EXPECT_TEXT(again.types, "wanted");
+        EXPECT_TEXT(list(service, "?after=" + again.next_cursor).types, "next");
+        EXPECT_TEXT(list(service, "?types=wanted&limit=1&after=" + start).next_cursor,
+                    again.next_cursor);
+    }
+}
+
+// The cursor of a page that ends early is that of its last event, not of the last one looked at.
+ON_BOTH_ENGINES(events, end_a_filtered_page_at_its_limit) {
+    for (const char* type : {"wanted", "noise", "wanted", "noise", "wanted", "noise"})
+        write(service, "public", type);
+    const auto first = list(service, "?types=wanted&limit=2");
+    EXPECT_TEXT(first.types, "wanted wanted");
+    EXPECT_TEXT(list(service, "?after=" + first.next_cursor).types, "noise wanted noise");
+    // The last page contains everything, also what follows its last event.
+    const auto second = list(service, "?types=wanted&limit=1&after=" + first.next_cursor);
+    EXPECT_TEXT(second.types, "wanted");
+    const auto none = list(service, "?types=none");
+    EXPECT_TEXT(none.types, "");
+    write(service, "public", "next");
+    for (const auto& page : {second, none})
+        EXPECT_TEXT(list(service, "?after=" + page.next_cursor).types, "next");
+}
+
+// Six of these events exceed a page's 256 KiB. What a filter leaves out has no share in that.
+ON_BOTH_ENGINES(events, end_a_filtered_page_before_it_is_too_large) {
+    for (int i = 0; i < 8; ++i)
+        for (const char* type : {"large", "wanted"})
+            service.database().execute(
+                "INSERT INTO events (type, audience, subject, data) VALUES ('" + std::string{type} +
+                "', 'public', '/x', '\"" + std::string(50'000, 'x') + "\"')");
+    service.database().wait_for_feed();
     const auto first = list(service, "?types=wanted");
-    EXPECT_TEXT(first.types, "");
-    EXPECT_TEXT(list(service, "?types=wanted&after=" + first.next_cursor).types, "wanted");
-    // What a page holds is bounded as well.
-    EXPECT_TEXT(list(service, "?types=noise").types, "noise");
+    EXPECT_TEXT(first.types, "wanted wanted wanted wanted wanted");
+    EXPECT_TEXT(list(service, "?limit=2&after=" + first.next_cursor).types, "large wanted");
+    const auto second = list(service, "?types=wanted&after=" + first.next_cursor);
+    EXPECT_TEXT(second.types, "wanted wanted wanted");
+    EXPECT_TEXT(list(service, "?after=" + second.next_cursor).types, "");
+}
+
+ON_BOTH_ENGINES(events, are_filtered_among_those_of_all_audiences) {
+    for (const char* audience : {"jobs", "user:ann", "user:bob", "public", "jobs", "user:ann"})
+        write(service, audience, "wanted");
+    write(service, "public", "noise");
+    Identity both{ann, ""};
+    both.api_key = service.context().api_keys.verify(api_key, "");
+    const auto ticket = "&ticket=" + service.context().tokens.issue_ticket(both);
+    const auto first = list(service, "?types=wanted&limit=3" + ticket);
+    EXPECT_TEXT(first.types, "wanted wanted wanted");
+    const auto second = list(service, "?types=wanted&after=" + first.next_cursor + ticket);
+    EXPECT_TEXT(second.types, "wanted wanted");
+    EXPECT_TEXT(list(service, "?after=" + second.next_cursor + ticket).types, "");
+    EXPECT_TEXT(list(service, "?types=wanted").types, "wanted");
 }
 
 // --- BOARD_PUBLIC=off

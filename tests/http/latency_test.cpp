@@ -18,7 +18,8 @@ public:
           authorization_(stack_.authorization()) {
         // After these requests every handler has connected and prepared its statements.
         for (int i = 0; i < 2; ++i) {
-            for (const char* path : {"/health", "/healthz", board}) stack_.send({.path = path});
+            for (const char* path : {"/health", "/healthz", board, "/events?types=task.*"})
+                stack_.send({.path = path});
             for (const char* path : {"/api/auth/signin", "/api/auth/signup"})
                 stack_.send(account(path, "warm@example.org"));
             std::string etag;
@@ -93,6 +94,10 @@ void expect_one_round_trip_each(const char* prepare) {
     counted.expect(counted.with_token("DELETE", task), 204, 1);
     counted.expect(counted.with_token("DELETE", task), 404, 1);
     counted.expect({.path = task}, 404, 1);
+    counted.expect({.path = "/events"}, 200, 1);
+    // The second one reads the events that the filter accepts.
+    counted.expect({.path = "/events?types=none"}, 200, 1);
+    counted.expect({.path = "/events?types=task.*"}, 200, 2);
     counted.expect(Counted::account("/auth/login", "dev@example.org"), 200, 1);
     counted.expect(Counted::account("/api/auth/signup", "new@example.org"), 201, 1);
     counted.expect(Counted::account("/api/auth/signup", "new@example.org"), 409, 1);

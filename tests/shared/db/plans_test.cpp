@@ -304,6 +304,7 @@ private:
 };
 
 constexpr const char* by_id = "PRIMARY KEY (rowid>?";
+constexpr const char* by_one_id = "PRIMARY KEY (rowid=?";
 
 // Audiences with all events before the cursor, all after it, a few, or none.
 constexpr Case feed[] = {
@@ -319,12 +320,14 @@ constexpr Case feed[] = {
      nullptr, true},
     {&sql::list_events_of, "'user:none', '1', 700000, 1000, 'public', 'user:few'", 100,
      "events_of_audience", nullptr, true},
-    {&sql::list_events_to_filter, "'public', '1', 300000, 1000, NULL, NULL, 4194304", 100,
+    {&sql::list_event_heads, "'public', '1', 300000, 1000, NULL, NULL", 100, "events_of_audience",
+     nullptr, true},
+    {&sql::list_event_heads, "'user:none', '1', 700000, 1000, 'public', 'user:few'", 100,
      "events_of_audience", nullptr, true},
-    {&sql::list_events_to_filter, "'user:none', '1', 700000, 1000, 'public', 'user:few', 4194304",
-     100, "events_of_audience", nullptr, true},
-    {&sql::list_events_to_filter, "'jobs', '0', 0, 1000, 'user:many', 'public', 4194304", 3000,
+    {&sql::list_event_heads, "'jobs', '0', 0, 1000, 'user:many', 'public'", 3000,
      "events_of_audience", nullptr, true},
+    {&sql::list_events_with_ids, "'[1,300000,700000,1200000]'", 4, "events_pkey", by_one_id, true},
+    {&sql::list_events_with_ids, "'[1200000]'", 1, "events_pkey", by_one_id, true},
 };
 
 // Queries with a position ask for the newest or oldest page, and for one in the middle.

@@ -8,10 +8,7 @@ namespace {
 using Parameter = std::optional<std::string>;
 
 bool accepts(const Parameter& types, const Parameter& subject) {
-    Event event;
-    event.type = "task.created";
-    event.subject = "/collab/tasks/1";
-    return EventFilter{types, subject}.accepts(event);
+    return EventFilter{types, subject}.accepts("task.created", "/collab/tasks/1");
 }
 
 bool is_refused(const Parameter& types, const Parameter& subject) {
