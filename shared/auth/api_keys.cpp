@@ -2,8 +2,6 @@
 
 #include <openssl/crypto.h>
 
-#include <algorithm>
-
 #include "shared/auth/refusals.hpp"
 #include "shared/auth/token.hpp"
 #include "shared/error.hpp"
@@ -34,9 +32,10 @@ std::string ApiKeys::verify(std::string_view key, std::string_view request_id) c
     return name;
 }
 
-bool ApiKeys::accepts_named(std::string_view digits) const {
-    return std::any_of(accepted().begin(), accepted().end(),
-                       [&](const auto& digest) { return name_of(digest).starts_with(digits); });
+std::optional<std::string> ApiKeys::find(std::string_view digits) const {
+    for (const auto& digest : accepted())
+        if (auto name = name_of(digest); name.starts_with(digits)) return name;
+    return std::nullopt;
 }
 
 const std::vector<Digest>& ApiKeys::accepted() const {

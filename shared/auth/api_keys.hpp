@@ -21,8 +21,9 @@ public:
     // unknown key, with the same answer.
     std::string verify(std::string_view key, std::string_view request_id) const;
 
-    // Whether the digest of an accepted key starts with these digits, which a ticket carries.
-    bool accepts_named(std::string_view digits) const;
+    // Returns what verify() returns for the accepted key whose digest starts with these digits,
+    // which a ticket carries; nullopt if there is none.
+    std::optional<std::string> find(std::string_view digits) const;
 
 private:
     const std::vector<Digest>& accepted() const;

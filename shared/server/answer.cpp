@@ -88,8 +88,12 @@ std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
     if (!ticket) return std::nullopt;
     try {
         auto bearer = context.tokens.verify_ticket(*ticket);
-        if (!bearer.api_key.empty() && !context.api_keys.accepts_named(bearer.api_key))
-            refuse_token("key", "no longer accepted");
+        if (!bearer.api_key.empty()) {
+            // A limit counts the key together with its tickets.
+            auto key = context.api_keys.find(bearer.api_key);
+            if (!key) refuse_token("key", "no longer accepted");
+            bearer.api_key = std::move(*key);
+        }
         return bearer;
     } catch (const TokenError& error) {
         refusals().log("ticket refused", raw.request_id, error.what());

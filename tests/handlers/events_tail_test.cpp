@@ -234,3 +234,25 @@ ON_BOTH_ENGINES(events_tail, limits_the_streams_of_one_reader) {
         cr_expect_eq(open.back().status(), 200);
     }
 }
+
+// A key and its tickets are one reader; another key is another one.
+ON_BOTH_ENGINES(events_tail, counts_a_key_and_its_tickets_together) {
+    service.config().max_streams_per_user = 2;
+    const auto ticket_of = [&](const std::string& key) {
+        Identity bearer;
+        bearer.api_key = service.context().api_keys.verify(key, "");
+        return Sent{.target = path + "?ticket=" + service.context().tokens.issue_ticket(bearer)};
+    };
+    const Sent with_key{.target = path, .api_key = api_key};
+    const auto with_ticket = ticket_of(api_key);
+    for (const auto& first : {with_key, with_ticket}) {
+        std::vector<Response> open;
+        for (const auto& sent : {first, with_key.target == first.target ? with_ticket : with_key}) {
+            open.push_back(service.send(sent));
+            cr_expect_eq(open.back().status(), 200);
+        }
+        expect_error(service.send(with_key), Error::rate_limited);
+        expect_error(service.send(with_ticket), Error::rate_limited);
+        cr_expect_eq(service.send(ticket_of(other_api_key)).status(), 200);
+    }
+}
