@@ -13,7 +13,9 @@
 #include <system_error>
 
 #include "shared/config/config.hpp"
+#include "shared/control_characters.hpp"
 #include "shared/digest.hpp"
+#include "shared/email.hpp"
 #include "shared/error.hpp"
 #include "shared/json/reader.hpp"
 #include "shared/text.hpp"
@@ -74,14 +76,6 @@ void check_parties(const rapidjson::Value& claims, const TokenSource& source) {
     if (!source.client_id.empty() && !has_text(claims, "azp", source.client_id) &&
         !has_text(claims, "client_id", source.client_id))
         refuse_token("azp", "another client");
-}
-
-// In UTF-8 the control characters U+0080 to U+009F are two bytes.
-bool has_control_characters(std::string_view utf8) {
-    if (has_control_bytes(utf8)) return true;
-    for (auto at = utf8.find('\xc2'); at != utf8.npos; at = utf8.find('\xc2', at + 1))
-        if (at + 1 < utf8.size() && static_cast<unsigned char>(utf8[at + 1]) < 0xa0) return true;
-    return false;
 }
 
 // Null if the text may be used in a database, a URL and a log.
@@ -325,7 +319,8 @@ TokenClaims Tokens::read_claims(std::string_view payload, const TokenSource& sou
     if (needs_uuid_ && !Uuid::parse(user_id)) refuse_token("sub", "not a UUID");
     Identity user{std::move(user_id), email_of(document)};
     user.needs_account = &source == &own_;
-    if (!user.needs_account && !has_verified_email(document)) user.email.clear();
+    const bool has_address = fault_of_email(user.email).empty() && has_verified_email(document);
+    if (!user.needs_account && !has_address) user.email.clear();
     user.expires_at = *expires_at + leeway_seconds;
     return {.user = std::move(user),
             .issued_at = date_claim(document, "iat", Rounding::up).value_or(0),

@@ -64,8 +64,8 @@ public:
     // expires. It contains the first digits of the key's digest, as the log does.
     std::string issue_ticket(const Identity& bearer) const;
 
-    // Returns the identity that a ticket stands for; the caller checks whether its key is still
-    // accepted. Throws TokenError for everything else, including a token.
+    // Returns the identity that a ticket stands for; the caller finds the key by its first digits,
+    // if it is still accepted. Throws TokenError for everything else, including a token.
     Identity verify_ticket(std::string_view ticket) const;
 
     std::int64_t lifetime_seconds() const { return lifetime_seconds_; }
@@ -77,8 +77,8 @@ public:
     //                                    JWKS_CLIENT_ID, each if it is set
     // The user id is the first non-empty string among `sub`, `userId` and `id`: 1 to 255 bytes
     // without control characters, and a UUID if USER_ID_FORMAT requires it. An `email` is optional.
-    // That of another issuer is ignored unless the token says that it is verified
-    // (`email_verified`, OpenID Connect Core, section 5.1, or `emailVerified`).
+    // That of another issuer is ignored unless it is an address that may sign up and the token says
+    // that it is verified (`email_verified`, OpenID Connect Core, section 5.1, or `emailVerified`).
     // `exp` must be a number that has not passed, `nbf` and `iat` numbers that are not in the
     // future; clocks may differ by 30 seconds. Fractions of a second shorten the token's life.
     //

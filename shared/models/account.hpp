@@ -5,11 +5,10 @@
 
 // Checks for the fields of a new account.
 //
-// An address follows RFC 5321, section 4.1.2, without quoted local parts and address literals: one
-// @, a local part of at most 64 characters, a domain of at least two labels, at most 254 bytes.
-// Only ASCII is allowed: other characters can be written in more than one way, so one address could
-// belong to several accounts.
+// An address is one without a fault_of_email().
 void check_email(std::string_view email, json::Faults& faults);
+// A name has no control characters, which a terminal or a log would interpret.
+void check_name(std::string_view name, json::Faults& faults);
 // A password has 8 to 72 bytes in Unicode's composed form (NFC), is not only white space, and in
 // lower case is none of the commonest ones.
 void check_new_password(std::string_view password, json::Faults& faults);
@@ -46,7 +45,8 @@ struct NewAccount {
             field("name", &NewAccount::name)
                 .trimmed()
                 .length(1, 100)
-                .describe("How the person wants to be called")
+                .checked(check_name)
+                .describe("How the person wants to be called, without control characters")
                 .example("Ada"),
             field("password", &NewAccount::password)
                 .checked(check_new_password)

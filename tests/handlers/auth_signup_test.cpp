@@ -108,6 +108,9 @@ ON_BOTH_ENGINES(auth_signup, keeps_the_name) {
         expect_detail(sent(name), "body.name", "string_too_short");
     expect_detail(sent("\"" + std::string(101, 'x') + "\""), "body.name", "string_too_long");
     expect_detail(sent("1"), "body.name", "string_type");
+    for (const char* name :
+         {R"("A\u001b[31mda")", R"("A\nda")", R"("A\u007fda")", R"("A\u009bda")"})
+        expect_detail(sent(name), "body.name", "value_error");
     const auto response = sent(R"(" Ada King ")");
     expect_created(response);
     EXPECT_TEXT(member(json_of(response)["data"], "name"), "Ada King");

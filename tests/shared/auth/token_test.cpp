@@ -708,6 +708,17 @@ Test(token, of_another_issuer_has_an_address_only_when_it_is_verified) {
     EXPECT_TEXT(email_with({{"email", ""}, {"email_verified", "true"}}), "");
 }
 
+Test(token, of_another_issuer_has_no_text_that_is_not_an_address) {
+    const Tokens tokens{with_shared_secret(), nullptr, [] { return now; }};
+    for (const auto* email :
+         {R"("Bob")", R"("bob@localhost")", R"(" bob@example.com")", R"("zo\u00eb@example.com")"}) {
+        const auto user = tokens.verify(token_of(
+            header, claims({{"email", email}, {"email_verified", "true"}}), shared_secret));
+        EXPECT_TEXT(user.email, "");
+        cr_expect(!user.user_id.empty());
+    }
+}
+
 Test(token, of_this_service_alone_needs_an_account) {
     const Tokens tokens{with_shared_secret(), nullptr, [] { return now; }};
     cr_expect(tokens.verify(tokens.issue({"ann", ""})).needs_account);
