@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "shared/control_characters.hpp"
+#include "shared/text.hpp"
+
 namespace {
 
 // "up, down or status"
@@ -15,9 +18,17 @@ std::string listed(std::initializer_list<std::string_view> choices) {
     return list;
 }
 
-std::string quoted(std::string_view word) { return '"' + std::string{word} + '"'; }
+std::string quoted(std::string_view word) { return '"' + printable(word) + '"'; }
 
 }  // namespace
+
+Arguments::Arguments(std::string_view command, std::span<const std::string> words)
+    : command_(command) {
+    if (!std::all_of(words.begin(), words.end(), is_utf8)) fail("an argument is not UTF-8");
+    const auto end = std::find(words.begin(), words.end(), "--");
+    words_.assign(words.begin(), end);
+    if (end != words.end()) operands_.assign(end + 1, words.end());
+}
 
 bool Arguments::asks_for_help() const {
     return std::any_of(words_.begin(), words_.end(),
@@ -50,16 +61,17 @@ bool Arguments::flag(std::string_view name) {
 
 std::string Arguments::word(std::string_view what) {
     refuse_options();
-    if (words_.empty()) fail(std::string{what} + " is missing");
-    auto word = words_.front();
-    words_.erase(words_.begin());
+    if (empty()) fail(std::string{what} + " is missing");
+    auto& left = words_.empty() ? operands_ : words_;
+    auto word = left.front();
+    left.erase(left.begin());
     return word;
 }
 
 std::string Arguments::choice(std::string_view what,
                               std::initializer_list<std::string_view> choices) {
     refuse_options();
-    if (words_.empty()) fail(std::string{what} + " is missing: " + listed(choices));
+    if (empty()) fail(std::string{what} + " is missing: " + listed(choices));
     auto found = word(what);
     if (std::find(choices.begin(), choices.end(), found) == choices.end())
         fail("unknown " + std::string{what} + " " + quoted(found) + ": " + listed(choices));
@@ -68,7 +80,8 @@ std::string Arguments::choice(std::string_view what,
 
 void Arguments::end() const {
     refuse_options();
-    if (!words_.empty()) fail("unexpected argument " + quoted(words_.front()));
+    if (empty()) return;
+    fail("unexpected argument " + quoted(words_.empty() ? operands_.front() : words_.front()));
 }
 
 void Arguments::fail(const std::string& message) const {

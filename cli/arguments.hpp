@@ -16,15 +16,16 @@ public:
 };
 
 // Each function takes out the words that it returns, and throws UsageError. Options are taken
-// before other words, and end() is called last.
+// before other words, and end() is called last. A word "--" ends the options: those after it may
+// begin with "-".
 class Arguments {
 public:
-    Arguments(std::string_view command, std::span<const std::string> words)
-        : command_(command), words_(words.begin(), words.end()) {}
+    // Throws UsageError if a word is not UTF-8.
+    Arguments(std::string_view command, std::span<const std::string> words);
 
-    bool empty() const { return words_.empty(); }
+    bool empty() const { return words_.empty() && operands_.empty(); }
 
-    // Whether --help or -h is among the words.
+    // Whether --help or -h is among the options.
     bool asks_for_help() const;
 
     // The value of "--user ada" or "--user=ada"; nullopt if the option is not there.
@@ -49,5 +50,6 @@ private:
     void refuse_options() const;
 
     std::string command_;
-    std::vector<std::string> words_;
+    std::vector<std::string> words_;     // before "--"
+    std::vector<std::string> operands_;  // after it
 };

@@ -24,6 +24,7 @@
 #include "cli/users.hpp"
 #include "shared/config/config.hpp"
 #include "shared/config/setting.hpp"
+#include "shared/control_characters.hpp"
 #include "shared/exit_status.hpp"
 #include "shared/signals.hpp"
 #include "shared/version.hpp"
@@ -95,18 +96,23 @@ int user(Arguments& arguments) {
     const auto name = arguments.option("--name");
     const bool as_json = arguments.flag("--json");
     const bool is_confirmed = arguments.flag("--yes");
+    const bool is_id = arguments.flag("--id");
     const auto action =
         arguments.choice("action", {"list", "create", "password", "disable", "enable", "delete"});
     if (name && action != "create") arguments.fail("only `user create` takes --name");
     if (as_json && action != "list") arguments.fail("only `user list` takes --json");
     if (is_confirmed && action != "delete") arguments.fail("only `user delete` takes --yes");
-    const auto who = action == "list"     ? ""
-                     : action == "create" ? arguments.word("an e-mail address")
-                                          : arguments.word("an e-mail address or id");
+    if (is_id && (action == "list" || action == "create"))
+        arguments.fail("`user " + action + "` does not take --id");
+    const auto text = action == "list"     ? ""
+                      : action == "create" ? arguments.word("an e-mail address")
+                      : is_id              ? arguments.word("an id")
+                                           : arguments.word("an e-mail address or id");
     arguments.end();
     const auto config = load_config();
+    const UserName who{text, is_id};
     if (action == "list") list_users(config, as_json, std::cout);
-    if (action == "create") create_user(config, who, name, read_password(), std::cout);
+    if (action == "create") create_user(config, text, name, read_password(), std::cout);
     if (action == "password") set_password(config, who, read_password(), std::cout);
     if (action == "disable") disable_user(config, who, std::cout);
     if (action == "enable") enable_user(config, who, std::cout);
@@ -157,9 +163,10 @@ constexpr Command commands[] = {
     {"prune", "[--events-older-than AGE] [--jobs-older-than AGE]",
      "delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d", prune},
     {"user",
-     "list [--json]|create EMAIL [--name NAME]|password USER|disable USER|enable USER|delete USER "
-     "[--yes]",
-     "manage users, by e-mail or id; a password is read from standard input, or made and printed",
+     "list [--json]|create EMAIL [--name NAME]|password [--id] USER|disable [--id] USER|"
+     "enable [--id] USER|delete [--id] USER [--yes]",
+     "manage users, by e-mail or id (--id: by id); a password is read from standard input, or made "
+     "and printed",
      user},
     {"doctor", "", "report what would prevent the service from running here", doctor},
     {"token", "--user ID", "print a token for a user (development)", token},
@@ -189,7 +196,7 @@ const Command& command_named(std::string_view name) {
         for (const auto& command : table)
             if (command.name == name) return command;
     throw UsageError((name.starts_with('-') ? "unknown option \"" : "unknown command \"") +
-                     std::string{name} + '"');
+                     printable(name) + '"');
 }
 
 std::string synopsis(const Command& command) {
@@ -213,6 +220,7 @@ void print_usage(std::ostream& out) {
     print_rows(commands, out);
     out << "\nFor `make generate`:\n";
     print_rows(generators, out);
+    out << "\n-- ends the options: words after it may begin with -.\n";
 }
 
 void print_usage_of(const Command& command) {

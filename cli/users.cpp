@@ -13,6 +13,7 @@
 #include "cli/database.hpp"
 #include "cli/migrate.hpp"
 #include "shared/auth/password.hpp"
+#include "shared/control_characters.hpp"
 #include "shared/error.hpp"
 #include "shared/json/writer.hpp"
 #include "shared/models/account.hpp"
@@ -25,6 +26,7 @@
 namespace {
 
 constexpr std::int64_t batch_rows = 1000;
+constexpr std::size_t max_line_bytes = 1024;
 
 struct User {
     std::string id;
@@ -49,7 +51,10 @@ struct User {
     }
 
     // As messages name the user.
-    const std::string& label() const { return email ? *email : id; }
+    std::string label() const {
+        return email ? printable(*email) + " (id " + printable(id) + ")"
+                     : "the user with the id " + printable(id);
+    }
 };
 
 void with_users(const Config& config, const std::function<Async<>(Database&)>& work) {
@@ -58,11 +63,18 @@ void with_users(const Config& config, const std::function<Async<>(Database&)>& w
     with_database(config, work);
 }
 
-Async<User> find(Database& database, std::string text) {
-    auto found = co_await database.maybe<User>(sql::find_user, db::named("id", text),
-                                               db::named("email", ascii_lower(text)));
-    if (!found) throw std::runtime_error("there is no user with the e-mail or id \"" + text + '"');
-    co_return std::move(*found);
+Async<User> find(Database& database, UserName name) {
+    const auto email = name.is_id ? std::nullopt : std::optional{ascii_lower(name.text)};
+    const auto found = co_await database.all<User>(sql::find_users, db::named("id", name.text),
+                                                   db::named("email", email));
+    if (found.size() == 1) co_return found.front();
+    const auto shown = '"' + printable(name.text) + '"';
+    if (found.empty())
+        throw std::runtime_error("there is no user with the " +
+                                 std::string{name.is_id ? "id " : "e-mail or id "} + shown);
+    std::string message = shown + " is the e-mail address of one user and the id of another one:\n";
+    for (const auto& user : found) message.append("  ").append(user.label()).append("\n");
+    throw std::runtime_error(message + "repeat the command with --id and the id of the one meant");
 }
 
 // What signing up accepts, as it is stored.
@@ -75,8 +87,11 @@ NewAccount checked(const std::string& email, const std::optional<std::string>& n
         return account;
     } catch (const ApiError& error) {
         std::vector<std::string> faults;
-        for (const auto& detail : error.details())
-            faults.push_back(std::get<std::string>(detail.location.back()) + ": " + detail.message);
+        for (const auto& detail : error.details()) {
+            // A position in the text means nothing to the user.
+            const auto* const field = std::get_if<std::string>(&detail.location.back());
+            faults.push_back((field ? *field + ": " : "") + detail.message);
+        }
         throw std::runtime_error(joined(faults, "; "));
     }
 }
@@ -93,26 +108,11 @@ void print_made(const std::optional<std::string>& given, const std::string& pass
     if (!given) out << "password: " << password << '\n';
 }
 
-// A text of a user for a terminal: without control characters.
-std::string printable(std::string text) {
-    std::replace_if(
-        text.begin(), text.end(),
-        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; }, '?');
-    return text;
-}
-
-// The columns that a text of UTF-8 takes, if each character takes one.
-std::size_t character_count(const std::string& text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
-    }));
-}
-
 using Line = std::array<std::string, 6>;
 
 Line line_of(const User& user) {
-    return {user.id,
-            user.email.value_or("-"),
+    return {printable(user.id),
+            printable(user.email.value_or("-")),
             printable(user.name.value_or("-")),
             user.disabled_at ? "disabled" : "active",
             user.created_at.text().substr(0, std::size("2026-01-08T12:34:56") - 1) + "Z",
@@ -125,10 +125,10 @@ void print_table(const std::vector<User>& users, std::ostream& out) {
     std::array<std::size_t, std::tuple_size_v<Line>> widths{};
     for (const auto& line : lines)
         for (std::size_t i = 0; i < line.size(); ++i)
-            widths[i] = std::max(widths[i], character_count(line[i]));
+            widths[i] = std::max(widths[i], code_points(line[i]));
     for (const auto& line : lines) {
         for (std::size_t i = 0; i + 1 < line.size(); ++i)
-            out << line[i] << std::string(widths[i] - character_count(line[i]) + 2, ' ');
+            out << line[i] << std::string(widths[i] - code_points(line[i]) + 2, ' ');
         out << line.back() << '\n';
     }
 }
@@ -208,7 +208,7 @@ void confirm(const User& user, std::ostream& out) {
         throw std::runtime_error("this deletes " + user.label() +
                                  " with all tasks and "
                                  "conversations: confirm it with --yes");
-    out << "delete " << printable(user.label()) << " with " << user.tasks
+    out << "delete " << user.label() << " with " << user.tasks
         << (user.tasks == 1 ? " task" : " tasks") << " and all conversations? [y/N] " << std::flush;
     std::string answer;
     std::getline(std::cin, answer);
@@ -233,49 +233,53 @@ void create_user(const Config& config, const std::string& email,
             sql::insert_account, db::named("id", Uuid::random().text()),
             db::named("email", account.email), db::named("name", account.name),
             db::named("password_hash", hash));
-        if (!made) throw std::runtime_error(account.email + " is taken");
+        if (!made) {
+            const auto taken = co_await database.maybe<User>(
+                sql::find_users, db::named("id", std::optional<std::string>{}),
+                db::named("email", account.email));
+            throw std::runtime_error((taken ? taken->label() : account.email) + " is taken");
+        }
         out << "created " << account.email << " with the id " << made->id << '\n';
         print_made(password, account.password, out);
     });
 }
 
-void set_password(const Config& config, const std::string& user,
+void set_password(const Config& config, const UserName& name,
                   const std::optional<std::string>& password, std::ostream& out) {
     with_users(config, [&](Database& database) -> Async<> {
-        const auto found = co_await find(database, user);
+        const auto found = co_await find(database, name);
         if (!found.email)
-            throw std::runtime_error(found.id + " has no e-mail address to log in with");
+            throw std::runtime_error(found.label() + " has no e-mail address to log in with");
         const auto account =
             checked(*found.email, std::nullopt, password ? *password : make_password());
         db::Batch batch;
         batch.add(sql::set_password_hash, db::named("id", found.id),
                   db::named("password_hash", hash_password(account.password, config.bcrypt_cost)));
         co_await database.run(std::move(batch));
-        out << "changed the password of " << *found.email << '\n';
+        out << "changed the password of " << found.label() << '\n';
         print_made(password, account.password, out);
     });
 }
 
-void disable_user(const Config& config, const std::string& user, std::ostream& out) {
+void disable_user(const Config& config, const UserName& name, std::ostream& out) {
     with_users(config, [&](Database& database) -> Async<> {
-        const auto found = co_await find(database, user);
+        const auto found = co_await find(database, name);
         const bool has_changed = co_await set_disabled(database, found, true);
         out << (has_changed ? "disabled " : "already disabled: ") << found.label() << '\n';
     });
 }
 
-void enable_user(const Config& config, const std::string& user, std::ostream& out) {
+void enable_user(const Config& config, const UserName& name, std::ostream& out) {
     with_users(config, [&](Database& database) -> Async<> {
-        const auto found = co_await find(database, user);
+        const auto found = co_await find(database, name);
         const bool has_changed = co_await set_disabled(database, found, false);
         out << (has_changed ? "enabled " : "already enabled: ") << found.label() << '\n';
     });
 }
 
-void delete_user(const Config& config, const std::string& user, bool is_confirmed,
-                 std::ostream& out) {
+void delete_user(const Config& config, const UserName& name, bool is_confirmed, std::ostream& out) {
     with_users(config, [&](Database& database) -> Async<> {
-        const auto found = co_await find(database, user);
+        const auto found = co_await find(database, name);
         if (!is_confirmed) confirm(found, out);
         co_await delete_all(database, found);
         out << "deleted " << found.label() << '\n';
@@ -285,8 +289,12 @@ void delete_user(const Config& config, const std::string& user, bool is_confirme
 std::optional<std::string> read_password() {
     if (isatty(STDIN_FILENO) != 0) return std::nullopt;
     std::string line;
-    std::getline(std::cin, line);
+    for (char c = 0; std::cin.get(c) && c != '\n'; line += c)
+        if (line.size() == max_line_bytes)
+            throw std::runtime_error("the password has more than 1,024 bytes");
     if (line.ends_with('\r')) line.pop_back();
+    if (!is_utf8(line)) throw std::runtime_error("the password is not UTF-8");
+    if (line.find('\0') != line.npos) throw std::runtime_error("the password contains a NUL");
     if (line.empty()) return std::nullopt;
     return line;
 }

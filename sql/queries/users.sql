@@ -57,13 +57,12 @@ WHERE (created_at, id) > (:after, :after_id)
 ORDER BY created_at, id
 LIMIT :limit
 
--- An e-mail address comes before an id that is the same text.
--- name: find_user
+-- At most two users: one with the e-mail address and one with the id. Either parameter may be null.
+-- name: find_users
 SELECT {user_columns}
 FROM users
 WHERE email = :email OR id = :id
-ORDER BY CASE WHEN email = :email THEN 0 ELSE 1 END
-LIMIT 1
+ORDER BY created_at, id
 
 -- name: set_password_hash
 UPDATE users SET password_hash = :password_hash WHERE id = :id RETURNING id

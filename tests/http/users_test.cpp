@@ -39,6 +39,12 @@ struct Fixture {
              .body = R"({"email":"ada@example.org","password":")" + password + R"("})"});
     }
 
+    // As messages name the user with this e-mail address or id.
+    std::string label(const std::string& who) const {
+        const auto id = database.execute("SELECT id FROM users WHERE email = '" + who + "'");
+        return id.empty() ? "the user with the id " + who : who + " (id " + id + ")";
+    }
+
     // Creates the account and returns "Authorization: Bearer …".
     std::string enter() const {
         done({"create", ada}, "correct horse");
@@ -81,7 +87,7 @@ ON_BOTH(user, create_makes_an_account_with_the_given_password, Fixture, users) {
     cr_expect_eq(reply.status, 200);
     EXPECT_TEXT(json_member(reply.body, "data.user.name"), "Ada");
     EXPECT_TEXT(users.refused({"create", ada}, "correct horse"),
-                "steelthread: ada@example.org is taken\n");
+                "steelthread: ada@example.org (id " + id + ") is taken\n");
     EXPECT_TEXT(users.refused({"create", "bob@example.org"}, "12345678"),
                 "steelthread: password: Value error, this is one of the 10,000 commonest "
                 "passwords: choose another one\n");
@@ -106,11 +112,11 @@ ON_BOTH(user, password_is_made_where_none_is_given, Fixture, users) {
     cr_expect_eq(users.sign_in(first).status, 401);
     cr_expect_eq(users.sign_in(second).status, 200);
     EXPECT_TEXT(users.done({"password", "ADA@example.org"}, "another horse\r\n"),
-                "changed the password of ada@example.org\n");
+                "changed the password of " + users.label(ada) + "\n");
     cr_expect_eq(users.sign_in("another horse").status, 200);
     users.database.add_user("foreign");
     EXPECT_TEXT(users.refused({"password", "foreign"}, "another horse"),
-                "steelthread: foreign has no e-mail address to log in with\n");
+                "steelthread: the user with the id foreign has no e-mail address to log in with\n");
     EXPECT_TEXT(users.refused({"password", "nobody"}, "another horse"),
                 "steelthread: there is no user with the e-mail or id \"nobody\"\n");
 }
@@ -160,7 +166,7 @@ ON_BOTH(user, disable_refuses_tokens_and_ends_streams, Fixture, users) {
             users.stack.port(), "/events/tail", {users.stack.authorization_of("bob")}};
         cr_expect_neq(socket.next().find("connection"), std::string::npos);
 
-        EXPECT_TEXT(users.done({"disable", who}), "disabled " + who + "\n");
+        EXPECT_TEXT(users.done({"disable", who}), "disabled " + users.label(who) + "\n");
         expect_end(stream, "account.disabled", "/account");
         expect_end(with_ticket, "account.disabled", "/account");
         cr_expect_neq(socket.next().find("account.disabled"), std::string::npos);
@@ -172,10 +178,10 @@ ON_BOTH(user, disable_refuses_tokens_and_ends_streams, Fixture, users) {
         WebSocketClient refused{users.stack.port(), "/ws?ticket=" + ticket};
         cr_expect_eq(refused.close_code(), 1008);
         cr_expect_eq(users.sign_in("correct horse").status, who == ada ? 401 : 200);
-        EXPECT_TEXT(users.done({"disable", who}), "already disabled: " + who + "\n");
+        EXPECT_TEXT(users.done({"disable", who}), "already disabled: " + users.label(who) + "\n");
 
-        EXPECT_TEXT(users.done({"enable", who}), "enabled " + who + "\n");
-        EXPECT_TEXT(users.done({"enable", who}), "already enabled: " + who + "\n");
+        EXPECT_TEXT(users.done({"enable", who}), "enabled " + users.label(who) + "\n");
+        EXPECT_TEXT(users.done({"enable", who}), "already enabled: " + users.label(who) + "\n");
         cr_expect_eq(users.status_of("/api/tasks", authorization), 200);
         // What happened is history for a stream that begins with it.
         EventStream history{users.stack.port(), "/events/tail?after=0", {authorization}};
@@ -208,11 +214,12 @@ ON_BOTH(user, delete_removes_everything_and_ends_streams, Fixture, users) {
     WebSocketClient socket{users.stack.port(), "/ws", {authorization}};
     socket.next();
 
+    const auto label = users.label(ada);
     EXPECT_TEXT(users.refused({"delete", ada}),
-                "steelthread: this deletes ada@example.org with all tasks and conversations: "
-                "confirm it with --yes\n");
+                "steelthread: this deletes " + label +
+                    " with all tasks and conversations: confirm it with --yes\n");
     cr_expect_eq(users.status_of("/api/tasks", authorization), 200);
-    EXPECT_TEXT(users.done({"delete", ada, "--yes"}), "deleted ada@example.org\n");
+    EXPECT_TEXT(users.done({"delete", ada, "--yes"}), "deleted " + label + "\n");
     expect_end(stream, "account.deleted", "/account");
     cr_expect_neq(socket.next().find("account.deleted"), std::string::npos);
     cr_expect_eq(socket.close_code(), 1008);
@@ -222,6 +229,128 @@ ON_BOTH(user, delete_removes_everything_and_ends_streams, Fixture, users) {
     for (const char* table : {"conversations", "messages", "login_networks"})
         EXPECT_TEXT(users.database.execute(std::string{"SELECT count(*) FROM "} + table), "0");
     EXPECT_TEXT(users.database.execute("SELECT min(user_id) || count(*) FROM tasks"), "bob1");
+}
+
+// A user of another issuer may have an id that is the e-mail address of an account.
+ON_BOTH(user, a_name_of_two_users_is_refused, Fixture, users) {
+    users.done({"create", ada}, "correct horse");
+    const auto own = users.label(ada);
+    const auto id = users.database.execute("SELECT id FROM users WHERE email = 'ada@example.org'");
+    users.database.add_user(ada);
+    const auto state_of = [&](const std::string& user) {
+        return users.database.execute("SELECT count(disabled_at) FROM users WHERE id = '" + user +
+                                      "'");
+    };
+    for (const char* action : {"password", "disable", "enable", "delete"}) {
+        const auto message = users.refused({action, ada}, "another horse");
+        cr_expect(
+            message.starts_with("steelthread: \"ada@example.org\" is the e-mail address of one "
+                                "user and the id of another one:\n"),
+            "%s", message.c_str());
+        cr_expect_neq(message.find("\n  " + own + "\n"), message.npos, "%s", message.c_str());
+        cr_expect_neq(message.find("\n  the user with the id ada@example.org\n"), message.npos);
+        cr_expect(
+            message.ends_with("\nrepeat the command with --id and the id of the one meant\n"));
+    }
+    EXPECT_TEXT(users.done({"disable", ada, "--id"}),
+                "disabled the user with the id " + std::string{ada} + "\n");
+    EXPECT_TEXT(state_of(ada) + state_of(id), "10");
+    EXPECT_TEXT(users.done({"disable", "--id", id}), "disabled " + own + "\n");
+    EXPECT_TEXT(state_of(ada) + state_of(id), "11");
+    users.done({"enable", "--id", id});
+    EXPECT_TEXT(users.done({"password", "--id", id}, "another horse"),
+                "changed the password of " + own + "\n");
+    cr_expect_eq(users.sign_in("another horse").status, 200);
+    users.done({"delete", "--yes", "--id", ada});
+    EXPECT_TEXT(users.done({"disable", ada}), "disabled " + own + "\n");
+    EXPECT_TEXT(users.refused({"disable", "--id", ada}),
+                "steelthread: there is no user with the id \"ada@example.org\"\n");
+    for (const char* action : {"list", "create"})
+        cr_expect_eq(users.user({action, "--id", ada}).status, 64);
+    // One user whose id is its own e-mail address.
+    users.database.execute(
+        "INSERT INTO users (id, email) VALUES ('bob@example.org', 'bob@example.org')");
+    EXPECT_TEXT(users.done({"disable", "bob@example.org"}),
+                "disabled bob@example.org (id bob@example.org)\n");
+}
+
+ON_BOTH(user, a_name_may_begin_with_a_hyphen, Fixture, users) {
+    const std::string email = "--json@example.org";
+    cr_expect_eq(users.user({"create", email}).status, 64);
+    users.done({"create", "--name", "J", "--", email}, "correct horse");
+    const auto label = users.label(email);
+    cr_expect_eq(users.user({"disable", email}).status, 64);
+    EXPECT_TEXT(users.done({"disable", "--", email}), "disabled " + label + "\n");
+    EXPECT_TEXT(users.done({"--", "enable", email}), "enabled " + label + "\n");
+    for (const char* id : {"--yes", "--"}) {
+        users.database.add_user(id);
+        EXPECT_TEXT(users.done({"delete", "--yes", "--", id}),
+                    "deleted the user with the id " + std::string{id} + "\n");
+    }
+}
+
+ON_BOTH(user, another_issuers_text_that_is_not_an_address_is_not_stored, Fixture, users) {
+    for (const char* email : {"Bob", "bob@localhost", "zo\u00eb@example.org"}) {
+        const auto authorization = users.stack.authorization_of(email, email);
+        cr_expect_eq(users.status_of("/api/tasks", authorization), 200);
+        EXPECT_TEXT(
+            users.database.execute("SELECT count(*) || '-' || count(email) FROM users WHERE "
+                                   "id = '" +
+                                   std::string{email} + "'"),
+            "1-0");
+    }
+    const auto authorization = users.stack.authorization_of("carol", "Carol@example.org");
+    cr_expect_eq(users.status_of("/api/tasks", authorization), 200);
+    EXPECT_TEXT(users.database.execute("SELECT email FROM users WHERE id = 'carol'"),
+                "carol@example.org");
+}
+
+// A text of a user must not move the cursor, change colours or reverse what follows.
+ON_BOTH(user, what_a_terminal_would_obey_is_replaced, Fixture, users) {
+    users.database.execute("DELETE FROM users");
+    const std::string id = "a\u202eb\u009b1m";
+    users.database.execute("INSERT INTO users (id, email, name) VALUES ('" + id +
+                           "', 'c\u2028@d\u200f', 'E\u0085\u2066\u001b[1m')");
+    const auto lines = users.done({"list"});
+    cr_expect_neq(lines.find("\na?b?1m  c?@d?   E???[1m  active"), lines.npos, "%s", lines.c_str());
+    const auto array = users.done({"list", "--json"});
+    EXPECT_TEXT(json_member(array, "0.id"), id);
+    const std::string label = "c?@d? (id a?b?1m)\n";
+    EXPECT_TEXT(users.done({"disable", id}), "disabled " + label);
+    EXPECT_TEXT(users.done({"disable", id}), "already disabled: " + label);
+    EXPECT_TEXT(users.done({"enable", id}), "enabled " + label);
+    EXPECT_TEXT(users.done({"delete", "--yes", id}), "deleted " + label);
+    EXPECT_TEXT(users.refused({"delete", id}),
+                "steelthread: there is no user with the e-mail or id \"a?b?1m\"\n");
+    EXPECT_TEXT(users.refused({"create", ada, "--name", "A\u009bda"}, "correct horse"),
+                "steelthread: name: Value error, a name must not contain control characters\n");
+}
+
+ON_BOTH(user, texts_that_are_not_utf8_are_refused, Fixture, users) {
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"create", ada, "--name", "\xff"},
+          std::vector<std::string>{"disable", "\xc3"}}) {
+        const auto finished = users.user(words, "correct horse");
+        cr_expect_eq(finished.status, 64);
+        EXPECT_TEXT(finished.errors,
+                    "steelthread: user: an argument is not UTF-8\nsee `steelthread help`\n");
+    }
+    EXPECT_TEXT(users.refused({"create", ada}, "correct \xff horse"),
+                "steelthread: the password is not UTF-8\n");
+    EXPECT_TEXT(users.refused({"create", ada}, std::string{"correct\0horse", 13}),
+                "steelthread: the password contains a NUL\n");
+    EXPECT_TEXT(users.refused({"create", ada}, std::string(1024, 'x') + "\n"),
+                "steelthread: password: String should have at most 72 bytes of UTF-8\n");
+    EXPECT_TEXT(users.refused({"create", ada}, std::string(1025, 'x')),
+                "steelthread: the password has more than 1,024 bytes\n");
+    // Without an end.
+    const auto endless =
+        run_command({"/bin/sh", "-c", "exec \"$0\" user create ada@example.org < /dev/zero",
+                     built("steelthread")},
+                    users.stack.variables(), "");
+    EXPECT_TEXT(endless.errors, "steelthread: the password has more than 1,024 bytes\n");
+    EXPECT_TEXT(
+        users.database.execute("SELECT count(*) FROM users WHERE email = 'ada@example.org'"), "0");
 }
 
 // More rows than one transaction deletes, and an earlier attempt that was interrupted.
@@ -247,7 +376,7 @@ ON_BOTH(user, delete_takes_many_rows, Fixture, users) {
         "INSERT INTO messages (conversation_id, user_id, role, content, created_at) SELECT id, "
         "'many', 'user', 'x', created_at FROM conversations, (SELECT i" +
         numbers(2500) + ") AS numbers");
-    EXPECT_TEXT(users.done({"delete", "many", "--yes"}), "deleted many\n");
+    EXPECT_TEXT(users.done({"delete", "many", "--yes"}), "deleted the user with the id many\n");
     for (const char* table : {"conversations", "messages", "tasks"})
         EXPECT_TEXT(users.database.execute(std::string{"SELECT count(*) FROM "} + table), "0");
     EXPECT_TEXT(users.database.execute("SELECT count(*) FROM users WHERE id = 'many'"), "0");
