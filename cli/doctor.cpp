@@ -23,6 +23,7 @@
 #include "shared/log.hpp"
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
+#include "shared/text.hpp"
 #include "sql/doctor.hpp"
 #include "sql/health.hpp"
 
