@@ -106,15 +106,15 @@ FeedPage page_of(const Reading<Row>& reading, const EventCursor& after, std::int
 // Ends the page at this position, behind which more events may exist.
 void end_early(FeedPage& page, EventCursor next) {
     page.is_whole = false;
+    next.epoch = std::move(page.next.epoch);
     page.next = std::move(next);
-    page.next.epoch = page.bounds.epoch();
 }
 
 // Gives the page its events, or as many of them as fit.
 void fill(FeedPage& page, std::vector<Event> events) {
     page.events = std::move(events);
     const bool is_cut = cut(page.events);
-    add_epoch(page.events, page.bounds.epoch());
+    add_epoch(page.events, page.next.epoch);
     if (is_cut) end_early(page, cursor_of(page.events.back()));
 }
 
@@ -146,13 +146,15 @@ Async<FeedPage> read_filtered_page(Database& db, const FeedMark& mark, const Aud
         end_early(page, cursor_of(heads.back()));
     }
     auto accepted = co_await read_rows<Event>(db, mark, events_with(heads));
-    const auto epoch = page.bounds.epoch();
     page.bounds = std::move(accepted.bounds);
-    if (page.bounds.epoch() != epoch) {
+    auto epoch = page.bounds.epoch();
+    if (epoch != page.next.epoch) {
         // In another history the positions that were looked at belong to other events.
         end_early(page, std::move(after));
+        page.next.epoch = std::move(epoch);
         co_return page;
     }
+    // The second statement lists by ids alone.
     std::erase_if(accepted.rows,
                   [&](const auto& event) { return !audiences.holds(event.audience); });
     fill(page, std::move(accepted.rows));
