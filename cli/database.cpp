@@ -1,7 +1,59 @@
 #include "cli/database.hpp"
 
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
+#include <utility>
+
+#include "shared/events/feed_mark.hpp"
+#include "sql/events.hpp"
+
+namespace {
+
+Async<> check_feed(Database& database, FeedMark mark) {
+    auto bounds = co_await database.one<EventBounds>(sql::event_bounds);
+    co_await mark.check(database, std::move(bounds));
+}
+
+bool has_feed_mark(const Config& config) {
+    const auto path = std::filesystem::path{config.run_dir} / feed_mark_file;
+    std::error_code ignored;
+    return config.sqlite_path() && std::filesystem::exists(path, ignored);
+}
+
+// Checks the feed before the first batch that may write.
+class CommandDatabase final : public Database {
+public:
+    CommandDatabase(Database& database, const Config& config)
+        : database_(database), config_(config) {}
+
+    Async<db::Results> run(db::Batch batch) override {
+        if (!batch.reads_only() && !std::exchange(may_write_, true) && has_feed_mark(config_))
+            co_await check_feed(database_, FeedMark{config_});
+        co_return co_await database_.run(std::move(batch));
+    }
+    void close() override { database_.close(); }
+
+private:
+    Database& database_;
+    const Config& config_;
+    bool may_write_ = false;
+};
+
+void run_in_loop(const Config& config, const std::function<Async<>(Database&)>& work) {
+    require_sqlite_file(config);
+    Loop loop{1};
+    const auto database = open_database(config, loop);
+    std::exception_ptr failure;
+    spawn(loop, work(*database), [&](const std::exception_ptr& reason) {
+        failure = reason;
+        database->close();
+    });
+    loop.run();
+    rethrow(failure);
+}
+
+}  // namespace
 
 bool lacks_sqlite_file(const Config& config) {
     const auto path = config.sqlite_path();
@@ -15,14 +67,14 @@ void require_sqlite_file(const Config& config) {
 }
 
 void with_database(const Config& config, const std::function<Async<>(Database&)>& work) {
-    require_sqlite_file(config);
-    Loop loop{1};
-    const auto database = open_database(config, loop);
-    std::exception_ptr failure;
-    spawn(loop, work(*database), [&](const std::exception_ptr& reason) {
-        failure = reason;
-        database->close();
+    std::optional<CommandDatabase> checked;
+    run_in_loop(config, [&](Database& database) {
+        checked.emplace(database, config);
+        return work(*checked);
     });
-    loop.run();
-    rethrow(failure);
+}
+
+void notice_older_file(const Config& config) {
+    if (!config.sqlite_path()) return;
+    run_in_loop(config, [&](Database& database) { return check_feed(database, FeedMark{config}); });
 }

@@ -12,6 +12,12 @@ bool lacks_sqlite_file(const Config& config);
 // Throws std::runtime_error when lacks_sqlite_file().
 void require_sqlite_file(const Config& config);
 
-// Opens the database, runs the work to its end, and closes the database. Throws what the work
-// throws and what require_sqlite_file() throws.
+// Opens the database, runs the work to its end, and closes the database. If the work writes and
+// RUN_DIR has a feed mark, first does what notice_older_file() does. Throws what the work throws,
+// what require_sqlite_file() throws, and DbError.
 void with_database(const Config& config, const std::function<Async<>(Database&)>& work);
+
+// Begins a new history of the feed if somebody has put an older SQLite file in place
+// (shared/events/feed_mark.hpp). Must come before anything is written: with as many new events the
+// file no longer looks older. Throws DbError.
+void notice_older_file(const Config& config);

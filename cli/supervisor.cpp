@@ -27,11 +27,9 @@
 #include "cli/run_dir.hpp"
 #include "cli/workers.hpp"
 #include "shared/config/setting.hpp"
-#include "shared/events/feed_mark.hpp"
 #include "shared/log.hpp"
 #include "shared/server/server.hpp"
 #include "shared/version.hpp"
-#include "sql/events.hpp"
 
 namespace {
 
@@ -94,18 +92,6 @@ void log_signal(std::string_view message, const signalfd_siginfo& info) {
                             {"sender_uid", info.ssi_uid}});
 }
 
-Async<> check_feed(Database& database, FeedMark mark) {
-    auto bounds = co_await database.one<EventBounds>(sql::event_bounds);
-    co_await mark.check(database, std::move(bounds));
-}
-
-// Somebody may have put a backup back. Handlers must not write before this check: with as many new
-// events the file no longer looks older.
-void notice_older_file(const Config& config) {
-    with_database(config,
-                  [&](Database& database) { return check_feed(database, FeedMark{config}); });
-}
-
 class Supervisor {
 public:
     explicit Supervisor(Config config) : config_(std::move(config)) {}
@@ -123,7 +109,7 @@ public:
         prepare();
         log_start();
         if (migrates) bring_schema_up(config_);
-        if (config_.sqlite_path()) notice_older_file(config_);
+        notice_older_file(config_);
         Streams streams;
         block_signals();
         start(nginx_, original_mask_);

@@ -1,7 +1,7 @@
 // Notices that the SQLite file was replaced by an older one, a backup for example: RUN_DIR keeps
 // the end of the feed as the service's processes have last seen it, and the epoch of its history.
-// `steelthread run` checks before anything is written, because new events hide that the file is
-// older. So does everything that sends cursors, which keeps the mark up to date.
+// `steelthread run` and commands check before they write anything, because new events hide that the
+// file is older. So does everything that sends cursors, which keeps the mark up to date.
 #pragma once
 
 #include <string>

@@ -97,6 +97,46 @@ Test(feed_history, a_restored_sqlite_backup_refuses_older_cursors, .timeout = 10
     std::filesystem::remove(backup);
 }
 
+// The first writes are those of a command, before the service starts. Afterwards there are more
+// events than before.
+Test(feed_history, a_command_notices_a_restored_sqlite_backup, .timeout = 100) {
+    const TestDatabase database{Engine::sqlite};
+    Stack stack{database.url()};
+    const auto file = database.url().substr(std::string{"sqlite:///"}.size());
+    const auto backup = file + ".backup";
+    const auto mark = stack.run_dir() + "/feed_mark";
+    const auto kept = notes(stack, 1, 1);
+    database.execute("VACUUM INTO '" + backup + "'");
+    const auto lost = notes(stack, 2, 3);
+    cr_expect_eq(page_status(stack, lost), 200);  // the mark is at the last note
+    cr_expect_eq(stack.stop(), 0);
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(file + suffix);
+    std::filesystem::rename(backup, file);
+
+    // A command that only reads writes nothing.
+    const auto before = read_text(mark);
+    const auto listed = stack.command({"user", "list"});
+    cr_expect_eq(listed.status, 0, "%s", listed.errors.c_str());
+    EXPECT_TEXT(read_text(mark), before);
+    const auto seeded = stack.command({"seed"});  // adds eight events
+    cr_expect_eq(seeded.status, 0, "%s", seeded.errors.c_str());
+    cr_expect_neq(seeded.errors.find("readers start again"), std::string::npos, "%s",
+                  seeded.errors.c_str());
+    stack.start();
+    for (const auto& cursor : {kept, lost}) expect_refused(stack, cursor);
+    expect_accepted(stack, notes(stack, 20, 21));
+}
+
+// Without the mark nothing is known of earlier events, and RUN_DIR stays as it is.
+Test(feed_history, a_command_makes_no_mark) {
+    const TestDatabase database{Engine::sqlite};
+    const auto folder = test_variable("TEST_DIR") + "/no_mark";
+    const auto seeded =
+        run_command({built("steelthread"), "seed"}, service_variables(database.url(), folder));
+    cr_expect_eq(seeded.status, 0, "%s", seeded.errors.c_str());
+    cr_expect_not(std::filesystem::exists(folder));
+}
+
 // The standby has not received the last notes, which were acknowledged and read. One stream stays
 // open while it is promoted.
 Test(feed_history, a_promotion_refuses_older_cursors, .timeout = 100) {
