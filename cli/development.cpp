@@ -58,9 +58,10 @@ Async<std::string> user_to_seed(const Config& config, Database& database, std::s
     co_return account->id;
 }
 
-Async<> seed_board(Database& database, std::ostream& out) {
+// These return whether they added something.
+Async<bool> seed_board(Database& database, std::ostream& out) {
     const auto counted = co_await database.one<Total>(sql::count_collab_tasks);
-    if (counted.total > 0) co_return;
+    if (counted.total > 0) co_return false;
     db::Batch batch;
     for (const auto* title : board_titles) {
         NewCollabTask task;
@@ -70,13 +71,14 @@ Async<> seed_board(Database& database, std::ostream& out) {
     }
     co_await database.run(std::move(batch));
     out << "added " << std::size(board_titles) << " tasks to the board\n";
+    co_return true;
 }
 
-Async<> seed_tasks(Database& database, const std::string& user_id, std::ostream& out) {
+Async<bool> seed_tasks(Database& database, const std::string& user_id, std::ostream& out) {
     const auto counted = co_await database.one<Total>(
         sql::count_tasks, db::named("user_id", user_id), db::named("completed", false),
         db::named("or_completed", true));
-    if (counted.total > 0) co_return;
+    if (counted.total > 0) co_return false;
     db::Batch batch;
     bool is_completed = true;  // the first one
     for (const auto* title : task_titles) {
@@ -88,11 +90,12 @@ Async<> seed_tasks(Database& database, const std::string& user_id, std::ostream&
     }
     co_await database.run(std::move(batch));
     out << "added " << std::size(task_titles) << " tasks for " << user_id << '\n';
+    co_return true;
 }
 
-Async<> seed_conversation(Database& database, const std::string& user_id, std::ostream& out) {
+Async<bool> seed_conversation(Database& database, const std::string& user_id, std::ostream& out) {
     const auto counted = co_await database.one<Total>(sql::count_conversations, user_id);
-    if (counted.total > 0) co_return;
+    if (counted.total > 0) co_return false;
     const auto made =
         co_await database.one<Conversation>(sql::insert_conversation, db::named("user_id", user_id),
                                             db::named("max_conversations", no_limit));
@@ -105,6 +108,7 @@ Async<> seed_conversation(Database& database, const std::string& user_id, std::o
                   db::fields_of(message));
     co_await database.run(std::move(batch));
     out << "added a conversation for " << user_id << '\n';
+    co_return true;
 }
 
 Async<> seed_all(const Config& config, Database& database, std::string asked_for,
@@ -113,9 +117,10 @@ Async<> seed_all(const Config& config, Database& database, std::string asked_for
     user.user_id = co_await user_to_seed(config, database, std::move(asked_for));
     KnownUsers known;
     UserDatabase own{database, known, user};
-    co_await seed_board(own, out);
-    co_await seed_tasks(own, user.user_id, out);
-    co_await seed_conversation(own, user.user_id, out);
+    const bool has_board = co_await seed_board(own, out);
+    const bool has_tasks = co_await seed_tasks(own, user.user_id, out);
+    const bool has_conversation = co_await seed_conversation(own, user.user_id, out);
+    if (!has_board && !has_tasks && !has_conversation) out << "nothing to add\n";
 }
 
 }  // namespace
