@@ -46,6 +46,9 @@ std::string output_of(const fs::path& executable, const char* option) {
 
 std::vector<fs::path> handler_executables() {
     const auto folder = fs::read_symlink("/proc/self/exe").parent_path() / "handlers";
+    if (!fs::is_directory(folder))
+        throw std::runtime_error("the folder " + folder.string() +
+                                 " is missing: it must be beside the program, with the handlers");
     std::vector<fs::path> found;
     for (const auto& file : fs::directory_iterator{folder})
         if (file.is_regular_file() && access(file.path().c_str(), X_OK) == 0)

@@ -149,7 +149,13 @@ int print(Arguments& arguments) {
     return EXIT_SUCCESS;
 }
 
-void print_config(std::ostream& out) { out << dump_config(load_config()); }
+void print_config(std::ostream& out) {
+    const auto config = load_config();
+    out << dump_config(config);
+    for (const auto& [key, count] : config.workers)
+        out << workers_prefix << key << '=' << count << '\n';
+}
+
 void print_version(std::ostream& out) { out << service_version << '\n'; }
 int help(Arguments& arguments);
 
