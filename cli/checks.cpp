@@ -7,12 +7,14 @@
 #include <stdexcept>
 #include <vector>
 
+#include "cli/database.hpp"
 #include "cli/endpoint_list.hpp"
 #include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
 #include "cli/nginx_config.hpp"
 #include "cli/run_dir.hpp"
+#include "shared/db/database.hpp"
 #include "shared/db/sqlite_file.hpp"
 #include "shared/log.hpp"
 #include "shared/run_dir.hpp"
@@ -57,6 +59,7 @@ std::string check_sqlite_file(const Config& config) {
     const auto path = config.sqlite_path();
     if (!path) return "none";
     if (const auto fault = fault_of_sqlite_file(*path); !fault.empty()) throw ConfigError(fault);
+    if (const auto fault = fault_of_sqlite_folder(config); !fault.empty()) throw ConfigError(fault);
     return *path;
 }
 
@@ -78,13 +81,20 @@ constexpr Check of_start[] = {
 // Returns an empty text if nothing is pending.
 std::string fault_of(const Schema& schema) {
     if (schema.pending.empty()) return {};
-    return "pending: " + joined(schema.pending, ", ") + ": run `steelthread migrate up`";
+    return "pending: " + joined(schema.pending, ", ") +
+           (schema.may_change ? ": run"
+                              : ": this role may not create tables: as their owner, run") +
+           " `steelthread migrate up`";
 }
 
 void warn_of_newer(const Schema& schema) {
     if (!schema.newer.empty())
         logging::warning("the schema is newer than this release",
                          {{"migrations", std::string_view{joined(schema.newer, ", ")}}});
+}
+
+void warn_of_unreadable(const std::exception& error) {
+    logging::warning("the schema cannot be read", {{"reason", std::string_view{error.what()}}});
 }
 
 }  // namespace
@@ -103,16 +113,18 @@ void check_start(const Config& config, bool migrates) {
     check_run_dir(config);  // from here on its files can be trusted
     wait_for_orphaned_nginx(config.run_dir);
     for (const auto& check : of_start) check.look(config);
-    // A server may become available later, a file will not.
+    // A server may become available later, and a disk may get room; a file will not appear.
     if (migrates && !config.sqlite_path()) return;
     Schema schema;
     try {
         schema = look_at_schema(config);
     } catch (const ConfigError&) {
         throw;
+    } catch (const DbError& error) {
+        warn_of_unreadable(error);
     } catch (const std::exception& error) {
-        if (config.sqlite_path()) throw ConfigError(database_name(config) + ": " + error.what());
-        logging::warning("the schema cannot be read", {{"reason", std::string_view{error.what()}}});
+        if (config.sqlite_path()) throw ConfigError(error.what());
+        warn_of_unreadable(error);
     }
     if (migrates) return;
     if (const auto fault = fault_of(schema); !fault.empty())

@@ -22,9 +22,10 @@ std::span<const Check> start_checks();
 std::string check_schema(const Config& config);
 
 // Runs start_checks() and check_schema(), and checks that no other service runs in RUN_DIR. Logs a
-// warning when the database server does not answer, or when the schema is newer than this release.
-// With `migrates` the schema is not checked, as it is about to be brought up. Throws when anything
-// is wrong, and always when a SQLite file cannot be read.
+// warning when the database server does not answer, when the disk of a SQLite file is full or
+// fails, or when the schema is newer than this release. With `migrates` the schema is not checked,
+// as it is about to be brought up. Throws when anything is wrong, also when a SQLite file cannot be
+// read for another reason.
 void check_start(const Config& config, bool migrates);
 
 // Calls migrate_up(), and logs the same warning when the schema is newer.

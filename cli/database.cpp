@@ -1,14 +1,18 @@
 #include "cli/database.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
 #include <utility>
 
 #include "shared/events/feed_mark.hpp"
+#include "shared/run_dir.hpp"
 #include "sql/events.hpp"
 
 namespace {
+
+namespace fs = std::filesystem;
 
 Async<> check_feed(Database& database, FeedMark mark) {
     auto bounds = co_await database.one<EventBounds>(sql::event_bounds);
@@ -16,9 +20,9 @@ Async<> check_feed(Database& database, FeedMark mark) {
 }
 
 bool has_feed_mark(const Config& config) {
-    const auto path = std::filesystem::path{config.run_dir} / feed_mark_file;
+    const auto path = fs::path{config.run_dir} / feed_mark_file;
     std::error_code ignored;
-    return config.sqlite_path() && std::filesystem::exists(path, ignored);
+    return config.sqlite_path() && fs::exists(path, ignored);
 }
 
 // Checks the feed before the first batch that may write.
@@ -57,7 +61,23 @@ void run_in_loop(const Config& config, const std::function<Async<>(Database&)>& 
 
 bool lacks_sqlite_file(const Config& config) {
     const auto path = config.sqlite_path();
-    return path && *path != ":memory:" && !std::filesystem::exists(*path);
+    return path && *path != ":memory:" && !fs::exists(*path);
+}
+
+bool is_in_run_dir(const Config& config) {
+    const auto file = config.sqlite_path();
+    if (!file) return false;
+    const auto folder = fs::weakly_canonical(fs::absolute(*file).parent_path());
+    const fs::path run_dir = resolve_run_dir(config.run_dir);
+    return std::mismatch(run_dir.begin(), run_dir.end(), folder.begin(), folder.end()).first ==
+           run_dir.end();
+}
+
+std::string fault_of_sqlite_folder(const Config& config) {
+    if (!lacks_sqlite_file(config) || is_in_run_dir(config)) return {};
+    const auto folder = fs::absolute(*config.sqlite_path()).parent_path();
+    if (fs::exists(folder)) return {};
+    return "DATABASE_URL: the folder " + folder.string() + " does not exist: create it";
 }
 
 void require_sqlite_file(const Config& config) {

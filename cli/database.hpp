@@ -9,6 +9,13 @@
 // True when the database is a SQLite file that does not exist.
 bool lacks_sqlite_file(const Config& config);
 
+// Whether the database is a SQLite file at a path in RUN_DIR.
+bool is_in_run_dir(const Config& config);
+
+// Returns what is wrong if the SQLite file would be in a folder that does not exist. RUN_DIR and
+// the folders in it are made when they are needed; others may be misspelt. Otherwise empty.
+std::string fault_of_sqlite_folder(const Config& config);
+
 // Throws std::runtime_error when lacks_sqlite_file().
 void require_sqlite_file(const Config& config);
 

@@ -19,16 +19,14 @@ namespace fs = std::filesystem;
 
 using Purpose = BlockingConnection::Purpose;
 
-// Prepares the directory of the SQLite file. Claims RUN_DIR if the file is in it.
+// Claims RUN_DIR and makes the folder of the SQLite file, if that is in it.
 void make_place(const Config& config) {
     const auto file = config.sqlite_path();
     if (!file || !lacks_sqlite_file(config)) return;
-    const auto folder = fs::weakly_canonical(fs::absolute(*file).parent_path());
-    const fs::path run_dir = resolve_run_dir(config.run_dir);
-    if (std::mismatch(run_dir.begin(), run_dir.end(), folder.begin(), folder.end()).first ==
-        run_dir.end())
-        claim_run_dir(config.run_dir);
-    fs::create_directories(folder);
+    if (const auto fault = fault_of_sqlite_folder(config); !fault.empty()) throw ConfigError(fault);
+    if (!is_in_run_dir(config)) return;
+    claim_run_dir(config.run_dir);
+    fs::create_directories(fs::absolute(*file).parent_path());
 }
 
 // Every cluster has its own transaction numbers: after a restore from another one, events may have
@@ -85,6 +83,12 @@ SchemaState state_of(BlockingConnection* connection) {
     return without_file;
 }
 
+bool may_create_tables(BlockingConnection& connection) {
+    return connection.query("SELECT has_schema_privilege(current_schema(), 'CREATE')")
+               .front()
+               .front() == "t";
+}
+
 }  // namespace
 
 bool migrate_up(const Config& config, std::ostream& out) {
@@ -137,6 +141,8 @@ Schema look_at_schema(const Config& config) {
     if (state.pending.empty() && !state.has_functions) schema.pending.emplace_back("functions");
     if (schema.pending.empty() && has_foreign_events(*connection))
         schema.pending.emplace_back("the events of another cluster");
+    if (!schema.pending.empty() && connection && connection->engine() == "postgres")
+        schema.may_change = may_create_tables(*connection);
     return schema;
 }
 

@@ -26,6 +26,7 @@ void migrate_status(const Config& config, std::ostream& out);
 struct Schema {
     std::vector<std::string> pending;  // what `migrate up` would do: names of migrations, or words
     std::vector<std::string> newer;    // applied, and unknown to this release
+    bool may_change = true;            // false if the role of DATABASE_URL may not create tables
 };
 
 // Reads the state of the schema. Changes nothing and creates no file: a missing SQLite file has no

@@ -27,6 +27,7 @@
 #include "cli/run_dir.hpp"
 #include "cli/workers.hpp"
 #include "shared/config/setting.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/log.hpp"
 #include "shared/server/server.hpp"
 #include "shared/version.hpp"
@@ -92,6 +93,19 @@ void log_signal(std::string_view message, const signalfd_siginfo& info) {
                             {"sender_uid", info.ssi_uid}});
 }
 
+// With a full disk nothing can be checked or written. The service starts nevertheless, and answers
+// 503 until there is room.
+void look_for_older_file(const Config& config) {
+    try {
+        notice_older_file(config);
+    } catch (const DbError& error) {
+        if (error.sqlstate() != sqlstate::disk_full && error.sqlstate() != sqlstate::io_error)
+            throw;
+        logging::warning("cannot check whether the database is older than the events already sent",
+                         {{"reason", std::string_view{error.what()}}});
+    }
+}
+
 class Supervisor {
 public:
     explicit Supervisor(Config config) : config_(std::move(config)) {}
@@ -109,7 +123,7 @@ public:
         prepare();
         log_start();
         if (migrates) bring_schema_up(config_);
-        notice_older_file(config_);
+        look_for_older_file(config_);
         Streams streams;
         block_signals();
         start(nginx_, original_mask_);

@@ -9,7 +9,9 @@
 #include <stdexcept>
 #include <thread>
 
+#include "shared/db/database.hpp"
 #include "shared/db/sqlite_file.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/net/resolve.hpp"
 #include "shared/text.hpp"
 
@@ -120,7 +122,7 @@ private:
 
 class BlockingSqlite final : public BlockingConnection {
 public:
-    BlockingSqlite(const std::string& path, Purpose purpose) {
+    BlockingSqlite(const std::string& path, Purpose purpose) : path_(path) {
         if (const auto fault = fault_of_sqlite_file(path); !fault.empty()) throw ConfigError(fault);
         const bool is_look = purpose == Purpose::look;
         sqlite3* raw = nullptr;
@@ -165,9 +167,14 @@ public:
 
 private:
     [[noreturn]] void fail() {
-        throw std::runtime_error(std::string{"SQLite: "} + sqlite3_errmsg(connection_.get()));
+        const auto message = "SQLite (" + path_ + "): " + sqlite3_errmsg(connection_.get());
+        const int code = sqlite3_errcode(connection_.get());
+        if (code == SQLITE_FULL) throw DbError{sqlstate::disk_full, message};
+        if (code == SQLITE_IOERR) throw DbError{sqlstate::io_error, message};
+        throw std::runtime_error(message);
     }
 
+    std::string path_;
     std::unique_ptr<sqlite3, decltype(&sqlite3_close)> connection_{nullptr, &sqlite3_close};
 };
 

@@ -9,7 +9,8 @@
 
 #include "shared/config/config.hpp"
 
-// All functions throw std::runtime_error with the engine's message. The destructor rolls back.
+// All functions throw std::runtime_error with the engine's message; it is a DbError if the disk of
+// a SQLite file is full or fails (53100, 58030). The destructor rolls back.
 class BlockingConnection {
 public:
     using Row = std::vector<std::string>;

@@ -41,7 +41,7 @@ void seed_once(Engine engine) {
     EXPECT_TEXT(steelthread({"seed"}, variables).output,
                 "added 3 tasks to the board\nadded 5 tasks for demo-user\n"
                 "added a conversation for demo-user\n");
-    EXPECT_TEXT(steelthread({"seed"}, variables).output, "");
+    EXPECT_TEXT(steelthread({"seed"}, variables).output, "nothing to add\n");
     EXPECT_TEXT(steelthread({"seed", "--user=O'Brien"}, variables).output,
                 "added 5 tasks for O'Brien\nadded a conversation for O'Brien\n");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM tasks WHERE user_id = 'O''Brien'"), "5");
@@ -329,6 +329,23 @@ Test(commands, help_is_no_error) {
     }
     cr_expect_gt(count, 15);
     EXPECT_TEXT(output({"--version"}), output({"version"}));
+}
+
+Test(commands, missing_handlers_are_named) {
+    const auto folder = test_variable("TEST_DIR") + "/alone";
+    std::filesystem::create_directory(folder);
+    std::filesystem::copy_file(built("steelthread"), folder + "/steelthread");
+    const auto alone = run_command({folder + "/steelthread", "routes"}, base_variables());
+    EXPECT_TEXT(alone.errors, "steelthread: the folder " + folder +
+                                  "/handlers is missing: it must be beside the program, with the "
+                                  "handlers\n");
+}
+
+Test(commands, config_lists_the_numbers_of_processes) {
+    auto variables = variables_for("sqlite:///./steelthread.db");
+    variables["WORKERS_HEALTHZ"] = "3";
+    const auto config = steelthread({"config"}, variables);
+    cr_expect(config.output.ends_with("\nWORKERS_HEALTHZ=3\n"), "%s", config.output.c_str());
 }
 
 Test(commands, seed_adds_what_is_not_there_on_sqlite) { seed_once(Engine::sqlite); }

@@ -4,6 +4,7 @@
 #include <pty.h>
 #include <sched.h>
 #include <sqlite3.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -204,6 +205,55 @@ Test(start, needs_a_database_that_was_made) {
     cr_expect_not(fs::exists(test_folder()));
 }
 
+Test(start, makes_no_folder_for_a_misspelt_path) {
+    const auto folder = test_folder() + "_typo";
+    const auto variables = variables_for(sqlite_url(folder + "/x.db"));
+    const auto fault = "DATABASE_URL: the folder " + folder + " does not exist: create it";
+    expect_refused(variables, "SQLite file", exit_config, fault);
+    for (const auto& words :
+         std::vector<std::vector<std::string>>{{"run", "--migrate"}, {"migrate", "up"}}) {
+        const auto refused = steelthread(words, variables);
+        cr_expect_eq(refused.status, exit_config, "%s", refused.errors.c_str());
+        cr_expect_neq(refused.errors.find(fault), std::string::npos, "%s", refused.errors.c_str());
+        cr_expect_not(fs::exists(folder));
+    }
+}
+
+Test(start, names_the_file_that_is_no_database) {
+    const auto folder = test_folder() + "_other";
+    fs::create_directory(folder);
+    fs::permissions(folder, fs::perms::owner_all);
+    const auto file = folder + "/other.db";
+    std::ofstream{file} << std::string(4096, 'x');
+    fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+    expect_refused(variables_for(sqlite_url(file)), "database", exit_config,
+                   "SQLite (" + file + "): file is not a database");
+}
+
+Test(start, waits_for_room_on_the_disk_of_sqlite) {
+    const auto folder = test_folder() + "_small";
+    fs::create_directory(folder);
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=3m,mode=0700") != 0)
+        cr_skip_test("mounts are not allowed here");
+    fs::copy(test_variable("TEST_DIR") + "/template.db", folder + "/full.db");
+    std::ofstream{folder + "/ballast"} << std::string(3 << 20, 'x');
+    const auto variables = variables_for(sqlite_url(folder + "/full.db"));
+    const auto log = test_folder() + ".log";
+    const Background service{{built("steelthread"), "run"}, variables, log};
+    Client client{std::stoi(variables.at("PORT"))};
+    const auto answers = [&](long health) {
+        wait_until("the service answers",
+                   [&] { return client.send({.path = "/healthz"}).status == health; });
+    };
+    answers(503);
+    const auto warned = read_text(log);
+    cr_expect(warned.find("the schema cannot be read") != warned.npos, "%s", warned.c_str());
+    fs::remove(folder + "/ballast");
+    answers(200);
+}
+
 // Starts without --migrate and returns the log up to the moment when it serves.
 static std::string log_of_start(const Variables& variables, long health) {
     const auto log = test_folder() + ".log";
@@ -299,6 +349,10 @@ Test(start, needs_no_right_to_change_a_schema_that_is_up_to_date) {
     cr_expect(up.errors.find("permission denied") != std::string::npos ||
                   up.errors.find("must be owner") != std::string::npos,
               "%s", up.errors.c_str());
+    const auto doctor = steelthread({"doctor"}, variables).output;
+    cr_expect(doctor.find(": this role may not create tables: as their owner, run `steelthread "
+                          "migrate up`\n") != std::string::npos,
+              "%s", doctor.c_str());
 }
 
 Test(start, the_doctor_names_missing_grants) {
