@@ -99,8 +99,8 @@ void look_for_older_file(const Config& config) {
     try {
         notice_older_file(config);
     } catch (const DbError& error) {
-        if (error.sqlstate() != sqlstate::disk_full && error.sqlstate() != sqlstate::io_error)
-            throw;
+        const auto& state = error.sqlstate();
+        if (state != sqlstate::disk_full && state != sqlstate::io_error) throw;
         logging::warning("cannot check whether the database is older than the events already sent",
                          {{"reason", std::string_view{error.what()}}});
     }
