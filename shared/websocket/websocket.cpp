@@ -31,6 +31,8 @@ using Head = http::request<http::empty_body>;
 using websocket::close_code;
 
 constexpr std::size_t max_message_bytes = 65'536;
+constexpr const char* user_refused = "the user was disabled or deleted";
+constexpr const char* expired_proof = "the token has expired";
 constexpr std::uint32_t max_head_bytes = 96 * 1024;  // larger than nginx's buffers
 
 class WebSocket final : public Stream, public std::enable_shared_from_this<WebSocket> {
@@ -93,10 +95,10 @@ public:
         }
     }
 
-    // Closes the connection unless it is closed already. The peer's reason replaces the code.
-    Async<> close(close_code code) {
+    // Closes the connection unless it is closed already. A fault of the peer replaces the reason.
+    Async<> close(websocket::close_reason reason) {
         if (is_aborted_ || !socket_.is_open()) co_return;
-        const websocket::close_reason reason{code_ == close_code::none ? code : code_};
+        if (code_ != close_code::none) reason = {code_};
         error_code ignored;
         co_await socket_.async_close(reason, redirect_error(use_awaitable, ignored));
     }
@@ -180,6 +182,16 @@ bool is_welcome(const Head& head, const Config& config) {
     return std::find(allowed.begin(), allowed.end(), origin) != allowed.end();
 }
 
+websocket::close_reason refusal_for(const Response& response) {
+    if (response.status() >= 500) return {close_code::internal_error};
+    if (response.status() == 429) return {close_code::try_again_later, "too many streams"};
+    if (response.status() == 403) return {close_code::policy_error, "the origin is not allowed"};
+    if (response.status() == 422) return {close_code::policy_error, "the query is invalid"};
+    if (response.header("WWW-Authenticate").find("invalid_token") != std::string_view::npos)
+        return {close_code::policy_error, "the token is invalid or has expired"};
+    return {close_code::policy_error, "authentication required"};
+}
+
 class WebSocketServer final : public Server {
 public:
     WebSocketServer(int listener, Loop& loop, const Endpoint& endpoint, Handler open,
@@ -230,13 +242,10 @@ private:
         std::string request_id{response.header("X-Request-ID")};
         const bool is_accepted = co_await stream->accept(head, std::move(request_id));
         if (!is_accepted) co_return;
-        const auto refusal = response.status() >= 500   ? close_code::internal_error
-                             : response.status() == 429 ? close_code::try_again_later
-                                                        : close_code::policy_error;
         if (response.stream())
             co_await send_all(stream, response.stream());
         else
-            co_await stream->close(refusal);
+            co_await stream->close(refusal_for(response));
     }
 
     static Async<> respond(Socket& socket, const Response& response) {
@@ -260,11 +269,14 @@ private:
             if (has_failed)
                 logging::error("stream failed", {{"reason", std::string_view{error.what()}}});
         }
-        const auto code = has_failed      ? close_code::internal_error
-                          : is_stopping() ? close_code::going_away
-                                          : close_code::policy_error;
+        // A feed ends the stream of a refused user (shared/events/feed.hpp).
+        const websocket::close_reason reason =
+            has_failed          ? websocket::close_reason{close_code::internal_error}
+            : is_stopping()     ? websocket::close_reason{close_code::going_away}
+            : stream->is_over() ? websocket::close_reason{close_code::policy_error, user_refused}
+                                : websocket::close_reason{close_code::policy_error, expired_proof};
         stream->end();
-        co_await stream->close(code);
+        co_await stream->close(reason);
     }
 
     const Endpoint& endpoint_;

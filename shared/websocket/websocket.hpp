@@ -24,6 +24,8 @@ struct WebSocketLimits {
 // with 1013 if a limit is exceeded, or with 1011 if it failed; so is one from a page whose origin
 // is neither allowed nor this host. Any other request gets the answer of `endpoint`.
 //
+// The text of a close with 1008 or 1013 says why ("the token has expired").
+//
 // A peer gets a ping after half of the maximum silence. It is dropped if nothing arrives by the
 // end, or if it exceeds another limit. A binary message closes with 1003, one above 64 KiB with
 // 1009.

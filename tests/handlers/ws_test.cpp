@@ -182,6 +182,32 @@ Test(ws, closes_with_1011_without_a_database) {
     cr_expect_eq(refusal_of(server, path, {authorization(service)}), 1011);
 }
 
+// The text after the code in the close frame.
+static std::string close_text(WebSocketClient& socket) {
+    while (const auto frame = socket.next_frame())
+        if (frame->opcode == WebSocketClient::closing) return frame->data.substr(2);
+    return "<nothing>";
+}
+
+ON_BOTH_ENGINES(ws, says_why_it_closes) {
+    const auto server = serve(service);
+    const auto text_of = [&](const std::string& target, const std::vector<std::string>& headers) {
+        WebSocketClient socket{server.port(), target, headers};
+        return close_text(socket);
+    };
+    const auto own = authorization(service);
+    EXPECT_TEXT(text_of(path, {}), "authentication required");
+    EXPECT_TEXT(text_of(path, {"Authorization: Bearer x"}), "the token is invalid or has expired");
+    EXPECT_TEXT(text_of(path + "?after=0&after=1", {own}), "the query is invalid");
+    EXPECT_TEXT(text_of(path, {own, "Origin: https://evil.example.org"}),
+                "the origin is not allowed");
+    std::vector<WebSocketClient> open;
+    for (int i = 0; i < 3; ++i) open.push_back(connected(server, path, {own}));
+    EXPECT_TEXT(text_of(path, {own}), "too many streams");
+    write_event(service, std::string{"user:"} + user_id, "account.disabled");
+    EXPECT_TEXT(close_text(open.front()), "the user was disabled or deleted");
+}
+
 ON_BOTH_ENGINES(ws, closes_with_1013_above_the_limit_of_streams) {
     const auto server = serve(service);
     const std::vector<std::string> headers{authorization(service)};
