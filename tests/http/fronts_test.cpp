@@ -107,7 +107,9 @@ private:
         };
         const std::string user = geteuid() == 0 ? "user root;\n" : "";
         run({"/usr/sbin/nginx", "-p", folder_, "-c", folder_ + "/config", "-e", "stderr"},
-            user + "daemon off;\npid nginx.pid;\nerror_log stderr;\nevents {}\nhttp {\n" +
+            user +
+                "daemon off;\nmaster_process off;\npid nginx.pid;\nerror_log stderr;\nevents "
+                "{}\nhttp {\n" +
                 "access_log off;\ngzip on;\ngzip_proxied any;\ngzip_types application/json;\n" +
                 temporary("client_body") + temporary("proxy") + temporary("fastcgi") +
                 temporary("scgi") + temporary("uwsgi") +
@@ -206,7 +208,7 @@ Test(fronts, a_prefix_is_part_of_what_the_pages_request) {
     const auto base = "http://127.0.0.1:" + port + "/below/this";
     std::ofstream{folder + "/config"}
         << (geteuid() == 0 ? "user root;\n" : "")
-        << "daemon off;\npid nginx.pid;\nevents {}\nhttp {\naccess_log off;\n"
+        << "daemon off;\nmaster_process off;\npid nginx.pid;\nevents {}\nhttp {\naccess_log off;\n"
         << "client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi;\n"
         << "scgi_temp_path scgi; uwsgi_temp_path uwsgi;\n"
         << "server { listen 127.0.0.1:" << port << ";\nlocation /below/this/ { proxy_pass "
