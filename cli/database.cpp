@@ -74,8 +74,9 @@ bool is_in_run_dir(const Config& config) {
 }
 
 std::string fault_of_sqlite_folder(const Config& config) {
-    if (!lacks_sqlite_file(config) || is_in_run_dir(config)) return {};
-    const auto folder = fs::absolute(*config.sqlite_path()).parent_path();
+    const auto file = config.sqlite_path();
+    if (!file || !lacks_sqlite_file(config) || is_in_run_dir(config)) return {};
+    const auto folder = fs::absolute(*file).parent_path();
     if (fs::exists(folder)) return {};
     return "DATABASE_URL: the folder " + folder.string() + " does not exist: create it";
 }

@@ -23,7 +23,6 @@
 #include "shared/log.hpp"
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
-#include "shared/text.hpp"
 #include "sql/doctor.hpp"
 #include "sql/health.hpp"
 
@@ -155,11 +154,12 @@ std::string check_grants(const Config& config) {
     std::vector<MissingGrant> missing;
     with_database(config, [&](Database& database) { return ask_grants(database, missing); });
     if (missing.empty()) return "complete";
-    std::vector<std::string> rights;
-    for (const auto& [table, right, role] : missing) rights.push_back(right + " on " + table);
+    std::string rights;
+    for (const auto& [table, right, role] : missing)
+        rights.append(rights.empty() ? "" : ", ").append(right).append(" on ").append(table);
     const auto& role = missing.front().role;
     throw std::runtime_error(
-        "the role " + role + " lacks " + joined(rights, ", ") +
+        "the role " + role + " lacks " + rights +
         ". As the owner of the tables, run: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN "
         "SCHEMA public TO " +
         role + "; GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO " + role + ";");

@@ -62,6 +62,10 @@ struct Section {
     Members members;
 };
 
+std::string reference_to(std::string_view section, std::string_view name) {
+    return std::string{"#/components/"}.append(section).append("/").append(name);
+}
+
 // What `root` refers to, directly or through other components.
 std::set<std::string> references_of(const Json& root, const std::vector<Section>& sections) {
     std::set<std::string> used;
@@ -70,8 +74,7 @@ std::set<std::string> references_of(const Json& root, const std::vector<Section>
         before = used.size();
         for (const auto& [section, members] : sections)
             for (const auto& [name, component] : members)
-                if (used.contains("#/components/" + section + "/" + name))
-                    component.collect_references(used);
+                if (used.contains(reference_to(section, name))) component.collect_references(used);
     }
     return used;
 }
@@ -83,8 +86,7 @@ Json components(const Json& root, const std::vector<Section>& sections, const Js
     for (const auto& [section, members] : sections) {
         Members kept;
         for (const auto& [name, component] : members)
-            if (used.contains("#/components/" + section + "/" + name))
-                kept.emplace_back(name, component);
+            if (used.contains(reference_to(section, name))) kept.emplace_back(name, component);
         all.emplace_back(section, object(kept));
     }
     all.emplace_back("securitySchemes", schemes);

@@ -128,7 +128,7 @@ Json message_of(const Value& operation) {
 // An example of a body, enveloped if the endpoint's bodies are.
 Json example_of_body(const Value& endpoint, const Value& operation) {
     const auto& answer = operation["answer"];
-    const auto data = answer_example(answer["schema"], text_at(operation, "name"));
+    auto data = answer_example(answer["schema"], text_at(operation, "name"));
     if (!is_enveloped(endpoint)) return data;
     Members members{{"data", data}, {"message", message_of(operation)}};
     if (answer["page"].IsTrue())

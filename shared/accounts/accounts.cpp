@@ -39,7 +39,7 @@ Async<bool> is_right(Context& context, HashClient client, const Credentials& cre
 // the login: the next one tries again.
 Async<> keep_up(const Account& account, Context& context, std::string network,
                 std::string password) {
-    const auto& old_hash = *account.password_hash;
+    const auto old_hash = account.password_hash.value_or("");
     const bool is_current = context.passwords.is_current(old_hash);
     const bool is_noted =
         account.network_last_at && !is_older(*account.network_last_at, note_interval);

@@ -73,7 +73,7 @@ constexpr const char* postgres_ends[] = {
     "DO $$ DECLARE definition text; BEGIN FOR definition IN SELECT indexdef FROM made_afterwards "
     "LOOP EXECUTE definition; END LOOP; END $$",
     "RESET session_replication_role",
-    "ANALYZE",
+    "VACUUM ANALYZE",
 };
 
 void add_sqlite_names(sqlite3* connection) {
