@@ -36,6 +36,7 @@ struct Command {
     std::string_view arguments;
     std::string_view summary;
     int (*run)(Arguments&);
+    std::string_view details = {};  // further lines of its usage
 };
 
 int run(Arguments& arguments) {
@@ -168,12 +169,16 @@ constexpr Command commands[] = {
      "apply pending migrations | undo the newest (--yes in production) | list all", migrate},
     {"prune", "[--events-older-than AGE] [--jobs-older-than AGE]",
      "delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d", prune},
-    {"user",
-     "list [--json]|create EMAIL [--name NAME]|password [--id] USER|disable [--id] USER|"
-     "enable [--id] USER|delete [--id] USER [--yes]",
-     "manage users, by e-mail or id (--id: by id); a password is read from standard input, or made "
-     "and printed",
-     user},
+    {"user", "ACTION", "manage users: list, create, password, disable, enable, delete", user,
+     "  user list [--json]               list all users, oldest first, with their tasks counted\n"
+     "  user create EMAIL [--name NAME]  create an account, also where SIGNUP=closed\n"
+     "  user password [--id] USER        set a new password\n"
+     "  user disable [--id] USER         refuse the user's tokens and logins, end the streams\n"
+     "  user enable [--id] USER          accept them again\n"
+     "  user delete [--id] USER [--yes]  delete the user with all tasks and conversations\n"
+     "\n"
+     "  USER is an e-mail address or an id; with --id it is an id. A password is read from\n"
+     "  standard input; if that is a terminal or empty, one is made and printed.\n"},
     {"doctor", "", "report what would prevent the service from running here", doctor},
     {"token", "--user ID", "print a token for a user (development)", token},
     {"seed", "[--user ID]", "add sample tasks and a conversation (development)", seed},
@@ -231,6 +236,7 @@ void print_usage(std::ostream& out) {
 
 void print_usage_of(const Command& command) {
     std::cout << "usage: steelthread " << synopsis(command) << "\n\n  " << command.summary << '\n';
+    if (!command.details.empty()) std::cout << '\n' << command.details;
 }
 
 int help(Arguments& arguments) {
