@@ -48,18 +48,23 @@ struct EventPage {
     }
 };
 
-// The descriptions of parameters that several requests have.
-inline constexpr std::string_view ticket_description = "A ticket from POST /events/ticket";
-inline constexpr std::string_view subject_description =
-    "Only events with this subject, or with one that begins with the text before a final `*`: "
-    "`/jobs/*`";
-inline constexpr std::string_view types_description =
-    "Only events of these types, separated by commas; a final `*` stands for any ending: "
-    "`task.*,job.completed`";
-
-// The longest filters, in code points.
-inline constexpr std::size_t max_types = 1024;
-inline constexpr std::size_t max_subject = 1024;
+// The parameters that all readers of the feed have.
+template <class Query>
+consteval auto reading_fields() {
+    using json::field;
+    constexpr std::size_t longest_filter = 1024;  // code points
+    return std::tuple{
+        field("subject", &Query::subject)
+            .length(1, longest_filter)
+            .describe("Only events with this subject, or with one that begins with the text before "
+                      "a final `*`: `/jobs/*`"),
+        field("ticket", &Query::ticket).describe("A ticket from POST /events/ticket"),
+        field("types", &Query::types)
+            .length(1, longest_filter)
+            .describe("Only events of these types, separated by commas; a final `*` stands for any "
+                      "ending: `task.*,job.completed`"),
+    };
+}
 
 struct EventQuery {
     std::optional<std::string> after;
@@ -70,21 +75,17 @@ struct EventQuery {
 
     static consteval auto fields() {
         using json::field;
-        return std::tuple{
-            field("after", &EventQuery::after)
-                .describe("The id of the last event read; 0, or absent, starts with the oldest "
-                          "event kept"),
-            field("limit", &EventQuery::limit)
-                .optional()
-                .range(1, 100)
-                .describe("A page has fewer events if they exceed 256 KiB, or if `types` or "
-                          "`subject` leave out most of the next 1,000"),
-            field("subject", &EventQuery::subject)
-                .length(1, max_subject)
-                .describe(subject_description),
-            field("ticket", &EventQuery::ticket).describe(ticket_description),
-            field("types", &EventQuery::types).length(1, max_types).describe(types_description),
-        };
+        return std::tuple_cat(
+            std::tuple{
+                field("after", &EventQuery::after)
+                    .describe("The id of the last event read; 0, or absent, starts with the oldest "
+                              "event kept"),
+                field("limit", &EventQuery::limit)
+                    .optional()
+                    .range(1, 100)
+                    .describe("A page has fewer events if they exceed 256 KiB, or if `types` or "
+                              "`subject` leave out most of the next 1,000")},
+            reading_fields<EventQuery>());
     }
 };
 
@@ -97,15 +98,11 @@ struct SocketQuery {
 
     static consteval auto fields() {
         using json::field;
-        return std::tuple{
-            field("after", &SocketQuery::after)
-                .describe("The id of the last event read; without it the stream starts now"),
-            field("subject", &SocketQuery::subject)
-                .length(1, max_subject)
-                .describe(subject_description),
-            field("ticket", &SocketQuery::ticket).describe(ticket_description),
-            field("types", &SocketQuery::types).length(1, max_types).describe(types_description),
-        };
+        return std::tuple_cat(
+            std::tuple{
+                field("after", &SocketQuery::after)
+                    .describe("The id of the last event read; without it the stream starts now")},
+            reading_fields<SocketQuery>());
     }
 };
 
@@ -119,21 +116,18 @@ struct TailQuery {
 
     static consteval auto fields() {
         using json::field;
-        return std::tuple{
-            field("after", &TailQuery::after)
-                .describe("The id of the last event read; without it and Last-Event-ID the stream "
-                          "starts now"),
-            field("event_names", &TailQuery::event_names)
-                .optional()
-                .one_of("on|off")
-                .describe("`off` leaves out the `event` lines, so that a browser passes every "
-                          "event to `onmessage`"),
-            field("subject", &TailQuery::subject)
-                .length(1, max_subject)
-                .describe(subject_description),
-            field("ticket", &TailQuery::ticket).describe(ticket_description),
-            field("types", &TailQuery::types).length(1, max_types).describe(types_description),
-        };
+        return std::tuple_cat(
+            std::tuple{
+                field("after", &TailQuery::after)
+                    .describe(
+                        "The id of the last event read; without it and Last-Event-ID the stream "
+                        "starts now"),
+                field("event_names", &TailQuery::event_names)
+                    .optional()
+                    .one_of("on|off")
+                    .describe("`off` leaves out the `event` lines, so that a browser passes every "
+                              "event to `onmessage`")},
+            reading_fields<TailQuery>());
     }
 };
 
