@@ -10,6 +10,7 @@
 #include "cli/developer_account.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/db/migrator.hpp"
+#include "shared/net/url_host.hpp"
 #include "shared/run_dir.hpp"
 #include "shared/text.hpp"
 
@@ -68,8 +69,7 @@ std::string listed(const std::vector<std::string>& dropped) {
 
 // The port is shown where it is not PostgreSQL's own.
 std::string place(const Host& host) {
-    auto place = host.name.empty() ? host.address : host.name;
-    if (place.find(':') != place.npos) place = "[" + place + "]";
+    auto place = url_host(host.name.empty() ? host.address : host.name);
     if (!host.port.empty() && host.port != "5432") place += ":" + host.port;
     return place;
 }

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "shared/log.hpp"
+#include "shared/net/url_host.hpp"
 
 namespace {
 
@@ -50,9 +51,7 @@ std::vector<std::string> nginx_command() {
 }
 
 std::string base_url(const Config& config) {
-    auto host = reachable_host(config);
-    if (host.find(':') != host.npos) host = "[" + host + "]";
-    return "http://" + host + ":" + std::to_string(config.port);
+    return "http://" + url_host(reachable_host(config)) + ":" + std::to_string(config.port);
 }
 
 void check_port(const Config& config) {

@@ -15,6 +15,7 @@
 #include "cli/run_dir.hpp"
 #include "shared/auth/password.hpp"
 #include "shared/endpoint.hpp"
+#include "shared/net/url_host.hpp"
 #include "shared/server/raw_request.hpp"
 
 namespace {
@@ -41,8 +42,7 @@ std::string origin_lines(const Config& config) {
 // "::" stands for both families. IPv4 has a socket of its own, so that its clients have IPv4
 // addresses.
 std::string listen_lines(const Config& config) {
-    const bool is_ipv6 = config.host.find(':') != config.host.npos;
-    std::vector<std::string> hosts{is_ipv6 ? "[" + config.host + "]" : config.host};
+    std::vector<std::string> hosts{url_host(config.host)};
     if (config.host == "::") hosts.emplace_back("0.0.0.0");
     std::string lines;
     for (const auto& host : hosts)

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "shared/net/url_host.hpp"
 #include "shared/number.hpp"
 #include "shared/text.hpp"
 
@@ -59,10 +60,7 @@ bool take_host(std::string_view text, RedisUrl& url) {
 
 }  // namespace
 
-std::string RedisUrl::place() const {
-    const bool has_colon = host.find(':') != host.npos;
-    return (has_colon ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
+std::string RedisUrl::place() const { return url_host(host) + ":" + std::to_string(port); }
 
 std::optional<RedisUrl> parse_redis_url(std::string_view text) {
     constexpr std::string_view scheme = "redis://";
