@@ -105,30 +105,26 @@ struct OldTransaction {
     }
 };
 
-Async<> ask_grants(Database& database, std::vector<MissingGrant>& missing) {
-    missing = co_await database.all<MissingGrant>(sql::missing_grants);
+template <class T>
+Async<> collect(Database& database, db::Statement statement, std::vector<T>& rows) {
+    db::Batch batch;
+    const auto slot = batch.add<T>(std::move(statement));
+    const auto results = co_await database.run(std::move(batch));
+    rows = results.all(slot);
 }
 
-Async<> ask_transactions(Database& database, std::vector<OldTransaction>& found) {
-    constexpr std::int64_t old_seconds = 60;
-    found = co_await database.all<OldTransaction>(sql::old_transactions,
-                                                  db::named("seconds", old_seconds));
-}
-
-Async<> ask_room(Database& database, Room& room) {
-    room = co_await database.one<Room>(sql::room_for_connections);
-}
-
-Async<> ask_tables_behind(Database& database, std::vector<BehindTable>& tables) {
-    tables = co_await database.all<BehindTable>(sql::sequences_behind);
+// The rows of one statement.
+template <class T>
+std::vector<T> rows_of(const Config& config, const db::Statement& statement) {
+    std::vector<T> rows;
+    with_database(config, [&](Database& database) { return collect(database, statement, rows); });
+    return rows;
 }
 
 // Compares the connections that all processes may open, and those that they keep when idle, with
 // what the server allows.
 std::string check_connections(const Config& config) {
-    Room limit;
-    with_database(config, [&](Database& database) { return ask_room(database, limit); });
-    const auto room = limit.room;
+    const auto room = rows_of<Room>(config, db::statement(sql::room_for_connections)).at(0).room;
     std::int64_t processes = 0;
     for (const auto& endpoint : read_endpoint_list())
         processes += static_cast<std::int64_t>(worker_count(config, endpoint));
@@ -151,8 +147,7 @@ std::string check_writes(const Config& config) {
 }
 
 std::string check_grants(const Config& config) {
-    std::vector<MissingGrant> missing;
-    with_database(config, [&](Database& database) { return ask_grants(database, missing); });
+    const auto missing = rows_of<MissingGrant>(config, db::statement(sql::missing_grants));
     if (missing.empty()) return "complete";
     std::string rights;
     for (const auto& [table, right, role] : missing)
@@ -166,8 +161,9 @@ std::string check_grants(const Config& config) {
 }
 
 std::string check_transactions(const Config& config) {
-    std::vector<OldTransaction> found;
-    with_database(config, [&](Database& database) { return ask_transactions(database, found); });
+    constexpr std::int64_t old_seconds = 60;
+    const auto found = rows_of<OldTransaction>(
+        config, db::statement(sql::old_transactions, db::named("seconds", old_seconds)));
     std::string holders;
     bool holds_events = false;
     for (const auto& one : found) {
@@ -187,8 +183,7 @@ std::string check_transactions(const Config& config) {
 std::string check_sequences(const Config& config) {
     std::vector<BehindTable> behind;
     try {
-        with_database(config,
-                      [&](Database& database) { return ask_tables_behind(database, behind); });
+        behind = rows_of<BehindTable>(config, db::statement(sql::sequences_behind));
     } catch (const DbError& error) {
         if (error.sqlstate() != sqlstate::insufficient_privilege) throw;
         return "unknown: this role needs SELECT on all sequences to look at them";
