@@ -10,17 +10,21 @@ id, title, description, version, created_at, updated_at
 (:etags IS NULL OR (strpos(:etags, (
     SELECT entity_tag(json) FROM collab_task_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
--- Inserts nothing if the board has `max_tasks` of them; null is no limit.
+-- Whether the board has fewer than `max_tasks`; null is no limit.
+-- fragment: has_room
+(CAST(:max_tasks AS bigint) IS NULL OR (SELECT coalesce(sum(total), 0) FROM board_counts) < :max_tasks)
+
+-- Inserts nothing if the board has no room.
 -- name: insert_collab_task
 INSERT INTO collab_tasks (id, title, description, created_at, updated_at)
 SELECT CAST(:id AS uuid), :title, :description, now(), now()
-WHERE CAST(:max_tasks AS bigint) IS NULL OR (SELECT coalesce(sum(total), 0) FROM board_counts) < :max_tasks
+WHERE {has_room}
 RETURNING {collab_task_columns}
 
 -- name: insert_collab_task sqlite
 INSERT INTO collab_tasks (id, title, description, created_at, updated_at)
 SELECT :id, :title, :description, now(), now()
-WHERE CAST(:max_tasks AS bigint) IS NULL OR (SELECT coalesce(sum(total), 0) FROM board_counts) < :max_tasks
+WHERE {has_room}
 RETURNING {collab_task_columns}
 
 -- name: find_collab_task

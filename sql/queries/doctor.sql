@@ -29,7 +29,8 @@ ORDER BY sequences.name
 -- name: sequences_behind sqlite
 SELECT '' AS "table" WHERE false
 
--- The rights that the role of the service, of `steelthread prune` and of `steelthread user` lacks. Tables that do not exist are left out.
+-- The rights that the role of the service, of `steelthread prune` and of `steelthread user` lacks. Tables that do not
+-- exist are left out.
 -- name: missing_grants
 SELECT needed.name AS "table", rights.name AS "right", quote_ident(current_user) AS role
 FROM (VALUES
@@ -56,8 +57,8 @@ ORDER BY needed.name, rights.name
 -- name: missing_grants sqlite
 SELECT '' AS "table", '' AS "right", '' AS role WHERE false
 
--- Transactions older than a number of seconds: those that have written, or are prepared, hold back the event feed; others keep
--- dead rows from being removed.
+-- Transactions older than a number of seconds: those that have written, or are prepared, hold back the event feed;
+-- others keep dead rows from being removed.
 -- name: old_transactions
 SELECT 'prepared transaction ' || quote_literal(gid) || ' of ' || owner || ' in ' || database AS holder,
     CAST(extract(epoch FROM now() - prepared) AS bigint) AS seconds,
@@ -71,8 +72,8 @@ SELECT 'transaction of ' || coalesce(usename, '?') || ' (pid ' || pid || ', ' ||
     'SELECT pg_terminate_backend(' || pid || ')',
     backend_xid IS NOT NULL
 FROM pg_stat_activity
-WHERE xact_start <= now() - make_interval(secs => CAST(:seconds AS bigint)) AND pid <> pg_backend_pid() AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)
-    AND backend_type = 'client backend'
+WHERE xact_start <= now() - make_interval(secs => CAST(:seconds AS bigint)) AND pid <> pg_backend_pid()
+    AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL) AND backend_type = 'client backend'
 ORDER BY seconds DESC
 LIMIT 10
 
