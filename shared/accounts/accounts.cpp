@@ -37,7 +37,7 @@ Async<bool> is_right(Context& context, HashClient client, const Credentials& cre
 
 // Notes the network, and renews the hash after a change of BCRYPT_COST. A failure does not refuse
 // the login: the next one tries again.
-Async<> keep_up(const Account& account, Context& context, std::string network,
+Async<> keep_up(const Account& account, Context& context, HashClient client, std::string network,
                 std::string password) {
     const auto old_hash = account.password_hash.value_or("");
     const bool is_current = context.passwords.is_current(old_hash);
@@ -47,8 +47,7 @@ Async<> keep_up(const Account& account, Context& context, std::string network,
         db::Batch batch;
         if (!network.empty() && !is_noted) note_network(batch, account.id, old_hash, network);
         if (!is_current) {
-            const HashClient client{std::string{client_site(network)}, knows_network(account)};
-            const auto hash = co_await context.passwords.hash(client, password);
+            const auto hash = co_await context.passwords.hash(client, nfc(password));
             batch.add(sql::renew_password_hash, db::named("id", account.id),
                       db::named("old_hash", old_hash), db::named("new_hash", hash));
         }
@@ -86,10 +85,10 @@ Async<Account> log_in(const Request& request, Context& context) {
     Failures failures{email, {}};
     if (account && knows_network(*account)) failures.network = network;
     co_await count_failure(request, context, failures);
+    const HashClient client{std::string{client_site(network)}, !failures.network.empty()};
     bool may_enter = false;
     std::exception_ptr trouble;
     try {
-        const HashClient client{std::string{client_site(network)}, !failures.network.empty()};
         const auto hash = account ? account->password_hash : std::nullopt;
         const bool matches = co_await is_right(context, client, credentials, hash);
         may_enter = matches && account && !account->disabled_at;
@@ -102,7 +101,7 @@ Async<Account> log_in(const Request& request, Context& context) {
         log_refused_login(request, email, reason_of(account));
         throw ApiError{Error::invalid_credentials};
     }
-    auto kept_up = keep_up(*account, context, network, nfc(credentials.password));
+    auto kept_up = keep_up(*account, context, client, network, credentials.password);
     co_await std::move(kept_up);
     co_return std::move(*account);
 }
