@@ -12,7 +12,7 @@ struct Rate {
     std::chrono::seconds window{0};
 };
 
-// Parses RATE_LIMIT and LOGIN_RATE_LIMIT: "10/minute", also second, hour or day; at most one per
+// Parses the rate of a limit: "10/minute", also second, hour or day; at most one per
 // millisecond. Returns nullopt for anything else.
 std::optional<Rate> parse_rate(std::string_view text);
 
