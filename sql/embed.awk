@@ -1,6 +1,7 @@
 # Turns one file of sql/queries into a C++ header of constants.
 #
 #   -- name: insert_task            begins a query
+#   -- name: insert_task appends    begins one that appends (shared/db/query.hpp)
 #   -- fragment: task_columns       begins a text that is inserted below as {task_columns}
 #   -- name: insert_task sqlite     directly below it: its variant for SQLite
 #   -- fragment: condition sqlite   directly below it: its variant for SQLite
@@ -91,6 +92,8 @@ function only_reads(sql) { return sql ~ /^SELECT/ ? "true" : "false" }
 /^-- name: / {
     begin_block("query")
     if (!is_variant) queries[++query_count] = name
+    if ($4 == "appends") is_appending[name] = 1
+    else if ($4 != "" && !is_variant) fail(FNR, "no mark " $4)
     next
 }
 /^--/ { next }
@@ -115,8 +118,9 @@ END {
             parameters = name "_parameters"
             printf "inline constexpr std::string_view %s[] = {%s};\n", parameters, names_of[name]
         }
-        printf "inline constexpr Query %s{\n    \"%s\",\n    R\"sql(%s)sql\",\n    R\"sql(%s)sql\",\n    %s,\n    {%s}};\n\n", \
-            name, name, query[name, "postgres"], query[name, "sqlite"], only_reads(query[name, "postgres"]), parameters
+        printf "inline constexpr Query %s{\n    \"%s\",\n    R\"sql(%s)sql\",\n    R\"sql(%s)sql\",\n    %s,\n    {%s},\n    %s};\n\n", \
+            name, name, query[name, "postgres"], query[name, "sqlite"], only_reads(query[name, "postgres"]), parameters, \
+            name in is_appending ? "true" : "false"
         list = list "&" name ", "
     }
     resource = FILENAME

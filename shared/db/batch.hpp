@@ -65,6 +65,12 @@ public:
             if (!statement.query->reads_only) return false;
         return true;
     }
+    // Whether it reads and appends, and changes no row that was there before.
+    bool appends() const {
+        for (const auto& statement : statements_)
+            if (!statement.query->reads_only && !statement.query->appends) return false;
+        return !reads_only();
+    }
 
 private:
     static std::uint64_t next_id() {

@@ -1,6 +1,6 @@
 // PostgreSQL over pipelined libpq: a process has a few connections, and each carries the batches of
-// many requests at the same time. Each batch ends with its own Sync, so it is its own transaction
-// and an error affects no other batch.
+// many requests at the same time. Reads of one turn of the loop share a Sync, and so do batches
+// that append; any other batch has its own (postgres_group.hpp). An error reaches no other batch.
 
 #include <algorithm>
 #include <random>
@@ -19,6 +19,14 @@ using std::chrono::milliseconds;
 
 // The interval at which deadlines are checked while batches are in progress.
 constexpr auto deadline_tick = milliseconds{50};
+
+// While a connection's oldest group has been in progress for less than this, other groups wait for
+// it or join it. After that, other connections may help.
+constexpr auto quick_read = milliseconds{2};
+constexpr auto quick_commit = milliseconds{3};
+
+// How long reads and batches that append wait for a connection on which nothing is written.
+constexpr auto longest_wait_for_connection = milliseconds{50};
 
 // The minimum time between two replacements of all connections.
 constexpr auto shortest_retirement = std::chrono::seconds{1};
@@ -46,16 +54,28 @@ public:
 
     Async<db::Results> run(db::Batch batch) override {
         const auto latest = Clock::now() + deadline_;
-        PostgresOperation first{batch, latest};
-        const auto failure = co_await attempt(first);
-        if (!failure) co_return std::move(first.results);
-        if (!is_worth_repeating(failure, first)) std::rethrow_exception(failure);
-
-        co_await pause(milliseconds{20});
-        PostgresOperation second{batch, latest};
-        const auto second_failure = co_await attempt(second);
-        if (second_failure) std::rethrow_exception(second_failure);
-        co_return std::move(second.results);
+        // Rolled back with others: the second time it goes alone, where every error is its own.
+        bool was_in_group = false;
+        bool goes_alone = false;
+        bool may_repeat = true;
+        // A statement that is found stale takes the names of all others with it.
+        int stale_left = 3;
+        for (;;) {
+            PostgresOperation operation{batch, latest, goes_alone};
+            submit(operation);
+            co_await operation.promise.wait();
+            if (!operation.failure) co_return std::move(operation.results);
+            if (operation.again != PostgresOperation::Again::no && !is_closing_) {
+                goes_alone = goes_alone || std::exchange(was_in_group, true) ||
+                             operation.again == PostgresOperation::Again::alone;
+                continue;
+            }
+            const bool is_stale = is_stale_statement(operation.failure->sqlstate());
+            const bool has_attempts =
+                is_stale ? stale_left-- > 0 : std::exchange(may_repeat, false);
+            if (!has_attempts || !is_worth_repeating(operation)) throw DbError{*operation.failure};
+            co_await pause(milliseconds{20});
+        }
     }
 
     void close() override {
@@ -68,71 +88,105 @@ public:
     }
 
 private:
-    Async<std::exception_ptr> attempt(PostgresOperation& operation) {
-        submit(operation);
-        try {
-            co_await operation.promise.wait();
-        } catch (...) {
-            co_return std::current_exception();
-        }
-        co_return nullptr;
-    }
-
     // Repeats only what certainly did not happen, or changes nothing: reads whose connection was
     // lost, statements that were rolled back, writes refused by a server that may no longer be the
     // primary, and prepared statements that the server no longer knows.
-    static bool is_worth_repeating(const std::exception_ptr& failure,
-                                   const PostgresOperation& operation) {
-        try {
-            std::rethrow_exception(failure);
-        } catch (const DbError& error) {
-            if (is_serialization_failure(error.sqlstate())) return true;
-            if (is_stale_statement(error.sqlstate())) return true;
-            if (error.sqlstate() == sqlstate::read_only_transaction) return true;
-            if (error.sqlstate() == sqlstate::idle_session_timeout) return true;
-            return operation.was_sent && is_connection_failure(error.sqlstate()) &&
-                   operation.reads_only;
-        } catch (...) {
-            return false;
-        }
+    static bool is_worth_repeating(const PostgresOperation& operation) {
+        const auto& state = operation.failure->sqlstate();
+        if (is_serialization_failure(state)) return true;
+        if (is_stale_statement(state)) return true;
+        if (state == sqlstate::read_only_transaction) return true;
+        if (state == sqlstate::idle_session_timeout) return true;
+        return operation.was_sent && is_connection_failure(state) && operation.reads_only;
     }
 
     void submit(PostgresOperation& operation) {
-        if (is_closing_) {
-            operation.fail(sqlstate::admin_shutdown, "the service is stopping");
-            return;
-        }
+        if (is_closing_)
+            return operation.finish(DbError{sqlstate::admin_shutdown, "the service is stopping"});
         if (!is_connected()) operation.deadline += connect_timeout_;
         watch_deadlines();
-        const auto chosen = choose(operation.reads_only);
-        if ((!chosen || chosen->load() > 0) && connections_.size() < pool_size_) open_connection();
-        if (chosen)
-            chosen->send(operation);
-        else
-            waiting(operation.reads_only).push_back(&operation);
+        const bool is_every_one_busy =
+            std::all_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
+                return connection->load() > 0 && !connection->collects(operation.reads_only);
+            });
+        auto& queue = queue_of(operation);
+        queue.push_back(&operation);
+        send_waiting(queue);
+        if ((is_every_one_busy || !queue.empty()) && connections_.size() < pool_size_)
+            open_connection();
     }
 
-    // The least busy of the ready connections; for a read, preferably one without writes. One
-    // connection is reserved for reads, so that writes waiting for a lock do not delay them.
-    std::shared_ptr<PostgresConnection> choose(bool reads_only) const {
-        std::size_t writing = 0;
-        for (const auto& connection : connections_) writing += connection->writes() > 0 ? 1 : 0;
-        const bool may_spread = writing + 1 < std::max<std::size_t>(pool_size_, 2);
-        std::shared_ptr<PostgresConnection> best;
-        const auto now = Clock::now();
-        const auto rank = [&](const PostgresConnection& connection) {
-            return std::tuple{connection.is_stalled(now), reads_only && connection.writes() > 0,
-                              connection.load()};
+    using Chosen = std::shared_ptr<PostgresConnection>;
+
+    Chosen choose(const PostgresOperation& operation, bool is_grouped,
+                  Clock::time_point now) const {
+        return operation.reads_only ? choose_for_read(operation, is_grouped, now)
+                                    : choose_for_write(operation, is_grouped, now);
+    }
+
+    // Preferably a connection without writes, because they may wait for locks. A read that is
+    // grouped goes where reads are collected already, or to a quick connection, so that groups are
+    // large and avoid slow reads. Any other goes to the least busy one.
+    Chosen choose_for_read(const PostgresOperation& operation, bool is_grouped,
+                           Clock::time_point now) const {
+        const bool may_follow_writes = pool_size_ == 1 || has_waited(operation, now);
+        const auto is_allowed = [&](const auto& connection) {
+            return connection->takes(operation, is_grouped) &&
+                   (may_follow_writes || connection->writes() == 0);
         };
-        for (const auto& connection : connections_) {
-            // A write that has not been sent has certainly not been done, so it waits here.
-            const bool is_allowed = reads_only || ((may_spread || connection->writes() > 0) &&
-                                                   !connection->is_stalled(now));
-            if (is_allowed && connection->takes_more() &&
-                (!best || rank(*connection) < rank(*best)))
-                best = connection;
-        }
-        return best;
+        return best(is_allowed, [&](const auto& connection) {
+            const bool is_quick = is_grouped && !connection->is_busy_for(quick_read, now);
+            return std::tuple{connection->is_stalled(now), connection->writes() > 0,
+                              !(is_grouped && connection->collects(true)),
+                              is_quick ? 0 : connection->load()};
+        });
+    }
+
+    // A write that has not been sent has certainly not been done, so it waits here rather than
+    // behind an overdue batch. One connection is reserved for reads, so that writes waiting for a
+    // lock do not delay them. One commit for many batches is better than several at a time, unless
+    // it takes long: then one transaction runs while the other commits.
+    Chosen choose_for_write(const PostgresOperation& operation, bool is_grouped,
+                            Clock::time_point now) const {
+        const auto writing =
+            std::count_if(connections_.begin(), connections_.end(),
+                          [](const auto& connection) { return connection->writes() > 0; });
+        const bool may_spread =
+            static_cast<std::size_t>(writing) + 1 < std::max<std::size_t>(pool_size_, 2);
+        const bool waits_for_commit =
+            is_grouped &&
+            std::any_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
+                return connection->is_appending() && !connection->is_busy_for(quick_commit, now);
+            });
+        const bool may_follow_writes = !is_grouped || !may_spread || has_waited(operation, now);
+        const auto joins = [&](const auto& connection) {
+            return is_grouped && connection->collects(false);
+        };
+        const auto is_allowed = [&](const auto& connection) {
+            if (!connection->takes(operation, is_grouped) || connection->is_stalled(now))
+                return false;
+            if (joins(connection)) return true;
+            return !waits_for_commit && (connection->writes() > 0 ? may_follow_writes : may_spread);
+        };
+        return best(is_allowed, [&](const auto& connection) {
+            return std::tuple{!joins(connection), connection->load()};
+        });
+    }
+
+    // Whether it is time to do with a connection that others write on, because a better one does
+    // not get free and cannot be opened.
+    static bool has_waited(const PostgresOperation& operation, Clock::time_point now) {
+        return now - operation.began > longest_wait_for_connection;
+    }
+
+    // The allowed connection of the lowest rank.
+    template <class IsAllowed, class Rank>
+    Chosen best(IsAllowed is_allowed, Rank rank) const {
+        Chosen found;
+        for (const auto& connection : connections_)
+            if (is_allowed(connection) && (!found || rank(connection) < rank(found)))
+                found = connection;
+        return found;
     }
 
     bool is_connected() const {
@@ -140,15 +194,21 @@ private:
                            [](const auto& connection) { return connection->is_ready(); });
     }
 
-    std::deque<PostgresOperation*>& waiting(bool reads_only) {
-        return waiting_[reads_only ? 0 : 1];
+    using Queue = std::deque<PostgresOperation*>;
+
+    // None of the three kinds waits for another.
+    Queue& queue_of(const PostgresOperation& operation) {
+        return waiting_[operation.reads_only ? 0 : operation.may_share ? 1 : 2];
     }
 
-    bool is_anything_waiting() const { return !waiting_[0].empty() || !waiting_[1].empty(); }
+    bool is_anything_waiting() const {
+        return std::any_of(waiting_.begin(), waiting_.end(),
+                           [](const auto& queue) { return !queue.empty(); });
+    }
 
     void open_connection() {
         auto connection = std::make_shared<PostgresConnection>(
-            loop_, config_,
+            loop_, config_, grouping_,
             PostgresConnection::Events{[this] { send_waiting(); },
                                        [this](const auto& lost) { replace(lost); },
                                        [this] { retire_all(); }});
@@ -233,15 +293,22 @@ private:
         co_await expired(timer);
     }
 
+    // The kinds take turns in being the first, so that none takes all the room.
     void send_waiting() {
-        for (const bool reads_only : {true, false})
-            while (!waiting(reads_only).empty()) {
-                const auto chosen = choose(reads_only);
-                if (!chosen) break;
-                auto* const operation = waiting(reads_only).front();
-                waiting(reads_only).pop_front();
-                chosen->send(*operation);
-            }
+        std::rotate(turns_.begin(), turns_.begin() + 1, turns_.end());
+        for (const auto kind : turns_) send_waiting(waiting_[kind]);
+    }
+
+    void send_waiting(Queue& queue) {
+        while (!queue.empty()) {
+            auto* const operation = queue.front();
+            const auto now = Clock::now();
+            const bool is_grouped = grouping_.groups(*operation, now);
+            const auto chosen = choose(*operation, is_grouped, now);
+            if (!chosen) return;
+            queue.pop_front();
+            chosen->send(*operation, is_grouped);
+        }
     }
 
     void replace(const std::shared_ptr<PostgresConnection>& lost) {
@@ -298,7 +365,7 @@ private:
     void fail_waiting(std::string_view sqlstate, const std::string& reason) {
         for (auto& queue : waiting_)
             for (auto* const operation : std::exchange(queue, {}))
-                operation->fail(sqlstate, reason);
+                operation->finish(DbError{sqlstate, reason});
     }
 
     void watch_deadlines() {
@@ -322,8 +389,8 @@ private:
         if (is_any_silent) retire_idle_since(now - deadline_);
         for (auto& queue : waiting_)
             while (!queue.empty() && queue.front()->deadline <= now) {
-                queue.front()->fail(sqlstate::query_canceled,
-                                    "no connection free within DB_DEADLINE_MS");
+                queue.front()->finish(
+                    DbError{sqlstate::query_canceled, "no connection free within DB_DEADLINE_MS"});
                 queue.pop_front();
             }
         send_waiting();
@@ -339,7 +406,9 @@ private:
     Timer tick_;
     Timer idle_tick_;
     std::vector<std::shared_ptr<PostgresConnection>> connections_;
-    std::array<std::deque<PostgresOperation*>, 2> waiting_;  // reads, writes
+    PostgresGrouping grouping_;
+    std::array<Queue, 3> waiting_;  // see queue_of()
+    std::array<std::size_t, 3> turns_{0, 1, 2};
     std::unordered_map<std::string, Clock::time_point>
         silent_;                                   // by place(): the time of the failure
     std::optional<Clock::time_point> retired_at_;  // the last replacement of all connections

@@ -16,13 +16,27 @@ namespace {
 using boost::asio::redirect_error;
 using boost::system::error_code;
 
-// Enough to keep a distant server busy, and few enough that a slow statement does not delay
-// hundreds of others.
-constexpr std::size_t direct_capacity = 256;
+// Batches in progress: enough to keep a distant server busy, and few enough that a slow statement
+// does not delay hundreds of others.
+constexpr std::size_t capacity = 256;
 
-// A transaction pooler may assign the connection to another client after each Sync, and old poolers
-// fail if a second batch is in progress.
-constexpr std::size_t pooled_capacity = 1;
+// A group waits for a lock no longer than this, in milliseconds, because all its batches wait, with
+// what they have locked. It is far below deadlock_timeout (1 s), so groups that lock rows in
+// opposite order part before they count as a deadlock.
+constexpr std::int64_t group_lock_timeout = 200;
+
+// A read that keeps others waiting for longer than this is not grouped for some time.
+constexpr auto slow_read = std::chrono::milliseconds{50};
+
+// A null leaves its limit as it is.
+constexpr std::string_view limits[] = {"statement_timeout", "lock_timeout"};
+constexpr Query limit_transaction{
+    .name = "limit_transaction",
+    .postgres =
+        "SELECT set_config('statement_timeout', coalesce($1, "
+        "current_setting('statement_timeout')), "
+        "true), set_config('lock_timeout', coalesce($2, current_setting('lock_timeout')), true)",
+    .parameters = limits};
 
 // How often the server checks that the client it works for is still connected, in milliseconds.
 constexpr int connection_check_interval = 50;
@@ -59,8 +73,13 @@ bool is_stale_statement(std::string_view sqlstate) {
            sqlstate == sqlstate::feature_not_supported;
 }
 
-PostgresConnection::PostgresConnection(Loop& loop, const Config& config, Events events)
-    : loop_(loop), config_(config), events_(std::move(events)), socket_(loop) {}
+PostgresConnection::PostgresConnection(Loop& loop, const Config& config, PostgresGrouping& grouping,
+                                       Events events)
+    : loop_(loop),
+      config_(config),
+      events_(std::move(events)),
+      socket_(loop),
+      grouping_(grouping) {}
 
 PostgresConnection::~PostgresConnection() { release(); }
 
@@ -118,7 +137,6 @@ Async<PostgresConnection::Outcome> PostgresConnection::connect(const Host& host,
     uses_names_ = config_.db_prepare == PreparedStatements::when_direct
                       ? is_direct_
                       : config_.db_prepare == PreparedStatements::on;
-    capacity_ = uses_names_ ? direct_capacity : pooled_capacity;
     if (PQstatus(connection_) != CONNECTION_OK || PQenterPipelineMode(connection_) != 1) {
         outcome = {.is_connected = false,
                    .is_silent = Clock::now() >= latest,
@@ -201,51 +219,123 @@ Async<> PostgresConnection::wait(Clock::time_point latest,
 }
 
 bool PostgresConnection::is_stalled(Clock::time_point now) const {
-    return !expected_.empty() &&
-           now - expected_.front().sent > std::chrono::milliseconds{config_.db_deadline_ms} / 10;
+    return is_busy_for(std::chrono::milliseconds{config_.db_deadline_ms} / 10, now);
 }
 
-void PostgresConnection::send(PostgresOperation& operation) {
+bool PostgresConnection::is_busy_for(Clock::duration duration, Clock::time_point now) const {
+    return !sent_.empty() && now - sent_.front().sent_at() > duration;
+}
+
+bool PostgresConnection::may_join(const PostgresGroup& group, bool reads_only) const {
+    return group.may_grow() && group.reads_only() == reads_only &&
+           group.size() < grouping_.most(reads_only);
+}
+
+bool PostgresConnection::collects(bool reads_only) const {
+    return std::any_of(collected_.begin(), collected_.end(),
+                       [&](const auto& group) { return may_join(group, reads_only); });
+}
+
+bool PostgresConnection::takes(const PostgresOperation& operation, bool is_grouped) const {
+    if (!is_ready() || load_ >= capacity) return false;
+    if (is_grouped && collects(operation.reads_only)) return true;
+    // A transaction pooler may assign the connection to another client after each Sync, and old
+    // poolers fail if a second transaction is in progress.
+    if (!uses_names_) return sent_.empty() && collected_.empty();
+    return !is_grouped || operation.reads_only || !is_appending();
+}
+
+void PostgresConnection::send(PostgresOperation& operation, bool is_grouped) {
+    const bool reads_only = operation.reads_only;
     if (operation.deadline - Clock::now() < shortest_limit)
-        return operation.fail(sqlstate::query_canceled, "no time left within DB_DEADLINE_MS");
-    operation.was_sent = true;
-    if (!operation.reads_only) ++writes_;
-    const auto& statements = operation.batch.statements();
-    auto& expected = expected_.emplace_back(Expected{&operation, Clock::now()});
-    bool is_sent = is_direct_ || limit_batch(expected);
-    if (uses_names_)
-        for (const auto& statement : statements) is_sent = is_sent && prepare(statement, expected);
-    for (const auto& statement : statements) is_sent = is_sent && send_statement(statement);
-    // In libpq 15 this also writes as much as the socket takes.
-    is_sent = is_sent && PQpipelineSync(connection_) == 1;
-    if (!is_sent) return fail(sqlstate::connection_failure, reason());
-    if (!is_writing_ && PQflush(connection_) == 1) {
+        return operation.finish(
+            DbError{sqlstate::query_canceled, "no time left within DB_DEADLINE_MS"});
+    ++load_;
+    if (!reads_only) ++writes_;
+    auto group = std::find_if(collected_.begin(), collected_.end(), [&](const auto& candidate) {
+        return is_grouped && may_join(candidate, reads_only);
+    });
+    if (group == collected_.end()) {
+        using Kind = PostgresGroup::Kind;
+        const auto kind = reads_only            ? Kind::reads
+                          : operation.may_share ? Kind::appends
+                                                : Kind::other;
+        group = collected_.emplace(group, kind, is_grouped);
+        if (is_grouped && !reads_only) ++appending_;
+    }
+    group->add(operation);
+    if (std::exchange(is_flush_due_, true)) return;
+    // Behind everything that this turn of the loop still does.
+    boost::asio::post(loop_, [self = shared_from_this()] { self->flush(); });
+}
+
+// Sends reads first, because they wait for no commit.
+void PostgresConnection::flush() {
+    is_flush_due_ = false;
+    std::stable_partition(collected_.begin(), collected_.end(),
+                          [](const auto& group) { return group.reads_only(); });
+    while (is_ready_ && !collected_.empty()) {
+        sent_.push_back(std::move(collected_.front()));
+        collected_.pop_front();
+        if (!send_group(sent_.back())) fail(sqlstate::connection_failure, reason());
+    }
+    if (is_ready_ && !is_writing_ && PQflush(connection_) == 1) {
         is_writing_ = true;
         start(write_rest());
     }
 }
 
-// Behind a pooler a setting lasts for one transaction only. The batch may have waited, so the limit
-// is the time that it has left.
-bool PostgresConnection::limit_batch(Expected& expected) {
-    expected.is_limit_due = true;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        expected.operation->deadline - expected.sent);
-    const auto query = "SELECT set_config('statement_timeout', '" +
-                       std::to_string(statement_timeout(std::max(left, shortest_limit).count())) +
-                       "', true)";
-    return PQsendQueryParams(connection_, query.c_str(), 0, nullptr, nullptr, nullptr, nullptr,
-                             1) == 1;
+bool PostgresConnection::send_group(PostgresGroup& group) {
+    group.sent(Clock::now());
+    bool is_sent = send_limits(group);
+    group.for_each([&](std::size_t member, const PostgresOperation& operation) {
+        is_sent = is_sent && send_batch(group, member, operation.batch);
+    });
+    // In libpq 15 this also writes as much as the socket takes.
+    return is_sent && PQpipelineSync(connection_) == 1;
+}
+
+// Behind a pooler a setting lasts for one transaction only. Its batches may have waited, so the
+// limit is the time that the first of them has left.
+bool PostgresConnection::send_limits(PostgresGroup& group) {
+    std::optional<std::string> statement_limit;
+    std::optional<std::string> lock_limit;
+    if (!is_direct_) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::max<Clock::duration>(group.deadline() - group.sent_at(), shortest_limit));
+        statement_limit = std::to_string(statement_timeout(left.count()));
+    }
+    if (group.appends() && group.size() > 1) lock_limit = std::to_string(group_lock_timeout);
+    if (!statement_limit && !lock_limit) return true;
+    const auto statement =
+        db::statement(limit_transaction, db::named("statement_timeout", statement_limit),
+                      db::named("lock_timeout", lock_limit));
+    if (uses_names_ && !prepare(group, PostgresGroup::nobody, statement)) return false;
+    group.expect_limits();
+    return send_statement(statement);
+}
+
+bool PostgresConnection::send_batch(PostgresGroup& group, std::size_t member,
+                                    const db::Batch& batch) {
+    if (uses_names_)
+        for (const auto& statement : batch.statements())
+            if (!prepare(group, member, statement)) return false;
+    for (const auto& statement : batch.statements()) {
+        group.expect_rows(member);
+        if (!send_statement(statement)) return false;
+    }
+    return true;
 }
 
 // Sent before the batch and within its Sync, so that preparing a statement needs no round trip.
 // Later batches rely on it; if it fails, they fail as stale and are repeated.
-bool PostgresConnection::prepare(const db::Statement& statement, Expected& expected) {
+bool PostgresConnection::prepare(PostgresGroup& group, std::size_t member,
+                                 const db::Statement& statement) {
     const auto* const query = statement.query;
     if (prepared_.contains(query)) return true;
     const auto& name = prepared_[query] =
         std::string{query->name} + "_" + std::to_string(generation_);
-    expected.preparing.push_back(query);
+    group.expect_preparation(member, *query);
     const PostgresParameters parameters{statement.parameters};
     return PQsendPrepare(connection_, name.c_str(), query->postgres, parameters.count(),
                          parameters.types()) == 1;
@@ -276,21 +366,24 @@ Async<> PostgresConnection::read_results() {
     while (is_ready_) {
         error_code error;
         co_await socket_.async_wait(Descriptor::wait_read, redirect_error(use_awaitable, error));
-        if (!is_ready_) break;
-        const bool is_open = PQconsumeInput(connection_) == 1;
-        if (!drain() || !is_open || PQstatus(connection_) == CONNECTION_BAD)
-            fail(sqlstate::connection_failure, reason());
-        else if (is_retired_ && expected_.empty())
-            fail(sqlstate::connection_failure, "the connection was retired");
-        else if (takes_more())
-            events_.has_room();
+        if (is_ready_) consume();
     }
+}
+
+void PostgresConnection::consume() {
+    const bool is_open = PQconsumeInput(connection_) == 1;
+    if (!drain() || !is_open || PQstatus(connection_) == CONNECTION_BAD)
+        fail(sqlstate::connection_failure, reason());
+    else if (is_retired_ && load_ == 0 && sent_.empty())
+        fail(sqlstate::connection_failure, "the connection was retired");
+    else if (is_ready())
+        events_.has_room();
 }
 
 // Takes every result that has arrived. Returns false if libpq has none although more are expected.
 bool PostgresConnection::drain() {
     bool was_null = false;
-    while (!expected_.empty() && !PQisBusy(connection_)) {
+    while (!sent_.empty() && !PQisBusy(connection_)) {
         PGresult* const result = PQgetResult(connection_);
         // A null ends each statement; two in a row mean that no batch is in progress.
         if (!result && was_null) return false;
@@ -302,25 +395,21 @@ bool PostgresConnection::drain() {
 
 void PostgresConnection::take(PGresult* raw) {
     PostgresResult result{raw, &PQclear};
-    auto& front = expected_.front();
+    auto& group = sent_.front();
     switch (PQresultStatus(raw)) {
         case PGRES_PIPELINE_SYNC: return finish_front();
         case PGRES_PIPELINE_ABORTED: return;
         case PGRES_TUPLES_OK:
-        case PGRES_COMMAND_OK:
-            if (std::exchange(front.is_limit_due, false)) return;
-            if (front.prepared < front.preparing.size())
-                ++front.prepared;
-            else
-                front.operation->results.add(std::make_unique<PostgresRows>(std::move(result)));
-            return;
+        case PGRES_COMMAND_OK: {
+            const auto before = group.unanswered();
+            group.take(std::make_unique<PostgresRows>(std::move(result)), Clock::now());
+            return count_answers(before - group.unanswered(), group.reads_only());
+        }
         default: break;
     }
     const auto state = sqlstate_of(raw);
     const char* message = PQresultErrorField(raw, PG_DIAG_MESSAGE_PRIMARY);
-    if (!front.failure)
-        front.failure = std::make_exception_ptr(
-            DbError{state, first_line(message ? message : PQresultErrorMessage(raw))});
+    group.fail(DbError{state, first_line(message ? message : PQresultErrorMessage(raw))});
     if (is_stale_statement(state)) {
         prepared_.clear();
         ++generation_;
@@ -329,47 +418,63 @@ void PostgresConnection::take(PGresult* raw) {
 }
 
 void PostgresConnection::finish_front() {
-    const auto done = std::move(expected_.front());
-    expected_.pop_front();
-    if (!done.operation->reads_only) --writes_;
+    auto done = std::move(sent_.front());
+    sent_.pop_front();
     // Later attempts use new names, because some of these may exist after all.
-    if (done.prepared < done.preparing.size()) ++generation_;
-    for (auto i = done.prepared; i < done.preparing.size(); ++i) prepared_.erase(done.preparing[i]);
-    done.operation->promise.deliver(done.failure);
-    if (expected_.empty()) idle_since_ = Clock::now();
+    const auto unprepared = done.unprepared();
+    if (!unprepared.empty()) ++generation_;
+    for (const auto* const query : unprepared) prepared_.erase(query);
+    if (done.appends()) {
+        if (done.may_grow()) --appending_;
+        grouping_.count_appends(done.size(), done.has_failed());
+    }
+    const auto left = done.unanswered();
+    done.finish();
+    count_answers(left, done.reads_only());
+    const auto now = Clock::now();
+    if (!sent_.empty()) sent_.front().became_first(now);
+    if (load_ == 0) idle_since_ = now;
+}
+
+void PostgresConnection::count_answers(std::size_t count, bool reads_only) {
+    load_ -= count;
+    if (!reads_only) writes_ -= count;
 }
 
 void PostgresConnection::retire() {
     is_retired_ = true;
-    if (is_ready_ && expected_.empty())
+    if (is_ready_ && load_ == 0 && sent_.empty())
         fail(sqlstate::connection_failure, "the connection was retired");
 }
 
 void PostgresConnection::fail(std::string_view sqlstate, const std::string& why) {
     const auto self = shared_from_this();
     is_ready_ = false;
-    writes_ = 0;
-    const auto lost = std::exchange(expected_, {});
+    load_ = writes_ = appending_ = 0;
+    auto lost = std::exchange(sent_, {});
+    auto unsent = std::exchange(collected_, {});
     release();
     events_.on_loss(self);
-    const auto failure = std::make_exception_ptr(DbError{sqlstate, why});
-    for (const auto& expected : lost)
-        expected.operation->promise.deliver(expected.failure ? expected.failure : failure);
+    const DbError error{sqlstate, why};
+    for (auto* const groups : {&lost, &unsent})
+        for (auto& group : *groups) group.lose(error);
 }
 
 bool PostgresConnection::check_deadlines(Clock::time_point now) {
-    constexpr const char* why = "no answer within DB_DEADLINE_MS";
+    if (!is_ready_) return false;
+    // What has arrived is not late.
+    consume();
     bool is_any_late = false;
-    for (auto& expected : expected_) {
-        if (expected.operation->deadline > now) continue;
-        is_any_late = true;
-        if (!expected.failure)
-            expected.failure = std::make_exception_ptr(DbError{sqlstate::query_canceled, why});
+    for (auto& group : sent_)
+        if (group.mark_late(now)) is_any_late = true;
+    if (is_any_late) {
+        logging::warning("database deadline passed");
+        fail(sqlstate::connection_failure, "no answer within DB_DEADLINE_MS");
+    } else if (!sent_.empty()) {
+        if (const auto* const read = sent_.front().slow_read(now, slow_read))
+            grouping_.count_slow(read->batch, now);
     }
-    if (!is_any_late) return false;
-    logging::warning("database deadline passed");
-    fail(sqlstate::connection_failure, why);
-    return true;
+    return is_any_late;
 }
 
 std::string PostgresConnection::reason() const {

@@ -11,26 +11,8 @@
 #include <string>
 #include <unordered_map>
 
-#include "shared/db/database.hpp"
+#include "shared/db/postgres_group.hpp"
 #include "shared/net/resolve.hpp"
-#include "shared/promise.hpp"
-
-// A batch in progress. It is owned by the coroutine that waits for it.
-struct PostgresOperation {
-    PostgresOperation(const db::Batch& sent_batch, Clock::time_point latest)
-        : batch(sent_batch), deadline(latest) {}
-
-    void fail(std::string_view sqlstate, const std::string& reason) {
-        promise.deliver(std::make_exception_ptr(DbError{sqlstate, reason}));
-    }
-
-    const db::Batch& batch;
-    const bool reads_only = batch.reads_only();
-    Clock::time_point deadline;
-    bool was_sent = false;
-    db::Results results{batch};
-    Promise promise;
-};
 
 // The server does not know a prepared statement (any more), or its plan no longer fits the schema.
 // The batch had no effect.
@@ -39,7 +21,7 @@ bool is_stale_statement(std::string_view sqlstate);
 class PostgresConnection : public std::enable_shared_from_this<PostgresConnection> {
 public:
     struct Events {
-        std::function<void()> has_room;  // takes_more() may be true again
+        std::function<void()> has_room;  // takes() may be true again
         std::function<void(const std::shared_ptr<PostgresConnection>&)> on_loss;
         std::function<void()>
             read_only;  // its server refused a write; those of other connections may, too
@@ -52,7 +34,7 @@ public:
         std::string reason;
     };
 
-    PostgresConnection(Loop& loop, const Config& config, Events events);
+    PostgresConnection(Loop& loop, const Config& config, PostgresGrouping& grouping, Events events);
     ~PostgresConnection();
     PostgresConnection(const PostgresConnection&) = delete;
     PostgresConnection& operator=(const PostgresConnection&) = delete;
@@ -62,20 +44,32 @@ public:
     Async<Outcome> connect(const Host& host, bool is_of_several, Clock::time_point latest);
 
     bool is_ready() const { return is_ready_ && !is_retired_; }
-    bool takes_more() const { return is_ready() && expected_.size() < capacity_; }
+    // Whether it may send the batch now. A batch that appends does not go behind others that are
+    // being committed: what arrives meanwhile is committed together.
+    bool takes(const PostgresOperation& operation, bool is_grouped) const;
+
+    // Whether the batch would join others of this turn of the loop.
+    bool collects(bool reads_only) const;
 
     // The number of batches in progress.
-    std::size_t load() const { return expected_.size(); }
+    std::size_t load() const { return load_; }
 
     // The number of those that write. Reads are better sent elsewhere, because a write that waits
     // for a lock delays everything sent after it.
     std::size_t writes() const { return writes_; }
 
-    // Whether the answer to the oldest batch is overdue, so that a new batch would wait behind it.
+    // Whether a group of batches that append is in progress.
+    bool is_appending() const { return appending_ > 0; }
+
+    // Whether the answer to the oldest group is overdue, so that a new batch would wait behind it.
     bool is_stalled(Clock::time_point now) const;
 
-    // Sends a batch at once; its promise is delivered with the answer.
-    void send(PostgresOperation& operation);
+    // Whether the oldest group is in progress for longer than this.
+    bool is_busy_for(Clock::duration duration, Clock::time_point now) const;
+
+    // Sends a batch at the end of this turn of the loop, in a group with others if `is_grouped`.
+    // Its promise is delivered with the answer.
+    void send(PostgresOperation& operation, bool is_grouped);
 
     // Gives the connection up: all batches in progress fail with this state, unless the server has
     // already given a reason.
@@ -90,21 +84,10 @@ public:
 
     // Gives the connection up if the deadline of any batch has passed. That batch fails as late
     // (57014), the others as on a lost connection (08006), so that they are repeated where that is
-    // safe. Returns whether one has passed.
+    // safe. Returns whether one has passed. Notes reads that keep others waiting.
     bool check_deadlines(Clock::time_point now);
 
 private:
-    // The owners of the results up to the next Sync: first the time limit, if each batch sets its
-    // own, then the statements that had to be prepared, then those of the batch.
-    struct Expected {
-        PostgresOperation* operation;
-        Clock::time_point sent;
-        bool is_limit_due = false;
-        std::vector<const Query*> preparing = {};
-        std::size_t prepared = 0;  // number of `preparing` done
-        std::exception_ptr failure = nullptr;
-    };
-
     Async<bool> poll(Clock::time_point latest);
     Async<bool> limit_session(Clock::time_point latest);
     void start(Async<> work);
@@ -112,12 +95,19 @@ private:
     Async<> read_results();
     Async<> write_rest();
 
+    bool may_join(const PostgresGroup& group, bool reads_only) const;
+    void flush();
+    bool send_group(PostgresGroup& group);
+    bool send_limits(PostgresGroup& group);
+    bool send_batch(PostgresGroup& group, std::size_t member, const db::Batch& batch);
+    bool prepare(PostgresGroup& group, std::size_t member, const db::Statement& statement);
+    bool send_statement(const db::Statement& statement);
+
+    void consume();
     bool drain();
     void take(PGresult* result);
     void finish_front();
-    bool send_statement(const db::Statement& statement);
-    bool prepare(const db::Statement& statement, Expected& expected);
-    bool limit_batch(Expected& expected);
+    void count_answers(std::size_t count, bool reads_only);
     std::string reason() const;
     void release();
 
@@ -128,11 +118,15 @@ private:
     Events events_;
     PGconn* connection_ = nullptr;
     Descriptor socket_;
-    std::deque<Expected> expected_;
+    PostgresGrouping& grouping_;
+    std::deque<PostgresGroup> collected_;  // sent at the end of this turn
+    std::deque<PostgresGroup> sent_;       // in the order of their answers
     std::unordered_map<const Query*, std::string> prepared_;
-    int generation_ = 0;  // of the names in prepared_
-    std::size_t capacity_ = 0;
-    std::size_t writes_ = 0;
+    int generation_ = 0;         // of the names in prepared_
+    std::size_t load_ = 0;       // batches without an answer
+    std::size_t writes_ = 0;     // of these
+    std::size_t appending_ = 0;  // groups
+    bool is_flush_due_ = false;
     bool is_direct_ = false;
     bool uses_names_ = false;
     bool is_ready_ = false;

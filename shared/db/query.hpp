@@ -12,4 +12,7 @@ struct Query {
     // Whether it begins with SELECT, so that it may be repeated if its connection was lost.
     bool reads_only = false;
     std::span<const std::string_view> parameters = {};  // the names of $1, $2, …
+    // Whether it inserts rows and changes none that was there before, other than counters. The .sql
+    // file says so: `-- name: insert_task appends`.
+    bool appends = false;
 };

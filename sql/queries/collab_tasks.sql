@@ -15,7 +15,7 @@ id, title, description, version, created_at, updated_at
 (CAST(:max_tasks AS bigint) IS NULL OR (SELECT coalesce(sum(total), 0) FROM board_counts) < :max_tasks)
 
 -- Inserts nothing if the board has no room.
--- name: insert_collab_task
+-- name: insert_collab_task appends
 INSERT INTO collab_tasks (id, title, description, created_at, updated_at)
 SELECT CAST(:id AS uuid), :title, :description, now(), now()
 WHERE {has_room}

@@ -12,7 +12,7 @@ id, user_id, created_at, updated_at
     SELECT entity_tag(json) FROM conversation_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
 -- Inserts nothing if the user has `max_conversations` of them; null is no limit. They are so few that no count is kept.
--- name: insert_conversation
+-- name: insert_conversation appends
 INSERT INTO conversations (user_id, created_at, updated_at)
 SELECT :user_id, now(), now()
 WHERE CAST(:max_conversations AS bigint) IS NULL OR NOT EXISTS (

@@ -7,7 +7,7 @@ audience, created_at, data, '0-' || id AS id, subject, type
 -- An event's id is its position in commit order: the number of its transaction, and its own number within that. A
 -- transaction that is still running may add events before those of later transactions, so readers stop before the
 -- oldest one that is running.
--- name: insert_note
+-- name: insert_note appends
 INSERT INTO events (type, audience, subject, data)
 VALUES (:type, 'public', :subject, CAST(:data AS json))
 RETURNING true AS ok, transaction_id::text || '-' || id AS id

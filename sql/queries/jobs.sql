@@ -17,7 +17,7 @@ worker = NULL,
 -- fragment: holds_lease
 id = :id AND lease_id = :lease_id AND status = 'running' AND lease_expires_at > now()
 
--- name: insert_job
+-- name: insert_job appends
 INSERT INTO jobs (id, title, payload, max_attempts, run_at, created_at, updated_at)
 VALUES (:id, :title, :payload, :max_attempts, coalesce(:run_at, now()), now(), now())
 RETURNING {job_columns}

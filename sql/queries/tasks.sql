@@ -12,7 +12,7 @@ id, user_id, title, description, completed, created_at, updated_at
     SELECT entity_tag(json) FROM task_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
 -- Inserts nothing if the user has `max_tasks` of them; null is no limit.
--- name: insert_task
+-- name: insert_task appends
 INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at)
 SELECT :user_id, :title, :description, CAST(:completed AS boolean), now(), now()
 WHERE CAST(:max_tasks AS bigint) IS NULL

@@ -56,7 +56,8 @@ inline constexpr Query rename{
 WHERE id = $3 AND title <> $1)sql",
     R"sql(UPDATE songs SET title = $1 WHERE $3 = id)sql",
     false,
-    {rename_parameters}};
+    {rename_parameters},
+    false};
 
 )");
 }
@@ -73,7 +74,8 @@ inline constexpr Query find{
     R"sql(SELECT id::text, ':x' || '{"a":b' || 'it''s :y
 :z', ":w" FROM songs WHERE id = $1::bigint  -- :nor here)sql",
     true,
-    {find_parameters}};
+    {find_parameters},
+    false};
 
 )");
 }
@@ -91,7 +93,8 @@ inline constexpr Query list{
     R"sql(SELECT id,
     title FROM songs WHERE user_id = $1 AND id > $2)sql",
     true,
-    {list_parameters}};
+    {list_parameters},
+    false};
 
 )");
 }
@@ -110,7 +113,8 @@ inline constexpr Query list{
     R"sql(SELECT id FROM songs WHERE by = ANY ($1) AND id > $2)sql",
     R"sql(SELECT id FROM songs WHERE by IN ($1) AND id > $2)sql",
     true,
-    {list_parameters}};
+    {list_parameters},
+    false};
 
 inline constexpr std::string_view drop_parameters[] = {"names"};
 inline constexpr Query drop{
@@ -118,7 +122,23 @@ inline constexpr Query drop{
     R"sql(DELETE FROM songs WHERE by = ANY ($1))sql",
     R"sql(DELETE FROM songs NOT INDEXED WHERE by IN ($1))sql",
     false,
-    {drop_parameters}};
+    {drop_parameters},
+    false};
+
+)");
+}
+
+Test(embed, keeps_the_mark_of_a_query_that_appends) {
+    expect_made(
+        "-- name: add appends\nINSERT INTO songs DEFAULT VALUES\n"
+        "-- name: add sqlite\nINSERT INTO songs (id) VALUES (NULL)\n",
+        R"(inline constexpr Query add{
+    "add",
+    R"sql(INSERT INTO songs DEFAULT VALUES)sql",
+    R"sql(INSERT INTO songs (id) VALUES (NULL))sql",
+    false,
+    {},
+    true};
 
 )");
 }
@@ -142,6 +162,7 @@ Test(embed, stops_with_the_line_of_a_mistake) {
          "songs.sql:5: the variant of a must be directly below it\n"},
         {"-- name: a\nSELECT 1\n-- name: b sqlite\nSELECT 1\n",
          "songs.sql:3: the variant of b must be directly below it\n"},
+        {"-- name: a append\nSELECT 1\n", "songs.sql:1: no mark append\n"},
     };
     for (const auto& [sql, message] : mistakes) {
         const auto made = embed(sql);

@@ -1,0 +1,139 @@
+#include "shared/db/postgres_group.hpp"
+
+#include <algorithm>
+
+#include "shared/db/sqlstate.hpp"
+
+namespace {
+
+using Again = PostgresOperation::Again;
+
+// How long statements are not grouped after they were slow.
+constexpr auto slow_counts = std::chrono::seconds{10};
+
+}  // namespace
+
+bool PostgresGrouping::groups(const PostgresOperation& operation, Clock::time_point now) const {
+    if (!operation.may_share) return false;
+    if (!operation.reads_only) return append_limit_ > 1;
+    if (slow_until_.empty()) return true;
+    const auto& statements = operation.batch.statements();
+    return std::none_of(statements.begin(), statements.end(), [&](const auto& statement) {
+        const auto found = slow_until_.find(statement.query);
+        return found != slow_until_.end() && found->second > now;
+    });
+}
+
+void PostgresGrouping::count_appends(std::size_t members, bool has_failed) {
+    if (has_failed)
+        append_limit_ = std::max<std::size_t>(append_limit_ / 2, 1);
+    else if (members >= append_limit_)
+        append_limit_ = std::min(append_limit_ + 1, largest);
+}
+
+void PostgresGrouping::count_slow(const db::Batch& read, Clock::time_point now) {
+    slow_until_[read.statements().front().query] = now + slow_counts;
+}
+
+void PostgresGroup::add(PostgresOperation& operation) {
+    members_.push_back({&operation});
+    ++unanswered_;
+}
+
+void PostgresGroup::sent(Clock::time_point moment) {
+    sent_at_ = waited_from_ = moment;
+    for (auto& member : members_) member.operation->was_sent = true;
+}
+
+bool PostgresGroup::is_done(std::size_t member) const {
+    return taken_ == due_.size() || due_[taken_].member != member;
+}
+
+void PostgresGroup::take(std::unique_ptr<db::Rows> rows, Clock::time_point now) {
+    if (taken_ == due_.size()) return;
+    const auto due = due_[taken_++];
+    if (due.member == nobody || due.preparing) return;
+    auto& member = members_[due.member];
+    member.operation->results.add(std::move(rows));
+    if (!reads_only() || !is_done(due.member)) return;
+    answer(member, std::nullopt);
+    waited_from_ = now;
+}
+
+void PostgresGroup::fail(const DbError& error) {
+    if (!failure_) failure_ = error;
+}
+
+// An error on which the server gave up the connection does not tell whether it had committed.
+bool PostgresGroup::is_transaction_undone() const {
+    return failure_ && !is_connection_failure(failure_->sqlstate());
+}
+
+void PostgresGroup::finish() {
+    if (!failure_) {
+        for (auto& member : members_) answer(member, std::nullopt);
+        return;
+    }
+    const bool is_commit = taken_ == due_.size();
+    const auto at_fault = is_commit ? nobody : due_[taken_].member;
+    const auto& state = failure_->sqlstate();
+    const bool is_lock_timeout = state == sqlstate::lock_not_available;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        const bool is_failed = i == at_fault;
+        // What failed at a later member may come of what the first ones wrote, and at the commit of
+        // what any of them wrote. Only a group has a limit on the wait for a lock.
+        const bool is_own = members_.size() == 1 || (!is_commit && at_fault == nobody) ||
+                            (is_failed && (reads_only() || state == sqlstate::query_canceled ||
+                                           (i == 0 && !is_lock_timeout)));
+        answer(members_[i], failure_,
+               is_own                   ? Again::no
+               : is_failed || is_commit ? Again::alone
+                                        : Again::in_group);
+    }
+}
+
+void PostgresGroup::lose(const DbError& error) {
+    const bool was_sent = sent_at_ != Clock::time_point{};
+    if (was_sent && is_transaction_undone()) return finish();
+    static const DbError late{sqlstate::query_canceled, "no answer within DB_DEADLINE_MS"};
+    for (auto& member : members_) {
+        const auto& reason = member.is_late ? late : failure_ ? *failure_ : error;
+        answer(member, reason, was_sent ? Again::no : Again::in_group);
+    }
+}
+
+void PostgresGroup::answer(Member& member, std::optional<DbError> failure, Again again) {
+    auto* const operation = std::exchange(member.operation, nullptr);
+    if (!operation) return;
+    --unanswered_;
+    operation->finish(std::move(failure), again);
+}
+
+std::vector<const Query*> PostgresGroup::unprepared() const {
+    std::vector<const Query*> queries;
+    for (auto i = taken_; i < due_.size(); ++i)
+        if (due_[i].preparing) queries.push_back(due_[i].preparing);
+    return queries;
+}
+
+Clock::time_point PostgresGroup::deadline() const {
+    auto first = Clock::time_point::max();
+    for (const auto& member : members_) first = std::min(first, member.operation->deadline);
+    return first;
+}
+
+bool PostgresGroup::mark_late(Clock::time_point now) {
+    bool is_any_late = false;
+    for (auto& member : members_)
+        if (member.operation && member.operation->deadline <= now)
+            is_any_late = member.is_late = true;
+    return is_any_late;
+}
+
+const PostgresOperation* PostgresGroup::slow_read(Clock::time_point now,
+                                                  Clock::duration longest) const {
+    if (!reads_only() || now - waited_from_ < longest) return nullptr;
+    const auto due = std::find_if(members_.begin(), members_.end(),
+                                  [](const auto& member) { return member.operation != nullptr; });
+    return due == members_.end() ? nullptr : due->operation;
+}
