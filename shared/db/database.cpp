@@ -4,6 +4,6 @@
 #include "shared/db/engines.hpp"
 
 std::unique_ptr<Database> open_database(const Config& config, Loop& loop) {
-    if (const auto path = config.sqlite_path()) return open_sqlite(config, *path);
+    if (const auto path = config.sqlite_path()) return open_sqlite(config, loop, *path);
     return open_postgres(config, loop);
 }

@@ -12,4 +12,4 @@ inline constexpr std::chrono::milliseconds idle_limit{60'000};
 
 std::unique_ptr<Database> open_postgres(const Config& config, Loop& loop,
                                         std::chrono::milliseconds idle = idle_limit);
-std::unique_ptr<Database> open_sqlite(const Config& config, std::string path);
+std::unique_ptr<Database> open_sqlite(const Config& config, Loop& loop, std::string path);

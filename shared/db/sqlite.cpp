@@ -1,435 +1,278 @@
-// SQLite, run inline on the loop: a statement takes microseconds. A long one blocks the loop until
-// the deadline of its batch. While another process writes, the first of the waiting writers polls
-// for the lock, the others queue behind it, and the loop serves reads in between.
+// SQLite, run inline on the loop: a statement takes microseconds, and a long one blocks the loop
+// until the deadline of its batch.
+//
+// All writes that a turn of the loop brings are one transaction, so they wait for the disk once.
+// Each batch has a savepoint, and an error undoes that batch alone. An error of the transaction
+// (a deferred constraint, a full disk) is nobody's: nothing was done, and each batch is run again
+// in a transaction of its own, where every error is its own. While another process writes, a timer
+// polls for the lock, the writers wait in order, and the loop serves reads.
 
-#include <sqlite3.h>
-#include <sys/statvfs.h>
-
-#include <boost/asio/this_coro.hpp>
-#include <filesystem>
-#include <list>
-#include <unordered_map>
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <utility>
 
 #include "shared/config/config.hpp"
-#include "shared/db/database_files.hpp"
 #include "shared/db/engines.hpp"
-#include "shared/db/sqlite_file.hpp"
-#include "shared/db/sqlite_functions.hpp"
+#include "shared/db/sqlite_connection.hpp"
 #include "shared/db/sqlstate.hpp"
-#include "shared/log.hpp"
-#include "shared/scope_exit.hpp"
+#include "shared/promise.hpp"
 
 namespace {
 
 using std::chrono::milliseconds;
-using Connection = std::unique_ptr<sqlite3, decltype(&sqlite3_close)>;
-using Prepared = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
 
-// The time between two attempts of the first waiting writer to take the lock.
+// The time between two attempts to take the lock.
 constexpr milliseconds retry_pause{1};
 
-// Prepared once, like all queries.
-constexpr Query begin_reading{.name = "begin_reading", .sqlite = "BEGIN"};
-constexpr Query begin_writing{.name = "begin_writing", .sqlite = "BEGIN IMMEDIATE"};
-constexpr Query commit{.name = "commit", .sqlite = "COMMIT"};
-
-// With less free space on the disk the next write may fail.
-constexpr std::uintmax_t least_room_bytes = 1'048'576;
-
-// Steps of SQLite's virtual machine between two checks of the clock: about 0.1 ms.
-constexpr int steps_between_looks = 4000;
-
-// A -wal that grew while a reader held an old snapshot shrinks to this when it is used anew. SQLite
-// copies it to the database every 4 MB.
-constexpr std::int64_t most_wal_bytes = 16 << 20;
+// What one transaction takes, so that reads do not wait for long. A batch that takes longer alone
+// is interrupted and given a transaction of its own.
+constexpr std::size_t largest_group = 256;
+constexpr milliseconds longest_group{50};
 
 // How long a read may miss that the file was moved.
 constexpr std::chrono::seconds longest_without_check{1};
 
-std::string_view sqlstate_of(int extended_code) {
-    switch (extended_code) {
-        case SQLITE_CONSTRAINT_UNIQUE:
-        case SQLITE_CONSTRAINT_PRIMARYKEY: return sqlstate::unique_violation;
-        case SQLITE_CONSTRAINT_FOREIGNKEY: return sqlstate::foreign_key_violation;
-        case SQLITE_CONSTRAINT_NOTNULL: return sqlstate::not_null_violation;
-        case SQLITE_CONSTRAINT_CHECK: return sqlstate::check_violation;
-        case SQLITE_CONSTRAINT_FUNCTION: return sqlstate::logarithm_of_zero;
-        default: break;
+constexpr Query begin_reading{.name = "begin_reading", .sqlite = "BEGIN"};
+constexpr Query begin_writing{.name = "begin_writing", .sqlite = "BEGIN IMMEDIATE"};
+constexpr Query begin_batch{.name = "begin_batch", .sqlite = "SAVEPOINT batch"};
+constexpr Query undo_batch{.name = "undo_batch", .sqlite = "ROLLBACK TO batch"};
+constexpr Query end_batch{.name = "end_batch", .sqlite = "RELEASE batch"};
+
+// Empty for any exception other than a DbError.
+std::string sqlstate_of(const std::exception_ptr& failure) {
+    try {
+        rethrow(failure);
+    } catch (const DbError& error) {
+        return error.sqlstate();
+    } catch (...) {
     }
-    switch (extended_code & 0xff) {
-        case SQLITE_BUSY:
-        case SQLITE_LOCKED:
-        case SQLITE_PROTOCOL: return sqlstate::lock_not_available;
-        case SQLITE_INTERRUPT: return sqlstate::query_canceled;
-        case SQLITE_CANTOPEN:
-        case SQLITE_NOTADB: return sqlstate::unable_to_connect;
-        case SQLITE_FULL: return sqlstate::disk_full;
-        case SQLITE_NOMEM: return sqlstate::out_of_memory;
-        case SQLITE_IOERR: return sqlstate::io_error;
-        case SQLITE_READONLY: return sqlstate::read_only_transaction;
-        case SQLITE_TOOBIG: return sqlstate::string_data_right_truncation;
-        case SQLITE_CORRUPT: return sqlstate::data_corrupted;
-        default: return sqlstate::internal_error;
-    }
+    return {};
 }
 
-// The texts are SQLite's own: it has no codes for these.
-std::string_view sqlstate_of_message(std::string_view message) {
-    if (message.starts_with("no such table")) return sqlstate::undefined_table;
-    if (message.starts_with("no such column") ||
-        message.find(" has no column named ") != message.npos)
-        return sqlstate::undefined_column;
-    return message.starts_with("no such function") ? sqlstate::undefined_function
-                                                   : sqlstate::internal_error;
-}
-
-[[noreturn]] void fail(sqlite3* connection) {
-    const int code = sqlite3_extended_errcode(connection);
-    const std::string message = sqlite3_errmsg(connection);
-    const auto sqlstate = code == SQLITE_ERROR ? sqlstate_of_message(message) : sqlstate_of(code);
-    throw DbError{std::string{sqlstate}, message};
-}
-
-// A copy of a statement's result, because the statement is reset before the next one runs.
-class SqliteRows final : public db::Rows {
-public:
-    using Cell = std::variant<std::monostate, std::int64_t, std::string>;
-
-    explicit SqliteRows(sqlite3_stmt* statement) {
-        for (int i = 0; i < sqlite3_column_count(statement); ++i)
-            names_.emplace_back(sqlite3_column_name(statement, i));
-    }
-
-    void add_row(sqlite3_stmt* statement) {
-        for (int i = 0; i < static_cast<int>(names_.size()); ++i)
-            switch (sqlite3_column_type(statement, i)) {
-                case SQLITE_NULL: cells_.emplace_back(); break;
-                case SQLITE_INTEGER:
-                    cells_.emplace_back(std::int64_t{sqlite3_column_int64(statement, i)});
-                    break;
-                default: {
-                    const void* data = sqlite3_column_blob(statement, i);
-                    const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, i));
-                    cells_.emplace_back(data ? std::string{static_cast<const char*>(data), size}
-                                             : std::string{});
-                }
-            }
-        ++size_;
-    }
-
-    std::size_t size() const override { return size_; }
-    std::size_t column_count() const override { return names_.size(); }
-    std::string_view column_name(std::size_t column) const override { return names_[column]; }
-    bool is_null(std::size_t row, std::size_t column) const override {
-        return std::holds_alternative<std::monostate>(cell(row, column));
-    }
-    bool boolean(std::size_t row, std::size_t column) const override {
-        return integer(row, column) != 0;
-    }
-    std::int64_t integer(std::size_t row, std::size_t column) const override {
-        return get<std::int64_t>(row, column);
-    }
-    std::string_view text(std::size_t row, std::size_t column) const override {
-        return get<std::string>(row, column);
-    }
-    Uuid uuid(std::size_t row, std::size_t column) const override {
-        const auto uuid = Uuid::parse(text(row, column));
-        if (!uuid) wrong_type(column);
-        return *uuid;
-    }
-    Timestamp timestamp(std::size_t row, std::size_t column) const override {
-        return {integer(row, column)};
-    }
-
-private:
-    const Cell& cell(std::size_t row, std::size_t column) const {
-        return cells_.at(row * names_.size() + column);
-    }
-    template <class T>
-    const T& get(std::size_t row, std::size_t column) const {
-        const auto* value = std::get_if<T>(&cell(row, column));
-        if (!value) wrong_type(column);
-        return *value;
-    }
-    [[noreturn]] void wrong_type(std::size_t column) const {
-        throw std::logic_error("column " + names_[column] + " is null or of another type");
-    }
-
-    std::vector<std::string> names_;
-    std::vector<Cell> cells_;
-    std::size_t size_ = 0;
+// A batch that writes, in the coroutine that waits for it.
+struct Write {
+    const db::Batch& batch;
+    Clock::time_point latest;
+    bool goes_alone = false;  // in a transaction of its own
+    db::Results results{};
+    std::exception_ptr failure{};
+    Promise promise{};
 };
 
-struct Bind {
-    sqlite3_stmt* statement;
-    int index;
-
-    int operator()(bool value) const { return sqlite3_bind_int(statement, index, value); }
-    int operator()(std::int64_t value) const { return sqlite3_bind_int64(statement, index, value); }
-    int operator()(const std::string& value) const {
-        return sqlite3_bind_text64(statement, index, value.data(), value.size(), SQLITE_STATIC,
-                                   SQLITE_UTF8);
-    }
-    int operator()(const Uuid& value) const {
-        const auto text = value.text();
-        return sqlite3_bind_text64(statement, index, text.data(), text.size(), SQLITE_TRANSIENT,
-                                   SQLITE_UTF8);
-    }
-    int operator()(const Timestamp& value) const { return (*this)(value.microseconds); }
-    template <class T>
-    int operator()(db::Null<T>) const {
-        return sqlite3_bind_null(statement, index);
-    }
-};
-
-// A place among the writers of a process, which take the lock in the order of their arrival. Its
-// destructor wakes the next one.
-class WriterPlace {
-public:
-    using Queue = std::list<WriterPlace*>;
-
-    explicit WriterPlace(Queue& queue)
-        : queue_(queue), position_(queue.insert(queue.end(), this)) {}
-    ~WriterPlace() {
-        queue_.erase(position_);
-        if (!queue_.empty()) queue_.front()->wake();
-    }
-    WriterPlace(const WriterPlace&) = delete;
-    WriterPlace& operator=(const WriterPlace&) = delete;
-
-    bool is_first() const { return queue_.front() == this; }
-
-    // Returns when it is first, at `latest`, or when it is woken.
-    Async<> wait(Clock::time_point latest) {
-        const auto executor = co_await boost::asio::this_coro::executor;
-        timer_.emplace(executor, latest);
-        co_await expired(*timer_);
-    }
-
-    void wake() {
-        if (timer_) timer_->cancel();
-    }
-
-private:
-    Queue& queue_;
-    Queue::iterator position_;
-    std::optional<Timer> timer_;
-};
+using Group = std::vector<Write*>;
 
 class SqliteDatabase final : public Database {
 public:
-    SqliteDatabase(const Config& config, std::string path)
-        : path_(std::move(path)),
-          synchronous_(config.sqlite_synchronous == Synchronous::full ? "FULL" : "NORMAL"),
-          deadline_(config.db_deadline_ms) {}
+    SqliteDatabase(const Config& config, Loop& loop, std::string path)
+        : loop_(loop),
+          path_(std::move(path)),
+          synchronous_(config.sqlite_synchronous),
+          deadline_(config.db_deadline_ms),
+          retry_(loop) {}
 
     Async<db::Results> run(db::Batch batch) override {
         const auto latest = Clock::now() + deadline_;
-        std::optional<WriterPlace> place;
-        if (!batch.reads_only()) {
-            place.emplace(writers_);
-            while (!place->is_first() && !is_closing_ && Clock::now() < latest)
-                co_await place->wait(latest);
+        if (batch.reads_only()) {
+            for (;;) {
+                if (auto results = try_to_read(batch, latest)) co_return std::move(*results);
+                co_await sleep_for(retry_pause);
+            }
         }
-        for (;;) {
-            if (auto results = attempt(batch, latest)) co_return std::move(*results);
-            co_await sleep_for(retry_pause);
-        }
+        throw_if_closing();
+        Write write{batch, latest};
+        waiting_.push_back(&write);
+        write_later();
+        co_await write.promise.wait();
+        co_return std::move(write.results);
     }
 
     void close() override {
         is_closing_ = true;
-        for (auto* const writer : writers_) writer->wake();
-        statements_.clear();
-        if (connection_) close_connection();
+        retry_.cancel();
+        const auto failure = std::make_exception_ptr(closing_);
+        for (auto* const write : std::exchange(waiting_, {})) write->promise.deliver(failure);
+        connection_.reset();
     }
 
 private:
-    // Returns nullopt, without any effect, if another process holds the lock and it is not `latest`
-    // yet.
-    std::optional<db::Results> attempt(const db::Batch& batch, Clock::time_point latest) {
+    void throw_if_closing() const {
+        if (is_closing_) throw closing_;
+    }
+
+    SqliteConnection& connection() {
+        throw_if_closing();
+        if (!connection_) connection_ = std::make_unique<SqliteConnection>(path_, synchronous_);
+        return *connection_;
+    }
+
+    // Returns nullopt if another process holds the lock and it is not `latest` yet.
+    std::optional<db::Results> try_to_read(const db::Batch& batch, Clock::time_point latest) {
         const bool is_last = Clock::now() >= latest;
         try {
-            return transact(batch, latest);
+            return read(batch, latest);
         } catch (const DbError& error) {
             if (error.sqlstate() != sqlstate::lock_not_available || is_last) throw;
             return std::nullopt;
         }
     }
 
-    db::Results transact(const db::Batch& batch, Clock::time_point latest) {
-        if (is_closing_) throw DbError{sqlstate::admin_shutdown, "the service is stopping"};
-        if (!connection_) open();
-        latest_ = latest;
-        transaction_time_ = Timestamp::now();
-        return batch.reads_only() ? read(batch) : write(batch);
-    }
-
-    db::Results read(const db::Batch& batch) {
+    db::Results read(const db::Batch& batch, Clock::time_point latest) {
+        auto& connection = this->connection();
+        connection.set_now(Timestamp::now());
         if (const auto now = Clock::now(); now - checked_at_ >= longest_without_check) {
-            files_.check();
+            connection.files().check();
             checked_at_ = now;
         }
-        if (batch.statements().size() == 1) return execute_all(batch);
-        const Transaction transaction{*this, begin_reading};
-        auto results = execute_all(batch);
-        execute({&commit, {}});
+        if (batch.statements().size() == 1) return connection.run(batch, latest);
+        SqliteTransaction transaction{connection, begin_reading};
+        auto results = connection.run(batch, latest);
+        transaction.commit();
         return results;
     }
 
-    db::Results write(const db::Batch& batch) {
-        const Transaction transaction{*this, begin_writing};
-        auto results = execute_all(batch);
-        files_.check();
-        latest_ = Clock::time_point::max();  // a commit is never interrupted
-        execute({&commit, {}});
-        if (!files_.has_database()) files_.check();  // it was moved during the commit
-        return results;
+    // Writes behind everything that is ready in this turn of the loop.
+    void write_later() {
+        if (std::exchange(is_write_due_, true)) return;
+        boost::asio::post(loop_, [this] { write_waiting(); });
     }
 
-    // Rolls back at its end unless it was committed, or an error (a full disk) has rolled back
-    // already.
-    class Transaction {
-    public:
-        Transaction(SqliteDatabase& database, const Query& begin) : database_(database) {
-            database.execute({&begin, {}});
+    void write_waiting() {
+        is_write_due_ = false;
+        auto group = next_group();
+        if (group.empty()) return;  // closed meanwhile
+        const bool is_alone = group.size() == 1;
+        auto failure = try_to_write(group);
+        if (sqlstate_of(failure) == sqlstate::lock_not_available) return wait_for_lock(failure);
+
+        waiting_.erase(waiting_.begin(), waiting_.begin() + std::ssize(group));
+        if (is_alone && failure) group.front()->failure = std::exchange(failure, nullptr);
+        settle(group, is_alone, failure != nullptr);
+        if (!waiting_.empty()) write_later();
+    }
+
+    // The first of those that wait, as many as may share a transaction.
+    Group next_group() const {
+        Group group;
+        for (auto* const write : waiting_) {
+            if (group.size() == largest_group || (write->goes_alone && !group.empty())) break;
+            group.push_back(write);
+            if (write->goes_alone) break;
         }
-        ~Transaction() {
-            database_.latest_ = Clock::time_point::max();
-            sqlite3* const connection = database_.connection_.get();
-            if (sqlite3_get_autocommit(connection) == 0)
-                sqlite3_exec(connection, "ROLLBACK", nullptr, nullptr, nullptr);
-        }
-        Transaction(const Transaction&) = delete;
-        Transaction& operator=(const Transaction&) = delete;
-
-    private:
-        SqliteDatabase& database_;
-    };
-
-    void open() {
-        if (auto fault = fault_of_sqlite_file(path_); !fault.empty())
-            throw DbError{sqlstate::unable_to_connect, fault};
-        sqlite3* raw = nullptr;
-        // Without SQLITE_OPEN_CREATE: only migrations create a database.
-        const int code = sqlite3_open_v2(path_.c_str(), &raw,
-                                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
-        Connection opened{raw, &sqlite3_close};
-        std::error_code ignored;
-        if (code != SQLITE_OK && !std::filesystem::exists(path_, ignored))
-            throw DbError{sqlstate::unable_to_connect,
-                          path_ + " does not exist: run `steelthread migrate up`"};
-        if (code != SQLITE_OK) throw DbError{sqlstate::unable_to_connect, "cannot open " + path_};
-        // Disabled until the -wal and -shm are known to belong to this database.
-        sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-        const std::string pragmas =
-            "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = " +
-            std::to_string(most_wal_bytes) +
-            "; PRAGMA foreign_keys = ON; PRAGMA synchronous = " + synchronous_;
-        if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
-        files_ = is_in_memory(raw) ? DatabaseFiles{} : DatabaseFiles{raw, path_};
-        add_sqlite_functions(raw, &transaction_time_);
-        if (sqlite3_create_function(raw, "can_write", 0, SQLITE_UTF8, nullptr, &can_write, nullptr,
-                                    nullptr) != SQLITE_OK)
-            fail(raw);
-        sqlite3_progress_handler(raw, steps_between_looks, &is_too_late, this);
-        connection_ = std::move(opened);
+        return group;
     }
 
-    // For queries: whether a write could succeed. It does not take the lock: a check would often
-    // wait for it under load.
-    static void can_write(sqlite3_context* context, int, sqlite3_value**) {
-        sqlite3* const connection = sqlite3_context_db_handle(context);
-        struct statvfs disk {};
-        const bool is_measured =
-            statvfs(sqlite3_db_filename(connection, "main"), &disk) == 0 && disk.f_blocks > 0;
-        const bool has_room = !is_measured || disk.f_bavail * disk.f_frsize >= least_room_bytes;
-        sqlite3_result_int(context, sqlite3_db_readonly(connection, "main") == 0 && has_room);
-    }
-
-    static bool is_in_memory(sqlite3* connection) {
-        return *sqlite3_db_filename(connection, "main") == '\0';
-    }
-
-    static int is_too_late(void* self) {
-        return Clock::now() >= static_cast<SqliteDatabase*>(self)->latest_ ? 1 : 0;
-    }
-
-    // The last process to close a database copies the -wal into it and removes it. If the database
-    // was moved, SQLite leaves the -wal, and the next database at that path would use it: so it is
-    // copied into the database that it belongs to. If that was deleted, the -wal may hold the only
-    // copy of the newest changes: so it is kept under a name that no database opens.
-    void close_connection() {
-        const bool has_moved = !files_.has_database();
-        if (has_moved && files_.has_own_wal() && files_.is_deleted()) {
-            const auto lost = files_.put_wal_aside();
-            logging::error("database deleted: its newest changes were saved",
-                           {{"file", std::string_view{lost}}});
-        } else if (files_.has_own_wal()) {
-            sqlite3_db_config(connection_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
-            if (has_moved)
-                sqlite3_wal_checkpoint_v2(connection_.get(), "main", SQLITE_CHECKPOINT_TRUNCATE,
-                                          nullptr, nullptr);
-        }
-        connection_.reset();
-    }
-
-    db::Results execute_all(const db::Batch& batch) {
-        db::Results results{batch};
-        for (const auto& statement : batch.statements()) results.add(execute(statement));
-        return results;
-    }
-
-    std::unique_ptr<db::Rows> execute(const db::Statement& statement) {
-        sqlite3_stmt* const prepared = prepare(*statement.query);
-        const ScopeExit reset_at_end{[&] {
-            sqlite3_reset(prepared);
-            sqlite3_clear_bindings(prepared);
-        }};
-
-        for (std::size_t i = 0; i < statement.parameters.size(); ++i) {
-            // "$1" is a name for SQLite, not a position.
-            const auto name = "$" + std::to_string(i + 1);
-            const int index = sqlite3_bind_parameter_index(prepared, name.c_str());
-            if (index > 0 &&
-                std::visit(Bind{prepared, index}, statement.parameters[i]) != SQLITE_OK)
-                fail(connection_.get());
-        }
-        auto rows = std::make_unique<SqliteRows>(prepared);
-        for (;;) {
-            const int code = sqlite3_step(prepared);
-            if (code == SQLITE_DONE) return rows;
-            if (code != SQLITE_ROW) fail(connection_.get());
-            rows->add_row(prepared);
+    std::exception_ptr try_to_write(Group& group) {
+        try {
+            write(group);
+            return nullptr;
+        } catch (...) {
+            return std::current_exception();
         }
     }
 
-    sqlite3_stmt* prepare(const Query& query) {
-        const auto found = statements_.find(&query);
-        if (found != statements_.end()) return found->second.get();
-        sqlite3_stmt* raw = nullptr;
-        if (sqlite3_prepare_v3(connection_.get(), query.sqlite, -1, SQLITE_PREPARE_PERSISTENT, &raw,
-                               nullptr) != SQLITE_OK)
-            fail(connection_.get());
-        statements_.emplace(&query, Prepared{raw, &sqlite3_finalize});
-        return raw;
+    // Afterwards each batch of the group has its results or its failure. The group loses those for
+    // which there was no time. Throws if nothing was done.
+    void write(Group& group) {
+        auto& connection = this->connection();
+        connection.set_now(Timestamp::now());
+        SqliteTransaction transaction{connection, begin_writing};
+        const auto until = Clock::now() + longest_group;
+        const bool is_alone = group.size() == 1;
+        for (std::size_t i = 0; i < group.size(); ++i) {
+            if (i > 0 && Clock::now() >= until)
+                group.resize(i);
+            else if (is_alone)
+                execute(*group[i], group[i]->latest);
+            else
+                execute_in_savepoint(*group[i]);
+        }
+        connection.files().check();
+        transaction.commit();
+        if (!connection.files().has_database()) fail_after_commit(group);
     }
 
+    void execute(Write& write, Clock::time_point latest) {
+        write.failure = nullptr;
+        if (Clock::now() >= write.latest)
+            throw DbError{sqlstate::query_canceled, "waited for other writes until its deadline"};
+        write.results = connection_->run(write.batch, latest);
+    }
+
+    // Throws if an error has ended the whole transaction.
+    void execute_in_savepoint(Write& write) {
+        connection_->run(begin_batch);
+        try {
+            execute(write, std::min(write.latest, Clock::now() + longest_group));
+        } catch (...) {
+            write.failure = std::current_exception();
+            const auto state = sqlstate_of(write.failure);
+            write.goes_alone =
+                state == sqlstate::query_canceled || state == sqlstate::lock_not_available;
+            if (!connection_->is_in_transaction()) throw;
+            connection_->run(undo_batch);
+        }
+        connection_->run(end_batch);
+    }
+
+    // The file was moved during the commit, so the outcome is unknown.
+    void fail_after_commit(const Group& group) const {
+        try {
+            connection_->files().check();
+        } catch (...) {
+            for (auto* const write : group)
+                if (!write->failure) write->failure = std::current_exception();
+        }
+    }
+
+    // Answers a group, and lets those wait again that are to be run again. A batch that goes alone
+    // is last, so that it holds up no others.
+    void settle(const Group& group, bool was_alone, bool was_undone) {
+        const bool is_known = std::any_of(group.begin(), group.end(),
+                                          [](const auto* write) { return write->goes_alone; });
+        Group again;
+        for (auto* const write : group) {
+            if (was_undone && !is_known) write->goes_alone = true;
+            if (write->goes_alone && !was_alone)
+                waiting_.push_back(write);
+            else if (was_undone)
+                again.push_back(write);
+            else
+                write->promise.deliver(write->failure);
+        }
+        waiting_.insert(waiting_.begin(), again.begin(), again.end());
+    }
+
+    // Another process writes. A batch whose deadline has passed gives up.
+    void wait_for_lock(const std::exception_ptr& failure) {
+        std::erase_if(waiting_, [&, now = Clock::now()](auto* const write) {
+            const bool is_late = now >= write->latest;
+            if (is_late) write->promise.deliver(failure);
+            return is_late;
+        });
+        if (waiting_.empty()) return;
+        is_write_due_ = true;
+        retry_.expires_after(retry_pause);
+        retry_.async_wait([this](boost::system::error_code error) {
+            if (!error) write_waiting();
+        });
+    }
+
+    const DbError closing_{sqlstate::admin_shutdown, "the service is stopping"};
+    Loop& loop_;
     std::string path_;
-    std::string synchronous_;
+    Synchronous synchronous_;
     milliseconds deadline_;
     bool is_closing_ = false;
-    WriterPlace::Queue writers_;
-    Timestamp transaction_time_;
-    Clock::time_point latest_;  // deadline of the current batch
-    DatabaseFiles files_;
-    Clock::time_point checked_at_;  // the last check of files_ by a read
-    Connection connection_{nullptr, &sqlite3_close};
-    std::unordered_map<const Query*, Prepared> statements_;
+    std::deque<Write*> waiting_;
+    bool is_write_due_ = false;  // write_waiting() will be called
+    Timer retry_;
+    Clock::time_point checked_at_;  // the last check of the files by a read
+    std::unique_ptr<SqliteConnection> connection_;
 };
 
 }  // namespace
 
-std::unique_ptr<Database> open_sqlite(const Config& config, std::string path) {
-    return std::make_unique<SqliteDatabase>(config, std::move(path));
+std::unique_ptr<Database> open_sqlite(const Config& config, Loop& loop, std::string path) {
+    return std::make_unique<SqliteDatabase>(config, loop, std::move(path));
 }
