@@ -165,22 +165,37 @@ def latency(runs):
             f"{median(runs, lambda run: run.p99_ms):.2f}")
 
 
-def clients(bench):
-    table("get, by clients", "clients", "requests/s", "of the peak", "p50 ms", "p99 ms",
-          "CPU µs: nginx / handlers / Postgres", "not 2xx, or wrk's errors")
-    bench.fill_board(100)
-    call = get_call(bench)
+def by_clients(bench, title, call, counts, *groups):
+    table(f"{title}, by clients", "clients", "requests/s", "of the peak", "p50 ms", "p99 ms",
+          f"CPU µs: {' / '.join(groups)}", "not 2xx, or wrk's errors")
     call.check(bench.service.port)
     runs = interleave(bench.rounds, {
-        count: lambda count=count: bench.drive(f"get, {count} clients", call, connections=count)
-        for count in (1, 8, 32, 128, 512)})
+        count: lambda count=count: bench.drive(f"{title}, {count} clients", call, connections=count)
+        for count in counts})
     peak = max(median(one) for one in runs.values())
     for count, one in runs.items():
         faults = "; ".join(run.faults for run in one if run.faults)
-        row(count, with_range(one), f"{median(one) / peak:.0%}",
-            *latency(one),
-            cpu(one, "nginx", "handlers", "Postgres"), faults or 0)
+        row(count, with_range(one), f"{median(one) / peak:.0%}", *latency(one), cpu(one, *groups),
+            faults or 0)
     print("\n" + cpu_of_others([run for one in runs.values() for run in one]))
+
+
+def clients(bench):
+    bench.fill_board(100)
+    by_clients(bench, "get", get_call(bench), (1, 8, 32, 128, 512), "nginx", "handlers", "Postgres")
+
+
+def sqlite(bench):
+    """Creates in a second stack whose database is an SQLite file."""
+    service = bench.start_service("--migrate", url=f"sqlite:///{bench.folder}/bench.db").wait()
+    others, bench.service = bench.service, service
+    try:
+        token = service.log_in(bench.password)
+        call = Call("/collab/tasks", "POST", {"Authorization": f"Bearer {token}", **JSON}, TASK)
+        by_clients(bench, "create on SQLite", call, (1, 32, 128, 512), "nginx", "handlers")
+    finally:
+        bench.service = others
+        service.end()
 
 
 def distance(bench):

@@ -55,6 +55,12 @@ constexpr Query write_slowly{.name = "write_slowly",
                                  "INSERT INTO things (name) WITH RECURSIVE counter(n) AS "
                                  "(SELECT 1 UNION ALL SELECT n + 1 FROM counter LIMIT "
                                  "500000) SELECT 'slow ' || count(*) FROM counter"};
+// Several of these take longer than a group has.
+constexpr Query write_a_while{.name = "write_a_while",
+                              .sqlite =
+                                  "INSERT INTO things (name, moment) WITH RECURSIVE "
+                                  "counter(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM "
+                                  "counter LIMIT 50000) SELECT count(*), now() FROM counter"};
 constexpr Query begin_writing{.name = "begin", .sqlite = "BEGIN IMMEDIATE", .reads_only = true};
 constexpr Query end_writing{.name = "end", .sqlite = "COMMIT", .reads_only = true};
 constexpr Query limit_size{
@@ -176,6 +182,17 @@ Test(sqlite_groups, reads_are_served_between_two_of_them) {
     for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
     cr_expect(count > 0 && count <= 256, "%ld had been written", static_cast<long>(count));
     EXPECT_TEXT(things.database.execute("SELECT count(*) FROM things"), "1001");
+}
+
+Test(sqlite_groups, a_transaction_takes_no_more_batches_after_a_while) {
+    const Things things;
+    OpenDatabase open{things.with_deadline(60'000)};
+    Batches batches;
+    for (int i = 0; i < 30; ++i) batches.push_back(open.db().run(batch_of(write_a_while)));
+    for (const auto& state : open.wait_for_all(std::move(batches))) EXPECT_TEXT(state, "");
+    EXPECT_TEXT(things.database.execute("SELECT count(*) FROM things"), "30");
+    const auto transactions = std::stoi(things.transactions());
+    cr_expect_gt(transactions, 1);
 }
 
 Test(sqlite_groups, an_error_undoes_its_batch_alone) {
