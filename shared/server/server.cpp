@@ -85,9 +85,9 @@ Async<> Server::accept_connections() {
         error_code error;
         co_await acceptor_.async_wait(Acceptor::wait_read, redirect_error(use_awaitable, error));
         // One turn of the loop may serve a request on every open connection, on SQLite with a
-        // commit each. If it accepted only one connection, the k-th connection of a burst would
-        // wait for k turns. Accepting as many connections as are open admits a burst within a few
-        // turns and leaves some to the endpoint's other processes.
+        // commit. If it accepted only one connection, the k-th connection of a burst would wait for
+        // k turns. Accepting as many connections as are open admits a burst within a few turns and
+        // leaves some to the endpoint's other processes.
         for (int most = running_; !error && most > 0; --most) {
             Socket socket{loop_};
             acceptor_.accept(socket, error);
