@@ -79,7 +79,7 @@ public:
                 co_await sleep_for(retry_pause);
             }
         }
-        throw_if_closing();
+        rethrow(closed_);
         Write write{batch, latest};
         waiting_.push_back(&write);
         write_later();
@@ -88,20 +88,16 @@ public:
     }
 
     void close() override {
-        is_closing_ = true;
+        closed_ =
+            std::make_exception_ptr(DbError{sqlstate::admin_shutdown, "the service is stopping"});
         retry_.cancel();
-        const auto failure = std::make_exception_ptr(closing_);
-        for (auto* const write : std::exchange(waiting_, {})) write->promise.deliver(failure);
+        for (auto* const write : std::exchange(waiting_, {})) write->promise.deliver(closed_);
         connection_.reset();
     }
 
 private:
-    void throw_if_closing() const {
-        if (is_closing_) throw closing_;
-    }
-
     SqliteConnection& connection() {
-        throw_if_closing();
+        rethrow(closed_);
         if (!connection_) connection_ = std::make_unique<SqliteConnection>(path_, synchronous_);
         return *connection_;
     }
@@ -258,12 +254,11 @@ private:
         });
     }
 
-    const DbError closing_{sqlstate::admin_shutdown, "the service is stopping"};
     Loop& loop_;
     std::string path_;
     Synchronous synchronous_;
     milliseconds deadline_;
-    bool is_closing_ = false;
+    std::exception_ptr closed_;  // what a batch fails with after close()
     std::deque<Write*> waiting_;
     bool is_write_due_ = false;  // write_waiting() will be called
     Timer retry_;
