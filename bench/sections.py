@@ -9,11 +9,12 @@ import time
 from load import (JSON, TASK, Call, cpu, cpu_of_others, median, pgbench, row, share, table,
                   with_range, write_script)
 from processes import Broken, kib, program, wait_until
-from stack import BUILD, Distance, service_environment, token_of
+from stack import BUILD, Distance, Pooler, service_environment, token_of
 
 BOARD = "/collab/state/tasks"
 CHANGING = "board 200, 100 tasks, changing"
 ONE_WAY_MS = 5
+SLOW_COMMIT_MS = 5
 STARTS = 10
 NO_LIMIT = "(CAST(NULL AS bigint))"
 
@@ -180,9 +181,46 @@ def by_clients(bench, title, call, counts, *groups):
     print("\n" + cpu_of_others([run for one in runs.values() for run in one]))
 
 
+GROUPS = ("nginx", "handlers", "Postgres")
+
+
 def clients(bench):
     bench.fill_board(100)
-    by_clients(bench, "get", get_call(bench), (1, 8, 32, 128, 512), "nginx", "handlers", "Postgres")
+    by_clients(bench, "get", get_call(bench), (1, 8, 32, 128, 512), *GROUPS)
+
+
+def creates(bench):
+    bench.postgres.fill_tasks(10, 100)
+    by_clients(bench, "create an own task", create_task_call(bench), (1, 32, 128, 512), *GROUPS)
+
+
+def slow_commits(bench):
+    """Creates while every commit waits as for a distant disk or a replica."""
+    bench.postgres.fill_tasks(10, 100)
+    bench.postgres.set("commit_siblings = 0", f"commit_delay = {SLOW_COMMIT_MS * 1000}")
+    try:
+        by_clients(bench, f"create an own task, commits of {SLOW_COMMIT_MS} ms",
+                   create_task_call(bench), (1, 32, 128, 512), *GROUPS)
+    finally:
+        bench.postgres.set("commit_siblings = 5", "commit_delay = 0")
+
+
+def pooler(bench):
+    """A third stack whose database is 10 ms away and behind a transaction pooler."""
+    bench.postgres.fill_tasks(10, 100)
+    with contextlib.ExitStack() as ends:
+        behind = Pooler(bench.folder, bench.postgres.url)
+        ends.callback(behind.end)
+        delay = Distance(bench.folder, behind.port(), ONE_WAY_MS * 1000)
+        ends.callback(delay.end)
+        service = bench.start_service(url=bench.postgres.url_at(delay.port)).wait()
+        ends.callback(service.end)
+        ends.callback(setattr, bench, "service", bench.service)
+        bench.service = service
+        for label, make_call in (("one own task", task_call),
+                                 ("create an own task", create_task_call)):
+            by_clients(bench, f"{label}, a pooler {2 * ONE_WAY_MS} ms away", make_call(bench),
+                       (1, 32, 256), *GROUPS)
 
 
 def sqlite(bench):

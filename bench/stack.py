@@ -97,6 +97,9 @@ class Postgres:
             raise Broken("psql: " + done.stderr.strip())
         return done.stdout.strip()
 
+    def set(self, *settings):
+        self.sql(*[f"ALTER SYSTEM SET {setting}" for setting in settings], "SELECT pg_reload_conf()")
+
     def fill_board(self, count):
         """Replaces the board with `count` tasks, in short transactions as real writers use."""
         self.sql("TRUNCATE collab_tasks", f"""
@@ -234,6 +237,26 @@ class BareNginx:
 
     def pids(self):
         return tree(self.program.pid)
+
+
+class Pooler:
+    """PgBouncer in transaction mode."""
+
+    def __init__(self, folder, url):
+        self.folder = folder / "pooler"
+        self.url = self.script("start", url, "transaction", "3600")
+
+    def script(self, *arguments):
+        with Interrupts.hold():
+            return subprocess.run([ROOT / "tests/support/pooler", self.folder, *arguments],
+                                  start_new_session=True, stdout=subprocess.PIPE, text=True,
+                                  check=True).stdout.strip()
+
+    def port(self):
+        return urllib.parse.urlsplit(self.url).port
+
+    def end(self):
+        self.script("stop")
 
 
 class Distance:
