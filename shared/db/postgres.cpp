@@ -124,9 +124,9 @@ private:
                                     : choose_for_write(operation, is_grouped, now);
     }
 
-    // Preferably a connection without writes, because they may wait for locks. A read that is
-    // grouped goes where reads are collected already, or to a quick connection, so that groups are
-    // large and avoid slow reads. Any other goes to the least busy one.
+    // A connection without writes, because they may wait for locks. A read that is grouped goes
+    // where reads are collected already, or to a quick connection, so that groups are large and
+    // avoid slow reads. Any other goes to the least busy one.
     Chosen choose_for_read(const PostgresOperation& operation, bool is_grouped,
                            Clock::time_point now) const {
         const bool may_follow_writes = pool_size_ == 1 || has_waited(operation, now);
