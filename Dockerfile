@@ -19,7 +19,7 @@ COPY nginx /out/nginx
 FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="steelthread" org.opencontainers.image.licenses="MIT"
 RUN apt-get update \
- && apt-get install -y --no-install-recommends nginx-light libfcgi0ldbl libpq5 libssl3 libjwt0 libsqlite3-0 \
+ && apt-get install -y --no-install-recommends nginx-light libpq5 libssl3 libjwt0 libsqlite3-0 \
     libcrypt1 libutf8proc2 libcurl4 libhiredis0.14 ca-certificates curl \
  && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default \
  && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin steelthread

@@ -25,7 +25,7 @@ CXXFLAGS := -g1 -fstack-protector-strong -fPIE -Wall -Wextra -Wpedantic -Wshadow
 	-Wno-maybe-uninitialized -Wno-mismatched-new-delete
 LDFLAGS := -fuse-ld=lld -Wl,-z,relro,-z,now,--as-needed \
 	-Wl,--export-dynamic-symbol=_gnutls_global_init_skip
-LIBS := -lfcgi -lhiredis $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+LIBS := -lhiredis $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
 # Unoptimised, because coroutines take long to optimise. Undefined behaviour traps, which
 # AddressSanitizer reports with the line. AddressSanitizer itself makes most of the omitted checks.

@@ -239,8 +239,8 @@ void print_maps(std::ostream& out) {
 }
 
 void print_request_fields(std::ostream& out) {
-    out << generated << "\n# The only parts of a request that handlers see: each parameter costs "
-        << "libfcgi an allocation, and a\n# client's header must not pass for one of these.\n";
+    out << generated << "\n# The only parts of a request that handlers see: no other header of a "
+        << "client may pass for one of these.\n";
     for (const auto& field : request_fields()) {
         const bool is_header = field.nginx_variable.starts_with("$http_") ||
                                field.nginx_variable.starts_with("$content_");

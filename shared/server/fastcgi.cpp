@@ -1,9 +1,5 @@
-// FastCGI over kept-alive connections. libfcgi reads requests, Asio watches the descriptors, and
-// records.cpp writes the answers. libfcgi needs blocking descriptors and Asio makes them
-// non-blocking, which is the reason for the lines below that look odd.
+// FastCGI over kept-alive connections.
 
-#include <fcgiapp.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -15,8 +11,8 @@
 #include <unordered_set>
 
 #include "shared/scope_exit.hpp"
-#include "shared/server/raw_request.hpp"
 #include "shared/server/records.hpp"
+#include "shared/server/request_reader.hpp"
 #include "shared/server/serve.hpp"
 #include "shared/server/server.hpp"
 
@@ -25,6 +21,8 @@ namespace {
 using boost::asio::redirect_error;
 using boost::system::error_code;
 
+// A peer that is silent for this time in the middle of a request is given up.
+constexpr auto longest_silence = std::chrono::seconds{5};
 // An answer is dropped after this time if the peer reads too slowly.
 constexpr auto longest_write = std::chrono::seconds{30};
 // What the bodies of answers that peers read slowly may take in one process. Beyond it the oldest
@@ -48,101 +46,17 @@ std::size_t bytes_of(const std::list<SlowAnswer>& answers) {
     return sum;
 }
 
-// A connection that nginx opened and keeps, with libfcgi's state for it.
-class Connection {
-public:
-    explicit Connection(Socket socket) : socket_(std::move(socket)) {
-        const int fd = socket_.native_handle();
-        // Asio must believe that the descriptor is non-blocking; otherwise async_wait() makes it
-        // so. libfcgi takes EAGAIN for an error and needs a blocking one.
-        socket_.native_non_blocking(true);
-        fcntl(fd, F_SETFL, 0);
-        // Bounds how long a peer that stops in the middle of a request can block the loop.
-        const timeval timeout{2, 0};
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-
-        FCGX_InitRequest(&request_, -1, 0);  // -1: FCGX_Accept_r never waits in accept()
-        // libfcgi closes its own descriptor, Asio closes the other one.
-        request_.ipcFd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        FCGX_Detach(&request_);  // closes without shutdown() and a 2 s wait
-    }
-
-    ~Connection() {
-        if (request_.ipcFd >= 0) FCGX_Free(&request_, 1);
-    }
-
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
-
-    Socket& socket() { return socket_; }
-
-    // Whether nginx may close this connection, or send a request on it, at any moment.
-    bool is_idle() const { return is_idle_; }
-
-    // Waits for the first byte of a request; returns false if the peer has closed the connection. A
-    // receive with MSG_PEEK would block because Asio tries at once. With MSG_DONTWAIT it would cost
-    // a failing recv() where async_wait() costs an epoll_ctl(), and leave an event behind that
-    // FastCgiStream::watch_peer() would take for the end of the peer.
-    Async<bool> wait_for_request() {
-        error_code error;
-        is_idle_ = true;
-        auto first = FirstByte::none_yet;
-        while (!error && first == FirstByte::none_yet) {
-            co_await socket_.async_wait(Socket::wait_read, redirect_error(use_awaitable, error));
-            if (!error) first = peek();
-        }
-        is_idle_ = false;
-        co_return first == FirstByte::is_there;
-    }
-
-    // Reads one request with its whole body; false if it is incomplete or not FastCGI.
-    bool read_request(std::string& body, std::size_t max_body) {
-        request_.keepConnection = 1;  // otherwise FCGX_Accept_r closes ipcFd first
-        if (FCGX_Accept_r(&request_) != 0) return false;
-        // Reads to the end even for GET: the rest of stdin would corrupt the next request.
-        char buffer[16 * 1024];
-        body.clear();
-        for (;;) {
-            const int count = FCGX_GetStr(buffer, sizeof buffer, request_.in);
-            if (count <= 0) break;
-            if (body.size() <= max_body) body.append(buffer, static_cast<std::size_t>(count));
-        }
-        // FCGX_Accept_r also returns 0 for incomplete parameters.
-        return FCGX_GetError(request_.in) == 0;
-    }
+// A connection that nginx opened and keeps.
+struct Connection {
+    Socket socket;
+    RequestReader reader;
 
     // Whether the peer has closed the connection and no longer waits for the answer. A peer that
     // has only finished sending still waits.
     bool is_abandoned() {
-        pollfd closed{socket_.native_handle(), 0, 0};
+        pollfd closed{socket.native_handle(), 0, 0};
         return poll(&closed, 1, 0) == 1;
     }
-
-    const char* const* variables() const { return request_.envp; }
-    bool is_kept() const { return request_.keepConnection != 0; }
-    std::uint16_t request_id() const { return static_cast<std::uint16_t>(request_.requestId); }
-
-    // Releases the request; its variables become invalid.
-    void end_request() { FCGX_Free(&request_, 0); }
-
-    // Releases the last request together with libfcgi's buffers. The socket stays open.
-    void end_last_request() { FCGX_Free(&request_, 1); }
-
-private:
-    enum class FirstByte { none_yet, is_there, never };
-
-    // libfcgi would block if the wake-up was spurious.
-    FirstByte peek() {
-        char byte = 0;
-        const auto count = recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-        if (count > 0) return FirstByte::is_there;
-        const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-        return count < 0 && is_early ? FirstByte::none_yet : FirstByte::never;
-    }
-
-    Socket socket_;
-    FCGX_Request request_{};
-    bool is_idle_ = false;
 };
 
 // The rest of a connection whose last answer is a stream. It may outlive its coroutine by one turn
@@ -210,64 +124,75 @@ private:
 class FastCgiServer final : public Server {
 public:
     FastCgiServer(int listener, Loop& loop, const Endpoint& endpoint, Context& context)
-        : Server{listener, loop, context}, endpoint_(endpoint) {
-        // It installs handlers for SIGTERM, SIGUSR1 and SIGPIPE. Only the second one has an effect:
-        // SIGTERM is already blocked, and run() ignores SIGPIPE.
-        FCGX_Init();
-    }
+        : Server{listener, loop, context}, endpoint_(endpoint) {}
 
 private:
     Async<> serve(Socket socket) override {
-        Connection connection{std::move(socket)};
+        Connection connection{std::move(socket), RequestReader{endpoint_.max_body}};
         connections_.insert(&connection);
         const ScopeExit forget_at_end{[&] { connections_.erase(&connection); }};
 
-        std::string body;
+        auto& reader = connection.reader;
         for (bool is_kept = true; is_kept;) {
-            const bool has_request = co_await connection.wait_for_request();
-            if (!has_request || !connection.read_request(body, endpoint_.max_body)) break;
-            is_kept = connection.is_kept();
-            RawRequest raw = read_variables(connection.variables());
+            const bool has_request = co_await read_request(connection);
+            if (!has_request) break;
+            is_kept = reader.is_kept();
+            const auto& raw = reader.request();
             // nginx gives up on a request that has waited too long and answers 503 itself.
             const bool may_write = raw.method != "GET" && raw.method != "HEAD";
             if (may_write && connection.is_abandoned()) break;
-            raw.is_body_too_large = body.size() > endpoint_.max_body;
-            if (!raw.is_body_too_large) raw.body = body;
             const Response response = co_await answer(raw, endpoint_, context());
             if (response.stream()) {
-                connection.end_last_request();
                 co_await write_stream(connection, response);
                 break;
             }
-            connection.end_request();
             co_await write(connection, response);
+            reader.clear();
+        }
+    }
+
+    // Returns false if the connection has ended. Waits before it reads: trying first would cost a
+    // failing recv() where async_wait() costs an epoll_ctl(), and leave an event behind that
+    // FastCgiStream::watch_peer() would take for the end of the peer.
+    Async<bool> read_request(Connection& connection) {
+        std::optional<Timer> timer;
+        for (;;) {
+            error_code error;
+            co_await connection.socket.async_wait(Socket::wait_read,
+                                                  redirect_error(use_awaitable, error));
+            if (error) co_return false;
+            const auto progress = connection.reader.read_some(connection.socket.native_handle());
+            if (progress != RequestReader::Progress::incomplete)
+                co_return progress == RequestReader::Progress::complete;
+            if (!connection.reader.is_empty())
+                close_later(connection.socket, timer.emplace(loop(), longest_silence));
         }
     }
 
     // Makes nginx close idle connections.
     void tell_idle_peers() override {
         for (auto* const connection : connections_)
-            if (connection->is_idle())
-                send(connection->socket().native_handle(), stop_record.data(), stop_record.size(),
+            if (connection->reader.is_empty())
+                send(connection->socket.native_handle(), stop_record.data(), stop_record.size(),
                      MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 
     // The caller closes the connection afterwards.
     Async<> write_stream(Connection& connection, const Response& response) {
         const auto stream =
-            std::make_shared<FastCgiStream>(loop(), connection.socket(), connection.request_id());
+            std::make_shared<FastCgiStream>(loop(), connection.socket, connection.reader.id());
         stream->watch_peer();
         const ScopeExit forget_at_end{[&] { stream->forget_socket(); }};
         const OpenStream open{*this, *stream};
         co_await stream->write(cgi_head(response));
         co_await response.stream()(*stream);
-        ResponseRecords end{connection.request_id(), {}, {}};
-        end.write_some(connection.socket().native_handle());
+        ResponseRecords end{connection.reader.id(), {}, {}};
+        end.write_some(connection.socket.native_handle());
     }
 
     Async<> write(Connection& connection, const Response& response) {
         const std::string head = cgi_head(response);
-        ResponseRecords records{connection.request_id(), head, response.body()};
+        ResponseRecords records{connection.reader.id(), head, response.body()};
         std::optional<Timer> timer;
         auto slow = slow_answers_.end();
         const ScopeExit forget_at_end{[&] {
@@ -276,15 +201,15 @@ private:
         for (;;) {
             // Checked each time, because the stop may come while the peer reads.
             if (is_stopping()) records.add_stop_record();
-            if (records.write_some(connection.socket().native_handle())) break;
+            if (records.write_some(connection.socket.native_handle())) break;
             if (!timer) {
-                close_later(connection.socket(), timer.emplace(loop(), longest_write));
-                slow = slow_answers_.insert(slow_answers_.end(),
-                                            {connection.socket(), response.body()});
+                close_later(connection.socket, timer.emplace(loop(), longest_write));
+                slow =
+                    slow_answers_.insert(slow_answers_.end(), {connection.socket, response.body()});
                 drop_oldest();
             }
             if (slow->is_dropped) throw boost::system::system_error{boost::asio::error::timed_out};
-            co_await connection.socket().async_wait(Socket::wait_write, use_awaitable);
+            co_await connection.socket.async_wait(Socket::wait_write, use_awaitable);
         }
     }
 
@@ -301,9 +226,9 @@ private:
     void close_later(Socket& socket, Timer& timer) {
         timer.async_wait([this, &socket](error_code error) {
             // The timer may have expired just before the connection ended.
-            const bool is_open = std::any_of(
-                connections_.begin(), connections_.end(),
-                [&](auto* const connection) { return &connection->socket() == &socket; });
+            const bool is_open =
+                std::any_of(connections_.begin(), connections_.end(),
+                            [&](auto* const connection) { return &connection->socket == &socket; });
             if (!error && is_open) socket.cancel(error);
         });
     }

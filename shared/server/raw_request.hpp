@@ -16,5 +16,8 @@ inline constexpr std::string_view exposed_headers =
     "ETag, Location, Retry-After, X-Request-ID, RateLimit, RateLimit-Policy, X-RateLimit-Limit, "
     "X-RateLimit-Remaining, X-RateLimit-Reset";
 
+// Sets the member that the variable belongs to, if it belongs to one.
+void set_variable(RawRequest& raw, std::string_view name, std::string_view value);
+
 // Reads everything but the body from a null-terminated list of NAME=value. The views point into it.
 RawRequest read_variables(const char* const* variables);

@@ -1,5 +1,5 @@
 // Writes the answer to one FastCGI request: STDOUT records, an empty STDOUT, END_REQUEST (FastCGI
-// Specification 1.0, sections 3.3 and 5). libfcgi's own writes would block the event loop.
+// Specification 1.0, sections 3.3 and 5).
 #pragma once
 
 #include <sys/uio.h>
@@ -10,6 +10,21 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+// The types of the records (section 8).
+enum class Record : std::uint8_t {
+    begin_request = 1,
+    end_request = 3,
+    params = 4,
+    standard_input = 5,
+    standard_output = 6,
+};
+
+// A record is a header, its content, and padding. The header consists of the version, the type, the
+// id of the request and the size of the content in two bytes each, the size of the padding, and a
+// zero.
+inline constexpr char record_version = 1;
+inline constexpr std::size_t record_header_bytes = 8;
 
 // An empty FCGI_STDERR record. nginx drops an idle connection that receives one, and does not keep
 // a connection that receives one after END_REQUEST. A stopping server closes its connections this
@@ -33,7 +48,7 @@ public:
 
 private:
     void add_stdout(std::string_view content);
-    void add_header(std::uint8_t type, std::size_t content_length);
+    void add_header(Record type, std::size_t content_length);
 
     std::uint16_t request_id_;
     std::deque<std::array<char, 16>> headers_;  // stable addresses

@@ -23,8 +23,8 @@ int family_of(int fd) {
     return address.ss_family;
 }
 
-// Becomes readable with the first SIGTERM or SIGINT. A signal handler would interrupt libfcgi in
-// the middle of a request: read() is never restarted on a socket with SO_RCVTIMEO.
+// Becomes readable with the first SIGTERM or SIGINT: a signal handler could do nothing with the
+// loop.
 int stop_signals() {
     sigset_t signals;
     sigemptyset(&signals);

@@ -722,8 +722,30 @@ Test(fastcgi, survives_garbage) {
     expect_clean_end(server);
 }
 
-// The lengths go up to 64 MiB. At two gigabytes libfcgi itself ends the process, so only nginx may
-// have access to the socket.
+Test(fastcgi, closes_a_connection_with_anything_but_one_request) {
+    const auto variables_of_get = stream(4, 1, variables("GET", "/hello"));
+    const std::string cases[] = {
+        begin_request(1, true, 2) + variables_of_get + record(5, 1, ""),  // an authorizer
+        begin_request(0, true) + stream(4, 0, variables("GET", "/hello")) + record(5, 0, ""),
+        variables_of_get + record(5, 1, ""),
+        begin_request(1, true) + record(5, 1, ""),
+        begin_request(1, true) + variables_of_get + record(5, 2, ""),
+        begin_request(1, true) + begin_request(1, true),
+        begin_request(1, true) + variables_of_get + record(4, 1, variables("GET", "/other")),
+        begin_request(1, true) + record(2, 1, ""),  // an abort
+        get_request("/hello") + get_request("/hello"),
+        begin_request(1, true) + stream(4, 1, parameter("X", std::string(300'000, 'x'))),
+        begin_request(1, true) + stream(4, 1, variables("GET", "/hello") + "\x7f\x7f"),
+    };
+    ServerProcess server;
+    for (const auto& bytes : cases) {
+        const auto client = server.connect();
+        client.send(bytes);
+        EXPECT_TEXT(client.read_all(), "");
+    }
+    EXPECT_TEXT(server.get("/calls"), "0");
+}
+
 Test(fastcgi, survives_lengths_that_nothing_follows) {
     static constexpr std::string_view parameters[] = {
         "\x7f\x7f"sv,
@@ -736,6 +758,8 @@ Test(fastcgi, survives_lengths_that_nothing_follows) {
         "\x80"sv,
         "\x80\0\0"sv,
         "\1\x80\0\0"sv,
+        "\xff\xff\xff\xff\xff\xff\xff\xff"sv,
+        "\xff\xff\xff\xff\1REQUEST_METHODGET"sv,
     };
     ServerProcess server;
     for (const auto content : parameters) {
@@ -748,7 +772,6 @@ Test(fastcgi, survives_lengths_that_nothing_follows) {
     expect_clean_end(server);
 }
 
-// The loop waits for the rest of a request, but not forever.
 Test(fastcgi, gives_up_a_peer_that_falls_silent_in_the_middle_of_a_request) {
     ServerProcess server;
     const auto silent = server.connect();
@@ -756,6 +779,7 @@ Test(fastcgi, gives_up_a_peer_that_falls_silent_in_the_middle_of_a_request) {
     cr_assert(silent.send(std::string_view{request}.substr(0, request.size() - 20)));
     const auto other = server.connect();
     expect_served(other);
+    cr_expect_not(silent.is_readable(), "others were served only when it had been given up");
     EXPECT_TEXT(silent.read_all(), "");
     EXPECT_TEXT(ask(other, get_request("/calls")).body(), "1");
     expect_served(other);
