@@ -105,9 +105,14 @@ std::vector<std::string> nginx_environment() {
 }
 
 std::vector<std::string> handler_environment(const SettingGroups& settings) {
-    return variables([&](std::string_view name) {
+    auto environment = variables([&](std::string_view name) {
         const auto* const setting = find_setting(name);
         const bool is_read = !setting || settings.contains(setting->group);
         return is_read && !name.starts_with(workers_prefix) && name != ready_variable;
     });
+    // A handler that answers many requests at once frees many blocks of the same size in a row.
+    // glibc keeps 7 of them at hand; splitting and merging the others costs a tenth of a request.
+    if (!std::getenv("GLIBC_TUNABLES"))
+        environment.emplace_back("GLIBC_TUNABLES=glibc.malloc.tcache_count=100");
+    return environment;
 }

@@ -42,6 +42,7 @@ void log_end(const Process& process, pid_t pid, int status);
 void limit_resources();
 
 // The variables of this process that a child gets. nginx gets none of the settings, and a handler
-// those of `settings` beside all variables that are not settings, such as PGSSLROOTCERT.
+// those of `settings` beside all variables that are not settings, such as PGSSLROOTCERT. A handler
+// also gets GLIBC_TUNABLES, even if this process does not have it.
 std::vector<std::string> nginx_environment();
 std::vector<std::string> handler_environment(const SettingGroups& settings);
