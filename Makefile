@@ -149,9 +149,9 @@ clean: ## remove everything that was built
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-build/generated/sql/%.hpp: sql/queries/%.sql sql/embed.awk
+build/generated/sql/%.hpp: sql/queries/%.sql sql/fragments.sql sql/embed.awk
 	@mkdir -p $(@D)
-	@awk -f sql/embed.awk $< > $@
+	@awk -f sql/embed.awk sql/fragments.sql $< > $@
 
 build/generated/sql/all.hpp: $(queries)
 	@mkdir -p $(@D)

@@ -42,7 +42,7 @@ bool has_foreign_events(BlockingConnection& connection) {
     return newest.front().front() == "t";
 }
 
-// The events keep the order of their ids. Another runner may have done this before this one got the
+// The events keep the order of their ids, and their positions begin a new history. Another runner may have done this before this one got the
 // lock. Returns whether it did something.
 bool adopt_events(BlockingConnection& connection, std::ostream& out) {
     if (!has_foreign_events(connection)) return false;
@@ -51,6 +51,7 @@ bool adopt_events(BlockingConnection& connection, std::ostream& out) {
     if (is_foreign) {
         connection.execute("UPDATE events SET transaction_id = '0' WHERE transaction_id <> '0'");
         connection.execute("UPDATE events_pruned SET transaction_id = '0'");
+        connection.execute("INSERT INTO feed_epoch DEFAULT VALUES");
     }
     connection.execute("COMMIT");
     if (is_foreign) out << "adopted the events of another cluster\n";

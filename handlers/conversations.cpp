@@ -22,18 +22,18 @@ Async<Response> list(const Request& request, Context& context) {
                                                 : sql::list_conversations_by_created_at_desc)
                                 : (is_ascending ? sql::list_conversations_by_updated_at_asc
                                                 : sql::list_conversations_by_updated_at_desc);
-    db::Batch batch;
-    const auto listed = batch.add<Conversation>(
+    auto select = db::partial(
         statement, db::named("user_id", request.user_id()),
         db::named("after_key", moment_of_key(start.key)), db::named("after_id", start.id),
         db::named("limit", query.limit + 1), db::named("offset", query.offset));
-    const auto counted = batch.add<Total>(sql::count_conversations, request.user_id());
-    const auto results = co_await context.db.run(std::move(batch));
-    co_return page(
-        results.rows(listed), query.limit, query.offset, results.one(counted).total, name,
-        [&](const Conversation& last) {
-            return Position{cursor_key(by_creation ? last.created_at : last.updated_at), last.id};
+    const auto position_of = [&](const Conversation& last) {
+        return Position{cursor_key(by_creation ? last.created_at : last.updated_at), last.id};
+    };
+    auto response = co_await answer_list<Conversation>(
+        request, context, std::move(select), [&](const auto& conversations, std::int64_t total) {
+            return page(conversations, query.limit, query.offset, total, name, position_of);
         });
+    co_return response;
 }
 
 Async<Response> create(const Request& request, Context& context) {

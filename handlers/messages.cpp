@@ -21,28 +21,21 @@ Async<Response> list(const Request& request, Context& context) {
                       "Value error, last cannot be combined with offset or cursor");
     const auto name = "messages of " + std::to_string(id) + " of " + request.user_id();
     const auto start = query.cursor ? read_cursor(name, *query.cursor) : Position{};
-    db::Batch batch;
     auto select =
         db::partial(query.last ? sql::list_last_messages : sql::list_messages,
                     db::named("user_id", request.user_id()), db::named("conversation_id", id),
                     db::named("limit", query.last.value_or(query.limit + 1)));
     if (!query.last)
         select.give(db::named("after_id", start.id), db::named("offset", query.offset));
-    const auto listed = batch.add<Message>(std::move(select).finish());
-    const auto counted =
-        batch.add<Total>(sql::count_messages, db::named("user_id", request.user_id()),
-                         db::named("conversation_id", id));
-    const auto found = batch.add<Existence>(
-        sql::conversation_exists, db::named("user_id", request.user_id()), db::named("id", id));
-    const auto results = co_await context.db.run(std::move(batch));
-    if (!results.one(found).exists) throw ApiError{Error::not_found};
-    const auto total = results.one(counted).total;
-    const auto messages = results.rows(listed);
-    const auto count = static_cast<std::int64_t>(messages.size());
-    if (query.last)
-        co_return page(messages, *query.last, std::max<std::int64_t>(0, total - count), total, name,
-                       position_of);
-    co_return page(messages, query.limit, query.offset, total, name, position_of);
+    auto response = co_await answer_list<Message>(
+        request, context, std::move(select), [&](const auto& messages, std::int64_t total) {
+            const auto count = static_cast<std::int64_t>(messages.size());
+            const auto offset =
+                query.last ? std::max<std::int64_t>(0, total - count) : query.offset;
+            return page(messages, query.last.value_or(query.limit), offset, total, name,
+                        position_of);
+        });
+    co_return response;
 }
 
 Async<Response> create(const Request& request, Context& context) {

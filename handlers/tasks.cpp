@@ -60,19 +60,17 @@ Async<Response> list(const Request& request, Context& context) {
     const bool with_pending = query.status != "completed";
     const bool with_completed = query.status != "pending";
 
-    // The queries compare `completed` with two values, which may be the same.
-    db::Batch batch;
-    const auto listed = batch.add<Task>(
+    auto select = db::partial(
         list_query(query), db::named("user_id", request.user_id()),
         db::named("completed", !with_pending), db::named("or_completed", with_completed),
         db::named("after_key", key_value(query, start)), db::named("after_id", start.id),
         db::named("limit", query.limit + 1), db::named("offset", query.offset));
-    const auto counted = batch.add<Total>(sql::count_tasks, db::named("user_id", request.user_id()),
-                                          db::named("completed", !with_pending),
-                                          db::named("or_completed", with_completed));
-    const auto results = co_await context.db.run(std::move(batch));
-    co_return page(results.rows(listed), query.limit, query.offset, results.one(counted).total,
-                   name, [&](const Task& task) { return position_of(task, query.sort); });
+    auto response = co_await answer_list<Task>(
+        request, context, std::move(select), [&](const auto& tasks, std::int64_t total) {
+            return page(tasks, query.limit, query.offset, total, name,
+                        [&](const Task& task) { return position_of(task, query.sort); });
+        });
+    co_return response;
 }
 
 Async<Response> create(const Request& request, Context& context) {

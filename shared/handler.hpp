@@ -9,4 +9,5 @@
 #include "shared/http/page.hpp"
 #include "shared/http/request.hpp"
 #include "shared/http/response.hpp"
+#include "shared/lists/answer_list.hpp"
 #include "shared/text.hpp"

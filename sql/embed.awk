@@ -1,4 +1,5 @@
-# Turns one file of sql/queries into a C++ header of constants.
+# Turns one file of sql/queries into a C++ header of constants. sql/fragments.sql, which is read before it,
+# has the fragments that several files use.
 #
 #   -- name: insert_task            begins a query
 #   -- name: insert_task appends    begins one that appends (shared/db/query.hpp)
@@ -81,6 +82,11 @@ function begin_block(new_kind) {
 
 function only_reads(sql) { return sql ~ /^SELECT/ ? "true" : "false" }
 
+FNR == 1 {
+    end_of_block()
+    kind = ""
+    fragment_count = 0
+}
 /^-- fragment: / {
     begin_block("fragment")
     if (is_variant) next

@@ -198,7 +198,7 @@ SqliteConnection::SqliteConnection(const std::string& path, Synchronous synchron
     sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
     const std::string pragmas =
         "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = " + std::to_string(most_wal_bytes) +
-        "; PRAGMA foreign_keys = ON; PRAGMA synchronous = " +
+        "; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON; PRAGMA synchronous = " +
         (synchronous == Synchronous::full ? "FULL" : "NORMAL");
     if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
     files_ = is_in_memory(raw) ? DatabaseFiles{} : DatabaseFiles{raw, path};

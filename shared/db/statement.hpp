@@ -93,6 +93,8 @@ public:
     }
     Statement finish() &&;
 
+    const Query& query() const { return *statement_.query; }
+
 private:
     void add(Named&& named) { set(index_of(named.name), std::move(named.value)); }
     template <class T>

@@ -12,11 +12,6 @@ bool is_etag_character(char c) {
     return byte == 0x21 || (byte >= 0x23 && byte != 0x7f);
 }
 
-// Whether entity_tag() could have made it. Other tags match nothing and may hold any bytes.
-bool is_own(std::string_view tag) {
-    return tag.size() == 66 && tag.find_first_not_of("0123456789abcdef", 1) == 65;
-}
-
 void skip_white_space(std::string_view& text) {
     while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
 }
@@ -34,11 +29,12 @@ bool take_tag(std::string_view& text, EntityTags& tags) {
     return true;
 }
 
-// Concatenates the tags, without those in `excluded`.
+// Concatenates those that may be tags of bodies, without those in `excluded`: no other tag matches a
+// row.
 std::string own_tags(const std::vector<std::string>& tags, std::string_view excluded = {}) {
     std::string text;
     for (const auto& tag : tags)
-        if (is_own(tag) && excluded.find(tag) == excluded.npos) text += tag;
+        if (is_body_tag(tag) && excluded.find(tag) == excluded.npos) text += tag;
     return text;
 }
 
@@ -73,6 +69,10 @@ std::optional<EntityTags> EntityTags::parse(std::string_view field_value) {
     }
     if (tags.strong.empty() && tags.weak.empty()) return std::nullopt;
     return tags;
+}
+
+bool is_body_tag(std::string_view tag) {
+    return tag.size() == 66 && tag.find_first_not_of("0123456789abcdef", 1) == 65;
 }
 
 void check_if_match(std::string_view if_match, std::string_view etag) {

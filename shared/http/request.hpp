@@ -65,6 +65,8 @@ public:
     std::string_view request_id() const { return raw_.request_id; }
     std::string_view last_event_id() const { return raw_.last_event_id; }
     std::string_view remote_address() const { return raw_.remote_address; }
+    std::string_view if_match() const { return raw_.if_match; }
+    std::string_view if_none_match() const { return raw_.if_none_match; }
     // The condition of a write.
     WriteCondition condition() const {
         has_given_condition_ = true;

@@ -33,10 +33,18 @@ Response Response::stream(std::string content_type, StreamBody body) {
 Response::Response(int status, std::string body)
     : status_(status), body_(std::move(body)), content_length_(body_.size()) {}
 
-Response Response::cached(std::shared_ptr<const std::string> body, std::string etag) {
+Response Response::cached(std::shared_ptr<const std::string> body, std::string etag,
+                          std::string pagination) {
     Response response{200, {}};
     response.shared_body_ = std::move(body);
     response.content_length_ = response.shared_body_->size();
+    response.etag_ = std::move(etag);
+    response.pagination_ = std::move(pagination);
+    return response;
+}
+
+Response Response::not_modified(std::string etag) {
+    Response response{304, {}};
     response.etag_ = std::move(etag);
     return response;
 }
@@ -64,7 +72,8 @@ Response&& Response::with(std::string_view name, std::string value) && {
 }
 
 void Response::tag() {
-    etag_ = pagination_.empty() ? entity_tag(body()) : entity_tag(body_ + pagination_);
+    etag_ = pagination_.empty() ? entity_tag(body())
+                                : entity_tag(std::string{body()} + pagination_);
 }
 
 void Response::wrap(std::string_view message) {

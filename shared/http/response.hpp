@@ -53,8 +53,13 @@ public:
 
     static Response no_content() { return {204, {}}; }
 
-    // 200 with a body that requests share, and the ETag that was computed with it.
-    static Response cached(std::shared_ptr<const std::string> body, std::string etag);
+    // 200 with a body that requests share, and the ETag that was computed with it. A list also has
+    // its position as canonical JSON.
+    static Response cached(std::shared_ptr<const std::string> body, std::string etag,
+                           std::string pagination = {});
+
+    // 304 with the ETag of the representation, which need not exist.
+    static Response not_modified(std::string etag);
 
     // 200 with a body that is written piece by piece.
     static Response stream(std::string content_type, StreamBody body);
@@ -69,6 +74,8 @@ public:
 
     // Adds the ETag of the representation: the body before it is wrapped, and the pagination.
     void tag();
+    // The same with an ETag that has another source than the body.
+    void tag(std::string etag) { etag_ = std::move(etag); }
 
     // Wraps the body in the envelope of /api: {"data","message","pagination","success"}. An empty
     // message becomes null.
@@ -77,6 +84,8 @@ public:
     int status() const { return status_; }
     std::string_view body() const { return shared_body_ ? *shared_body_ : body_; }
     std::string_view etag() const { return etag_; }
+    // The position of a list, as canonical JSON; empty for anything else.
+    std::string_view pagination() const { return pagination_; }
     const std::vector<std::pair<std::string_view, std::string>>& headers() const {
         return headers_;
     }

@@ -51,31 +51,42 @@ SELECT count(*) AS total
 FROM conversations
 WHERE user_id = :user_id
 
--- The lists, which start after a position.
--- name: list_conversations_by_created_at_asc
+-- The lists (sql/fragments.sql), which start after a position.
+-- fragment: conversation_page
+{list_of}
+{revision}
+{list_state}, CASE WHEN NOT is_known THEN (SELECT count(*) FROM conversations WHERE user_id = :user_id) END AS total,
+    CAST(NULL AS bigint) AS id, CAST(NULL AS text) AS user_id,
+    CAST(NULL AS timestamptz) AS created_at, CAST(NULL AS timestamptz) AS updated_at
+{list_page}
 SELECT {conversation_columns}
 FROM conversations
-WHERE user_id = :user_id AND (created_at, id) > (:after_key, :after_id)
+WHERE user_id = :user_id
+
+-- name: list_conversations_by_created_at_asc
+{conversation_page}
+AND (created_at, id) > (:after_key, :after_id)
 ORDER BY created_at, id
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- name: list_conversations_by_created_at_desc
-SELECT {conversation_columns}
-FROM conversations
-WHERE user_id = :user_id AND (created_at, id) < (:after_key, :after_id)
+{conversation_page}
+AND (created_at, id) < (:after_key, :after_id)
 ORDER BY created_at DESC, id DESC
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- name: list_conversations_by_updated_at_asc
-SELECT {conversation_columns}
-FROM conversations
-WHERE user_id = :user_id AND (updated_at, id) > (:after_key, :after_id)
+{conversation_page}
+AND (updated_at, id) > (:after_key, :after_id)
 ORDER BY updated_at, id
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- name: list_conversations_by_updated_at_desc
-SELECT {conversation_columns}
-FROM conversations
-WHERE user_id = :user_id AND (updated_at, id) < (:after_key, :after_id)
+{conversation_page}
+AND (updated_at, id) < (:after_key, :after_id)
 ORDER BY updated_at DESC, id DESC
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}

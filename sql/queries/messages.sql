@@ -22,11 +22,6 @@ FROM conversations
 WHERE user_id = :user_id AND id = :conversation_id AND {has_room}
 RETURNING {message_columns}
 
--- name: count_messages
-SELECT count(*) AS total
-FROM messages
-WHERE user_id = :user_id AND conversation_id = :conversation_id
-
 -- The messages of a conversation behind one of them, in order. Both bounds and the order begin with the conversation,
 -- for the same reason as in list_events_of. In SQLite the id is not a column of an index, so INDEXED BY names the index
 -- to use.
@@ -40,21 +35,38 @@ messages INDEXED BY messages_in_order
 WHERE user_id = :user_id AND conversation_id = :conversation_id AND id > :after_id
 ORDER BY id
 
--- name: list_messages
+-- The lists (sql/fragments.sql). Deleting messages leaves no event but lowers their count, which only a new message
+-- raises, so the count is a part of the revision. The total is null if the conversation does not exist, too.
+-- fragment: message_page
+{list_of}
+SELECT revision || '-' || coalesce((SELECT total FROM message_counts WHERE conversation_id = :conversation_id), 0)
+        AS revision, is_settled
+FROM ({revision}) AS of_user
+{list_state}, CASE WHEN NOT is_known AND EXISTS (
+        SELECT 1 FROM conversations WHERE user_id = :user_id AND id = :conversation_id) THEN (
+        SELECT count(*) FROM messages WHERE user_id = :user_id AND conversation_id = :conversation_id) END AS total,
+    CAST(NULL AS bigint) AS id, CAST(NULL AS bigint) AS conversation_id, CAST(NULL AS text) AS role,
+    CAST(NULL AS text) AS content, CAST(NULL AS timestamptz) AS created_at
+{list_page}
 SELECT {message_columns}
+
+-- name: list_messages
+{message_page}
 FROM {messages_behind}
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- Lists the newest messages, oldest first.
 -- name: list_last_messages
-SELECT {message_columns}
+{message_page}
 FROM (
     SELECT {message_columns}
     FROM messages
     WHERE (conversation_id, user_id) >= (:conversation_id, :user_id) AND (conversation_id, user_id) <= (:conversation_id, :user_id)
     ORDER BY conversation_id DESC, user_id DESC, id DESC
-    LIMIT :limit) AS newest
+    {list_limit}) AS newest
 ORDER BY id
+{list_end}
 
 -- The id of the last of the next :limit messages; null if there are none.
 -- name: last_of_next_messages

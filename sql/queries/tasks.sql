@@ -51,50 +51,65 @@ DELETE FROM tasks
 WHERE user_id = :user_id AND id = :id AND {condition}
 RETURNING id
 
--- name: count_tasks
-SELECT count(*) AS total
+-- `completed` must equal one of two values, which may be the same.
+-- fragment: listed_tasks
 FROM tasks
 WHERE user_id = :user_id AND completed IN (:completed, :or_completed)
 
--- The lists, which start after a position. `completed` must equal one of two values, which may be the same.
--- name: list_tasks_by_created_at_asc
+-- name: count_tasks
+SELECT count(*) AS total
+{listed_tasks}
+
+-- The lists (sql/fragments.sql), which start after a position.
+-- fragment: task_page
+{list_of}
+{revision}
+{list_state}, CASE WHEN NOT is_known THEN (SELECT count(*) {listed_tasks}) END AS total,
+    CAST(NULL AS bigint) AS id, CAST(NULL AS text) AS user_id, CAST(NULL AS text) AS title,
+    CAST(NULL AS text) AS description, CAST(NULL AS boolean) AS completed,
+    CAST(NULL AS timestamptz) AS created_at, CAST(NULL AS timestamptz) AS updated_at
+{list_page}
 SELECT {task_columns}
-FROM tasks
-WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (created_at, id) > (:after_key, :after_id)
+{listed_tasks}
+
+-- name: list_tasks_by_created_at_asc
+{task_page}
+AND (created_at, id) > (:after_key, :after_id)
 ORDER BY created_at, id
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- name: list_tasks_by_created_at_desc
-SELECT {task_columns}
-FROM tasks
-WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (created_at, id) < (:after_key, :after_id)
+{task_page}
+AND (created_at, id) < (:after_key, :after_id)
 ORDER BY created_at DESC, id DESC
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- name: list_tasks_by_updated_at_asc
-SELECT {task_columns}
-FROM tasks
-WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (updated_at, id) > (:after_key, :after_id)
+{task_page}
+AND (updated_at, id) > (:after_key, :after_id)
 ORDER BY updated_at, id
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- name: list_tasks_by_updated_at_desc
-SELECT {task_columns}
-FROM tasks
-WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (updated_at, id) < (:after_key, :after_id)
+{task_page}
+AND (updated_at, id) < (:after_key, :after_id)
 ORDER BY updated_at DESC, id DESC
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- name: list_tasks_by_title_asc
-SELECT {task_columns}
-FROM tasks
-WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (title, id) > (:after_key, :after_id)
+{task_page}
+AND (title, id) > (:after_key, :after_id)
 ORDER BY title, id
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}
 
 -- name: list_tasks_by_title_desc
-SELECT {task_columns}
-FROM tasks
-WHERE user_id = :user_id AND completed IN (:completed, :or_completed) AND (title, id) < (:after_key, :after_id)
+{task_page}
+AND (title, id) < (:after_key, :after_id)
 ORDER BY title DESC, id DESC
-LIMIT :limit OFFSET :offset
+{list_limit} OFFSET :offset
+{list_end}

@@ -326,7 +326,7 @@ ON_BOTH_ENGINES(messages, are_not_modified_while_nothing_changes) {
     add_messages(service);
     auto sent = service.with_token("GET", path);
     sent.if_none_match = list(service).etag();
-    add_message(service, 2, "elsewhere");
+    add_conversation(service, other);
     cr_expect_eq(service.send(sent).status(), 304);
     sent.method = "HEAD";
     cr_expect_eq(service.send(sent).status(), 304);
@@ -334,6 +334,30 @@ ON_BOTH_ENGINES(messages, are_not_modified_while_nothing_changes) {
     const auto changed = service.send(sent);
     cr_expect_eq(changed.status(), 200);
     EXPECT_TEXT(changed.body(), "");
+}
+
+// Deleting some messages leaves no event.
+ON_BOTH_ENGINES(messages, are_modified_when_some_are_deleted) {
+    add_messages(service);
+    service.database().wait_for_feed();
+    auto sent = service.with_token("GET", path);
+    sent.if_none_match = list(service).etag();
+    cr_expect_eq(service.send(sent).status(), 304);
+    service.database().execute("DELETE FROM messages WHERE id = 1");
+    cr_expect_eq(service.send(sent).status(), 200);
+}
+
+// A conversation that does not exist is 404 each time, and the tag of one does not help.
+ON_BOTH_ENGINES(messages, of_a_deleted_conversation_are_gone) {
+    add_messages(service);
+    service.database().wait_for_feed();
+    auto sent = service.with_token("GET", path);
+    sent.if_none_match = list(service).etag();
+    remove_all(service, "conversations");
+    expect_error(service.send(sent), Error::not_found);
+    expect_error(service.send(sent), Error::not_found);
+    sent.if_none_match.clear();
+    expect_error(service.send(sent), Error::not_found);
 }
 
 Test(messages, lists_its_methods) {

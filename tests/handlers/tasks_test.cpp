@@ -1,6 +1,9 @@
+#include <libpq-fe.h>
+
 #include <algorithm>
 #include <set>
 
+#include "tests/support/literals.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -865,6 +868,7 @@ Test(tasks, a_cursor_that_was_tampered_with_is_none) {
 
 ON_BOTH_ENGINES(tasks, are_not_modified_while_nothing_changes) {
     add_samples(service);
+    service.database().wait_for_feed();
     const auto etag = page_of(list(service)).etag;
     auto sent = service.with_token("GET", my_tasks);
     for (const auto& header : {etag, "W/" + etag, "\"x\", " + etag, std::string{"*"}})
@@ -882,6 +886,108 @@ ON_BOTH_ENGINES(tasks, are_not_modified_while_nothing_changes) {
     cr_expect_eq(service.send(sent).status(), 304, "another's task changed the ETag");
     add_task(service);
     cr_expect_eq(service.send(sent).status(), 200);
+}
+
+// One tag has one body, whatever the mount, and whether the list was read or kept.
+ON_BOTH_ENGINES(tasks, have_one_body_for_a_tag) {
+    add_samples(service);
+    service.database().wait_for_feed();
+    for (const std::int64_t mib : {8, 0}) {
+        service.config().list_cache_mib = mib;
+        const auto first = list(service);
+        cr_expect(is_list_tag(first.etag()), "%s", std::string{first.etag()}.c_str());
+        for (const auto& path : {my_tasks, "/api/" + me + "/tasks", std::string{"/api/tasks"}}) {
+            const auto same = service.send(service.with_token("GET", path));
+            EXPECT_TEXT(same.etag(), first.etag());
+            EXPECT_TEXT(same.body(), first.body());
+        }
+    }
+}
+
+// The tags of other lists, pages, users and versions mean nothing here.
+ON_BOTH_ENGINES(tasks, know_only_their_own_tags) {
+    add_task(service);
+    service.database().wait_for_feed();
+    const auto ask = [&](const std::string& path, const std::string& tag,
+                         const std::string& user = me) {
+        auto sent = service.with_token("GET", path);
+        sent.authorization = service.bearer(user);
+        sent.if_none_match = tag;
+        return service.send(sent).status();
+    };
+    const std::string tag{list(service).etag()};
+    cr_expect_eq(ask("/api/tasks", tag), 304);
+    cr_expect_eq(ask("/api/tasks?limit=99", tag), 200);
+    cr_expect_eq(ask("/api/tasks?sort=title", tag), 200);
+    cr_expect_eq(ask("/api/tasks?status=pending", tag), 200);
+    cr_expect_eq(ask("/api/tasks", tag, other), 200);
+    const auto changed = [&](std::size_t at) {
+        auto copy = tag;
+        copy[at] = copy[at] == '1' ? '2' : '1';
+        return copy;
+    };
+    cr_expect_eq(ask("/api/tasks", changed(1)), 200);
+    cr_expect_eq(ask("/api/tasks", changed(tag.size() - 2)), 200);
+    cr_expect_eq(ask("/api/tasks", "\"x\", " + changed(1) + ", W/" + tag), 304);
+}
+
+// What the revision does not tell is not seen, so whoever disables triggers begins a new history
+// (docs/operating.md).
+ON_BOTH_ENGINES(tasks, are_read_again_after_changes_without_events) {
+    add_task(service, {.title = "before"});
+    service.database().wait_for_feed();
+    const std::string before{list(service).body()};
+    service.database().execute(
+        is_sqlite(service) ? "DROP TRIGGER task_updated; UPDATE tasks SET title = 'after'"
+                           : "SET session_replication_role = replica; "
+                             "UPDATE tasks SET title = 'after'; RESET session_replication_role");
+    EXPECT_TEXT(list(service).body(), before);
+    service.database().execute("INSERT INTO feed_epoch DEFAULT VALUES");
+    const auto after = list(service);
+    cr_expect(after.body().find("after") != after.body().npos);
+}
+
+// An older transaction may still change the list, so its tag is that of the body, which remains
+// good for those who have it.
+Test(tasks, keep_the_tag_of_the_body_beside_older_transactions) {
+    Service service{endpoint(), Engine::postgres};
+    const PgConnection older{PQconnectdb(service.database().url().c_str())};
+    const auto run = [&](const char* sql) { PQclear(PQexec(older.get(), sql)); };
+    add_task(service);
+    run("BEGIN; SELECT pg_current_xact_id()");
+    add_task(service);
+    const std::string tag{list(service).etag()};
+    cr_expect_eq(tag.size(), 66u);
+    auto sent = service.with_token("GET", my_tasks);
+    const auto expect = [&](const std::string& if_match, const std::string& if_none_match,
+                            int status, const std::string& etag) {
+        sent.if_match = if_match;
+        sent.if_none_match = if_none_match;
+        const auto response = service.send(sent);
+        cr_expect_eq(response.status(), status, "%s, %s", if_match.c_str(), if_none_match.c_str());
+        EXPECT_TEXT(response.etag(), etag);
+    };
+    expect("", tag, 304, tag);
+    run("COMMIT");
+    service.database().wait_for_feed();
+    for (const std::int64_t mib : {0, 8, 8}) {
+        service.config().list_cache_mib = mib;
+        expect("", tag, 304, tag);
+        expect("", "W/" + tag, 304, tag);
+        expect(tag, "", 200, tag);
+        expect(tag, tag, 304, tag);
+        const std::string settled{list(service).etag()};
+        cr_assert(is_list_tag(settled), "%s", settled.c_str());
+        expect("", settled, 304, settled);
+        expect("", "*", 304, settled);
+        expect("", tag + ", " + settled, 304, settled);
+        expect("", "\"x\"", 200, settled);
+        expect(settled, settled, 304, settled);
+        expect(settled, "", 200, settled);
+        expect("*", settled, 304, settled);
+        expect("\"x\"", settled, 412, "");
+        expect("W/" + settled, "", 412, "");
+    }
 }
 
 // Two pages may hold the same tasks and still differ.

@@ -96,6 +96,7 @@ public:
     // Returns the responses to every GET of a user, with body and ETag.
     std::string lists_of(const std::string& user) {
         std::string all;
+        database_.wait_for_feed();  // lists have settled ETags then
         for (const auto& [method, path, declared] :
              personal_operations(examples(user).contract())) {
             if (method != "get") continue;
@@ -266,6 +267,7 @@ ON_BOTH(isolation, holds_for_every_user_id, Neighbours, neighbours) {
 ON_BOTH(isolation, holds_at_every_mount, Neighbours, neighbours) {
     neighbours.examples("alice");
     neighbours.examples("mallory");
+    neighbours.lists_of("mallory");
     const auto mine = neighbours.send("mallory", "GET", "/api/v1/mallory/tasks");
     for (const char* path :
          {"/api/mallory/tasks", "/api/tasks", "/api/tasks?", "/api/v1/mallory/tasks/"}) {

@@ -59,7 +59,8 @@ void try_operation(Tried& tried, const std::string& method, const std::string& p
         expect({"If-Match: " + etag, "If-None-Match: " + tags}, when_known);
     }
     expect({"If-Match: \"0\"", "If-None-Match: \"0\""}, 412);
-    EXPECT_TEXT(tried.examples.send(read).header("etag"), etag);
+    // The tag is still good, even if the resource has got another one meanwhile, as a list does.
+    cr_expect_eq(send(tried, read, {"If-None-Match: " + etag}).status, 304);
     // A fulfilled condition lets the request through.
     const auto done = status({"If-Match: \"0\", " + etag, "If-None-Match: \"0\""});
     cr_expect(done / 100 == 2, "%s %s: %ld", call.method.c_str(), path.c_str(), done);

@@ -113,6 +113,8 @@ std::string member(const rapidjson::Value& object, const char* name) {
     return found->value.GetString();
 }
 
+bool is_list_tag(std::string_view etag) { return etag.size() > 18 && etag[17] == '.'; }
+
 std::string data_of(const Response& response, const char* message) {
     const auto body = json_of(response);
     cr_assert(body.HasMember("data"), "%s", shown(response.body()).c_str());
@@ -123,7 +125,8 @@ std::string data_of(const Response& response, const char* message) {
                       (message ? json::write(std::string{message}) : "null") +
                       (is_page ? R"(,"pagination":)" + pagination : "") + R"(,"success":true})";
     EXPECT_TEXT(response.body(), R"({"data":)" + data + rest);
-    if (!response.etag().empty()) EXPECT_TEXT(response.etag(), entity_tag(data + pagination));
+    if (!response.etag().empty() && !(is_page && is_list_tag(response.etag())))
+        EXPECT_TEXT(response.etag(), entity_tag(data + pagination));
     return data;
 }
 

@@ -86,8 +86,12 @@ rapidjson::Document json_of(const Response& response);
 // Returns a string member, "<null>" for null, or "<absent>" if there is no such member.
 std::string member(const rapidjson::Value& object, const char* name);
 
+// Whether an ETag names an unchanged list and not a body.
+bool is_list_tag(std::string_view etag);
+
 // Returns the canonical JSON of the `data` of an enveloped response. Fails the test unless the
-// response is complete, has this message, and an ETag, if any, matches the data.
+// response is complete, has this message, and an ETag, if any, matches the data or is that of a
+// list.
 std::string data_of(const Response& response, const char* message = nullptr);
 
 // Fails the test unless the response is exactly this error in the endpoint's shape: status, code or

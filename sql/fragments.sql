@@ -1,0 +1,61 @@
+-- The fragments that several files of sql/queries use.
+
+-- Lists that have not changed are not read (docs/adr/0013-unchanged-lists.md). A list is one statement, so that it sees
+-- one snapshot:
+--
+--   {list_of} {revision} {list_state}, the total unless is_known, and the page's columns as nulls
+--   {list_page} the page's rows and their order
+--   {list_end}
+--
+-- Its first row is the state, and the page follows. The total is null and the page is empty if the list is_known: its
+-- revision is among :known, which has a space before and after each.
+
+-- What the user's newest event says about all of the user's lists, and whether every older transaction has ended. If
+-- there is no event behind the mark of the last removed one, the mark counts. The array keeps the planner from reading
+-- the events of all audiences in their order; the lower bound keeps the scan from removed events that were not
+-- vacuumed.
+-- fragment: revision
+SELECT hashtextextended(concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+            ARRAY(SELECT concat_ws(' ', value, tableoid, xmin) FROM feed_epoch)::text), 0)
+        || '.' || coalesce(newest.transaction_id, mark.transaction_id, '0')
+        || '-' || coalesce(newest.id, mark.id, 0) AS revision,
+    coalesce(newest.transaction_id, mark.transaction_id, '0') < pg_snapshot_xmin(pg_current_snapshot()) AS is_settled
+FROM (SELECT 1) AS one
+    LEFT JOIN events_pruned AS mark ON true
+    LEFT JOIN LATERAL (
+        SELECT transaction_id, id FROM events
+        WHERE audience = ANY (ARRAY['user:' || :user_id])
+            AND (transaction_id, id) > (coalesce(mark.transaction_id, '0'), coalesce(mark.id, 0))
+        ORDER BY audience DESC, transaction_id DESC, id DESC LIMIT 1) AS newest ON true
+
+-- fragment: revision sqlite
+SELECT feed.history || '.' || coalesce(newest.id, mark.id, 0)
+        || '-' || coalesce(newest.created_at, mark.created_at, 0) AS revision,
+    true AS is_settled
+FROM (SELECT substr(entity_tag(coalesce(group_concat(value, ' '), '')), 2, 16) AS history FROM feed_epoch) AS feed
+    LEFT JOIN events_pruned AS mark ON true
+    LEFT JOIN (
+        SELECT id, created_at FROM events
+        WHERE audience = 'user:' || :user_id AND id > coalesce((SELECT id FROM events_pruned), 0)
+        ORDER BY id DESC LIMIT 1) AS newest ON true
+
+-- fragment: list_of
+SELECT * FROM (
+WITH named AS MATERIALIZED (
+
+-- fragment: list_state
+), state AS MATERIALIZED (
+    SELECT revision, is_settled, is_settled AND strpos(:known, ' ' || revision || ' ') > 0 AS is_known FROM named)
+SELECT revision, is_settled, is_known
+
+-- fragment: list_page
+FROM state
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, page.* FROM (
+
+-- A limit of 0, because SQLite would evaluate a condition for each row.
+-- fragment: list_limit
+LIMIT CASE WHEN (SELECT is_known FROM state) THEN 0 ELSE :limit END
+
+-- fragment: list_end
+) AS page) AS list
