@@ -13,6 +13,7 @@ from stack import BUILD, Distance, Pooler, service_environment, token_of
 
 BOARD = "/collab/state/tasks"
 CHANGING = "board 200, 100 tasks, changing"
+CHANGING_LIST = "100 own tasks 200, changing"
 ONE_WAY_MS = 5
 SLOW_COMMIT_MS = 5
 STARTS = 10
@@ -59,12 +60,22 @@ def own(user, path, statements, parameters, **rest):
 
 
 def tasks_call(bench, user="user-1"):
-    counted = {"user_id": user, "completed": "(false)", "or_completed": "(true)"}
-    return own(user, "tasks", statements=("list_tasks_by_created_at_desc", "count_tasks"),
-               parameters={"list_tasks_by_created_at_desc": {**counted, "after_key": "9999-12-31",
-                                                             "after_id": 2 ** 62, "limit": 101,
-                                                             "offset": 0},
-                           "count_tasks": counted})
+    return own(user, "tasks", statements=("list_tasks_by_created_at_desc",),
+               parameters={"list_tasks_by_created_at_desc": {
+                   "user_id": user, "known": "(' ')", "completed": "(false)",
+                   "or_completed": "(true)", "after_key": "9999-12-31", "after_id": 2 ** 62,
+                   "limit": 101, "offset": 0}})
+
+
+def known_tasks_call(bench, is_named):
+    """The same list while it does not change; `is_named` by If-None-Match."""
+    call = tasks_call(bench)
+    etag = call.check(bench.service.port)[1]["ETag"]
+    if is_named:
+        call.headers, call.status = {**call.headers, "If-None-Match": etag}, 304
+    revision = etag.strip('"').partition(".")[2]
+    call.parameters["list_tasks_by_created_at_desc"]["known"] = f"(' {revision} ')"
+    return call
 
 
 def task_call(bench, user="user-1"):
@@ -98,6 +109,20 @@ def changing_board(bench):
                            "ALTER TABLE bench_board_revisions RENAME TO board_revisions")
 
 
+@contextlib.contextmanager
+def changing_lists(bench):
+    """While it is active, every personal list has a new revision whenever a handler asks for it."""
+    bench.postgres.sql("CREATE SEQUENCE bench_changes",
+                       "ALTER TABLE feed_epoch RENAME TO bench_feed_epoch",
+                       "CREATE VIEW feed_epoch AS SELECT nextval('bench_changes')::text AS value, "
+                       "0 AS tableoid, 0 AS xmin")
+    try:
+        yield
+    finally:
+        bench.postgres.sql("DROP VIEW feed_epoch", "DROP SEQUENCE bench_changes",
+                           "ALTER TABLE bench_feed_epoch RENAME TO feed_epoch")
+
+
 # Section, tasks on the board, label, function that returns the call.
 REQUESTS = [
     ("healthz", 100, "healthz", healthz_call),
@@ -108,7 +133,9 @@ REQUESTS = [
     ("board", 100, CHANGING, lambda bench: board_call(bench, False)),
     ("board_10000", 10_000, "board 200, 10,000 tasks", lambda bench: board_call(bench, False)),
     ("board_10000", 10_000, "board 304, 10,000 tasks", lambda bench: board_call(bench, True)),
-    ("tasks", 100, "100 own tasks", tasks_call),
+    ("lists", 100, "100 own tasks 200", lambda bench: known_tasks_call(bench, False)),
+    ("lists", 100, "100 own tasks 304", lambda bench: known_tasks_call(bench, True)),
+    ("lists", 100, CHANGING_LIST, tasks_call),
     ("tasks", 100, "one own task", task_call),
     ("tasks", 100, "create an own task", create_task_call),
 ]
@@ -135,9 +162,10 @@ def requests(bench, chosen):
             continue
         bench.note(label)
         bench.fill_board(size)
-        if section == "tasks":
+        if section in ("lists", "tasks"):
             bench.postgres.fill_tasks(1000, 100)
-        with changing_board(bench) if label == CHANGING else contextlib.nullcontext():
+        changing = {CHANGING: changing_board, CHANGING_LIST: changing_lists}.get(label)
+        with changing(bench) if changing else contextlib.nullcontext():
             call = make_call(bench)
             script = write_script(bench.folder / "pgbench.sql", call, bench.statements)
             body = call.check(bench.service.port)[2]
@@ -300,8 +328,9 @@ def rows(bench):
                 f"/api/v1/{user}/tasks{path.format(task)} {token_of(user)}\n"
                 for user, task in tasks))
             call.turns = str(turns)
-            bench.drive(f"{size:,} rows", call, 1)
-            runs = [bench.drive(f"{size:,} rows", call) for _ in range(bench.rounds)]
+            with changing_lists(bench):
+                bench.drive(f"{size:,} rows", call, 1)
+                runs = [bench.drive(f"{size:,} rows", call) for _ in range(bench.rounds)]
             whole = median(runs, lambda run: sum(run.cpu_us.values()))
             cells += [cpu(runs, *groups), f"{whole:.0f}", with_range(runs)]
         row(f"{size:,}", *cells)
