@@ -35,10 +35,10 @@ public:
 
     // Runs the batch in one round trip and as a whole, within the deadline of DB_DEADLINE_MS (and
     // DB_CONNECT_TIMEOUT_MS if it must connect first). Others may share its transaction and never
-    // notice it. The slots that its add() returned find the rows in the results. Throws DbError. The
-    // outcome of a write is unknown after class 08, 57014 (late) and 57P01 (closed). Repeats once
-    // what is safe to repeat: reads whose connection was lost, 40001 and 40P01; and up to three times
-    // statements whose prepared form the server no longer knows.
+    // notice it. The slots that its add() returned find the rows in the results. Throws DbError.
+    // The outcome of a write is unknown after class 08, 57014 (late) and 57P01 (closed). Repeats
+    // once what is safe to repeat: reads whose connection was lost, 40001 and 40P01; and up to
+    // three times statements whose prepared form the server no longer knows.
     virtual Async<db::Results> run(db::Batch batch) = 0;
 
     // Closes every connection and fails the waiting batches; the loop runs out of work afterwards.

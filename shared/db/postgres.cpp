@@ -3,7 +3,9 @@
 // that append; any other batch has its own (postgres_group.hpp). An error reaches no other batch.
 
 #include <algorithm>
+#include <array>
 #include <random>
+#include <tuple>
 #include <unordered_map>
 
 #include "shared/config/config.hpp"
@@ -50,24 +52,28 @@ public:
           connect_timeout_(config.db_connect_timeout_ms),
           idle_limit_(idle),
           tick_(loop),
-          idle_tick_(loop) {}
+          idle_tick_(loop),
+          commit_tick_(loop) {}
 
     Async<db::Results> run(db::Batch batch) override {
         const auto latest = Clock::now() + deadline_;
-        // Rolled back with others: the second time it goes alone, where every error is its own.
-        bool was_in_group = false;
-        bool goes_alone = false;
+        // Undone with others: after the second time it goes alone, where every error is its own. A
+        // read may stay in groups, because each time at least the one at fault gets its answer.
+        int times_undone = 0;
         bool may_repeat = true;
         // A statement that is found stale takes the names of all others with it.
         int stale_left = 3;
         for (;;) {
-            PostgresOperation operation{batch, latest, goes_alone};
+            PostgresOperation operation{batch, latest, times_undone >= 2};
             submit(operation);
             co_await operation.promise.wait();
             if (!operation.failure) co_return std::move(operation.results);
-            if (operation.again != PostgresOperation::Again::no && !is_closing_) {
-                goes_alone = goes_alone || std::exchange(was_in_group, true) ||
-                             operation.again == PostgresOperation::Again::alone;
+            if (operation.again == PostgresOperation::Again::alone) {
+                times_undone = 2;
+                continue;
+            }
+            if (operation.again == PostgresOperation::Again::in_group) {
+                if (operation.was_sent && !operation.reads_only()) ++times_undone;
                 continue;
             }
             const bool is_stale = is_stale_statement(operation.failure->sqlstate());
@@ -85,19 +91,21 @@ public:
         fail_waiting(sqlstate::admin_shutdown, "the service is stopping");
         tick_.cancel();
         idle_tick_.cancel();
+        commit_tick_.cancel();
     }
 
 private:
     // Repeats only what certainly did not happen, or changes nothing: reads whose connection was
     // lost, statements that were rolled back, writes refused by a server that may no longer be the
-    // primary, and prepared statements that the server no longer knows.
+    // primary, prepared statements that the server no longer knows, and what an idle session that
+    // was ended has not read.
     static bool is_worth_repeating(const PostgresOperation& operation) {
         const auto& state = operation.failure->sqlstate();
         if (is_serialization_failure(state)) return true;
         if (is_stale_statement(state)) return true;
         if (state == sqlstate::read_only_transaction) return true;
         if (state == sqlstate::idle_session_timeout) return true;
-        return operation.was_sent && is_connection_failure(state) && operation.reads_only;
+        return operation.was_sent && is_connection_failure(state) && operation.reads_only();
     }
 
     void submit(PostgresOperation& operation) {
@@ -107,10 +115,15 @@ private:
         watch_deadlines();
         const bool is_every_one_busy =
             std::all_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
-                return connection->load() > 0 && !connection->collects(operation.reads_only);
+                return connection->load() > 0 && !connection->collects(operation.kind);
             });
         auto& queue = queue_of(operation);
-        queue.push_back(&operation);
+        // In the order of deadlines: a batch that is sent again does not begin at the end.
+        queue.insert(std::upper_bound(queue.begin(), queue.end(), &operation,
+                                      [](const auto* one, const auto* other) {
+                                          return one->deadline < other->deadline;
+                                      }),
+                     &operation);
         send_waiting(queue);
         if ((is_every_one_busy || !queue.empty()) && connections_.size() < pool_size_)
             open_connection();
@@ -120,8 +133,8 @@ private:
 
     Chosen choose(const PostgresOperation& operation, bool is_grouped,
                   Clock::time_point now) const {
-        return operation.reads_only ? choose_for_read(operation, is_grouped, now)
-                                    : choose_for_write(operation, is_grouped, now);
+        return operation.reads_only() ? choose_for_read(operation, is_grouped, now)
+                                      : choose_for_write(operation, is_grouped, now);
     }
 
     // A connection without writes, because they may wait for locks. A read that is grouped goes
@@ -137,7 +150,7 @@ private:
         return best(is_allowed, [&](const auto& connection) {
             const bool is_quick = is_grouped && !connection->is_busy_for(quick_read, now);
             return std::tuple{connection->is_stalled(now), connection->writes() > 0,
-                              !(is_grouped && connection->collects(true)),
+                              !(is_grouped && connection->collects(operation.kind)),
                               is_quick ? 0 : connection->load()};
         });
     }
@@ -156,11 +169,12 @@ private:
         const bool waits_for_commit =
             is_grouped &&
             std::any_of(connections_.begin(), connections_.end(), [&](const auto& connection) {
-                return connection->is_appending() && !connection->is_busy_for(quick_commit, now);
+                return connection->has_append_group() &&
+                       !connection->is_busy_for(quick_commit, now);
             });
         const bool may_follow_writes = !is_grouped || !may_spread || has_waited(operation, now);
         const auto joins = [&](const auto& connection) {
-            return is_grouped && connection->collects(false);
+            return is_grouped && connection->collects(operation.kind);
         };
         const auto is_allowed = [&](const auto& connection) {
             if (!connection->takes(operation, is_grouped) || connection->is_stalled(now))
@@ -173,8 +187,7 @@ private:
         });
     }
 
-    // Whether it is time to do with a connection that others write on, because a better one does
-    // not get free and cannot be opened.
+    // Whether it has waited so long that it takes a connection on which others write.
     static bool has_waited(const PostgresOperation& operation, Clock::time_point now) {
         return now - operation.began > longest_wait_for_connection;
     }
@@ -196,9 +209,11 @@ private:
 
     using Queue = std::deque<PostgresOperation*>;
 
-    // None of the three kinds waits for another.
+    // A kind that cannot be sent does not hold up the others.
     Queue& queue_of(const PostgresOperation& operation) {
-        return waiting_[operation.reads_only ? 0 : operation.may_share ? 1 : 2];
+        using Kind = PostgresOperation::Kind;
+        const bool goes_alone = !operation.may_share && !operation.reads_only();
+        return waiting_[static_cast<std::size_t>(goes_alone ? Kind::changes : operation.kind)];
     }
 
     bool is_anything_waiting() const {
@@ -295,20 +310,39 @@ private:
 
     // The kinds take turns in being the first, so that none takes all the room.
     void send_waiting() {
-        std::rotate(turns_.begin(), turns_.begin() + 1, turns_.end());
-        for (const auto kind : turns_) send_waiting(waiting_[kind]);
+        bool is_any_sent = false;
+        for (const auto kind : turns_)
+            if (send_waiting(waiting_[kind])) is_any_sent = true;
+        if (is_any_sent) std::rotate(turns_.begin(), turns_.begin() + 1, turns_.end());
     }
 
-    void send_waiting(Queue& queue) {
+    // Returns whether any was sent.
+    bool send_waiting(Queue& queue) {
+        bool is_any_sent = false;
         while (!queue.empty()) {
             auto* const operation = queue.front();
             const auto now = Clock::now();
-            const bool is_grouped = grouping_.groups(*operation, now);
+            const bool is_grouped = grouping_.may_group(*operation, now);
             const auto chosen = choose(*operation, is_grouped, now);
-            if (!chosen) return;
+            if (!chosen) {
+                if (is_grouped && !operation->reads_only()) watch_commit();
+                break;
+            }
             queue.pop_front();
             chosen->send(*operation, is_grouped);
+            is_any_sent = true;
         }
+        return is_any_sent;
+    }
+
+    // A commit that takes longer than quick_commit no longer holds up the next group.
+    void watch_commit() {
+        if (std::exchange(is_watching_commit_, true)) return;
+        commit_tick_.expires_after(quick_commit);
+        commit_tick_.async_wait([this](error_code error) {
+            is_watching_commit_ = false;
+            if (!error) send_waiting();
+        });
     }
 
     void replace(const std::shared_ptr<PostgresConnection>& lost) {
@@ -331,7 +365,7 @@ private:
     // would cost a request its deadline. The server cancels statements before that by itself.
     void retire_idle_since(Clock::time_point moment) {
         for (const auto& connection : std::vector{connections_})
-            if (connection->is_ready() && connection->load() == 0 &&
+            if (connection->is_ready() && connection->is_idle() &&
                 connection->idle_since() <= moment)
                 connection->retire();
     }
@@ -352,7 +386,7 @@ private:
     void close_idle() {
         auto idle = connections_;
         std::erase_if(idle, [&](const auto& connection) {
-            return !connection->is_ready() || connection->load() > 0 ||
+            return !connection->is_ready() || !connection->is_idle() ||
                    connection->idle_since() > Clock::now() - idle_limit_;
         });
         std::sort(idle.begin(), idle.end(), [](const auto& one, const auto& other) {
@@ -383,7 +417,7 @@ private:
         bool is_idle = !is_anything_waiting();
         bool is_any_silent = false;
         for (const auto& connection : std::vector{connections_}) {
-            if (connection->load() > 0) is_idle = false;
+            if (!connection->is_idle()) is_idle = false;
             if (connection->check_deadlines(now)) is_any_silent = true;
         }
         if (is_any_silent) retire_idle_since(now - deadline_);
@@ -405,6 +439,7 @@ private:
     milliseconds idle_limit_;
     Timer tick_;
     Timer idle_tick_;
+    Timer commit_tick_;
     std::vector<std::shared_ptr<PostgresConnection>> connections_;
     PostgresGrouping grouping_;
     std::array<Queue, 3> waiting_;  // see queue_of()
@@ -414,6 +449,7 @@ private:
     std::optional<Clock::time_point> retired_at_;  // the last replacement of all connections
     bool is_ticking_ = false;
     bool is_watching_idle_ = false;
+    bool is_watching_commit_ = false;
     bool is_closing_ = false;
 };
 

@@ -25,7 +25,8 @@ constexpr std::size_t capacity = 256;
 // opposite order part before they count as a deadlock.
 constexpr std::int64_t group_lock_timeout = 200;
 
-// A read that keeps others waiting for longer than this is not grouped for some time.
+// A read that keeps others waiting for so much longer than the shortest answer took is not grouped
+// for some time.
 constexpr auto slow_read = std::chrono::milliseconds{50};
 
 // A null leaves its limit as it is.
@@ -44,9 +45,14 @@ constexpr int connection_check_interval = 50;
 // With less time left a statement is not worth sending.
 constexpr auto shortest_limit = std::chrono::milliseconds{20};
 
+// Only an ERROR has undone the transaction. A FATAL, a PANIC and an error of libpq's own leave its
+// outcome unknown, as a lost connection does.
 std::string sqlstate_of(const PGresult* result) {
     const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    return std::string{state ? std::string_view{state} : sqlstate::connection_failure};
+    const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const bool is_error = !severity || std::string_view{severity} == "ERROR";
+    if (state && (is_error || is_connection_failure(state))) return state;
+    return std::string{sqlstate::connection_failure};
 }
 
 // The first line only: libpq ends messages with a newline and puts hints on lines of their own.
@@ -67,11 +73,6 @@ bool may_pass(std::string_view reason) {
 }
 
 }  // namespace
-
-bool is_stale_statement(std::string_view sqlstate) {
-    return sqlstate == sqlstate::unknown_statement_name ||
-           sqlstate == sqlstate::feature_not_supported;
-}
 
 PostgresConnection::PostgresConnection(Loop& loop, const Config& config, PostgresGrouping& grouping,
                                        Events events)
@@ -226,42 +227,36 @@ bool PostgresConnection::is_busy_for(Clock::duration duration, Clock::time_point
     return !sent_.empty() && now - sent_.front().sent_at() > duration;
 }
 
-bool PostgresConnection::may_join(const PostgresGroup& group, bool reads_only) const {
-    return group.may_grow() && group.reads_only() == reads_only &&
-           group.size() < grouping_.most(reads_only);
+bool PostgresConnection::may_join(const PostgresGroup& group, PostgresOperation::Kind kind) const {
+    return group.may_grow() && group.kind() == kind && group.size() < grouping_.most(kind);
 }
 
-bool PostgresConnection::collects(bool reads_only) const {
+bool PostgresConnection::collects(PostgresOperation::Kind kind) const {
     return std::any_of(collected_.begin(), collected_.end(),
-                       [&](const auto& group) { return may_join(group, reads_only); });
+                       [&](const auto& group) { return may_join(group, kind); });
 }
 
 bool PostgresConnection::takes(const PostgresOperation& operation, bool is_grouped) const {
     if (!is_ready() || load_ >= capacity) return false;
-    if (is_grouped && collects(operation.reads_only)) return true;
+    if (is_grouped && collects(operation.kind)) return true;
     // A transaction pooler may assign the connection to another client after each Sync, and old
     // poolers fail if a second transaction is in progress.
     if (!uses_names_) return sent_.empty() && collected_.empty();
-    return !is_grouped || operation.reads_only || !is_appending();
+    return !is_grouped || operation.reads_only() || !has_append_group();
 }
 
 void PostgresConnection::send(PostgresOperation& operation, bool is_grouped) {
-    const bool reads_only = operation.reads_only;
     if (operation.deadline - Clock::now() < shortest_limit)
         return operation.finish(
             DbError{sqlstate::query_canceled, "no time left within DB_DEADLINE_MS"});
     ++load_;
-    if (!reads_only) ++writes_;
+    if (!operation.reads_only()) ++writes_;
     auto group = std::find_if(collected_.begin(), collected_.end(), [&](const auto& candidate) {
-        return is_grouped && may_join(candidate, reads_only);
+        return is_grouped && may_join(candidate, operation.kind);
     });
     if (group == collected_.end()) {
-        using Kind = PostgresGroup::Kind;
-        const auto kind = reads_only            ? Kind::reads
-                          : operation.may_share ? Kind::appends
-                                                : Kind::other;
-        group = collected_.emplace(group, kind, is_grouped);
-        if (is_grouped && !reads_only) ++appending_;
+        group = collected_.emplace(group, operation.kind, is_grouped);
+        if (group->is_append_group()) ++append_groups_;
     }
     group->add(operation);
     if (std::exchange(is_flush_due_, true)) return;
@@ -286,10 +281,14 @@ void PostgresConnection::flush() {
 }
 
 bool PostgresConnection::send_group(PostgresGroup& group) {
-    group.sent(Clock::now());
+    group.mark_sent(Clock::now());
     bool is_sent = send_limits(group);
     group.for_each([&](std::size_t member, const PostgresOperation& operation) {
         is_sent = is_sent && send_batch(group, member, operation.batch);
+        // Otherwise the server keeps the results back until it has 8 kB, or until the Sync, and a
+        // quick read would wait for a slow one behind it.
+        if (group.reads_only() && member + 1 < group.size())
+            is_sent = is_sent && PQsendFlushRequest(connection_) == 1;
     });
     // In libpq 15 this also writes as much as the socket takes.
     return is_sent && PQpipelineSync(connection_) == 1;
@@ -305,7 +304,8 @@ bool PostgresConnection::send_limits(PostgresGroup& group) {
             std::max<Clock::duration>(group.deadline() - group.sent_at(), shortest_limit));
         statement_limit = std::to_string(statement_timeout(left.count()));
     }
-    if (group.appends() && group.size() > 1) lock_limit = std::to_string(group_lock_timeout);
+    if (group.is_append_group() && group.size() > 1)
+        lock_limit = std::to_string(group_lock_timeout);
     if (!statement_limit && !lock_limit) return true;
     const auto statement =
         db::statement(limit_transaction, db::named("statement_timeout", statement_limit),
@@ -355,6 +355,8 @@ bool PostgresConnection::send_statement(const db::Statement& statement) {
 
 Async<> PostgresConnection::write_rest() {
     while (is_ready_ && PQflush(connection_) == 1) {
+        consume();  // a flush that would block may have read results
+        if (!is_ready_) break;
         error_code error;
         co_await socket_.async_wait(Descriptor::wait_write, redirect_error(use_awaitable, error));
     }
@@ -374,7 +376,7 @@ void PostgresConnection::consume() {
     const bool is_open = PQconsumeInput(connection_) == 1;
     if (!drain() || !is_open || PQstatus(connection_) == CONNECTION_BAD)
         fail(sqlstate::connection_failure, reason());
-    else if (is_retired_ && load_ == 0 && sent_.empty())
+    else if (is_retired_ && is_idle())
         fail(sqlstate::connection_failure, "the connection was retired");
     else if (is_ready())
         events_.has_room();
@@ -424,15 +426,15 @@ void PostgresConnection::finish_front() {
     const auto unprepared = done.unprepared();
     if (!unprepared.empty()) ++generation_;
     for (const auto* const query : unprepared) prepared_.erase(query);
-    if (done.appends()) {
-        if (done.may_grow()) --appending_;
-        grouping_.count_appends(done.size(), done.has_failed());
-    }
+    if (done.is_append_group()) --append_groups_;
+    if (done.is_counted()) grouping_.count_appends(done.size(), done.has_failed());
     const auto left = done.unanswered();
     done.finish();
     count_answers(left, done.reads_only());
     const auto now = Clock::now();
-    if (!sent_.empty()) sent_.front().became_first(now);
+    const auto took = now - done.sent_at();
+    shortest_answer_ = std::min(shortest_answer_.value_or(took), took);
+    if (!sent_.empty()) sent_.front().mark_first(now);
     if (load_ == 0) idle_since_ = now;
 }
 
@@ -443,19 +445,21 @@ void PostgresConnection::count_answers(std::size_t count, bool reads_only) {
 
 void PostgresConnection::retire() {
     is_retired_ = true;
-    if (is_ready_ && load_ == 0 && sent_.empty())
-        fail(sqlstate::connection_failure, "the connection was retired");
+    if (is_ready_ && is_idle()) fail(sqlstate::connection_failure, "the connection was retired");
 }
 
-void PostgresConnection::fail(std::string_view sqlstate, const std::string& why) {
+void PostgresConnection::fail(std::string_view state, const std::string& why) {
     const auto self = shared_from_this();
     is_ready_ = false;
-    load_ = writes_ = appending_ = 0;
+    load_ = writes_ = append_groups_ = 0;
     auto lost = std::exchange(sent_, {});
     auto unsent = std::exchange(collected_, {});
     release();
     events_.on_loss(self);
-    const DbError error{sqlstate, why};
+    // After this error the server has read nothing more.
+    constexpr auto ended_idle = sqlstate::idle_session_timeout;
+    const bool has_ended_idle = !lost.empty() && lost.front().has_failed_with(ended_idle);
+    const DbError error{has_ended_idle ? ended_idle : state, why};
     for (auto* const groups : {&lost, &unsent})
         for (auto& group : *groups) group.lose(error);
 }
@@ -470,8 +474,8 @@ bool PostgresConnection::check_deadlines(Clock::time_point now) {
     if (is_any_late) {
         logging::warning("database deadline passed");
         fail(sqlstate::connection_failure, "no answer within DB_DEADLINE_MS");
-    } else if (!sent_.empty()) {
-        if (const auto* const read = sent_.front().slow_read(now, slow_read))
+    } else if (!sent_.empty() && shortest_answer_) {
+        if (const auto* const read = sent_.front().slow_read(now, *shortest_answer_ + slow_read))
             grouping_.count_slow(read->batch, now);
     }
     return is_any_late;

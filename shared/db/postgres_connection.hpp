@@ -14,10 +14,6 @@
 #include "shared/db/postgres_group.hpp"
 #include "shared/net/resolve.hpp"
 
-// The server does not know a prepared statement (any more), or its plan no longer fits the schema.
-// The batch had no effect.
-bool is_stale_statement(std::string_view sqlstate);
-
 class PostgresConnection : public std::enable_shared_from_this<PostgresConnection> {
 public:
     struct Events {
@@ -48,18 +44,21 @@ public:
     // being committed: what arrives meanwhile is committed together.
     bool takes(const PostgresOperation& operation, bool is_grouped) const;
 
-    // Whether the batch would join others of this turn of the loop.
-    bool collects(bool reads_only) const;
+    // Whether a batch of this kind would join others of this turn of the loop.
+    bool collects(PostgresOperation::Kind kind) const;
 
     // The number of batches in progress.
     std::size_t load() const { return load_; }
+
+    // Whether nothing is in progress, not even the end of a transaction.
+    bool is_idle() const { return load_ == 0 && sent_.empty(); }
 
     // The number of those that write. Reads are better sent elsewhere, because a write that waits
     // for a lock delays everything sent after it.
     std::size_t writes() const { return writes_; }
 
     // Whether a group of batches that append is in progress.
-    bool is_appending() const { return appending_ > 0; }
+    bool has_append_group() const { return append_groups_ > 0; }
 
     // Whether the answer to the oldest group is overdue, so that a new batch would wait behind it.
     bool is_stalled(Clock::time_point now) const;
@@ -95,7 +94,7 @@ private:
     Async<> read_results();
     Async<> write_rest();
 
-    bool may_join(const PostgresGroup& group, bool reads_only) const;
+    bool may_join(const PostgresGroup& group, PostgresOperation::Kind kind) const;
     void flush();
     bool send_group(PostgresGroup& group);
     bool send_limits(PostgresGroup& group);
@@ -122,10 +121,11 @@ private:
     std::deque<PostgresGroup> collected_;  // sent at the end of this turn
     std::deque<PostgresGroup> sent_;       // in the order of their answers
     std::unordered_map<const Query*, std::string> prepared_;
-    int generation_ = 0;         // of the names in prepared_
-    std::size_t load_ = 0;       // batches without an answer
-    std::size_t writes_ = 0;     // of these
-    std::size_t appending_ = 0;  // groups
+    int generation_ = 0;      // of the names in prepared_
+    std::size_t load_ = 0;    // batches without an answer
+    std::size_t writes_ = 0;  // of these
+    std::size_t append_groups_ = 0;
+    std::optional<Clock::duration> shortest_answer_;  // from sending a group to its end
     bool is_flush_due_ = false;
     bool is_direct_ = false;
     bool uses_names_ = false;

@@ -1,6 +1,7 @@
 #include "shared/db/postgres_group.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "shared/db/sqlstate.hpp"
 
@@ -8,20 +9,23 @@ namespace {
 
 using Again = PostgresOperation::Again;
 
-// How long statements are not grouped after they were slow.
-constexpr auto slow_counts = std::chrono::seconds{10};
+// How long reads are not grouped after one of the same statements was slow.
+constexpr auto slow_counts = std::chrono::seconds{2};
+
+std::vector<const Query*> queries_of(const db::Batch& batch) {
+    std::vector<const Query*> queries;
+    for (const auto& statement : batch.statements()) queries.push_back(statement.query);
+    return queries;
+}
 
 }  // namespace
 
-bool PostgresGrouping::groups(const PostgresOperation& operation, Clock::time_point now) const {
+bool PostgresGrouping::may_group(const PostgresOperation& operation, Clock::time_point now) const {
     if (!operation.may_share) return false;
-    if (!operation.reads_only) return append_limit_ > 1;
+    if (!operation.reads_only()) return append_limit_ > 1;
     if (slow_until_.empty()) return true;
-    const auto& statements = operation.batch.statements();
-    return std::none_of(statements.begin(), statements.end(), [&](const auto& statement) {
-        const auto found = slow_until_.find(statement.query);
-        return found != slow_until_.end() && found->second > now;
-    });
+    const auto found = slow_until_.find(queries_of(operation.batch));
+    return found == slow_until_.end() || found->second <= now;
 }
 
 void PostgresGrouping::count_appends(std::size_t members, bool has_failed) {
@@ -32,17 +36,21 @@ void PostgresGrouping::count_appends(std::size_t members, bool has_failed) {
 }
 
 void PostgresGrouping::count_slow(const db::Batch& read, Clock::time_point now) {
-    slow_until_[read.statements().front().query] = now + slow_counts;
+    slow_until_[queries_of(read)] = now + slow_counts;
 }
 
 void PostgresGroup::add(PostgresOperation& operation) {
     members_.push_back({&operation});
+    is_counted_ = kind_ == Kind::appends && operation.may_share;
     ++unanswered_;
 }
 
-void PostgresGroup::sent(Clock::time_point moment) {
+void PostgresGroup::mark_sent(Clock::time_point moment) {
     sent_at_ = waited_from_ = moment;
-    for (auto& member : members_) member.operation->was_sent = true;
+    for (auto& member : members_) {
+        member.operation->was_sent = true;
+        last_deadline_ = std::max(last_deadline_, member.operation->deadline);
+    }
 }
 
 bool PostgresGroup::is_done(std::size_t member) const {
@@ -70,26 +78,30 @@ bool PostgresGroup::is_transaction_undone() const {
 }
 
 void PostgresGroup::finish() {
-    if (!failure_) {
-        for (auto& member : members_) answer(member, std::nullopt);
-        return;
-    }
+    // libpq may report an error of its own although the server has committed.
+    if (failure_ && !is_transaction_undone()) return lose(*failure_);
+    for (std::size_t i = 0; i < members_.size(); ++i)
+        answer(members_[i], failure_, failure_ ? repetition(i) : Again::no);
+}
+
+// How to send a member again after the failure.
+Again PostgresGroup::repetition(std::size_t member) const {
+    if (members_.size() == 1) return Again::no;
+    // At the commit it may come of what any of them wrote.
     const bool is_commit = taken_ == due_.size();
-    const auto at_fault = is_commit ? nobody : due_[taken_].member;
+    if (is_commit) return Again::alone;
+    const auto at_fault = due_[taken_].member;
     const auto& state = failure_->sqlstate();
-    const bool is_lock_timeout = state == sqlstate::lock_not_available;
-    for (std::size_t i = 0; i < members_.size(); ++i) {
-        const bool is_failed = i == at_fault;
-        // What failed at a later member may come of what the first ones wrote, and at the commit of
-        // what any of them wrote. Only a group has a limit on the wait for a lock.
-        const bool is_own = members_.size() == 1 || (!is_commit && at_fault == nobody) ||
-                            (is_failed && (reads_only() || state == sqlstate::query_canceled ||
-                                           (i == 0 && !is_lock_timeout)));
-        answer(members_[i], failure_,
-               is_own                   ? Again::no
-               : is_failed || is_commit ? Again::alone
-                                        : Again::in_group);
-    }
+    // The statement of the limits has failed. run() repeats what was stale.
+    if (at_fault == nobody) return is_stale_statement(state) ? Again::no : Again::alone;
+    if (member != at_fault) return Again::in_group;
+    // Only a group limits the wait for a lock, and the time of all its members by that of the first
+    // one to be late.
+    const bool is_limit =
+        state == sqlstate::lock_not_available || state == sqlstate::query_canceled;
+    // At a later member it may come of what the first ones wrote.
+    const bool is_own = !is_limit && (reads_only() || member == 0);
+    return is_own ? Again::no : Again::alone;
 }
 
 void PostgresGroup::lose(const DbError& error) {
@@ -123,6 +135,7 @@ Clock::time_point PostgresGroup::deadline() const {
 }
 
 bool PostgresGroup::mark_late(Clock::time_point now) {
+    if (unanswered_ == 0) return now >= last_deadline_;
     bool is_any_late = false;
     for (auto& member : members_)
         if (member.operation && member.operation->deadline <= now)

@@ -135,10 +135,13 @@ private:
 
     void write_waiting() {
         is_write_due_ = false;
+        give_up_late(late_);
         auto group = next_group();
         if (group.empty()) return;  // closed meanwhile
         const bool is_alone = group.size() == 1;
         auto failure = try_to_write(group);
+        // A transaction that could not even be rolled back is lost with its connection.
+        if (connection_ && connection_->is_in_transaction()) connection_.reset();
         if (sqlstate_of(failure) == sqlstate::lock_not_available) return wait_for_lock(failure);
 
         waiting_.erase(waiting_.begin(), waiting_.begin() + std::ssize(group));
@@ -176,9 +179,11 @@ private:
         const auto until = Clock::now() + longest_group;
         const bool is_alone = group.size() == 1;
         for (std::size_t i = 0; i < group.size(); ++i) {
-            if (i > 0 && Clock::now() >= until)
+            if (i > 0 && Clock::now() >= until) {
                 group.resize(i);
-            else if (is_alone)
+                break;
+            }
+            if (is_alone)
                 execute(*group[i], group[i]->latest);
             else
                 execute_in_savepoint(*group[i]);
@@ -190,8 +195,7 @@ private:
 
     void execute(Write& write, Clock::time_point latest) {
         write.failure = nullptr;
-        if (Clock::now() >= write.latest)
-            throw DbError{sqlstate::query_canceled, "waited for other writes until its deadline"};
+        if (Clock::now() >= write.latest) std::rethrow_exception(late_);
         write.results = connection_->run(write.batch, latest);
     }
 
@@ -221,31 +225,37 @@ private:
         }
     }
 
-    // Answers a group, and lets those wait again that are to be run again. A batch that goes alone
-    // is last, so that it holds up no others.
+    // Answers a group, or queues its batches again. A batch that goes alone is queued last, so it
+    // delays no others.
     void settle(const Group& group, bool was_alone, bool was_undone) {
-        const bool is_known = std::any_of(group.begin(), group.end(),
-                                          [](const auto* write) { return write->goes_alone; });
-        Group again;
+        const bool is_culprit_known = std::any_of(
+            group.begin(), group.end(), [](const auto* write) { return write->goes_alone; });
+        Group rerun;
         for (auto* const write : group) {
-            if (was_undone && !is_known) write->goes_alone = true;
+            if (was_undone && !is_culprit_known) write->goes_alone = true;
             if (write->goes_alone && !was_alone)
                 waiting_.push_back(write);
             else if (was_undone)
-                again.push_back(write);
+                rerun.push_back(write);
             else
                 write->promise.deliver(write->failure);
         }
-        waiting_.insert(waiting_.begin(), again.begin(), again.end());
+        waiting_.insert(waiting_.begin(), rerun.begin(), rerun.end());
     }
 
-    // Another process writes. A batch whose deadline has passed gives up.
+    // Ends those whose deadline has passed. They have certainly not been done.
+    void give_up_late(const std::exception_ptr& failure) {
+        const auto late = std::stable_partition(
+            waiting_.begin(), waiting_.end(),
+            [now = Clock::now()](auto* write) { return now < write->latest; });
+        for (auto write = late; write != waiting_.end(); ++write)
+            (*write)->promise.deliver(failure);
+        waiting_.erase(late, waiting_.end());
+    }
+
+    // Another process writes.
     void wait_for_lock(const std::exception_ptr& failure) {
-        std::erase_if(waiting_, [&, now = Clock::now()](auto* const write) {
-            const bool is_late = now >= write->latest;
-            if (is_late) write->promise.deliver(failure);
-            return is_late;
-        });
+        give_up_late(failure);
         if (waiting_.empty()) return;
         is_write_due_ = true;
         retry_.expires_after(retry_pause);
@@ -259,6 +269,8 @@ private:
     Synchronous synchronous_;
     milliseconds deadline_;
     std::exception_ptr closed_;  // what a batch fails with after close()
+    const std::exception_ptr late_ = std::make_exception_ptr(
+        DbError{sqlstate::query_canceled, "waited for other writes until its deadline"});
     std::deque<Write*> waiting_;
     bool is_write_due_ = false;  // write_waiting() will be called
     Timer retry_;

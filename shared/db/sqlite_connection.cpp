@@ -23,7 +23,7 @@ constexpr Query commit_query{.name = "commit", .sqlite = "COMMIT"};
 constexpr std::uintmax_t least_room_bytes = 1'048'576;
 
 // Steps of SQLite's virtual machine between two checks of the clock: about 0.1 ms.
-constexpr int steps_between_looks = 4000;
+constexpr int steps_between_checks = 4000;
 
 // A -wal that grew while a reader held an old snapshot shrinks to this when it is used anew. SQLite
 // copies it to the database every 4 MB.
@@ -196,9 +196,11 @@ SqliteConnection::SqliteConnection(const std::string& path, Synchronous synchron
     sqlite3* const raw = connection_.get();
     // Disabled until the -wal and -shm are known to belong to this database.
     sqlite3_db_config(raw, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    // temp_store: a savepoint would otherwise write to /tmp, which may be full or read-only.
     const std::string pragmas =
         "PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = " + std::to_string(most_wal_bytes) +
-        "; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON; PRAGMA synchronous = " +
+        "; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON; PRAGMA temp_store = MEMORY; "
+        "PRAGMA synchronous = " +
         (synchronous == Synchronous::full ? "FULL" : "NORMAL");
     if (sqlite3_exec(raw, pragmas.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) fail(raw);
     files_ = is_in_memory(raw) ? DatabaseFiles{} : DatabaseFiles{raw, path};
@@ -206,7 +208,7 @@ SqliteConnection::SqliteConnection(const std::string& path, Synchronous synchron
     if (sqlite3_create_function(raw, "can_write", 0, SQLITE_UTF8, nullptr, &can_write, nullptr,
                                 nullptr) != SQLITE_OK)
         fail(raw);
-    sqlite3_progress_handler(raw, steps_between_looks, &is_too_late, this);
+    sqlite3_progress_handler(raw, steps_between_checks, &is_too_late, this);
 }
 
 // The last process to close a database copies the -wal into it and removes it. If the database was

@@ -61,3 +61,8 @@ bool is_serialization_failure(std::string_view sqlstate) {
 bool is_connection_failure(std::string_view sqlstate) {
     return sqlstate.starts_with("08") || sqlstate.starts_with("57P0");
 }
+
+bool is_stale_statement(std::string_view sqlstate) {
+    return sqlstate == sqlstate::unknown_statement_name ||
+           sqlstate == sqlstate::feature_not_supported;
+}

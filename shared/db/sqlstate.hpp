@@ -50,5 +50,9 @@ inline constexpr std::string_view data_corrupted = "XX001";
 // 40001 and 40P01: certainly rolled back, so one repetition is worthwhile.
 bool is_serialization_failure(std::string_view sqlstate);
 
+// The server does not know a prepared statement (any more), or its plan no longer fits the schema.
+// The batch had no effect.
+bool is_stale_statement(std::string_view sqlstate);
+
 // The connection was lost or the server refuses work: the statement may or may not have run.
 bool is_connection_failure(std::string_view sqlstate);

@@ -50,6 +50,8 @@ std::size_t bytes_of(const std::list<SlowAnswer>& answers) {
 struct Connection {
     Socket socket;
     RequestReader reader;
+    // When the peer is given up.
+    Clock::time_point latest = Clock::time_point::max();
 
     // Whether the peer has closed the connection and no longer waits for the answer. A peer that
     // has only finished sending still waits.
@@ -151,11 +153,12 @@ private:
         }
     }
 
-    // Returns false if the connection has ended. Waits before it reads: trying first would cost a
-    // failing recv() where async_wait() costs an epoll_ctl(), and leave an event behind that
+    // Returns false if the connection has ended. Waits before it reads. A recv() first would
+    // usually fail and cost as much as the wait, and would leave an event in the reactor that
     // FastCgiStream::watch_peer() would take for the end of the peer.
     Async<bool> read_request(Connection& connection) {
         std::optional<Timer> timer;
+        const ScopeExit no_limit_at_end{[&] { connection.latest = Clock::time_point::max(); }};
         for (;;) {
             error_code error;
             co_await connection.socket.async_wait(Socket::wait_read,
@@ -165,7 +168,7 @@ private:
             if (progress != RequestReader::Progress::incomplete)
                 co_return progress == RequestReader::Progress::complete;
             if (!connection.reader.is_empty())
-                close_later(connection.socket, timer.emplace(loop(), longest_silence));
+                give_up_at(connection, timer.emplace(loop(), longest_silence));
         }
     }
 
@@ -179,6 +182,7 @@ private:
 
     // The caller closes the connection afterwards.
     Async<> write_stream(Connection& connection, const Response& response) {
+        connection.reader.release();
         const auto stream =
             std::make_shared<FastCgiStream>(loop(), connection.socket, connection.reader.id());
         stream->watch_peer();
@@ -196,6 +200,7 @@ private:
         std::optional<Timer> timer;
         auto slow = slow_answers_.end();
         const ScopeExit forget_at_end{[&] {
+            connection.latest = Clock::time_point::max();
             if (slow != slow_answers_.end()) slow_answers_.erase(slow);
         }};
         for (;;) {
@@ -203,7 +208,7 @@ private:
             if (is_stopping()) records.add_stop_record();
             if (records.write_some(connection.socket.native_handle())) break;
             if (!timer) {
-                close_later(connection.socket, timer.emplace(loop(), longest_write));
+                give_up_at(connection, timer.emplace(loop(), longest_write));
                 slow =
                     slow_answers_.insert(slow_answers_.end(), {connection.socket, response.body()});
                 drop_oldest();
@@ -223,13 +228,13 @@ private:
         }
     }
 
-    void close_later(Socket& socket, Timer& timer) {
-        timer.async_wait([this, &socket](error_code error) {
-            // The timer may have expired just before the connection ended.
-            const bool is_open =
-                std::any_of(connections_.begin(), connections_.end(),
-                            [&](auto* const connection) { return &connection->socket == &socket; });
-            if (!error && is_open) socket.cancel(error);
+    // Ends what the connection waits for when the timer expires. The handler may already be queued
+    // when the timer is cancelled, and the peer is not late then.
+    void give_up_at(Connection& connection, Timer& timer) {
+        connection.latest = timer.expiry();
+        timer.async_wait([this, &connection](error_code error) {
+            if (error || !connections_.contains(&connection)) return;
+            if (Clock::now() >= connection.latest) connection.socket.cancel(error);
         });
     }
 

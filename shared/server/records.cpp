@@ -12,7 +12,7 @@ namespace {
 // The largest content that is a multiple of 8 bytes and fits the 16-bit length.
 constexpr std::size_t max_content = 65'528;
 
-std::array<char, record_header_bytes> record_header(Record type, std::uint16_t request_id,
+std::array<char, record_header_bytes> record_header(RecordType type, std::uint16_t request_id,
                                                     std::size_t content_length) {
     return {record_version,
             static_cast<char>(type),
@@ -28,7 +28,7 @@ std::string stdout_records(std::uint16_t request_id, std::string_view content) {
     std::string records;
     while (!content.empty()) {
         const auto chunk = content.substr(0, max_content);
-        const auto header = record_header(Record::standard_output, request_id, chunk.size());
+        const auto header = record_header(RecordType::standard_output, request_id, chunk.size());
         records.append(header.data(), header.size()).append(chunk);
         content.remove_prefix(chunk.size());
     }
@@ -40,8 +40,8 @@ ResponseRecords::ResponseRecords(std::uint16_t request_id, std::string_view head
     : request_id_(request_id) {
     add_stdout(head);
     add_stdout(body);
-    add_header(Record::standard_output, 0);
-    add_header(Record::end_request, 8);
+    add_header(RecordType::standard_output, 0);
+    add_header(RecordType::end_request, 8);
     auto& end = headers_.emplace_back();  // FCGI_EndRequestBody: status 0, FCGI_REQUEST_COMPLETE
     parts_.push_back({end.data(), 8});
 }
@@ -55,13 +55,13 @@ void ResponseRecords::add_stop_record() {
 void ResponseRecords::add_stdout(std::string_view content) {
     while (!content.empty()) {
         const auto chunk = content.substr(0, max_content);
-        add_header(Record::standard_output, chunk.size());
+        add_header(RecordType::standard_output, chunk.size());
         parts_.push_back({const_cast<char*>(chunk.data()), chunk.size()});
         content.remove_prefix(chunk.size());
     }
 }
 
-void ResponseRecords::add_header(Record type, std::size_t content_length) {
+void ResponseRecords::add_header(RecordType type, std::size_t content_length) {
     auto& header = headers_.emplace_back();
     const auto bytes = record_header(type, request_id_, content_length);
     std::copy(bytes.begin(), bytes.end(), header.begin());

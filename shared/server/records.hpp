@@ -1,5 +1,5 @@
-// Writes the answer to one FastCGI request: STDOUT records, an empty STDOUT, END_REQUEST (FastCGI
-// Specification 1.0, sections 3.3 and 5).
+// The records of FastCGI (FastCGI Specification 1.0, sections 3.3 and 5), and what writes the
+// answer to one request: STDOUT records, an empty STDOUT, END_REQUEST.
 #pragma once
 
 #include <sys/uio.h>
@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-// The types of the records (section 8).
-enum class Record : std::uint8_t {
+// The types that are read and written by name (section 8).
+enum class RecordType : std::uint8_t {
     begin_request = 1,
     end_request = 3,
     params = 4,
@@ -48,7 +48,7 @@ public:
 
 private:
     void add_stdout(std::string_view content);
-    void add_header(Record type, std::size_t content_length);
+    void add_header(RecordType type, std::size_t content_length);
 
     std::uint16_t request_id_;
     std::deque<std::array<char, 16>> headers_;  // stable addresses

@@ -12,6 +12,9 @@ namespace {
 // Far more than nginx's buffers for headers.
 constexpr std::size_t max_variables = 262'144;
 
+// What each buffer of a connection keeps between two requests.
+constexpr std::size_t most_kept = 16'384;
+
 std::size_t byte_at(std::string_view bytes, std::size_t i) {
     return static_cast<unsigned char>(bytes[i]);
 }
@@ -49,40 +52,49 @@ RequestReader::Progress RequestReader::read_some(int socket) {
         const auto whole = record_header_bytes + size + byte_at(rest, 6);
         if (rest.size() < whole) break;
         const auto record = cut(rest, whole);
-        if (record.front() != record_version || !take(Record{static_cast<std::uint8_t>(record[1])},
-                                                      id, record.substr(record_header_bytes, size)))
+        if (record.front() != record_version ||
+            !take(RecordType{static_cast<std::uint8_t>(record[1])}, id,
+                  record.substr(record_header_bytes, size)))
             return Progress::failed;
     }
     input_.erase(0, input_.size() - rest.size());
-    if (expected_ != Record::end_request) return Progress::incomplete;
+    if (expected_ != RecordType::end_request) return Progress::incomplete;
     return input_.empty() ? Progress::complete : Progress::failed;
 }
 
 void RequestReader::clear() {
-    expected_ = Record::begin_request;
-    variables_.clear();
-    body_.clear();
+    expected_ = RecordType::begin_request;
     request_ = {};
+    for (auto* const buffer : {&input_, &variables_, &body_}) {
+        buffer->clear();
+        // A connection is kept for an hour, and few requests are large.
+        if (buffer->capacity() > most_kept) buffer->shrink_to_fit();
+    }
+}
+
+void RequestReader::release() {
+    request_ = {};
+    for (auto* const buffer : {&input_, &variables_, &body_}) std::string{}.swap(*buffer);
 }
 
 // Returns false for a record that is not the next one of a request.
-bool RequestReader::take(Record type, std::uint16_t id, std::string_view content) {
-    if (type != expected_ || expected_ == Record::end_request) return false;
-    if (type == Record::begin_request) {
+bool RequestReader::take(RecordType type, std::uint16_t id, std::string_view content) {
+    if (type != expected_ || expected_ == RecordType::end_request) return false;
+    if (type == RecordType::begin_request) {
         id_ = id;
-        expected_ = Record::params;
+        expected_ = RecordType::params;
         return id != 0 && begin(content);
     }
     if (id != id_) return false;
-    if (type == Record::params) {
+    if (type == RecordType::params) {
         variables_ += content;
         if (!content.empty()) return variables_.size() <= max_variables;
-        expected_ = Record::standard_input;
-        return read_variables();
+        expected_ = RecordType::standard_input;
+        return parse_variables();
     }
     if (body_.size() <= max_body_) body_ += content;
     if (!content.empty()) return true;
-    expected_ = Record::end_request;
+    expected_ = RecordType::end_request;
     request_.is_body_too_large = body_.size() > max_body_;
     if (!request_.is_body_too_large) request_.body = body_;
     return true;
@@ -95,7 +107,7 @@ bool RequestReader::begin(std::string_view content) {
     return (byte_at(content, 0) << 8 | byte_at(content, 1)) == responder;
 }
 
-bool RequestReader::read_variables() {
+bool RequestReader::parse_variables() {
     for (std::string_view rest = variables_; !rest.empty();) {
         const auto name_size = cut_length(rest);
         const auto value_size = cut_length(rest);

@@ -23,7 +23,7 @@ int family_of(int fd) {
     return address.ss_family;
 }
 
-// Becomes readable with the first SIGTERM or SIGINT: a signal handler could do nothing with the
+// Becomes readable with the first SIGTERM or SIGINT: a signal handler could not safely use the
 // loop.
 int stop_signals() {
     sigset_t signals;

@@ -120,12 +120,8 @@ Async<db::Results> note_time(OpenDatabase& open, std::vector<std::int64_t>& time
     co_return db::Results{};
 }
 
-// Longer than what PostgreSQL keeps back until the Sync, or until it has more.
-constexpr Query long_text{
-    .name = "long_text", .postgres = "SELECT repeat('x', 20000) AS text", .reads_only = true};
-
 Async<db::Results> note_answer(OpenDatabase& open, bool& is_answered) {
-    auto results = co_await open.db().run(batch_of(long_text));
+    auto results = co_await open.db().run(batch_of(sql::ping));
     is_answered = true;
     co_return results;
 }
@@ -284,14 +280,12 @@ Test(group, a_read_does_not_wait_for_the_reads_behind_it) {
         "state = 'active' AND pid <> pg_backend_pid() AND datname = current_database()";
     std::vector<Async<db::Results>> batches;
     batches.push_back(note_answer(*things.open, is_answered));
-    batches.push_back(things.open->db().run(batch_of(long_text)));
     batches.push_back(things.open->db().run(batch_of(sleep)));
     batches.push_back(
         keep_calling([&] { return is_answered && things.database.execute(cancel) == "t"; }));
     const auto states = things.open->wait_for_all(std::move(batches));
     EXPECT_TEXT(states[0], "");
-    EXPECT_TEXT(states[1], "");
-    EXPECT_TEXT(states[2], "57014");
+    EXPECT_TEXT(states[1], "57014");
 }
 
 // The outcome of writes on a lost connection is unknown. Reads are repeated.
@@ -361,7 +355,7 @@ Test(group, groups_that_lock_in_opposite_order_part) {
     cr_expect_eq(std::count(states.begin(), states.end(), ""), 4);
     EXPECT_TEXT(things.ids(), "1 2 3 4");
     EXPECT_TEXT(states[1] + states[4], "");
-    // What it has cancelled still refers to it.
+    // Cancelled timers still refer to the database: run their handlers.
     other->close();
     things.open->loop().restart();
     things.open->loop().poll();
@@ -430,7 +424,7 @@ struct SentGroup {
             operations.emplace_back(batches.back(), Clock::now(), false);
             group.add(operations.back());
         }
-        group.sent(Clock::now());
+        group.mark_sent(Clock::now());
         for (std::size_t i = 0; i < size; ++i) group.expect_rows(i);
     }
 
@@ -479,11 +473,17 @@ Test(group, knows_whose_fault_an_error_is) {
     commit.group.finish();
     for (const auto& operation : commit.operations) cr_expect(operation.again == Again::alone);
 
-    // Only a group has a limit on the wait for a lock.
-    SentGroup locked{false, 2};
-    locked.group.fail({sqlstate::lock_not_available, "locked"});
-    locked.group.finish();
-    cr_expect(locked.operations[0].again == Again::alone);
+    // Only a group limits the wait for a lock, and the time by that of another member.
+    for (const auto state : {sqlstate::lock_not_available, sqlstate::query_canceled}) {
+        SentGroup limited{false, 2};
+        limited.group.fail({state, "limited"});
+        limited.group.finish();
+        cr_expect(limited.operations[0].again == Again::alone);
+        SentGroup alone{false, 1};
+        alone.group.fail({state, "late"});
+        alone.group.finish();
+        cr_expect(alone.operations[0].again == Again::no);
+    }
 }
 
 Test(group, knows_what_a_lost_connection_leaves_unknown) {
@@ -496,6 +496,12 @@ Test(group, knows_what_a_lost_connection_leaves_unknown) {
         EXPECT_TEXT(operation.failure->sqlstate(), sqlstate::connection_failure);
         cr_expect(operation.again == Again::no);
     }
+    // So it is if the server, or libpq, gave up after the last result.
+    SentGroup given_up{false, 2};
+    given_up.take(2);
+    given_up.group.fail(lost);
+    given_up.group.finish();
+    for (const auto& operation : given_up.operations) cr_expect(operation.again == Again::no);
     // The server had undone the transaction before.
     SentGroup undone{false, 2};
     undone.group.fail(conflict);
@@ -511,38 +517,49 @@ Test(group, knows_what_a_lost_connection_leaves_unknown) {
     cr_expect(operation.again == Again::in_group && !operation.was_sent);
 }
 
+Test(group, is_watched_until_its_end) {
+    SentGroup reads{true, 1};
+    reads.take(1);
+    cr_expect_eq(reads.group.unanswered(), 0UL);
+    cr_expect(reads.group.mark_late(Clock::now()));
+    cr_expect_not(reads.group.mark_late(Clock::now() - std::chrono::seconds{9}));
+}
+
 Test(group, becomes_smaller_with_each_error) {
     PostgresGrouping grouping;
     const auto batch = adding(1, "a");
     const PostgresOperation append{batch, Clock::now(), false};
-    cr_expect_eq(grouping.most(false), 64UL);
+    cr_expect_eq(grouping.most(Kind::appends), 64UL);
     for (const std::size_t most : {32UL, 16UL, 8UL, 4UL, 2UL}) {
-        cr_expect(grouping.groups(append, Clock::now()));
+        cr_expect(grouping.may_group(append, Clock::now()));
         grouping.count_appends(5, true);
-        cr_expect_eq(grouping.most(false), most);
+        cr_expect_eq(grouping.most(Kind::appends), most);
     }
     grouping.count_appends(2, true);
     grouping.count_appends(1, true);
-    cr_expect_eq(grouping.most(false), 1UL);
-    cr_expect(!grouping.groups(append, Clock::now()));
-    cr_expect_eq(grouping.most(true), 64UL);
+    cr_expect_eq(grouping.most(Kind::appends), 1UL);
+    cr_expect(!grouping.may_group(append, Clock::now()));
+    cr_expect_eq(grouping.most(Kind::reads), 64UL);
     // What is alone counts as a full group then.
     grouping.count_appends(1, false);
     grouping.count_appends(1, false);
-    cr_expect_eq(grouping.most(false), 2UL);
+    cr_expect_eq(grouping.most(Kind::appends), 2UL);
     for (int i = 0; i < 100; ++i) grouping.count_appends(64, false);
-    cr_expect_eq(grouping.most(false), 64UL);
+    cr_expect_eq(grouping.most(Kind::appends), 64UL);
 }
 
 Test(group, a_slow_read_is_not_grouped_for_a_while) {
     PostgresGrouping grouping;
     const auto batch = batch_of(count_things);
     const PostgresOperation read{batch, Clock::now(), false};
+    const auto other_batch = batch_of(sql::ping);
+    const PostgresOperation other_read{other_batch, Clock::now(), false};
     const auto now = Clock::now();
-    cr_expect(grouping.groups(read, now));
+    cr_expect(grouping.may_group(read, now));
     grouping.count_slow(batch, now);
-    cr_expect(!grouping.groups(read, now + std::chrono::seconds{9}));
-    cr_expect(grouping.groups(read, now + std::chrono::seconds{11}));
+    cr_expect(!grouping.may_group(read, now + std::chrono::milliseconds{1999}));
+    cr_expect(grouping.may_group(other_read, now));
+    cr_expect(grouping.may_group(read, now + std::chrono::milliseconds{2001}));
 
     SentGroup reads{true, 2};
     cr_expect_null(reads.group.slow_read(now, std::chrono::seconds{1}));
