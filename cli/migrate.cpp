@@ -42,8 +42,8 @@ bool has_foreign_events(BlockingConnection& connection) {
     return newest.front().front() == "t";
 }
 
-// The events keep the order of their ids, and their positions begin a new history. Another runner may have done this before this one got the
-// lock. Returns whether it did something.
+// The events keep the order of their ids, and their positions begin a new history. Another runner
+// may have done this before this one got the lock. Returns whether it did something.
 bool adopt_events(BlockingConnection& connection, std::ostream& out) {
     if (!has_foreign_events(connection)) return false;
     connection.begin();

@@ -22,10 +22,10 @@ Async<Response> list(const Request& request, Context& context) {
                                                 : sql::list_conversations_by_created_at_desc)
                                 : (is_ascending ? sql::list_conversations_by_updated_at_asc
                                                 : sql::list_conversations_by_updated_at_desc);
-    auto select = db::partial(
-        statement, db::named("user_id", request.user_id()),
-        db::named("after_key", moment_of_key(start.key)), db::named("after_id", start.id),
-        db::named("limit", query.limit + 1), db::named("offset", query.offset));
+    auto select = db::partial(statement, db::named("user_id", request.user_id()),
+                              db::named("after_key", moment_of_key(start.key)),
+                              db::named("after_id", start.id), db::named("limit", query.limit + 1),
+                              db::named("offset", query.offset));
     const auto position_of = [&](const Conversation& last) {
         return Position{cursor_key(by_creation ? last.created_at : last.updated_at), last.id};
     };

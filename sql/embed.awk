@@ -8,8 +8,8 @@
 #   -- fragment: condition sqlite   directly below it: its variant for SQLite
 #
 # Parameters have names (:title). They become $1, $2, … in the order in which the query first names
-# them. A query that begins with SELECT only reads; any other counts as a write, WITH … SELECT as
-# well. A mistake stops the build with its file and line.
+# them. A query only reads if it begins with SELECT or WITH and changes nothing. A mistake stops the
+# build with its file and line.
 
 function fail(line, message) {
     printf "%s:%d: %s\n", FILENAME, line, message > "/dev/stderr"
@@ -80,7 +80,9 @@ function begin_block(new_kind) {
     name = $3
 }
 
-function only_reads(sql) { return sql ~ /^SELECT/ ? "true" : "false" }
+function only_reads(sql) {
+    return sql ~ /^SELECT/ || (sql ~ /^WITH/ && sql !~ /(INSERT|UPDATE|DELETE) /) ? "true" : "false"
+}
 
 FNR == 1 {
     end_of_block()

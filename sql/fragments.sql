@@ -40,12 +40,20 @@ FROM (SELECT substr(entity_tag(coalesce(group_concat(value, ' '), '')), 2, 16) A
         ORDER BY id DESC LIMIT 1) AS newest ON true
 
 -- fragment: list_of
-SELECT * FROM (
 WITH named AS MATERIALIZED (
+
+-- fragment: list_of sqlite
+WITH state AS MATERIALIZED (
+    SELECT revision, is_settled, is_settled AND strpos(:known, ' ' || revision || ' ') > 0 AS is_known FROM (
 
 -- fragment: list_state
 ), state AS MATERIALIZED (
     SELECT revision, is_settled, is_settled AND strpos(:known, ' ' || revision || ' ') > 0 AS is_known FROM named)
+SELECT revision, is_settled, is_known
+
+-- In SQLite each materialised table costs memory that is mapped anew.
+-- fragment: list_state sqlite
+))
 SELECT revision, is_settled, is_known
 
 -- fragment: list_page
@@ -58,4 +66,4 @@ SELECT NULL, NULL, NULL, NULL, page.* FROM (
 LIMIT CASE WHEN (SELECT is_known FROM state) THEN 0 ELSE :limit END
 
 -- fragment: list_end
-) AS page) AS list
+) AS page

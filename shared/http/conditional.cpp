@@ -29,8 +29,8 @@ bool take_tag(std::string_view& text, EntityTags& tags) {
     return true;
 }
 
-// Concatenates those that may be tags of bodies, without those in `excluded`: no other tag matches a
-// row.
+// Concatenates those that may be tags of bodies, without those in `excluded`: no other tag matches
+// a row.
 std::string own_tags(const std::vector<std::string>& tags, std::string_view excluded = {}) {
     std::string text;
     for (const auto& tag : tags)

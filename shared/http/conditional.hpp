@@ -18,8 +18,8 @@ struct EntityTags {
     static std::optional<EntityTags> parse(std::string_view field_value);
 };
 
-// Whether the tag, quotes included, may be that of a body (entity_tag() in digest.hpp). Other tags may
-// hold any bytes.
+// Whether the tag, quotes included, may be that of a body (entity_tag() in digest.hpp). Other tags
+// may hold any bytes.
 bool is_body_tag(std::string_view tag);
 
 // Throws ApiError (precondition_failed, or weak_etag if all tags are weak) unless a GET with this

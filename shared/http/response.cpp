@@ -72,8 +72,8 @@ Response&& Response::with(std::string_view name, std::string value) && {
 }
 
 void Response::tag() {
-    etag_ = pagination_.empty() ? entity_tag(body())
-                                : entity_tag(std::string{body()} + pagination_);
+    etag_ =
+        pagination_.empty() ? entity_tag(body()) : entity_tag(std::string{body()} + pagination_);
 }
 
 void Response::wrap(std::string_view message) {

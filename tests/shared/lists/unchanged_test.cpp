@@ -51,9 +51,9 @@ public:
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
             const std::string_view state{PQresultErrorField(result.get(), PG_DIAG_SQLSTATE)};
             // A deadlock, a constraint, and what follows from them.
-            cr_expect(
-                state == "40P01" || state.starts_with("23") || state == "25P02" || state == "42704",
-                "%s: %s", sql.c_str(), PQerrorMessage(connection_.get()));
+            cr_expect(state == "40P01" || state.starts_with("23") || state == "25P02" ||
+                          state == "42704" || state == "3B001",
+                      "%s: %s", sql.c_str(), PQerrorMessage(connection_.get()));
             return std::nullopt;
         }
         Rows rows;
