@@ -10,23 +10,10 @@
 -- Its first row is the state, and the page follows. The total is null and the page is empty if the list is_known: its
 -- revision is among :known, which has a space before and after each.
 
--- What the user's newest event says about all of the user's lists, and whether every older transaction has ended. If
--- there is no event behind the mark of the last removed one, the mark counts. The array keeps the planner from reading
--- the events of all audiences in their order; the lower bound keeps the scan from removed events that were not
--- vacuumed.
+-- What the user's newest event says about all of the user's lists. If there is no event behind the mark of the last
+-- removed one, the mark counts.
 -- fragment: revision
-SELECT hashtextextended(concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
-            ARRAY(SELECT concat_ws(' ', value, tableoid, xmin) FROM feed_epoch)::text), 0)
-        || '.' || coalesce(newest.transaction_id, mark.transaction_id, '0')
-        || '-' || coalesce(newest.id, mark.id, 0) AS revision,
-    coalesce(newest.transaction_id, mark.transaction_id, '0') < pg_snapshot_xmin(pg_current_snapshot()) AS is_settled
-FROM (SELECT 1) AS one
-    LEFT JOIN events_pruned AS mark ON true
-    LEFT JOIN LATERAL (
-        SELECT transaction_id, id FROM events
-        WHERE audience = ANY (ARRAY['user:' || :user_id])
-            AND (transaction_id, id) > (coalesce(mark.transaction_id, '0'), coalesce(mark.id, 0))
-        ORDER BY audience DESC, transaction_id DESC, id DESC LIMIT 1) AS newest ON true
+SELECT revision, is_settled FROM list_revision(:user_id)
 
 -- fragment: revision sqlite
 SELECT feed.history || '.' || coalesce(newest.id, mark.id, 0)

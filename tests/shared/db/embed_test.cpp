@@ -128,6 +128,29 @@ inline constexpr Query drop{
 )");
 }
 
+Test(embed, tells_a_read_that_begins_with_WITH_from_a_write) {
+    expect_made(
+        "-- name: find\nWITH old AS (SELECT 1) SELECT * FROM old\n"
+        "-- name: drop\nWITH old AS (DELETE FROM songs RETURNING id) SELECT id FROM old\n",
+        R"(inline constexpr Query find{
+    "find",
+    R"sql(WITH old AS (SELECT 1) SELECT * FROM old)sql",
+    R"sql(WITH old AS (SELECT 1) SELECT * FROM old)sql",
+    true,
+    {},
+    false};
+
+inline constexpr Query drop{
+    "drop",
+    R"sql(WITH old AS (DELETE FROM songs RETURNING id) SELECT id FROM old)sql",
+    R"sql(WITH old AS (DELETE FROM songs RETURNING id) SELECT id FROM old)sql",
+    false,
+    {},
+    false};
+
+)");
+}
+
 Test(embed, keeps_the_mark_of_a_query_that_appends) {
     expect_made(
         "-- name: add appends\nINSERT INTO songs DEFAULT VALUES\n"

@@ -268,10 +268,7 @@ private:
         const auto plan = explain(call);
         cr_expect(plan.find(wanted.index) != plan.npos, "%s, %s: not %s in\n%s", name, mode,
                   wanted.index, plan.c_str());
-        auto checked = plan;
-        for (const char* table : {"Seq Scan on feed_epoch", "Seq Scan on events_pruned"})
-            checked = replaced(checked, table, "");
-        expect_none_of(checked, {"Seq Scan"}, name);
+        expect_none_of(plan, {"Seq Scan"}, name);
         if (!wanted.is_sorted_besides) expect_none_of(plan, {"Sort"}, name);
         const auto without_page =
             explain("EXECUTE query(" + replaced(parameters, "101", "0") + ")");
@@ -285,9 +282,9 @@ private:
         for (std::size_t at = 0; (at = unchanged.find("(never executed)", at)) != unchanged.npos;
              ++at)
             ++never;
-        cr_expect(never >= 2 && unchanged.find("events_of_audience") != unchanged.npos &&
-                      buffers_of(unchanged) <= 20,
-                  "%s, %s, unchanged:\n%s", name, mode, unchanged.c_str());
+        // The buffers include those of list_revision(), which finds an event by its index.
+        cr_expect(never >= 2 && buffers_of(unchanged) <= 20, "%s, %s, unchanged:\n%s", name, mode,
+                  unchanged.c_str());
     }
 
     // In auto mode the plan changes after a few executions. The test checks the later one.
