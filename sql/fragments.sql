@@ -13,7 +13,7 @@
 -- What the user's newest event says about all of the user's lists. If there is no event behind the mark of the last
 -- removed one, the mark counts.
 -- fragment: revision
-SELECT revision, is_settled FROM list_revision(:user_id)
+SELECT state[1] AS revision, CAST(state[2] AS boolean) AS is_settled FROM list_revision(:user_id) AS state
 
 -- fragment: revision sqlite
 SELECT feed.history || '.' || coalesce(newest.id, mark.id, 0)

@@ -64,7 +64,7 @@ std::string first_line(const char* message) {
 // The server ends a statement a little before this side gives it up, so that a request answered
 // with 503 has no late effect. In milliseconds.
 std::int64_t statement_timeout(std::int64_t time_left) {
-    return time_left - std::min<std::int64_t>(time_left / 4, 200);
+    return time_left - std::min<std::int64_t>(time_left / 4, deadline_reserve.count());
 }
 
 // Temporary refusals as PQERRORS_VERBOSE words them: starting up, too many connections.

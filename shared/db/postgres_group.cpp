@@ -95,13 +95,14 @@ Again PostgresGroup::repetition(std::size_t member) const {
     // The statement of the limits has failed. run() repeats what was stale.
     if (at_fault == nobody) return is_stale_statement(state) ? Again::no : Again::alone;
     if (member != at_fault) return Again::in_group;
-    // Only a group limits the wait for a lock, and the time of all its members by that of the first
-    // one to be late.
+    // Only a group limits the wait for a lock and, behind a pooler, the time of all its members by
+    // that of the first one to be late.
+    const bool has_time = members_[member].operation->deadline - Clock::now() > deadline_reserve;
     const bool is_limit =
-        state == sqlstate::lock_not_available || state == sqlstate::query_canceled;
+        state == sqlstate::lock_not_available || (state == sqlstate::query_canceled && has_time);
     // At a later member it may come of what the first ones wrote.
-    const bool is_own = !is_limit && (reads_only() || member == 0);
-    return is_own ? Again::no : Again::alone;
+    const bool is_own = reads_only() || member == 0 || state == sqlstate::query_canceled;
+    return is_own && !is_limit ? Again::no : Again::alone;
 }
 
 void PostgresGroup::lose(const DbError& error) {

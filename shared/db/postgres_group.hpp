@@ -14,6 +14,10 @@
 #include "shared/db/database.hpp"
 #include "shared/promise.hpp"
 
+// The server ends a statement so much before the deadline, or in the last quarter of a shorter
+// time.
+inline constexpr std::chrono::milliseconds deadline_reserve{200};
+
 // A batch in progress. It is owned by the coroutine that waits for it.
 struct PostgresOperation {
     // A batch that changes rows shares its transaction with no other: it would lock them until the

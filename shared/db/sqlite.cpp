@@ -135,7 +135,7 @@ private:
 
     void write_waiting() {
         is_write_due_ = false;
-        give_up_late(late_);
+        give_up_late();
         auto group = next_group();
         if (group.empty()) return;  // closed meanwhile
         const bool is_alone = group.size() == 1;
@@ -143,6 +143,7 @@ private:
         // A transaction that could not even be rolled back is lost with its connection.
         if (connection_ && connection_->is_in_transaction()) connection_.reset();
         if (sqlstate_of(failure) == sqlstate::lock_not_available) return wait_for_lock(failure);
+        late_ = waited_too_long_;
 
         waiting_.erase(waiting_.begin(), waiting_.begin() + std::ssize(group));
         if (is_alone && failure) group.front()->failure = std::exchange(failure, nullptr);
@@ -195,7 +196,7 @@ private:
 
     void execute(Write& write, Clock::time_point latest) {
         write.failure = nullptr;
-        if (Clock::now() >= write.latest) std::rethrow_exception(late_);
+        if (Clock::now() >= write.latest) std::rethrow_exception(waited_too_long_);
         write.results = connection_->run(write.batch, latest);
     }
 
@@ -244,18 +245,18 @@ private:
     }
 
     // Ends those whose deadline has passed. They have certainly not been done.
-    void give_up_late(const std::exception_ptr& failure) {
+    void give_up_late() {
         const auto late = std::stable_partition(
             waiting_.begin(), waiting_.end(),
             [now = Clock::now()](auto* write) { return now < write->latest; });
-        for (auto write = late; write != waiting_.end(); ++write)
-            (*write)->promise.deliver(failure);
+        for (auto write = late; write != waiting_.end(); ++write) (*write)->promise.deliver(late_);
         waiting_.erase(late, waiting_.end());
     }
 
     // Another process writes.
     void wait_for_lock(const std::exception_ptr& failure) {
-        give_up_late(failure);
+        late_ = failure;
+        give_up_late();
         if (waiting_.empty()) return;
         is_write_due_ = true;
         retry_.expires_after(retry_pause);
@@ -269,8 +270,9 @@ private:
     Synchronous synchronous_;
     milliseconds deadline_;
     std::exception_ptr closed_;  // what a batch fails with after close()
-    const std::exception_ptr late_ = std::make_exception_ptr(
+    const std::exception_ptr waited_too_long_ = std::make_exception_ptr(
         DbError{sqlstate::query_canceled, "waited for other writes until its deadline"});
+    std::exception_ptr late_ = waited_too_long_;  // what a batch fails with at its deadline
     std::deque<Write*> waiting_;
     bool is_write_due_ = false;  // write_waiting() will be called
     Timer retry_;

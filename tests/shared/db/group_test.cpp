@@ -421,7 +421,7 @@ struct SentGroup {
         : group(reads_only ? Kind::reads : Kind::appends, true) {
         for (std::size_t i = 0; i < size; ++i) {
             batches.push_back(reads_only ? batch_of(count_things) : adding(1, "a"));
-            operations.emplace_back(batches.back(), Clock::now(), false);
+            operations.emplace_back(batches.back(), Clock::now() + std::chrono::seconds{3}, false);
             group.add(operations.back());
         }
         group.mark_sent(Clock::now());
@@ -479,6 +479,12 @@ Test(group, knows_whose_fault_an_error_is) {
         limited.group.fail({state, "limited"});
         limited.group.finish();
         cr_expect(limited.operations[0].again == Again::alone);
+        // One that has used up its time has itself to blame.
+        SentGroup late{false, 2};
+        late.operations[0].deadline = Clock::now();
+        late.group.fail({sqlstate::query_canceled, "late"});
+        late.group.finish();
+        cr_expect(late.operations[0].again == Again::no);
         SentGroup alone{false, 1};
         alone.group.fail({state, "late"});
         alone.group.finish();
@@ -521,8 +527,8 @@ Test(group, is_watched_until_its_end) {
     SentGroup reads{true, 1};
     reads.take(1);
     cr_expect_eq(reads.group.unanswered(), 0UL);
-    cr_expect(reads.group.mark_late(Clock::now()));
-    cr_expect_not(reads.group.mark_late(Clock::now() - std::chrono::seconds{9}));
+    cr_expect(reads.group.mark_late(Clock::now() + std::chrono::seconds{3}));
+    cr_expect_not(reads.group.mark_late(Clock::now()));
 }
 
 Test(group, becomes_smaller_with_each_error) {
