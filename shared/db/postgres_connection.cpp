@@ -176,14 +176,17 @@ Async<bool> PostgresConnection::poll(Clock::time_point latest) {
 
 // Sets the time limits of the session if this client has the session to itself, and returns whether
 // it does. A pooler gives its clients backend ids of its own, which differ from the id of the
-// backend that answers. client_connection_check_interval: a server that works for a client which
-// has disconnected stops, and does not run what was sent after it.
+// backend that answers. plan_cache_mode: for users with less than the average the server would
+// plan a list anew each time, which costs more than an unchanged list does; the statements are
+// written for one plan (tests/shared/db/plans_test.cpp). client_connection_check_interval: a server
+// that works for a client which has disconnected stops, and does not run what was sent after it.
 Async<bool> PostgresConnection::limit_session(Clock::time_point latest) {
     const auto own = "pg_backend_pid() = " + std::to_string(PQbackendPID(connection_));
     auto query =
         "SELECT pg_backend_pid(), CASE WHEN " + own + " THEN set_config('statement_timeout', '" +
         std::to_string(statement_timeout(config_.db_deadline_ms)) +
-        "', false) || set_config('default_transaction_isolation', 'read committed', false)";
+        "', false) || set_config('default_transaction_isolation', 'read committed', false) || "
+        "set_config('plan_cache_mode', 'force_generic_plan', false)";
     if (PQserverVersion(connection_) >= 140'000)
         query += " || set_config('client_connection_check_interval', '" +
                  std::to_string(connection_check_interval) + "', false)";
