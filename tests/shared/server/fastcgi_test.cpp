@@ -864,6 +864,23 @@ Test(fastcgi, keeps_nothing_of_a_request) {
     cr_expect_lt(server.memory() - memory, 10'000);
 }
 
+// A connection is kept for an hour, and has room for the small requests that most are.
+Test(fastcgi, frees_what_a_large_request_took) {
+    ServerProcess server;
+    std::vector<Client> clients;
+    for (int i = 0; i < 16; ++i) clients.push_back(server.connect());
+    const auto serve = [&](const std::string& request) {
+        for (const auto& client : clients) {
+            cr_assert(client.send(request));
+            cr_assert_eq(read_answer(client).id, 1);
+        }
+    };
+    serve(post_request(body_of(100)));
+    const auto memory = server.memory();
+    serve(post_request(body_of(60'000)));
+    cr_expect_lt(server.memory() - memory, 16 * 10'000);
+}
+
 // --- stopping
 
 Test(fastcgi, ends_at_once_when_nobody_is_connected) {
