@@ -76,10 +76,12 @@ public:
                 if (operation.was_sent && !operation.reads_only()) ++times_undone;
                 continue;
             }
-            const bool is_stale = is_stale_statement(operation.failure->sqlstate());
+            const auto& state = operation.failure->sqlstate();
+            const bool is_stale = is_stale_statement(state);
             const bool has_attempts =
                 is_stale ? stale_left-- > 0 : std::exchange(may_repeat, false);
-            if (!has_attempts || !is_worth_repeating(operation)) throw DbError{*operation.failure};
+            if (!has_attempts || !is_worth_repeating(operation, state))
+                throw DbError{*operation.failure};
             co_await pause(milliseconds{20});
         }
     }
@@ -99,8 +101,7 @@ private:
     // lost, statements that were rolled back, writes refused by a server that may no longer be the
     // primary, prepared statements that the server no longer knows, and what an idle session that
     // was ended has not read.
-    static bool is_worth_repeating(const PostgresOperation& operation) {
-        const auto& state = operation.failure->sqlstate();
+    static bool is_worth_repeating(const PostgresOperation& operation, std::string_view state) {
         if (is_serialization_failure(state)) return true;
         if (is_stale_statement(state)) return true;
         if (state == sqlstate::read_only_transaction) return true;

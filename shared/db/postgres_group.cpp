@@ -81,17 +81,16 @@ void PostgresGroup::finish() {
     // libpq may report an error of its own although the server has committed.
     if (failure_ && !is_transaction_undone()) return lose(*failure_);
     for (std::size_t i = 0; i < members_.size(); ++i)
-        answer(members_[i], failure_, failure_ ? repetition(i) : Again::no);
+        answer(members_[i], failure_, failure_ ? repetition(i, failure_->sqlstate()) : Again::no);
 }
 
-// How to send a member again after the failure.
-Again PostgresGroup::repetition(std::size_t member) const {
+// How to send a member again after a failure with this state.
+Again PostgresGroup::repetition(std::size_t member, std::string_view state) const {
     if (members_.size() == 1) return Again::no;
     // At the commit it may come of what any of them wrote.
     const bool is_commit = taken_ == due_.size();
     if (is_commit) return Again::alone;
     const auto at_fault = due_[taken_].member;
-    const auto& state = failure_->sqlstate();
     // The statement of the limits has failed. run() repeats what was stale.
     if (at_fault == nobody) return is_stale_statement(state) ? Again::no : Again::alone;
     if (member != at_fault) return Again::in_group;

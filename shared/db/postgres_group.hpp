@@ -165,7 +165,7 @@ private:
                 PostgresOperation::Again again = PostgresOperation::Again::no);
     bool is_done(std::size_t member) const;
     bool is_transaction_undone() const;
-    PostgresOperation::Again repetition(std::size_t member) const;
+    PostgresOperation::Again repetition(std::size_t member, std::string_view state) const;
 
     Kind kind_;
     bool may_grow_;
