@@ -297,16 +297,16 @@ bool PostgresConnection::send_group(PostgresGroup& group) {
     return is_sent && PQpipelineSync(connection_) == 1;
 }
 
-// Behind a pooler a setting lasts for one transaction only. Its batches may have waited, so the
-// limit is the time that the first of them has left.
+// Behind a pooler a setting lasts for one transaction only, and on a direct connection the
+// session's limit is too long for batches that have waited. The limit is the time that the first of
+// them has left.
 bool PostgresConnection::send_limits(PostgresGroup& group) {
     std::optional<std::string> statement_limit;
     std::optional<std::string> lock_limit;
-    if (!is_direct_) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-            std::max<Clock::duration>(group.deadline() - group.sent_at(), shortest_limit));
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::max<Clock::duration>(group.deadline() - group.sent_at(), shortest_limit));
+    if (!is_direct_ || left.count() < statement_timeout(config_.db_deadline_ms))
         statement_limit = std::to_string(statement_timeout(left.count()));
-    }
     if (group.is_append_group() && group.size() > 1)
         lock_limit = std::to_string(group_lock_timeout);
     if (!statement_limit && !lock_limit) return true;

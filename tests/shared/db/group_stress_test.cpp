@@ -84,7 +84,7 @@ public:
             else if (chance <= 535)
                 co_await add(title + " locks " + either(), "40P01", "", true);
             else if (chance <= 550)
-                co_await add(title + " waits " + either(), "");
+                co_await add(title + " waits " + either(), "40P01", "", true);
             else if (chance <= 560)
                 co_await add(title + " cancels", "57014");
             else if (chance <= 565)
@@ -105,7 +105,8 @@ private:
     int between(int least, int most) { return std::uniform_int_distribution{least, most}(random_); }
     std::string either() { return std::to_string(between(1, 2)); }
 
-    // `wanted`: the SQLSTATE that it must fail with, or may, if it also may succeed.
+    // `wanted`: the SQLSTATE that it must fail with, or may, if it also may succeed. Whoever waits
+    // for a row lock holds its place in the queue, and may so become part of others' deadlock.
     Async<> add(std::string title, std::string wanted, std::string user = {},
                 bool may_succeed = false) {
         db::Batch batch;
