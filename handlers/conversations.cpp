@@ -3,7 +3,6 @@
 // POST → 201 conversation | 401 | 403 | 413 | 415 | 422
 #include "shared/handler.hpp"
 #include "shared/models/conversation.hpp"
-#include "shared/models/existence.hpp"
 #include "sql/conversations.hpp"
 
 namespace {

@@ -2,7 +2,6 @@
 // GET  → 200 page | 304 | 401 | 403 | 412 | 422
 // POST → 201 task | 401 | 403 | 413 | 415 | 422
 #include "shared/handler.hpp"
-#include "shared/models/existence.hpp"
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
