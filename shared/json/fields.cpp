@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "shared/number.hpp"
 #include "shared/text.hpp"
@@ -108,6 +109,53 @@ bool check_members(const rapidjson::Value& value, const std::string_view* names,
         faults.leave();
     }
     return true;
+}
+
+bool check_items(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
+    if (!value.IsArray()) {
+        faults.add("Input should be a valid list", "list_type");
+        return false;
+    }
+    const std::size_t count = value.Size();
+    const auto found = " after validation, not " + std::to_string(count);
+    if (count < rules.min_items)
+        faults.add("List should have at least " + counted(rules.min_items, "item") + found,
+                   "too_short");
+    if (count > rules.max_items)
+        faults.add("List should have at most " + counted(rules.max_items, "item") + found,
+                   "too_long");
+    return count >= rules.min_items && count <= rules.max_items;
+}
+
+void drop_repeated(std::vector<std::string>& texts, const Rules& rules) {
+    if (!rules.identity) return;
+    std::set<std::string> identities;
+    std::erase_if(
+        texts, [&](const auto& text) { return !identities.insert(rules.identity(text)).second; });
+}
+
+void schema_of_items(Writer& writer, const Rules& rules,
+                     void (*write_items)(Writer&, const Rules&)) {
+    // The texts describe the array, and all other rules each item.
+    Rules of_array;
+    Rules of_item = rules;
+    std::swap(of_array.description, of_item.description);
+    std::swap(of_array.example, of_item.example);
+    schema_texts(writer, of_array, false);
+    writer.key("items");
+    writer.begin_object();
+    write_items(writer, of_item);
+    writer.end_object();
+    if (rules.max_items != Rules{}.max_items) {
+        writer.key("maxItems");
+        writer.integer(static_cast<std::int64_t>(rules.max_items));
+    }
+    if (rules.min_items > 0) {
+        writer.key("minItems");
+        writer.integer(static_cast<std::int64_t>(rules.min_items));
+    }
+    writer.key("type");
+    writer.string("array");
 }
 
 std::string Type<std::string>::read(const rapidjson::Value& value, const Rules& rules,

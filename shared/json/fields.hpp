@@ -49,6 +49,10 @@ struct Rules {
     std::size_t max_length = std::numeric_limits<std::size_t>::max();
     std::int64_t minimum = -largest_exact_integer;
     std::int64_t maximum = largest_exact_integer;
+    std::size_t min_items = 0;  // of an array; the other rules are those of each item
+    std::size_t max_items = std::numeric_limits<std::size_t>::max();
+    // Of an array of texts: of those for which it returns the same, the first one is kept.
+    std::string (*identity)(std::string_view text) = nullptr;
     std::string_view choices;  // "a|b|c": the only texts allowed; empty for any
     void (*check)(std::string_view text, Faults& faults) = nullptr;  // a further check of a text
     std::string_view description;                                    // for the schema
@@ -76,6 +80,13 @@ struct Field {
     }
     consteval Field range(std::int64_t min, std::int64_t max) const {
         return with([=](Rules& r) { r.minimum = min, r.maximum = max; });
+    }
+    // Of an array.
+    consteval Field items(std::size_t min, std::size_t max) const {
+        return with([=](Rules& r) { r.min_items = min, r.max_items = max; });
+    }
+    consteval Field distinct_by(std::string (*identity)(std::string_view text)) const {
+        return with([=](Rules& r) { r.identity = identity; });
     }
     consteval Field one_of(std::string_view choices) const {
         return with([=](Rules& r) { r.choices = choices; });
@@ -245,20 +256,37 @@ struct Type<Maybe<T>> {
     static void schema(Writer& writer, const Rules& rules) { Type<T>::schema(writer, rules); }
 };
 
+// Adds a fault, and returns false, unless the value is an array of as many items as `rules` allow.
+bool check_items(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+
+// Leaves out each text whose identity an earlier one has.
+void drop_repeated(std::vector<std::string>& texts, const Rules& rules);
+
+// Writes the schema of an array around that of its items, which `write_items` writes.
+void schema_of_items(Writer& writer, const Rules& rules,
+                     void (*write_items)(Writer&, const Rules&));
+
 template <class T>
 struct Type<std::vector<T>> {
+    static std::vector<T> read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
+        std::vector<T> values;
+        if (!check_items(value, rules, faults)) return values;
+        values.reserve(value.Size());
+        for (const auto& item : value.GetArray()) {
+            faults.enter(static_cast<long>(values.size()));
+            values.push_back(Type<T>::read(item, rules, faults));
+            faults.leave();
+        }
+        if constexpr (std::is_same_v<T, std::string>) drop_repeated(values, rules);
+        return values;
+    }
     static void write(Writer& writer, const std::vector<T>& values) {
         writer.begin_array();
         for (const auto& value : values) Type<T>::write(writer, value);
         writer.end_array();
     }
-    static void schema(Writer& writer, const Rules&) {
-        writer.key("items");
-        writer.begin_object();
-        Type<T>::schema(writer, {});
-        writer.end_object();
-        writer.key("type");
-        writer.string("array");
+    static void schema(Writer& writer, const Rules& rules) {
+        schema_of_items(writer, rules, &Type<T>::schema);
     }
 };
 

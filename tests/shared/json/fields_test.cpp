@@ -482,6 +482,65 @@ Test(json_fields, names_the_choices_in_the_schema) {
         R"("required":["role"],"title":"Filter","type":"object"})");
 }
 
+namespace {
+
+std::string first_letter(std::string_view text) { return std::string{text.substr(0, 1)}; }
+
+struct Lists {
+    std::vector<std::string> words;
+    std::vector<Settings> settings;
+
+    static consteval auto fields() {
+        return std::tuple{
+            field("words", &Lists::words)
+                .optional()
+                .items(0, 3)
+                .trimmed()
+                .length(1, 5)
+                .distinct_by(&first_letter)
+                .describe("Some")
+                .example(R"(["a"])"),
+            field("settings", &Lists::settings).optional().items(1, 2),
+        };
+    }
+};
+
+}  // namespace
+
+Test(json_fields, reads_arrays) {
+    const auto lists = json::read<Lists>(
+        R"({"words":[" b ","a","bc"],"settings":[{"limit":7},{"colour":"red"}]})");
+    EXPECT_TEXT(json::write(lists.words), R"(["b","a"])");
+    cr_assert_eq(lists.settings.size(), 2);
+    cr_assert_eq(lists.settings[0].limit, 7);
+    EXPECT_TEXT(lists.settings[1].colour, "red");
+    cr_assert(json::read<Lists>("{}").words.empty());
+
+    static constexpr const char* refused[][2] = {
+        {R"({"words":"a"})", "body/words: Input should be a valid list (list_type)"},
+        {R"({"words":null})", "body/words: Input should be a valid list (list_type)"},
+        {R"({"words":["a","","toolong"]})",
+         "body/words/[1]: String should have at least 1 character (string_too_short)\n"
+         "body/words/[2]: String should have at most 5 characters (string_too_long)"},
+        {R"({"words":["a","b","c","a"]})",
+         "body/words: List should have at most 3 items after validation, not 4 (too_long)"},
+        {R"({"settings":[]})",
+         "body/settings: List should have at least 1 item after validation, not 0 (too_short)"},
+        {R"({"settings":[{},{"limit":0}]})",
+         "body/settings/[1]/limit: Input should be greater than or equal to 1 "
+         "(greater_than_equal)"},
+    };
+    for (const auto& [body, refusal] : refused) EXPECT_TEXT(refusal_of<Lists>(body), refusal);
+    EXPECT_TEXT(json::schema<Lists>(),
+                R"({"additionalProperties":false,"properties":{"settings":{"default":[],"items":)" +
+                    json::schema<Settings>() +
+                    R"(,"maxItems":2,"minItems":1,"type":"array"},)"
+                    R"("words":{"default":[],"description":"Some","examples":[["a"]],)"
+                    R"("items":{"maxLength":5,"minLength":1,"type":"string"},)"
+                    R"("maxItems":3,"type":"array"}},"required":[],)"
+                    R"("title":"Lists","type":"object"})");
+}
+
 Test(json_fields, may_have_no_field_at_all) {
     json::read<Nothing>("{}");
     EXPECT_TEXT(refusal_of<Nothing>(R"({"x":1})"),
