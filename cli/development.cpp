@@ -75,9 +75,7 @@ Async<bool> seed_board(Database& database, std::ostream& out) {
 }
 
 Async<bool> seed_tasks(Database& database, const std::string& user_id, std::ostream& out) {
-    const auto counted = co_await database.one<Total>(
-        sql::count_tasks, db::named("user_id", user_id), db::named("completed", false),
-        db::named("or_completed", true));
+    const auto counted = co_await database.one<Total>(sql::count_tasks, user_id);
     if (counted.total > 0) co_return false;
     db::Batch batch;
     bool is_completed = true;  // the first one
@@ -86,7 +84,7 @@ Async<bool> seed_tasks(Database& database, const std::string& user_id, std::ostr
         task.title = title;
         task.completed = std::exchange(is_completed, false);
         batch.add(sql::insert_task, db::named("user_id", user_id), db::fields_of(task),
-                  db::named("max_tasks", no_limit));
+                  db::fields_of(folded_texts(task)), db::named("max_tasks", no_limit));
     }
     co_await database.run(std::move(batch));
     out << "added " << std::size(task_titles) << " tasks for " << user_id << '\n';

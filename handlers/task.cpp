@@ -24,7 +24,7 @@ Async<Response> write(const Request& request, Context& context, Change change) {
     const auto task = co_await conditional_write<Task>(
         context.db, request.condition(),
         db::partial(sql::update_task, db::named("user_id", request.user_id()), db::named("id", id),
-                    db::fields_of(change)),
+                    db::fields_of(change), db::fields_of(folded_texts(change))),
         db::statement(sql::task_exists, db::named("user_id", request.user_id()),
                       db::named("id", id)));
     co_return Response::ok(task);

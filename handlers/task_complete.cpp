@@ -12,7 +12,8 @@ Async<Response> patch(const Request& request, Context& context) {
     const auto input = request.body<Completion>();
     TaskChange change;
     change.completed = input.completed;
-    auto write = input.completed ? db::partial(sql::update_task, db::fields_of(change))
+    auto write = input.completed ? db::partial(sql::update_task, db::fields_of(change),
+                                               db::fields_of(FoldedTexts{}))
                                  : db::partial(sql::toggle_task);
     write.give(db::named("user_id", request.user_id()), db::named("id", id));
     const auto task = co_await conditional_write<Task>(

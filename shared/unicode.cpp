@@ -24,16 +24,21 @@ std::string mapped(std::string_view text, unsigned options) {
     return {reinterpret_cast<const char*>(result), static_cast<std::size_t>(size)};
 }
 
+std::string without_controls(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(),
+        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
+    return text;
+}
+
 }  // namespace
 
 std::string nfc(std::string_view text) { return mapped(text, UTF8PROC_STABLE | UTF8PROC_COMPOSE); }
 
-std::string case_folded(std::string_view text) { return mapped(text, nfkc_casefold); }
+std::string case_folded(std::string_view text) {
+    return without_controls(mapped(text, nfkc_casefold));
+}
 
 std::string folded(std::string_view text) {
-    auto result = mapped(text, nfkc_casefold | UTF8PROC_STRIPMARK);
-    std::replace_if(
-        result.begin(), result.end(),
-        [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; }, ' ');
-    return result;
+    return without_controls(mapped(text, nfkc_casefold | UTF8PROC_STRIPMARK));
 }

@@ -9,9 +9,10 @@
 std::string nfc(std::string_view text);
 
 // The text, which must be UTF-8, in the form in which upper and lower case, and characters that are
-// compatible, are the same: NFKC_Casefold (Unicode, section 3.13, toNFKC_Casefold).
+// compatible, are the same: NFKC_Casefold (Unicode, section 3.13, toNFKC_Casefold). ASCII control
+// characters become spaces.
 std::string case_folded(std::string_view text);
 
-// The same without marks, such as accents (general category M), and with a space for each ASCII
-// control character. Texts are searched and sorted in this form.
+// The same without marks, such as accents (general category M). Texts are searched and sorted in
+// this form.
 std::string folded(std::string_view text);

@@ -4,6 +4,7 @@
 -- one snapshot:
 --
 --   {list_of} {revision} {list_state}, the total unless is_known, and the page's columns as nulls
+--       ({list_state} is {list_named}, behind which further tables may be named, and the beginning of the SELECT)
 --   {list_page} the page's rows and their order
 --   {list_end}
 --
@@ -33,14 +34,16 @@ WITH named AS MATERIALIZED (
 WITH state AS MATERIALIZED (
     SELECT revision, is_settled, is_settled AND strpos(:known, ' ' || revision || ' ') > 0 AS is_known FROM (
 
--- fragment: list_state
+-- fragment: list_named
 ), state AS MATERIALIZED (
     SELECT revision, is_settled, is_settled AND strpos(:known, ' ' || revision || ' ') > 0 AS is_known FROM named)
-SELECT revision, is_settled, is_known
 
 -- In SQLite each materialised table costs memory that is mapped anew.
--- fragment: list_state sqlite
+-- fragment: list_named sqlite
 ))
+
+-- fragment: list_state
+{list_named}
 SELECT revision, is_settled, is_known
 
 -- fragment: list_page

@@ -4,6 +4,14 @@
 
 namespace db {
 
+void read_cell(const Rows& rows, std::size_t row, std::size_t column,
+               std::vector<std::string>& out) {
+    const auto array = json::parse(rows.text(row, column));
+    if (!array.IsArray()) throw std::logic_error("a column of texts is not a JSON array");
+    out.clear();
+    for (const auto& text : array.GetArray()) out.emplace_back(json::text_of(text));
+}
+
 void check_columns(const Rows& rows, const char* query, const std::string_view* fields,
                    std::size_t count) {
     const auto columns = rows.column_count();

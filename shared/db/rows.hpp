@@ -55,6 +55,14 @@ inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, Uui
 inline void read_cell(const Rows& rows, std::size_t row, std::size_t column, Timestamp& out) {
     out = rows.timestamp(row, column);
 }
+// An enumeration is stored as its number, and texts as a JSON array.
+template <class T>
+requires std::is_enum_v<T>
+void read_cell(const Rows& rows, std::size_t row, std::size_t column, T& out) {
+    out = static_cast<T>(rows.integer(row, column));
+}
+void read_cell(const Rows& rows, std::size_t row, std::size_t column,
+               std::vector<std::string>& out);
 template <class T>
 void read_cell(const Rows& rows, std::size_t row, std::size_t column, std::optional<T>& out) {
     if (rows.is_null(row, column)) return out.reset();
@@ -83,6 +91,8 @@ template <class T>
 void write_cell(json::Writer& writer, const Rows& rows, std::size_t row, std::size_t column) {
     if constexpr (std::is_same_v<T, std::string>) {
         writer.string(rows.text(row, column));
+    } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+        writer.raw(rows.text(row, column));
     } else {
         T value;
         read_cell(rows, row, column, value);

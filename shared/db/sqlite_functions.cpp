@@ -2,11 +2,16 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "shared/db/database.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/digest.hpp"
+#include "shared/json/reader.hpp"
 #include "shared/json/writer.hpp"
 #include "shared/text.hpp"
 
@@ -30,6 +35,15 @@ bool is_less(sqlite3_value* left, sqlite3_value* right) {
     if (sqlite3_value_type(left) == SQLITE_INTEGER && sqlite3_value_type(right) == SQLITE_INTEGER)
         return sqlite3_value_int64(left) < sqlite3_value_int64(right);
     return sqlite3_value_double(left) < sqlite3_value_double(right);
+}
+
+using Parts = std::vector<std::string>;
+
+Parts parts_of(std::string_view array) {
+    Parts parts;
+    const auto document = json::parse(array);
+    for (const auto& part : document.GetArray()) parts.emplace_back(json::text_of(part));
+    return parts;
 }
 
 struct SqliteFunction {
@@ -79,6 +93,18 @@ constexpr SqliteFunction sqlite_functions[] = {
          const auto position = at == text.npos ? 0 : code_points(text.substr(0, at)) + 1;
          sqlite3_result_int64(context, static_cast<std::int64_t>(position));
      }},
+    {"chr", 1,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         const auto character = static_cast<char>(sqlite3_value_int(arguments[0]));  // ASCII
+         answer_text(context, {&character, 1});
+     }},
+    // split_part(text, separator, number from 1)
+    {"split_part", 3,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         const auto parts = split(text_of(arguments[0]), text_of(arguments[1])[0]);
+         const auto number = static_cast<std::size_t>(sqlite3_value_int64(arguments[2]));
+         answer_text(context, number <= parts.size() ? parts[number - 1] : "");
+     }},
     {"rfc3339", 1,
      [](sqlite3_context* context, int, Arguments arguments) {
          if (is_null(arguments[0])) return;
@@ -95,6 +121,22 @@ constexpr SqliteFunction sqlite_functions[] = {
     {"entity_tag", 1,
      [](sqlite3_context* context, int, Arguments arguments) {
          answer_text(context, entity_tag(text_of(arguments[0])));
+     }},
+    // has_parts(text, parts): whether each text of a JSON array occurs in the text.
+    {"has_parts", 2,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         const auto* parts = static_cast<const Parts*>(sqlite3_get_auxdata(context, 1));
+         if (!parts) {
+             auto read = std::make_unique<Parts>(parts_of(text_of(arguments[1])));
+             sqlite3_set_auxdata(context, 1, read.release(),
+                                 [](void* kept) { delete static_cast<Parts*>(kept); });
+             parts = static_cast<const Parts*>(sqlite3_get_auxdata(context, 1));
+         }
+         const auto text = text_of(arguments[0]);
+         const bool has_all =
+             parts && std::all_of(parts->begin(), parts->end(),
+                                  [&](const auto& part) { return text.find(part) != text.npos; });
+         sqlite3_result_int(context, has_all ? 1 : 0);
      }},
     // Fails for 0 as PostgreSQL's does; SQLite's own function, where it exists, returns null.
     {"ln", 1,

@@ -8,10 +8,12 @@
 // names the query and the parameter that is missing, unknown or given twice.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -39,9 +41,23 @@ inline Value value_of(const char* value) { return std::string{value}; }
 inline Value value_of(const json::Raw& value) { return value.text; }
 inline Value value_of(const Uuid& value) { return value; }
 inline Value value_of(const Timestamp& value) { return value; }
+// An enumeration is stored as its number, and texts as a JSON array.
+template <class T>
+requires std::is_enum_v<T> Value value_of(T value) { return static_cast<std::int64_t>(value); }
+inline Value value_of(const std::vector<std::string>& texts) { return json::write(texts); }
+template <class T>
+Value null_of() {
+    return Null<T>{};
+}
+template <class T>
+requires std::is_enum_v<T> Value null_of() { return Null<std::int64_t>{}; }
+template <std::same_as<std::vector<std::string>> T>
+Value null_of() {
+    return Null<std::string>{};
+}
 template <class T>
 Value value_of(const std::optional<T>& value) {
-    return value ? value_of(*value) : Value{Null<T>{}};
+    return value ? value_of(*value) : null_of<T>();
 }
 
 struct Statement {

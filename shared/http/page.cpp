@@ -71,6 +71,12 @@ Timestamp moment_of_key(std::string_view key) {
     return {*microseconds};
 }
 
+std::int64_t number_of_key(std::string_view key) {
+    const auto number = parse_number<std::int64_t>(key);
+    if (!number) refuse();
+    return *number;
+}
+
 Position before_all_moments(bool is_ascending) {
     if (is_ascending) return {cursor_key(Timestamp::first()), 0};
     return {cursor_key(Timestamp::last()), std::numeric_limits<std::int64_t>::max()};

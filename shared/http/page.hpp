@@ -34,6 +34,9 @@ MomentAndUuid read_uuid_cursor(std::string_view list, std::string_view cursor);
 std::string cursor_key(const Timestamp& moment);
 Timestamp moment_of_key(std::string_view key);
 
+// The key of a position in a list that is sorted by a whole number. Throws as read_cursor() does.
+std::int64_t number_of_key(std::string_view key);
+
 // The position before all rows of a list that is sorted by a moment.
 Position before_all_moments(bool is_ascending);
 

@@ -158,6 +158,25 @@ void schema_of_items(Writer& writer, const Rules& rules,
     writer.string("array");
 }
 
+std::vector<std::string_view> values_between_commas(std::string_view text, const Rules& rules,
+                                                    Faults& faults) {
+    auto parts = split(text, ',');
+    if (parts.empty()) parts.emplace_back();
+    std::transform(parts.begin(), parts.end(), parts.begin(), trimmed);
+    if (std::find(parts.begin(), parts.end(), "") != parts.end())
+        faults.add("Value error, a value before or after a comma is missing", "value_error");
+    if (parts.size() > rules.max_items)
+        faults.add("Value error, at most " + counted(rules.max_items, "value"), "value_error");
+    std::erase(parts, "");
+    return parts;
+}
+
+void schema_of_separated(Writer& writer, const Rules& rules) {
+    schema_texts(writer, rules);
+    writer.key("type");
+    writer.string("string");
+}
+
 std::string Type<std::string>::read(const rapidjson::Value& value, const Rules& rules,
                                     Faults& faults) {
     if (value.IsString()) return parse(text_of(value), rules, faults);
@@ -262,8 +281,12 @@ void Type<Uuid>::schema(Writer& writer, const Rules& rules) {
     schema_formatted(writer, rules, "uuid");
 }
 
-Timestamp Type<Timestamp>::read(const rapidjson::Value& value, const Rules&, Faults& faults) {
-    const auto moment = value.IsString() ? Timestamp::parse(text_of(value)) : std::nullopt;
+Timestamp Type<Timestamp>::read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
+    return parse(value.IsString() ? text_of(value) : std::string_view{}, rules, faults);
+}
+
+Timestamp Type<Timestamp>::parse(std::string_view text, const Rules&, Faults& faults) {
+    const auto moment = Timestamp::parse(text);
     if (!moment)
         faults.add("Input should be a valid datetime: 2026-01-08T12:34:56Z", "datetime_parsing");
     return moment.value_or(Timestamp{});

@@ -214,6 +214,7 @@ struct Type<Uuid> {
 template <>
 struct Type<Timestamp> {
     static Timestamp read(const rapidjson::Value& value, const Rules& rules, Faults& faults);
+    static Timestamp parse(std::string_view text, const Rules& rules, Faults& faults);
     static void write(Writer& writer, const Timestamp& value) {
         const auto characters = value.characters();
         writer.plain({characters.data(), characters.size()});
@@ -266,6 +267,12 @@ void drop_repeated(std::vector<std::string>& texts, const Rules& rules);
 void schema_of_items(Writer& writer, const Rules& rules,
                      void (*write_items)(Writer&, const Rules&));
 
+// The parts of a text between commas, trimmed. Adds a fault for an empty part, and if there are
+// more than `rules` allow.
+std::vector<std::string_view> values_between_commas(std::string_view text, const Rules& rules,
+                                                    Faults& faults);
+void schema_of_separated(Writer& writer, const Rules& rules);
+
 template <class T>
 struct Type<std::vector<T>> {
     static std::vector<T> read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
@@ -288,6 +295,25 @@ struct Type<std::vector<T>> {
     static void schema(Writer& writer, const Rules& rules) {
         schema_of_items(writer, rules, &Type<T>::schema);
     }
+};
+
+// Several values in one parameter of a query, separated by commas.
+template <class T>
+struct Separated {
+    std::vector<T> values;
+};
+
+// White space around a value is removed. An empty value is a fault.
+template <class T>
+struct Type<Separated<T>> {
+    static Separated<T> parse(std::string_view text, const Rules& rules, Faults& faults) {
+        Separated<T> separated;
+        for (const auto part : values_between_commas(text, rules, faults))
+            separated.values.push_back(Type<T>::parse(part, rules, faults));
+        return separated;
+    }
+    // The parameter is a text, because there is no default way for clients to write an array.
+    static void schema(Writer& writer, const Rules& rules) { schema_of_separated(writer, rules); }
 };
 
 template <class T>

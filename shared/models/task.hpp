@@ -1,11 +1,45 @@
 // Personal tasks.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "shared/json/fields.hpp"
+#include "shared/models/priority.hpp"
+#include "shared/unicode.hpp"
 
 // In characters. The migration 0004_tasks has the same limits.
 inline constexpr std::size_t max_title_length = 200;
 inline constexpr std::size_t max_description_length = 1000;
+
+inline constexpr std::size_t max_tags = 16;
+inline constexpr std::size_t max_tag_length = 32;
+
+// The members that every body of a task has besides its texts and its state.
+template <class T>
+consteval auto due_date_field() {
+    return json::field("due_date", &T::due_date)
+        .describe("When the task is due, or null")
+        .example("2026-01-09T17:00:00Z");
+}
+template <class T>
+consteval auto priority_field() {
+    return json::field("priority", &T::priority)
+        .describe("Read without regard to case; `normal` is `medium`")
+        .example("high");
+}
+template <class T>
+consteval auto tags_field() {
+    return json::field("tags", &T::tags)
+        .items(0, max_tags)
+        .trimmed()
+        .length(1, max_tag_length)
+        .distinct_by(&case_folded)
+        .describe(
+            "In the order given; one that differs from an earlier one in case only is dropped")
+        .example(R"(["home","shopping"])");
+}
 
 struct Task {
     std::int64_t id = 0;
@@ -13,6 +47,9 @@ struct Task {
     std::string title;
     std::string description;
     bool completed = false;
+    std::optional<Timestamp> due_date;
+    Priority priority = Priority::none;
+    std::vector<std::string> tags;
     Timestamp created_at;
     Timestamp updated_at;
 
@@ -26,6 +63,9 @@ struct Task {
                 .length(0, max_description_length)
                 .example("Two bottles"),
             field("completed", &Task::completed).example("false"),
+            due_date_field<Task>(),
+            priority_field<Task>(),
+            tags_field<Task>(),
             field("created_at", &Task::created_at),
             field("updated_at", &Task::updated_at),
         };
@@ -36,6 +76,9 @@ struct NewTask {
     std::string title;
     std::string description;
     bool completed = false;
+    std::optional<Timestamp> due_date;
+    Priority priority = Priority::none;
+    std::vector<std::string> tags;
 
     static consteval auto fields() {
         using json::field;
@@ -50,15 +93,22 @@ struct NewTask {
                 .length(0, max_description_length)
                 .example("Two bottles"),
             field("completed", &NewTask::completed).optional(),
+            due_date_field<NewTask>(),
+            priority_field<NewTask>().optional(),
+            tags_field<NewTask>().optional(),
         };
     }
 };
 
-// The body of a PUT: every member that the user may set.
+// The body of a PUT. Members that are younger than the first clients may be absent, and then stay
+// unchanged.
 struct TaskReplacement {
     std::string title;
     std::string description;
     bool completed = false;
+    json::Maybe<std::optional<Timestamp>> due_date;
+    json::Maybe<Priority> priority;
+    json::Maybe<std::vector<std::string>> tags;
 
     static consteval auto fields() {
         using json::field;
@@ -72,6 +122,9 @@ struct TaskReplacement {
                 .length(0, max_description_length)
                 .example("Two bottles"),
             field("completed", &TaskReplacement::completed).example("true"),
+            due_date_field<TaskReplacement>(),
+            priority_field<TaskReplacement>(),
+            tags_field<TaskReplacement>(),
         };
     }
 };
@@ -81,6 +134,9 @@ struct TaskChange {
     json::Maybe<std::string> title;
     json::Maybe<std::string> description;
     json::Maybe<bool> completed;
+    json::Maybe<std::optional<Timestamp>> due_date;
+    json::Maybe<Priority> priority;
+    json::Maybe<std::vector<std::string>> tags;
 
     static consteval auto fields() {
         using json::field;
@@ -90,6 +146,9 @@ struct TaskChange {
                 .nullable()
                 .length(0, max_description_length),
             field("completed", &TaskChange::completed).example("true"),
+            due_date_field<TaskChange>(),
+            priority_field<TaskChange>(),
+            tags_field<TaskChange>(),
         };
     }
 };
@@ -110,6 +169,11 @@ struct Completion {
 // The query of a list of tasks.
 struct TaskQuery {
     std::string status = "all";
+    std::optional<Timestamp> due_before;
+    std::optional<Timestamp> due_after;
+    std::optional<json::Separated<Priority>> priority;
+    std::optional<json::Separated<std::string>> tag;
+    std::optional<std::string> q;
     std::string sort = "created_at";
     std::string order = "desc";
     std::int64_t limit = 100;
@@ -123,11 +187,27 @@ struct TaskQuery {
                 .optional()
                 .one_of("all|pending|completed")
                 .describe("Which tasks"),
+            field("due_before", &TaskQuery::due_before)
+                .describe("Only tasks that are due before this moment"),
+            field("due_after", &TaskQuery::due_after)
+                .describe("Only tasks that are due after this moment"),
+            field("priority", &TaskQuery::priority)
+                .describe("Only tasks of this priority, or of several, separated by commas: "
+                          "`high,urgent`"),
+            field("tag", &TaskQuery::tag)
+                .items(1, max_tags)
+                .length(1, max_tag_length)
+                .describe("Only tasks with this tag, or with all of several, separated by commas; "
+                          "without regard to case"),
+            field("q", &TaskQuery::q)
+                .length(1, 100)
+                .describe("Only tasks in which each of these words occurs, in the title, the "
+                          "description or a tag, without regard to case and accents"),
             field("sort", &TaskQuery::sort)
                 .optional()
-                .one_of("created_at|updated_at|title")
-                .describe(
-                    "The key; titles are sorted by code point, so `Zebra` comes before `apple`"),
+                .one_of("created_at|updated_at|title|due_date|priority")
+                .describe("The key: titles without regard to case and accents, tasks without a due "
+                          "date last in both orders, priorities from `none` to `urgent`"),
             field("order", &TaskQuery::order)
                 .optional()
                 .one_of("asc|desc")
@@ -141,7 +221,48 @@ struct TaskQuery {
                 .range(0, 2'147'483'647)
                 .describe("How many tasks to skip; not with `cursor`"),
             field("cursor", &TaskQuery::cursor)
-                .describe("next_cursor of the previous page, with the same status, sort and order"),
+                .describe(
+                    "next_cursor of the previous page, with the same filters, sort and order"),
         };
     }
 };
+
+// The texts by which a task is found and sorted (docs/adr/0015-folded-texts.md). Those of texts
+// that a change leaves as they are have no value.
+struct FoldedTexts {
+    json::Maybe<std::string> folded_title;
+    json::Maybe<std::string> folded_description;
+    json::Maybe<std::string> folded_tags;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("folded_title", &FoldedTexts::folded_title),
+            field("folded_description", &FoldedTexts::folded_description),
+            field("folded_tags", &FoldedTexts::folded_tags),
+        };
+    }
+};
+
+// At most a thousand bytes, which is more than 200 characters take unless they stand for others, so
+// that an index can hold it.
+std::string folded_title(std::string_view title);
+std::string folded_tags(const std::vector<std::string>& tags);
+
+// `Input` is a NewTask, a TaskReplacement or a TaskChange.
+template <class Input>
+FoldedTexts folded_texts(const Input& input) {
+    const auto mapped = [](const auto& value, auto fold) -> json::Maybe<std::string> {
+        if constexpr (requires { value.has_value(); })
+            return value ? json::Maybe<std::string>{fold(*value)} : json::Maybe<std::string>{};
+        else
+            return fold(value);
+    };
+    return {mapped(input.title, &folded_title), mapped(input.description, &folded),
+            mapped(input.tags, &folded_tags)};
+}
+
+// What must occur in the folded texts of a task that the query lists, as a JSON array; nullopt if
+// it searches nothing. Throws ApiError (422, value_error) if nothing is left of `q` when it is
+// folded.
+std::optional<std::string> search_parts(const TaskQuery& query);

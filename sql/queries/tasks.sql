@@ -1,7 +1,7 @@
 -- Every statement here has the user's id in its condition.
 
 -- fragment: task_columns
-id, user_id, title, description, completed, created_at, updated_at
+id, user_id, title, description, completed, due_date, priority, tags, created_at, updated_at
 
 -- The WriteCondition of a write; null etags match any state.
 -- fragment: condition
@@ -11,10 +11,22 @@ id, user_id, title, description, completed, created_at, updated_at
 (:etags IS NULL OR (strpos(:etags, (
     SELECT entity_tag(json) FROM task_json AS current WHERE current.id = :id)) > 0) = :among_etags)
 
+-- The three folded texts as one.
+-- fragment: folded_text
+CAST(:folded_title AS text) || chr(30) || CAST(:folded_description AS text) || chr(30) || CAST(:folded_tags AS text)
+
+-- The same after a change: null parameters leave their parts unchanged.
+-- fragment: changed_folded_text
+coalesce(:folded_title, split_part(folded_text, chr(30), 1)) || chr(30)
+        || coalesce(:folded_description, split_part(folded_text, chr(30), 2)) || chr(30)
+        || coalesce(:folded_tags, split_part(folded_text, chr(30), 3))
+
 -- Inserts nothing if the user has `max_tasks` of them; null is no limit.
 -- name: insert_task appends
-INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at)
-SELECT :user_id, :title, :description, CAST(:completed AS boolean), now(), now()
+INSERT INTO tasks (user_id, title, description, completed, due_date, priority, tags,
+    folded_title, folded_text, folds, created_at, updated_at)
+SELECT :user_id, :title, :description, CAST(:completed AS boolean), CAST(:due_date AS timestamptz), :priority, :tags,
+    :folded_title, {folded_text}, 1, now(), now()
 WHERE CAST(:max_tasks AS bigint) IS NULL
     OR (SELECT coalesce(sum(total), 0) FROM task_counts WHERE user_id = :user_id) < :max_tasks
 RETURNING {task_columns}
@@ -29,12 +41,19 @@ SELECT count(*) > 0 AS "exists"
 FROM tasks
 WHERE user_id = :user_id AND id = :id
 
--- A null parameter leaves its column unchanged.
+-- A null parameter leaves its column unchanged. A task that is to be folded remains so, because only some of its texts
+-- may change.
 -- name: update_task
 UPDATE tasks
 SET title = coalesce(:title, title),
     description = coalesce(:description, description),
     completed = coalesce(:completed, completed),
+    due_date = CASE WHEN :has_due_date THEN :due_date ELSE due_date END,
+    priority = coalesce(:priority, priority),
+    tags = coalesce(:tags, tags),
+    folded_title = coalesce(:folded_title, folded_title),
+    folded_text = {changed_folded_text},
+    folds = folds + least(folds, 1),
     updated_at = greatest(now(), updated_at)
 WHERE user_id = :user_id AND id = :id AND {condition}
 RETURNING {task_columns}
@@ -51,65 +70,183 @@ DELETE FROM tasks
 WHERE user_id = :user_id AND id = :id AND {condition}
 RETURNING id
 
--- `completed` must equal one of two values, which may be the same.
+-- The tasks that a list shows. With `is_filtered`, `completed` must equal one of two values, which may be the same;
+-- `priorities` has a bit for each priority; null moments are no bounds. As one CASE, whose selectivity the planner of
+-- PostgreSQL takes for a half: by the product of several conditions, it would expect hardly any row, and sort.
 -- fragment: listed_tasks
 FROM tasks
-WHERE user_id = :user_id AND completed IN (:completed, :or_completed)
+WHERE user_id = :user_id AND CASE WHEN :is_filtered THEN
+    completed IN (:completed, :or_completed) AND (:priorities >> priority) & 1 = 1
+    AND (CAST(:due_after AS timestamptz) IS NULL OR due_date > :due_after)
+    AND (CAST(:due_before AS timestamptz) IS NULL OR due_date < :due_before) ELSE true END
 
 -- name: count_tasks
 SELECT count(*) AS total
-{listed_tasks}
+FROM tasks
+WHERE user_id = :user_id
+
+-- fragment: no_task
+CAST(NULL AS bigint) AS id, CAST(NULL AS text) AS user_id, CAST(NULL AS text) AS title,
+    CAST(NULL AS text) AS description, CAST(NULL AS boolean) AS completed, CAST(NULL AS timestamptz) AS due_date,
+    CAST(NULL AS smallint) AS priority, CAST(NULL AS text) AS tags,
+    CAST(NULL AS timestamptz) AS created_at, CAST(NULL AS timestamptz) AS updated_at
 
 -- The lists (sql/fragments.sql), which start after a position.
 -- fragment: task_page
 {list_of}
 {revision}
 {list_state}, CASE WHEN NOT is_known THEN (SELECT count(*) {listed_tasks}) END AS total,
-    CAST(NULL AS bigint) AS id, CAST(NULL AS text) AS user_id, CAST(NULL AS text) AS title,
-    CAST(NULL AS text) AS description, CAST(NULL AS boolean) AS completed,
-    CAST(NULL AS timestamptz) AS created_at, CAST(NULL AS timestamptz) AS updated_at
+    {no_task}
 {list_page}
 SELECT {task_columns}
-{listed_tasks}
 
 -- name: list_tasks_by_created_at_asc
 {task_page}
-AND (created_at, id) > (:after_key, :after_id)
+{listed_tasks}
+    AND (created_at, id) > (:after_key, :after_id)
 ORDER BY created_at, id
 {list_limit} OFFSET :offset
 {list_end}
 
 -- name: list_tasks_by_created_at_desc
 {task_page}
-AND (created_at, id) < (:after_key, :after_id)
+{listed_tasks}
+    AND (created_at, id) < (:after_key, :after_id)
 ORDER BY created_at DESC, id DESC
 {list_limit} OFFSET :offset
 {list_end}
 
 -- name: list_tasks_by_updated_at_asc
 {task_page}
-AND (updated_at, id) > (:after_key, :after_id)
+{listed_tasks}
+    AND (updated_at, id) > (:after_key, :after_id)
 ORDER BY updated_at, id
 {list_limit} OFFSET :offset
 {list_end}
 
 -- name: list_tasks_by_updated_at_desc
 {task_page}
-AND (updated_at, id) < (:after_key, :after_id)
+{listed_tasks}
+    AND (updated_at, id) < (:after_key, :after_id)
 ORDER BY updated_at DESC, id DESC
 {list_limit} OFFSET :offset
 {list_end}
 
 -- name: list_tasks_by_title_asc
 {task_page}
-AND (title, id) > (:after_key, :after_id)
-ORDER BY title, id
+{listed_tasks}
+    AND (folded_title, title, id) > (:after_key, :after_title, :after_id)
+ORDER BY folded_title, title, id
 {list_limit} OFFSET :offset
 {list_end}
 
 -- name: list_tasks_by_title_desc
 {task_page}
-AND (title, id) < (:after_key, :after_id)
-ORDER BY title DESC, id DESC
+{listed_tasks}
+    AND (folded_title, title, id) < (:after_key, :after_title, :after_id)
+ORDER BY folded_title DESC, title DESC, id DESC
+{list_limit} OFFSET :offset
+{list_end}
+
+-- name: list_tasks_by_priority_asc
+{task_page}
+{listed_tasks}
+    AND (priority, id) > (:after_key, :after_id)
+ORDER BY priority, id
+{list_limit} OFFSET :offset
+{list_end}
+
+-- name: list_tasks_by_priority_desc
+{task_page}
+{listed_tasks}
+    AND (priority, id) < (:after_key, :after_id)
+ORDER BY priority DESC, id DESC
+{list_limit} OFFSET :offset
+{list_end}
+
+-- Those without a due date come last, whatever the order. Both parts are in the order of the index. :earliest and
+-- :latest bound the part of the index that is read; the position after which a part begins may be behind its end.
+-- name: list_tasks_by_due_date_asc
+{task_page}
+FROM (
+    SELECT * FROM (
+        SELECT {task_columns}
+        {listed_tasks}
+            AND due_date >= :earliest AND due_date <= :latest AND (due_date, id) > (:after_key, :after_id)
+        ORDER BY due_date, id
+        LIMIT :limit + :offset) AS dated
+    UNION ALL
+    SELECT * FROM (
+        SELECT {task_columns}
+        {listed_tasks}
+            AND due_date IS NULL AND id > :after_undated_id
+        ORDER BY due_date, id
+        LIMIT :limit + :offset) AS undated) AS listed
+{list_limit} OFFSET :offset
+{list_end}
+
+-- name: list_tasks_by_due_date_desc
+{task_page}
+FROM (
+    SELECT * FROM (
+        SELECT {task_columns}
+        {listed_tasks}
+            AND due_date >= :earliest AND due_date <= :latest AND (due_date, id) < (:after_key, :after_id)
+        ORDER BY due_date DESC, id DESC
+        LIMIT :limit + :offset) AS dated
+    UNION ALL
+    SELECT * FROM (
+        SELECT {task_columns}
+        {listed_tasks}
+            AND due_date IS NULL AND id < :after_undated_id
+        ORDER BY due_date DESC, id DESC
+        LIMIT :limit + :offset) AS undated) AS listed
+{list_limit} OFFSET :offset
+{list_end}
+
+-- Whether each of :parts, a JSON array, occurs in the texts of a task.
+-- fragment: has_parts
+folded_text LIKE ALL (ARRAY(
+        SELECT '%' || replace(replace(replace(part, '\', '\\'), '%', '\%'), '_', '\_') || '%'
+        FROM json_array_elements_text(CAST(:parts AS json)) AS part))
+
+-- fragment: has_parts sqlite
+has_parts(folded_text, :parts)
+
+-- Lists in which texts are searched read all tasks of the user, and sort what they find: `sort` names the key. What a
+-- list is not sorted by is equal to its position, so that it decides nothing.
+-- fragment: found_tasks
+found AS MATERIALIZED (
+    SELECT {task_columns},
+        CASE :sort WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
+            WHEN 'due_date' THEN coalesce(due_date, :undated) ELSE :after_moment END AS moment_key,
+        CASE :sort WHEN 'priority' THEN priority ELSE :after_priority END AS priority_key,
+        CASE :sort WHEN 'title' THEN folded_title ELSE :after_folded_title END AS folded_title_key,
+        CASE :sort WHEN 'title' THEN title ELSE :after_title END AS title_key
+    {listed_tasks} AND {has_parts}
+    LIMIT CASE WHEN (SELECT is_known FROM state) THEN 0 ELSE 9223372036854775807 END)
+SELECT revision, is_settled, is_known, CASE WHEN NOT is_known THEN (SELECT count(*) FROM found) END AS total,
+    {no_task}
+{list_page}
+SELECT {task_columns}
+FROM found
+
+-- name: search_tasks_asc
+{list_of}
+{revision}
+{list_named}, {found_tasks}
+WHERE (moment_key, priority_key, folded_title_key, title_key, id)
+    > (:after_moment, :after_priority, :after_folded_title, :after_title, :after_id)
+ORDER BY moment_key, priority_key, folded_title_key, title_key, id
+{list_limit} OFFSET :offset
+{list_end}
+
+-- name: search_tasks_desc
+{list_of}
+{revision}
+{list_named}, {found_tasks}
+WHERE (moment_key, priority_key, folded_title_key, title_key, id)
+    < (:after_moment, :after_priority, :after_folded_title, :after_title, :after_id)
+ORDER BY moment_key DESC, priority_key DESC, folded_title_key DESC, title_key DESC, id DESC
 {list_limit} OFFSET :offset
 {list_end}

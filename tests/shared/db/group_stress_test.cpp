@@ -146,8 +146,7 @@ private:
 
     Async<> read() {
         db::Batch batch;
-        batch.add(sql::count_tasks, db::named("user_id", "ada"), db::named("completed", false),
-                  db::named("or_completed", true));
+        batch.add(sql::count_tasks, "ada");
         batch.add(sql::board_revision);
         const auto state = co_await outcome(std::move(batch));
         // A read is repeated, and may lose its connection again.

@@ -1,0 +1,19 @@
+-- One index for each order of a list. The first one also serves the count, unless texts are searched.
+DROP INDEX IF EXISTS tasks_by_created_at;
+CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id, completed, due_date, priority);
+CREATE INDEX tasks_by_folded_title ON tasks (user_id, folded_title, title, id);
+CREATE INDEX tasks_by_due_date ON tasks (user_id, due_date, id);
+CREATE INDEX tasks_by_priority ON tasks (user_id, priority, id);
+DROP INDEX IF EXISTS tasks_by_title;
+
+-- The tasks whose texts another program has changed.
+CREATE INDEX tasks_to_fold ON tasks (id) WHERE folds = 0;
+
+-- down
+DROP INDEX tasks_to_fold;
+DROP INDEX tasks_by_priority;
+DROP INDEX tasks_by_due_date;
+DROP INDEX tasks_by_folded_title;
+DROP INDEX tasks_by_created_at;
+CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id, completed);
+CREATE INDEX tasks_by_title ON tasks (user_id, title, id);
