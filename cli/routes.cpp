@@ -10,6 +10,7 @@
 #include "shared/http/error_body.hpp"
 #include "shared/http/request.hpp"
 #include "shared/json/reader.hpp"
+#include "shared/text.hpp"
 
 namespace {
 
@@ -48,19 +49,32 @@ std::vector<Route> routes() {
             route.paths.emplace_back(json::text_of(other));
         found.push_back(std::move(route));
     }
-    // /jobs/lease is also matched by /jobs/{id}, and the first in a map wins.
-    std::stable_partition(found.begin(), found.end(), [](const Route& route) {
-        return route.paths.front().find('{') == std::string::npos;
-    });
     return found;
 }
 
-// Each path of each endpoint: the declared paths, then the additional ones.
+// Whether the template `general` also matches every path of the template `special`.
+bool covers(const std::string& general, const std::string& special) {
+    const auto wide = split(general, '/');
+    const auto narrow = split(special, '/');
+    return std::equal(wide.begin(), wide.end(), narrow.begin(), narrow.end(),
+                      [](auto any, auto one) { return any.starts_with('{') || any == one; });
+}
+
+// Each path of each endpoint: the declared paths, then the additional ones. The first one that
+// matches wins, so /jobs/lease comes before /jobs/{id}.
 template <class Print>
 void for_each_path(const std::vector<Route>& all, Print print) {
-    for (const auto& route : all) print(route, route.paths.front());
+    std::vector<std::pair<const Route*, std::string>> paths;
+    const auto insert = [&](const Route& route, const std::string& path) {
+        const auto before = std::find_if(paths.begin(), paths.end(), [&](const auto& other) {
+            return covers(other.second, path);
+        });
+        paths.insert(before, {&route, path});
+    };
+    for (const auto& route : all) insert(route, route.paths.front());
     for (const auto& route : all)
-        for (std::size_t i = 1; i < route.paths.size(); ++i) print(route, route.paths[i]);
+        for (std::size_t i = 1; i < route.paths.size(); ++i) insert(route, route.paths[i]);
+    for (const auto& [route, path] : paths) print(*route, path);
 }
 
 // Returns a path template as a regular expression, in which a parameter is one or more of

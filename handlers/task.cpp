@@ -6,13 +6,22 @@
 // The last write wins, unless If-Match or If-None-Match names the version to change.
 #include "shared/handler.hpp"
 #include "shared/models/task.hpp"
+#include "shared/tasks/own_task.hpp"
 #include "sql/tasks.hpp"
 
 namespace {
 
 Async<Response> get(const Request& request, Context& context) {
-    const auto task = co_await context.db.maybe<Task>(
-        sql::find_task, db::named("user_id", request.user_id()), db::named("id", request.id("id")));
+    const auto id = request.id("id");
+    db::Batch batch;
+    const auto found = batch.add<Task>(sql::find_task, db::named("user_id", request.user_id()),
+                                       db::named("id", id));
+    std::optional<db::Slot<Existence>> of_others;
+    if (auto question = question_of_owner(request, id))
+        of_others = batch.add<Existence>(*std::move(question));
+    const auto results = co_await context.db.run(std::move(batch));
+    const auto task = results.first(found);
+    if (!task && of_others && results.one(*of_others).exists) throw ApiError{Error::forbidden};
     if (!task) throw ApiError{Error::not_found};
     co_return Response::ok(*task);
 }
@@ -20,13 +29,9 @@ Async<Response> get(const Request& request, Context& context) {
 // The change is a TaskReplacement or a TaskChange.
 template <class Change>
 Async<Response> write(const Request& request, Context& context, Change change) {
-    const auto id = request.id("id");
-    const auto task = co_await conditional_write<Task>(
-        context.db, request.condition(),
-        db::partial(sql::update_task, db::named("user_id", request.user_id()), db::named("id", id),
-                    db::fields_of(change), db::fields_of(folded_texts(change))),
-        db::statement(sql::task_exists, db::named("user_id", request.user_id()),
-                      db::named("id", id)));
+    const auto task = co_await write_own_task<Task>(
+        request, context,
+        db::partial(sql::update_task, db::fields_of(change), db::fields_of(folded_texts(change))));
     co_return Response::ok(task);
 }
 
@@ -42,12 +47,7 @@ Async<Response> patch(const Request& request, Context& context) {
 }
 
 Async<Response> remove(const Request& request, Context& context) {
-    const auto id = request.id("id");
-    co_await conditional_write(
-        context.db, request.condition(),
-        db::partial(sql::delete_task, db::named("user_id", request.user_id()), db::named("id", id)),
-        db::statement(sql::task_exists, db::named("user_id", request.user_id()),
-                      db::named("id", id)));
+    co_await write_own_task(request, context, db::partial(sql::delete_task));
     co_return Response::no_content();
 }
 
@@ -63,8 +63,8 @@ Endpoint endpoint() {
                         .auth = Auth::owner,
                         .name = "getTask",
                         .summary = "Get a task",
-                        .description =
-                            "Returns one of the user's tasks. Those of other users are 404.",
+                        .description = "Returns one of the user's tasks. Those of other users are "
+                                       "404, and 403 at a path without `{user_id}`.",
                         .answer = ok<Task>().with_etag(),
                         .errors = {Error::not_found}},
                        {.method = Method::put,

@@ -3,23 +3,19 @@
 // PATCH → 200 task | 401 | 403 | 404 | 412 | 413 | 415 | 422
 #include "shared/handler.hpp"
 #include "shared/models/task.hpp"
+#include "shared/tasks/own_task.hpp"
 #include "sql/tasks.hpp"
 
 namespace {
 
 Async<Response> patch(const Request& request, Context& context) {
-    const auto id = request.id("id");
     const auto input = request.body<Completion>();
     TaskChange change;
     change.completed = input.completed;
     auto write = input.completed ? db::partial(sql::update_task, db::fields_of(change),
-                                               db::fields_of(FoldedTexts{}))
+                                               db::fields_of(folded_texts(change)))
                                  : db::partial(sql::toggle_task);
-    write.give(db::named("user_id", request.user_id()), db::named("id", id));
-    const auto task = co_await conditional_write<Task>(
-        context.db, request.condition(), std::move(write),
-        db::statement(sql::task_exists, db::named("user_id", request.user_id()),
-                      db::named("id", id)));
+    const auto task = co_await write_own_task<Task>(request, context, std::move(write));
     co_return Response::ok(task);
 }
 

@@ -37,6 +37,11 @@ std::optional<std::string> Request::idempotency_key() const {
     return std::string{key};
 }
 
+bool Request::names_user() const {
+    return std::any_of(parameters_.begin(), parameters_.end(),
+                       [](const auto& parameter) { return parameter.first == "user_id"; });
+}
+
 std::string_view Request::parameter(std::string_view name) const {
     for (const auto& [key, value] : parameters_)
         if (key == name) return value;

@@ -100,6 +100,9 @@ public:
     // the value contains a control byte.
     void add_header(std::string_view name, std::string value) const;
 
+    // Whether the path has the parameter {user_id}. Without it, it refers to the caller.
+    bool names_user() const;
+
     // A path parameter, which the template must contain.
     std::string_view parameter(std::string_view name) const;
 

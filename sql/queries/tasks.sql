@@ -41,6 +41,11 @@ SELECT count(*) > 0 AS "exists"
 FROM tasks
 WHERE user_id = :user_id AND id = :id
 
+-- name: task_of_others_exists
+SELECT count(*) > 0 AS "exists"
+FROM tasks
+WHERE user_id <> :user_id AND id = :id
+
 -- A null parameter leaves its column unchanged. A task that is to be folded remains so, because only some of its texts
 -- may change.
 -- name: update_task

@@ -117,6 +117,26 @@ ON_BOTH_ENGINES(task, of_another_is_not_found) {
     EXPECT_TEXT(title_of(service), "Buy milk");
 }
 
+// A path that names only the task, as long as there is one.
+ON_BOTH_ENGINES(task, of_another_is_forbidden_at_a_path_without_a_user) {
+    const auto id = add_task(service, {.user_id = other});
+    const auto target = "/api/tasks/" + std::to_string(id);
+    expect_error(get(service, target), Error::forbidden);
+    for (const auto& write : writes(service, target)) {
+        expect_error(service.send(write), Error::forbidden);
+        expect_error(service.send(with_match(write, "*")), Error::forbidden);
+    }
+    expect_error(get(service, "/api/tasks/7777"), Error::not_found);
+    for (const auto& write : writes(service, "/api/tasks/7777"))
+        expect_error(service.send(write), Error::not_found);
+    const auto named = "/api/" + me + "/tasks/" + std::to_string(id);
+    expect_error(get(service, named), Error::not_found);
+    EXPECT_TEXT(title_of(service), "Buy milk");
+
+    const auto own = add_task(service);
+    cr_expect_eq(get(service, "/api/tasks/" + std::to_string(own)).status(), 200);
+}
+
 // The ETag of another user's task does not help.
 ON_BOTH_ENGINES(task, of_another_is_not_found_with_its_etag) {
     add_task(service, {.user_id = other});
