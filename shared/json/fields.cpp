@@ -94,6 +94,16 @@ void schema_formatted(Writer& writer, const Rules& rules, std::string_view forma
 
 }  // namespace
 
+bool Faults::concern(std::string_view member) const {
+    const auto depth = static_cast<std::ptrdiff_t>(location_.size());
+    return std::any_of(details_.begin(), details_.end(), [&](const ErrorDetail& detail) {
+        const auto& steps = detail.location;
+        return std::ssize(steps) > depth &&
+               std::equal(location_.begin(), location_.end(), steps.begin()) &&
+               steps[location_.size()] == std::variant<std::string, long>{std::string{member}};
+    });
+}
+
 bool check_members(const rapidjson::Value& value, const std::string_view* names, std::size_t count,
                    Faults& faults) {
     if (!value.IsObject()) {

@@ -17,6 +17,10 @@
 // A member of type T is required. An `std::optional<T>` may be absent or null. A `json::Maybe<T>`
 // may be absent, and then has no value (a PATCH); of an optional it may also be null. An
 // `.optional()` member may be absent, and then keeps its default. Unknown members are refused.
+//
+// A rule on several members is a function of the type, which is called when all members were read:
+//
+//     static void check(const NewMessage& message, json::Faults& faults);
 #pragma once
 
 #include <algorithm>
@@ -148,6 +152,8 @@ public:
     }
     void enter(std::variant<std::string, long> step) { location_.push_back(std::move(step)); }
     void leave() { location_.pop_back(); }
+    // Whether the member of the object that is being read has a fault.
+    bool concern(std::string_view member) const;
 
     // Throws one ApiError with all of them, if there are any.
     void raise() const {
@@ -400,6 +406,7 @@ struct Type<T> {
                 faults.add("Field required", "missing");
             faults.leave();
         });
+        if constexpr (requires { T::check(result, faults); }) T::check(result, faults);
         return result;
     }
 

@@ -91,6 +91,8 @@ Test(openapi, bodies_that_break_their_schema_are_seen) {
         {R"({"additionalProperties":false,"properties":{"a":{}}})", R"({"a":1})",
          R"({"a":1,"b":1})", "/: unknown b"},
         {R"({"items":{"minimum":3}})", "[3,4]", "[4,2]", "/1: less than 3"},
+        {R"({"minItems":1})", "[1]", "[]", "/: fewer items than 1"},
+        {R"({"maxItems":1})", "[1]", "[1,2]", "/: more items than 1"},
         {R"({"maximum":3})", "3", "4", "/: greater than 3"},
         {R"({"minLength":2})", R"("\u00fc\u00fc")", R"("\u00fc")", "/: shorter than 2"},
         {R"({"maxLength":1})", R"("\u00fc")", R"("ab")", "/: longer than 1"},

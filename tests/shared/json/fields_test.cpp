@@ -505,7 +505,41 @@ struct Lists {
     }
 };
 
+struct Range {
+    std::int64_t from = 0;
+    std::int64_t to = 0;
+
+    static consteval auto fields() {
+        return std::tuple{field("from", &Range::from).range(0, 9),
+                          field("to", &Range::to).range(0, 9)};
+    }
+    static void check(const Range& range, json::Faults& faults) {
+        if (range.from > range.to && !faults.concern("from"))
+            faults.add("From is after to", "value_error");
+    }
+};
+
+struct Ranges {
+    std::vector<Range> ranges;
+
+    static consteval auto fields() { return std::tuple{field("ranges", &Ranges::ranges)}; }
+};
+
 }  // namespace
+
+Test(json_fields, checks_several_members_together) {
+    cr_expect_eq(json::read<Range>(R"({"from":1,"to":2})").to, 2);
+    // A fault of another object does not count, nor one of another member.
+    EXPECT_TEXT(
+        refusal_of<Ranges>(R"({"ranges":[{"from":10,"to":2},{"from":3,"to":2},{"from":1,"to":1},)"
+                           R"({"from":3,"to":-1},{"to":-1}]})"),
+        "body/ranges/[0]/from: Input should be less than or equal to 9 (less_than_equal)\n"
+        "body/ranges/[1]: From is after to (value_error)\n"
+        "body/ranges/[3]/to: Input should be greater than or equal to 0 (greater_than_equal)\n"
+        "body/ranges/[3]: From is after to (value_error)\n"
+        "body/ranges/[4]/from: Field required (missing)\n"
+        "body/ranges/[4]/to: Input should be greater than or equal to 0 (greater_than_equal)");
+}
 
 Test(json_fields, reads_arrays) {
     const auto lists = json::read<Lists>(

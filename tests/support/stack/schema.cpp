@@ -148,6 +148,18 @@ private:
         return {};
     }
 
+    std::string min_items(const Value& argument, const Value& value, const std::string& at,
+                          const Value&) const {
+        return unless(!value.IsArray() || value.Size() >= argument.GetUint64(), at,
+                      "fewer items than " + json::canonical(argument));
+    }
+
+    std::string max_items(const Value& argument, const Value& value, const std::string& at,
+                          const Value&) const {
+        return unless(!value.IsArray() || value.Size() <= argument.GetUint64(), at,
+                      "more items than " + json::canonical(argument));
+    }
+
     std::string all(const Value& argument, const Value& value, const std::string& at,
                     const Value&) const {
         for (const auto& schema : argument.GetArray()) {
@@ -233,8 +245,10 @@ const std::map<std::string_view, Check::One> Check::checks = {
     {"examples", nullptr},
     {"format", &Check::format},
     {"items", &Check::items},
+    {"maxItems", &Check::max_items},
     {"maxLength", &Check::max_length},
     {"maximum", &Check::maximum},
+    {"minItems", &Check::min_items},
     {"minLength", &Check::min_length},
     {"minimum", &Check::minimum},
     {"oneOf", &Check::one},
