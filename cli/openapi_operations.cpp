@@ -113,7 +113,8 @@ Json envelope(const Value& answer, Schemas& schemas) {
     properties.emplace_back("success", object({{"const", true}}));
     std::vector<Json> required;
     for (const auto& property : properties) required.emplace_back(property.first);
-    return schemas.add(text_at(items ? *items : schema, "title") + (items ? "List" : "Data"),
+    const auto* const suffix = answer["page"].IsTrue() ? "List" : items ? "Items" : "Data";
+    return schemas.add(text_at(items ? *items : schema, "title") + suffix,
                        object({{"additionalProperties", false},
                                {"properties", object(properties)},
                                {"required", array(required)},
@@ -126,11 +127,12 @@ Json message_of(const Value& operation) {
 }
 
 // An example of a body, enveloped if the endpoint's bodies are.
-Json example_of_body(const Value& endpoint, const Value& operation) {
+Json example_of_body(const Value& endpoint, const Value& operation, bool is_existing) {
     const auto& answer = operation["answer"];
     auto data = answer_example(answer["schema"], text_at(operation, "name"));
     if (!is_enveloped(endpoint)) return data;
-    Members members{{"data", data}, {"message", message_of(operation)}};
+    Members members{{"data", data},
+                    {"message", is_existing ? Json{json::parse("null")} : message_of(operation)}};
     if (answer["page"].IsTrue())
         members.emplace_back("pagination",
                              answer_example(json::parse(json::schema<Pagination>()), "pagination"));
@@ -147,20 +149,20 @@ const char* description_of(int status) {
     }
 }
 
-Json success(const Value& endpoint, const Value& operation, Schemas& schemas) {
+Json success(const Value& endpoint, const Value& operation, int status, Schemas& schemas) {
     const auto& answer = operation["answer"];
-    const int status = answer["status"].GetInt();
     std::vector<std::string> names;
     if (answer["etag"].IsTrue()) names.emplace_back("ETag");
     if (answer["location"].IsTrue()) names.emplace_back("Location");
-    Members response{{"description", description_of(status)},
+    const bool is_existing = status != answer["status"].GetInt();
+    Members response{{"description", is_existing ? "It exists already" : description_of(status)},
                      {"headers", response_headers(names, has_limit_headers(operation, status))}};
     Members content;
     if (!answer["schema"].IsNull()) {
         const auto schema = is_enveloped(endpoint) ? envelope(answer, schemas)
                                                    : schemas.use(answer["schema"], Use::answer);
         content.emplace_back("application/json",
-                             media(schema, example_of_body(endpoint, operation)));
+                             media(schema, example_of_body(endpoint, operation, is_existing)));
     }
     const auto text = object({{"type", "string"}});
     if (answer["html"].IsTrue()) content.emplace_back("text/html", media(text, "<!doctype html>…"));
@@ -179,7 +181,11 @@ int status_of(std::string_view error_name) {
 Json responses(const Value& endpoint, const Value& operation, Schemas& schemas) {
     const auto& form = is_enveloped(endpoint) ? enveloped : plain;
     const auto& answer = operation["answer"];
-    Members all{{std::to_string(answer["status"].GetInt()), success(endpoint, operation, schemas)}};
+    Members all;
+    if (answer["existing"].IsTrue())
+        all.emplace_back("200", success(endpoint, operation, 200, schemas));
+    const int usual = answer["status"].GetInt();
+    all.emplace_back(std::to_string(usual), success(endpoint, operation, usual, schemas));
     if (text_at(operation, "method") == "GET" && answer["etag"].IsTrue())
         all.emplace_back("304",
                          ref("responses", not_modified_name(has_limit_headers(operation, 304))));

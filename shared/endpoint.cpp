@@ -56,6 +56,8 @@ void write_operation(json::Writer& writer, const Endpoint& declared, const Opera
     writer.begin_object();
     writer.key("etag");
     writer.boolean(operation.answer.has_etag);
+    writer.key("existing");
+    writer.boolean(operation.answer.may_exist);
     writer.key("html");
     writer.boolean(operation.answer.has_html);
     writer.key("location");

@@ -48,6 +48,7 @@ struct Answer {
     JsonSchema schema = nullptr;
     bool has_etag = false;  // set by the handler, or computed from the body
     bool has_location = false;
+    bool may_exist = false;  // 200 with the same body, but no message, if nothing was created
     bool is_page = false;    // has pagination
     bool is_stream = false;  // lasts until either side closes it
     bool has_html = false;   // nginx sends nginx/docs/start.html to a browser instead
@@ -60,6 +61,11 @@ struct Answer {
     constexpr Answer with_location() const {
         auto answer = *this;
         answer.has_location = true;
+        return answer;
+    }
+    constexpr Answer or_existing() const {
+        auto answer = *this;
+        answer.may_exist = true;
         return answer;
     }
     constexpr Answer with_html() const {
@@ -170,7 +176,7 @@ Endpoint endpoint();
 std::string allowed_methods(const Endpoint& declared);
 
 // The endpoint as canonical JSON: {"allow","also_at","hashes_passwords","is_stream","is_websocket",
-// "max_body","name","operations":[{"answer":{"etag","html","location","page","schema","status",
+// "max_body","name","operations":[{"answer":{"etag","existing","html","location","page","schema","status",
 // "stream"},"auth","description","errors","idempotency_key","if_match","limit","message","method",
 // "name","query","request","request_optional","summary"}],"parameters","path","settings","shape","tag"}.
 // "if_match" is none, optional or required; "limit" none, requests, writes or attempts;

@@ -191,7 +191,8 @@ Async<Response> respond(const RawRequest& raw, const Endpoint& endpoint, Context
         throw std::logic_error("the handler must use Request::condition()");
     if (operation->answer.has_etag && response.etag().empty()) response.tag();
     if (endpoint.shape == Shape::enveloped && !response.body().empty())
-        response.wrap(operation->message);
+        response.wrap(operation->answer.may_exist && response.status() == 200 ? std::string_view{}
+                                                                              : operation->message);
     if (operation->method == Method::get && response.status() == 200 && !response.etag().empty()) {
         check_if_match(raw.if_match, response.etag());
         if (is_not_modified(raw.if_none_match, response.etag())) response.make_not_modified();

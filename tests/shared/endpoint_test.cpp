@@ -54,14 +54,14 @@ Test(endpoint, describes_itself) {
             R"({"allow":"GET, HEAD, PATCH, OPTIONS","also_at":["/old/{id}","/older/{id}"],)"} +
             R"("hashes_passwords":false,"is_stream":false,"is_websocket":false,"max_body":65536,)" +
             R"("name":"notes","operations":[{)" +
-            R"("answer":{"etag":true,"html":false,"location":false,"page":false,"schema":)" +
+            R"("answer":{"etag":true,"existing":false,"html":false,"location":false,"page":false,"schema":)" +
             note_schema + R"(,"status":200,"stream":false},)" +
             R"("auth":"none","description":"Of anyone.","errors":["not_found","precondition_failed","weak_etag",)" +
             R"("validation_error","internal_error",)" +
             R"("service_unavailable"],"idempotency_key":false,"if_match":"optional","limit":"none","message":"","method":"GET","name":"getNote","query":)" +
             note_schema +
             R"(,"request":null,"request_optional":false,"summary":"One \"note\""},{)" +
-            R"("answer":{"etag":false,"html":true,"location":false,"page":false,"schema":null,"status":204,"stream":false},)" +
+            R"("answer":{"etag":false,"existing":false,"html":true,"location":false,"page":false,"schema":null,"status":204,"stream":false},)" +
             R"("auth":"user","description":"",)" +
             R"("errors":["auth_required","invalid_token","precondition_failed","weak_etag",)" +
             R"("payload_too_large","unsupported_media_type","unsupported_content_encoding","validation_error",)" +
@@ -101,6 +101,13 @@ Test(endpoint, describes_its_kind) {
     cr_expect(other["is_stream"].IsTrue() && !other["is_websocket"].IsTrue());
     cr_expect(other["hashes_passwords"].IsTrue());
     cr_expect(other["operations"][0]["answer"]["stream"].IsTrue());
+
+    const auto adding = described({.path = "/notes",
+                                   .operations = {{.method = Method::post,
+                                                   .handler = answer,
+                                                   .summary = "",
+                                                   .answer = created<Note>().or_existing()}}});
+    cr_expect(adding["operations"][0]["answer"]["existing"].IsTrue());
 
     const auto socket = described(
         {.path = "/ws",
