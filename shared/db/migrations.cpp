@@ -27,14 +27,19 @@ std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view
 }
 
 std::vector<std::string> dropped_by(const std::string& script) {
-    static const std::regex statement{R"(DROP TABLE (\w+);|ALTER TABLE (\w+) DROP COLUMN (\w+);)"};
+    static const std::regex statement{
+        R"(DROP TABLE (\w+);|ALTER TABLE (\w+) DROP COLUMN (\w+);|DELETE FROM (?!sqlite_)(\w+) WHERE )"};
     std::vector<std::string> dropped;
     for (std::sregex_iterator found{script.begin(), script.end(), statement}, end; found != end;
          ++found) {
         const auto table = (*found)[1].str();
         // SQLite changes a table by copying it under another name.
-        if (script.find(" RENAME TO " + table + ";") != script.npos) continue;
-        dropped.push_back(table.empty() ? (*found)[2].str() + "." + (*found)[3].str() : table);
+        if (!table.empty() && script.find(" RENAME TO " + table + ";") != script.npos) continue;
+        const auto part_of = (*found)[4].str();
+        if (!part_of.empty())
+            dropped.push_back("rows of " + part_of);
+        else
+            dropped.push_back(table.empty() ? (*found)[2].str() + "." + (*found)[3].str() : table);
     }
     return dropped;
 }

@@ -54,7 +54,8 @@ consteval std::string_view newest_migration(std::string_view engine) {
 std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view migration,
                                        std::span<const FunctionFile> files = function_files);
 
-// What a "down" script drops together with its data: tables, and columns as "table.column".
+// What a "down" script drops together with its data: tables, columns as "table.column", and rows as
+// "rows of table".
 std::vector<std::string> dropped_by(const std::string& script);
 
 // Identifies a set of functions: the SHA-256 of their texts, in hex.
