@@ -8,6 +8,7 @@
 #include "cli/migrate.hpp"
 #include "shared/accounts/users.hpp"
 #include "shared/auth/token.hpp"
+#include "shared/conversations/add_messages.hpp"
 #include "shared/models/account.hpp"
 #include "shared/models/collab_task.hpp"
 #include "shared/models/conversation.hpp"
@@ -16,7 +17,6 @@
 #include "shared/text.hpp"
 #include "sql/collab_tasks.hpp"
 #include "sql/conversations.hpp"
-#include "sql/messages.hpp"
 #include "sql/tasks.hpp"
 #include "sql/users.hpp"
 
@@ -28,6 +28,22 @@ constexpr const char* board_titles[] = {"Agree on the next release", "Write the 
                                         "Thank everybody who reported a bug"};
 constexpr const char* task_titles[] = {"Buy milk", "Water the plants", "Call the dentist",
                                        "Renew the passport", "Read the documentation at /docs"};
+
+// Metadata is canonical JSON.
+constexpr struct {
+    const char* role;
+    const char* content;
+    const char* metadata;
+} conversation_messages[] = {
+    {"system", "Answer briefly. Look tasks up with list_tasks.", "null"},
+    {"user", "What is due today?", "null"},
+    {"assistant", "",
+     R"({"model":"example-1","tool_calls":[{"arguments":{"status":"pending"},"id":"call-1",)"
+     R"("name":"list_tasks"}]})"},
+    {"tool", R"(["Water the plants","Call the dentist"])", R"({"tool_call_id":"call-1"})"},
+    {"assistant", "Water the plants, then call the dentist.",
+     R"({"model":"example-1","usage":{"input_tokens":86,"output_tokens":11}})"},
+};
 
 void refuse_production(const Config& config, const char* command) {
     if (config.is_production())
@@ -94,17 +110,13 @@ Async<bool> seed_tasks(Database& database, const std::string& user_id, std::ostr
 Async<bool> seed_conversation(Database& database, const std::string& user_id, std::ostream& out) {
     const auto counted = co_await database.one<Total>(sql::count_conversations, user_id);
     if (counted.total > 0) co_return false;
-    const auto made =
-        co_await database.one<Conversation>(sql::insert_conversation, db::named("user_id", user_id),
-                                            db::named("max_conversations", no_limit));
-    db::Batch batch;
-    const NewMessage messages[] = {{"user", "What is due today?"},
-                                   {"assistant", "Four things; milk comes first."}};
-    for (const auto& message : messages)
-        batch.add(sql::insert_message, db::named("user_id", user_id),
-                  db::named("conversation_id", made.id), db::named("max_messages", no_limit),
-                  db::fields_of(message));
-    co_await database.run(std::move(batch));
+    const auto made = co_await database.one<Conversation>(
+        sql::insert_conversation, db::named("user_id", user_id),
+        db::named("title", "Plans for today"), db::named("max_conversations", no_limit));
+    std::vector<NewMessage> messages;
+    for (const auto& [role, content, metadata] : conversation_messages)
+        messages.push_back({role, content, {metadata}, {}});
+    co_await add_messages(database, user_id, made.id, std::move(messages), no_limit);
     out << "added a conversation for " << user_id << '\n';
     co_return true;
 }

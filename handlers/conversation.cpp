@@ -1,5 +1,6 @@
 // /api/v1/{user_id}/conversations/{id}: one of the caller's own conversations.
 // GET    → 200 conversation | 304 | 401 | 403 | 404 | 412 | 422
+// PATCH  → 200 conversation | 401 | 403 | 404 | 412 | 413 | 415 | 422
 // DELETE → 204, with all its messages | 401 | 403 | 404 | 412 | 422 | 503, and so far some messages
 #include "shared/handler.hpp"
 #include "shared/models/conversation.hpp"
@@ -15,6 +16,20 @@ Async<Response> get(const Request& request, Context& context) {
         db::named("id", request.id("id")));
     if (!conversation) throw ApiError{Error::not_found};
     co_return Response::ok(*conversation);
+}
+
+Async<Response> patch(const Request& request, Context& context) {
+    const auto id = request.id("id");
+    const auto change = request.body<ConversationChange>();
+    if (json::is_empty(change))
+        throw invalid({"body"}, "Value error, name at least one member to change");
+    const auto conversation = co_await conditional_write<Conversation>(
+        context.db, request.condition(),
+        db::partial(sql::update_conversation, db::named("user_id", request.user_id()),
+                    db::named("id", id), db::fields_of(change)),
+        db::statement(sql::conversation_exists, db::named("user_id", request.user_id()),
+                      db::named("id", id)));
+    co_return Response::ok(conversation);
 }
 
 // How many messages one transaction deletes at most.
@@ -111,6 +126,18 @@ Endpoint endpoint() {
                         .description = "Returns one conversation, without its messages. Those of "
                                        "other users are 404.",
                         .answer = ok<Conversation>().with_etag(),
+                        .errors = {Error::not_found}},
+                       {.method = Method::patch,
+                        .handler = patch,
+                        .auth = Auth::owner,
+                        .name = "updateConversation",
+                        .summary = "Rename a conversation",
+                        .description = "Sets or removes the title. `If-Match` is optional; if it "
+                                       "is sent, a conversation that has changed is 412. Without "
+                                       "it the last write wins.",
+                        .request_schema = schema_of<ConversationChange>,
+                        .answer = ok<Conversation>().with_etag(),
+                        .message = "Conversation updated",
                         .errors = {Error::not_found}},
                        {.method = Method::delete_,
                         .handler = remove,

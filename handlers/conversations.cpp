@@ -36,9 +36,9 @@ Async<Response> list(const Request& request, Context& context) {
 }
 
 Async<Response> create(const Request& request, Context& context) {
-    request.body<NewConversation>();
+    const auto input = request.body<NewConversation>();
     const auto conversation = co_await context.db.maybe<Conversation>(
-        sql::insert_conversation, db::named("user_id", request.user_id()),
+        sql::insert_conversation, db::named("user_id", request.user_id()), db::fields_of(input),
         db::named("max_conversations", context.config.max_conversations_per_user));
     if (!conversation) throw ApiError{Error::quota_exceeded};
     co_return Response::created(

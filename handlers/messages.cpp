@@ -1,10 +1,9 @@
 // /api/v1/{user_id}/conversations/{id}/messages: the messages of a conversation, oldest first.
 // GET  → 200 page | 304 | 401 | 403 | 404 | 412 | 422
-// POST → 201 message | 401 | 403 | 404 | 413 | 415 | 422
+// POST → 201 message | 200 message that has the client_message_id | 401 | 403 | 404 | 413 | 415 |
+// 422
+#include "shared/conversations/add_messages.hpp"
 #include "shared/handler.hpp"
-#include "shared/models/conversation.hpp"
-#include "shared/models/existence.hpp"
-#include "sql/conversations.hpp"
 #include "sql/messages.hpp"
 
 namespace {
@@ -39,24 +38,12 @@ Async<Response> list(const Request& request, Context& context) {
 }
 
 Async<Response> create(const Request& request, Context& context) {
-    const auto id = request.id("id");
-    const auto input = request.body<NewMessage>();
-    const auto& max_messages = context.config.max_messages_per_conversation;
-    db::Batch batch;
-    batch.add(sql::touch_conversation, db::named("user_id", request.user_id()),
-              db::named("conversation_id", id), db::named("max_messages", max_messages));
-    const auto inserted =
-        batch.add<Message>(sql::insert_message, db::named("user_id", request.user_id()),
-                           db::named("conversation_id", id),
-                           db::named("max_messages", max_messages), db::fields_of(input));
-    const auto found = batch.add<Existence>(
-        sql::conversation_exists, db::named("user_id", request.user_id()), db::named("id", id));
-    const auto results = co_await context.db.run(std::move(batch));
-    if (!results.one(found).exists) throw ApiError{Error::not_found};
-    const auto message = results.first(inserted);
-    if (!message) throw ApiError{Error::quota_exceeded};
+    std::vector<NewMessage> sent{request.body<NewMessage>()};
+    const auto added =
+        co_await add_messages(context.db, request.user_id(), request.id("id"), std::move(sent),
+                              context.config.max_messages_per_conversation);
     // A message has no path of its own, so there is no Location.
-    co_return Response{201, json::write(*message)};
+    co_return Response{added.are_new ? 201 : 200, json::write(added.messages.front())};
 }
 
 }  // namespace
@@ -66,6 +53,7 @@ Endpoint endpoint() {
         .path = "/api/v1/{user_id}/conversations/{id}/messages",
         .also_at = {"/api/conversations/{id}/messages"},
         .shape = Shape::enveloped,
+        .max_body = 262'144,
         .operations = {{.method = Method::get,
                         .handler = list,
                         .auth = Auth::owner,
@@ -82,10 +70,14 @@ Endpoint endpoint() {
                         .name = "createMessage",
                         .summary = "Add a message to a conversation",
                         .description =
-                            "Adds a message of the user or the assistant. Refused with 404 "
-                            "if the conversation does not exist or belongs to someone else.",
+                            "Adds a message of the user, the assistant, the system or a tool. "
+                            "Refused with 404 if the conversation does not exist or belongs to "
+                            "someone else. If the conversation has a message with this "
+                            "`client_message_id` already, nothing changes, and that message is "
+                            "returned with 200, whatever else the body says. The body has at most "
+                            "256 KiB.",
                         .request_schema = schema_of<NewMessage>,
-                        .answer = created<Message>().with_etag(),
+                        .answer = created<Message>().with_etag().or_existing(),
                         .message = "Message created",
                         .errors = {Error::quota_exceeded, Error::not_found}}},
     };

@@ -1,7 +1,7 @@
 -- Every statement here has the user's id in its condition.
 
 -- fragment: conversation_columns
-id, user_id, created_at, updated_at
+id, user_id, title, created_at, updated_at
 
 -- The WriteCondition of a write; null etags match any state.
 -- fragment: condition
@@ -13,8 +13,8 @@ id, user_id, created_at, updated_at
 
 -- Inserts nothing if the user has `max_conversations` of them; null is no limit. They are so few that no count is kept.
 -- name: insert_conversation appends
-INSERT INTO conversations (user_id, created_at, updated_at)
-SELECT :user_id, now(), now()
+INSERT INTO conversations (user_id, title, created_at, updated_at)
+SELECT :user_id, :title, now(), now()
 WHERE CAST(:max_conversations AS bigint) IS NULL OR NOT EXISTS (
     SELECT 1 FROM conversations WHERE user_id = :user_id ORDER BY user_id, created_at
     LIMIT 1 OFFSET CAST(:max_conversations AS bigint) - 1)
@@ -36,6 +36,13 @@ SELECT count(*) > 0 AS "exists"
 FROM conversations
 WHERE user_id = :user_id AND id = :id AND {condition}
 
+-- name: update_conversation
+UPDATE conversations
+SET title = CASE WHEN :has_title THEN :title ELSE title END,
+    updated_at = greatest(now(), updated_at)
+WHERE user_id = :user_id AND id = :id AND {condition}
+RETURNING {conversation_columns}
+
 -- Deletes the conversation with its messages, unless it has more than :most_messages.
 -- name: delete_conversation
 DELETE FROM conversations
@@ -56,7 +63,7 @@ WHERE user_id = :user_id
 {list_of}
 {revision}
 {list_state}, CASE WHEN NOT is_known THEN (SELECT count(*) FROM conversations WHERE user_id = :user_id) END AS total,
-    CAST(NULL AS bigint) AS id, CAST(NULL AS text) AS user_id,
+    CAST(NULL AS bigint) AS id, CAST(NULL AS text) AS user_id, CAST(NULL AS text) AS title,
     CAST(NULL AS timestamptz) AS created_at, CAST(NULL AS timestamptz) AS updated_at
 {list_page}
 SELECT {conversation_columns}

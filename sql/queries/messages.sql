@@ -1,25 +1,73 @@
 -- Every statement here has the user's id in its condition.
 
 -- fragment: message_columns
-id, conversation_id, role, content, created_at
+id, conversation_id, role, content, metadata, client_message_id, created_at
 
--- Whether the conversation has fewer than `max_messages`; null is no limit.
--- fragment: has_room
-(CAST(:max_messages AS bigint) IS NULL
-    OR coalesce((SELECT total FROM message_counts WHERE conversation_id = :conversation_id), 0) < :max_messages)
+-- Adding messages (shared/conversations/add_messages.hpp) takes these four statements, in this order. The first one
+-- makes concurrent requests to one conversation wait, so the others see what was added before, and ids are in the order
+-- of commits.
+-- name: lock_conversation
+WITH locked AS (
+    SELECT id FROM conversations
+    WHERE user_id = :user_id AND id = :conversation_id
+    FOR NO KEY UPDATE OF conversations)
+SELECT count(*) > 0 AS "exists" FROM locked
 
--- Both change nothing if the conversation does not exist or has no room.
+-- name: lock_conversation sqlite
+SELECT count(*) > 0 AS "exists"
+FROM conversations
+WHERE user_id = :user_id AND id = :conversation_id
+
+-- What is to be added: a JSON array of objects. Their metadata is a text, so that no engine writes it anew.
+-- fragment: sent_messages
+ROWS FROM (json_to_recordset(CAST(:messages AS json))
+    AS (role text, content text, metadata text, client_message_id text)) WITH ORDINALITY
+    AS sent (role, content, metadata, client_message_id, position)
+
+-- fragment: sent_messages sqlite
+(SELECT value ->> '$.role' AS role, value ->> '$.content' AS content, value ->> '$.metadata' AS metadata,
+    value ->> '$.client_message_id' AS client_message_id, key AS position
+FROM json_each(:messages)) AS sent
+
+-- The id of the message that has the same client_message_id. A subquery and not a join, so that the planner looks each
+-- one up instead of reading the conversation.
+-- fragment: earlier_id
+(SELECT id FROM messages AS earlier
+    WHERE earlier.conversation_id = :conversation_id AND earlier.client_message_id = sent.client_message_id)
+
+-- Those that the conversation has already.
+-- name: find_sent_messages
+SELECT {message_columns}
+FROM messages
+WHERE user_id = :user_id AND id = ANY (ARRAY(SELECT {earlier_id} FROM {sent_messages}))
+
+-- name: find_sent_messages sqlite
+SELECT {message_columns}
+FROM messages
+WHERE user_id = :user_id AND id IN (SELECT {earlier_id} FROM {sent_messages})
+
+-- The others.
+-- fragment: new_messages
+FROM {sent_messages}
+WHERE {earlier_id} IS NULL
+
+-- Whether there are new messages and the conversation has room for all of them. A null `max_messages` is no limit.
+-- fragment: adds_messages
+(SELECT count(*) {new_messages}) BETWEEN 1 AND coalesce(CAST(:max_messages AS bigint)
+    - coalesce((SELECT total FROM message_counts WHERE conversation_id = :conversation_id), 0), 9223372036854775807)
+
 -- name: touch_conversation
 UPDATE conversations
 SET updated_at = greatest(now(), updated_at)
-WHERE user_id = :user_id AND id = :conversation_id AND {has_room}
-RETURNING id
+WHERE user_id = :user_id AND id = :conversation_id AND {adds_messages}
 
--- name: insert_message
-INSERT INTO messages (conversation_id, user_id, role, content, created_at)
-SELECT id, user_id, :role, :content, now()
-FROM conversations
-WHERE user_id = :user_id AND id = :conversation_id AND {has_room}
+-- Their ids are in the order of the array.
+-- name: insert_messages
+INSERT INTO messages (conversation_id, user_id, role, content, metadata, client_message_id, created_at)
+SELECT :conversation_id, :user_id, role, content, metadata, client_message_id, now()
+{new_messages} AND {adds_messages} AND EXISTS (
+    SELECT 1 FROM conversations WHERE user_id = :user_id AND id = :conversation_id)
+ORDER BY position
 RETURNING {message_columns}
 
 -- The messages of a conversation behind one of them, in order. Both bounds and the order begin with the conversation,
@@ -46,7 +94,8 @@ FROM ({revision}) AS of_user
         SELECT 1 FROM conversations WHERE user_id = :user_id AND id = :conversation_id) THEN (
         SELECT count(*) FROM messages WHERE user_id = :user_id AND conversation_id = :conversation_id) END AS total,
     CAST(NULL AS bigint) AS id, CAST(NULL AS bigint) AS conversation_id, CAST(NULL AS text) AS role,
-    CAST(NULL AS text) AS content, CAST(NULL AS timestamptz) AS created_at
+    CAST(NULL AS text) AS content, CAST(NULL AS text) AS metadata, CAST(NULL AS text) AS client_message_id,
+    CAST(NULL AS timestamptz) AS created_at
 {list_page}
 SELECT {message_columns}
 

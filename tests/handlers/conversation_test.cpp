@@ -13,6 +13,10 @@ Response remove(Service& service, const std::string& target = path) {
     return service.send(service.with_token("DELETE", target));
 }
 
+Response rename(Service& service, const std::string& body, const std::string& target = path) {
+    return service.send(service.with_token("PATCH", target, body));
+}
+
 // A conversation with this many messages.
 std::int64_t add_long_conversation(Service& service, int length) {
     const auto id = add_conversation(service);
@@ -27,12 +31,14 @@ std::int64_t add_long_conversation(Service& service, int length) {
 
 }  // namespace
 
+// --- GET
+
 ON_BOTH_ENGINES(conversation, is_shown_to_its_owner) {
     add_conversation(service, me, a_moment, a_moment + 1);
     const auto response = get(service);
     cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
     EXPECT_TEXT(data_of(response),
-                json_text(R"({"created_at":"2026-01-08T12:34:56.123456Z","id":1,)"
+                json_text(R"({"created_at":"2026-01-08T12:34:56.123456Z","id":1,"title":null,)"
                           R"("updated_at":"2026-01-08T12:34:56.123457Z","user_id":$})",
                           me));
     cr_expect_eq(response.etag().size(), 66u);
@@ -41,6 +47,111 @@ ON_BOTH_ENGINES(conversation, is_shown_to_its_owner) {
     sent.if_none_match = response.etag();
     cr_expect_eq(service.send(sent).status(), 304);
 }
+
+// --- PATCH
+
+ON_BOTH_ENGINES(conversation, is_renamed) {
+    add_conversation(service);
+    std::string longest;
+    for (int i = 0; i < 200; ++i) longest += "\xf0\x9f\x98\x80";
+    auto before = member(json_of(get(service))["data"], "updated_at");
+    static constexpr auto null = "<null>";
+    for (const auto& [sent, title] : {std::pair{std::string{R"("  Plans ")"}, std::string{"Plans"}},
+                                      {R"("Plans")", "Plans"},
+                                      {R"("\"q\" \\ \u2028\u0001")", "\"q\" \\ \xe2\x80\xa8\x01"},
+                                      {"\"" + longest + "\"", longest},
+                                      {"null", null},
+                                      {"null", null}}) {
+        const auto response = rename(service, R"({"title":)" + sent + "}");
+        cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+        const auto body = json_of(response);
+        EXPECT_TEXT(member(body["data"], "title"), title);
+        EXPECT_TEXT(member(body["data"], "created_at"), "2026-01-08T12:34:56.123456Z");
+        const auto updated_at = member(body["data"], "updated_at");
+        cr_expect_gt(updated_at, std::exchange(before, updated_at));
+        EXPECT_TEXT(response.etag(), get(service).etag());
+        EXPECT_TEXT(last_event(service), "conversation.updated user:" + me + " /conversations/1 " +
+                                             data_of(response, "Conversation updated"));
+    }
+}
+
+ON_BOTH_ENGINES(conversation, keeps_its_title_if_the_body_is_invalid) {
+    add_conversation(service);
+    rename(service, R"({"title":"Plans"})");
+    const auto too_long = R"({"title":")" + std::string(201, 'x') + R"("})";
+    const struct {
+        const char* body;
+        const char* location;
+        const char* type;
+    } cases[] = {
+        {"{}", "body", "value_error"},
+        {R"({"title":""})", "body.title", "string_too_short"},
+        {R"({"title":" \u3000"})", "body.title", "string_too_short"},
+        {too_long.c_str(), "body.title", "string_too_long"},
+        {R"({"title":1})", "body.title", "string_type"},
+        {R"({"title":"x","user_id":"other"})", "body.user_id", "extra_forbidden"},
+        {"[]", "body", "model_attributes_type"},
+        {"", "body", "missing"},
+    };
+    const std::string etag{get(service).etag()};
+    for (const auto& [body, location, type] : cases)
+        expect_detail(rename(service, body), location, type);
+    auto sent = service.with_token("PATCH", path, R"({"title":"x"})");
+    sent.content_type = "text/plain";
+    expect_error(service.send(sent), Error::unsupported_media_type);
+    sent.body = std::string(65'537, ' ');
+    expect_error(service.send(sent), Error::payload_too_large);
+    EXPECT_TEXT(get(service).etag(), etag);
+}
+
+ON_BOTH_ENGINES(conversation, is_renamed_in_the_state_that_is_asked_for) {
+    add_conversation(service);
+    auto sent = service.with_token("PATCH", path, R"({"title":"\"quoted\" \u2028"})");
+    for (const char* if_match : {"\"0\"", "x"}) {
+        sent.if_match = if_match;
+        expect_error(service.send(sent), Error::precondition_failed);
+    }
+    sent.if_match = "W/" + std::string{get(service).etag()};
+    expect_error(service.send(sent), Error::weak_etag);
+    sent.if_match.clear();
+    for (const auto& if_none_match : {std::string{"*"}, std::string{get(service).etag()}}) {
+        sent.if_none_match = if_none_match;
+        expect_error(service.send(sent), Error::precondition_failed);
+    }
+    cr_assert_eq(count(service, "conversations WHERE title IS NULL"), 1);
+    sent.if_none_match.clear();
+    // The tag of each state allows one change, whatever the title.
+    for (int round = 0; round < 3; ++round) {
+        sent.if_match = get(service).etag();
+        cr_expect_eq(service.send(sent).status(), 200);
+        expect_error(service.send(sent), Error::precondition_failed);
+    }
+    sent.target = my_conversations + "/2";
+    expect_error(service.send(sent), Error::not_found);
+}
+
+ON_BOTH_ENGINES(conversation, of_two_racing_renames_with_one_etag_one_wins) {
+    add_conversation(service);
+    for (int round = 0; round < 10; ++round) {
+        auto one = service.with_token("PATCH", path, R"({"title":"one"})");
+        one.if_match = get(service).etag();
+        auto two = one;
+        two.body = R"({"title":"two"})";
+        const auto responses = service.send_all({one, two});
+        cr_assert_eq(responses[0].status() + responses[1].status(), 200 + 412);
+        const auto& won = responses[responses[0].status() == 200 ? 0 : 1];
+        EXPECT_TEXT(get(service).etag(), won.etag());
+    }
+}
+
+// A clock that was set back must not make a change look older than the one before it.
+ON_BOTH_ENGINES(conversation, updated_at_never_goes_back) {
+    add_conversation(service, me, a_moment, 1'893'456'000'000'000);
+    EXPECT_TEXT(member(json_of(rename(service, R"({"title":"x"})"))["data"], "updated_at"),
+                "2030-01-01T00:00:00.000000Z");
+}
+
+// --- DELETE
 
 ON_BOTH_ENGINES(conversation, is_deleted_with_its_messages) {
     const auto kept = add_conversation(service);
@@ -185,6 +296,8 @@ ON_BOTH_ENGINES(conversation, is_not_found_where_there_is_none) {
     add_conversation(service, other);
     for (const char* id : {"1", "2", "9223372036854775807"}) {
         expect_error(get(service, my_conversations + "/" + id), Error::not_found);
+        expect_error(rename(service, R"({"title":"x"})", my_conversations + "/" + id),
+                     Error::not_found);
         expect_error(remove(service, my_conversations + "/" + id), Error::not_found);
     }
     cr_assert_eq(count(service, "conversations"), 1);
@@ -201,6 +314,8 @@ Test(conversation, needs_a_positive_id) {
     Service service{endpoint(), Engine::sqlite};
     for (const char* id : {"0", "-1", "9223372036854775808", "1.0", "%D9%A1", "x"}) {
         expect_error(get(service, my_conversations + "/" + id), Error::validation_error);
+        expect_error(rename(service, R"({"title":"x"})", my_conversations + "/" + id),
+                     Error::validation_error);
         expect_error(remove(service, my_conversations + "/" + id), Error::validation_error);
     }
 }
@@ -209,12 +324,13 @@ ON_BOTH_ENGINES(conversation, is_its_owners_alone) {
     add_conversation(service);
     for (const char* method : {"GET", "DELETE"})
         expect_owner_only(service, service.with_token(method, path));
-    cr_assert_eq(count(service, "conversations"), 1);
+    expect_owner_only(service, service.with_token("PATCH", path, R"({"title":"x"})"));
+    cr_assert_eq(count(service, "conversations WHERE title IS NULL"), 1);
 }
 
 Test(conversation, lists_its_methods) {
     Service service{endpoint(), Engine::sqlite};
-    const auto response = service.send(service.with_token("PATCH", path, "{}"));
+    const auto response = service.send(service.with_token("PUT", path, "{}"));
     expect_error(response, Error::method_not_allowed);
-    EXPECT_TEXT(response.header("Allow"), "GET, HEAD, DELETE, OPTIONS");
+    EXPECT_TEXT(response.header("Allow"), "GET, HEAD, PATCH, DELETE, OPTIONS");
 }

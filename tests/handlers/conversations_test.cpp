@@ -47,9 +47,9 @@ ON_BOTH_ENGINES(conversations, creates_one) {
     const auto response = create(service);
     cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
     const auto moment = member(json_of(response)["data"], "created_at");
-    EXPECT_TEXT(
-        data_of(response, "Conversation created"),
-        json_text(R"({"created_at":$,"id":1,"updated_at":$,"user_id":$})", moment, moment, me));
+    EXPECT_TEXT(data_of(response, "Conversation created"),
+                json_text(R"({"created_at":$,"id":1,"title":null,"updated_at":$,"user_id":$})",
+                          moment, moment, me));
     EXPECT_TEXT(last_event(service), "conversation.created user:" + me + " /conversations/1 " +
                                          data_of(response, "Conversation created"));
     EXPECT_TEXT(response.header("Location"), my_conversations + "/1");
@@ -57,14 +57,35 @@ ON_BOTH_ENGINES(conversations, creates_one) {
     cr_assert_eq(count(service, "conversations WHERE user_id = '" + me + "'"), 1);
 }
 
+ON_BOTH_ENGINES(conversations, creates_one_with_a_title) {
+    for (const auto& [sent, title] :
+         {std::pair{R"(" Plans ")", "Plans"},
+          {R"("\u00e9\"\\\u2028\u0001")", "\xc3\xa9\"\\\xe2\x80\xa8\x01"},
+          {"null", "<null>"}}) {
+        const auto response = create(service, std::string{R"({"title":)"} + sent + "}");
+        cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+        const auto body = json_of(response);
+        EXPECT_TEXT(member(body["data"], "title"), title);
+        const auto data = data_of(response, "Conversation created");
+        EXPECT_TEXT(last_event(service), "conversation.created user:" + me + " /conversations/" +
+                                             std::to_string(body["data"]["id"].GetInt64()) + " " +
+                                             data);
+        EXPECT_TEXT(data_of(list(service, "?limit=1")), "[" + data + "]");
+    }
+}
+
 ON_BOTH_ENGINES(conversations, takes_an_empty_object_or_nothing) {
     cr_expect_eq(create(service, "{}").status(), 201);
-    static constexpr struct {
+    const auto too_long = R"({"title":")" + std::string(201, 'x') + R"("})";
+    const struct {
         const char* body;
         const char* location;
         const char* type;
     } cases[] = {
-        {R"({"title":"x"})", "body.title", "extra_forbidden"},
+        {R"({"title":" "})", "body.title", "string_too_short"},
+        {too_long.c_str(), "body.title", "string_too_long"},
+        {R"({"title":["x"]})", "body.title", "string_type"},
+        {R"({"name":"x"})", "body.name", "extra_forbidden"},
         {"null", "body", "model_attributes_type"},
         {"[]", "body", "model_attributes_type"},
         {"{", "body.1", "json_invalid"},

@@ -1,3 +1,6 @@
+#include <thread>
+
+#include "tests/support/json_text.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -40,16 +43,17 @@ using Ids = std::vector<std::int64_t>;
 
 ON_BOTH_ENGINES(messages, adds_one) {
     add_conversation(service);
-    for (const char* role : {"user", "assistant"}) {
+    for (const char* role : {"user", "assistant", "system", "tool"}) {
         const auto response =
             say(service, R"({"role":")" + std::string{role} + R"(","content":" What is due? "})");
         cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
         const auto body = json_of(response);
         const auto id = std::to_string(body["data"]["id"].GetInt64());
         EXPECT_TEXT(data_of(response, "Message created"),
-                    R"({"content":" What is due? ","conversation_id":1,"created_at":")" +
-                        member(body["data"], "created_at") + R"(","id":)" + id + R"(,"role":")" +
-                        role + R"("})");
+                    R"({"client_message_id":null,"content":" What is due? ",)"
+                    R"("conversation_id":1,"created_at":")" +
+                        member(body["data"], "created_at") + R"(","id":)" + id +
+                        R"(,"metadata":null,"role":")" + role + R"("})");
         EXPECT_TEXT(response.header("Location"), "");
         cr_expect_eq(response.etag().size(), 66u);
     }
@@ -93,12 +97,179 @@ ON_BOTH_ENGINES(messages, keep_every_text_exactly) {
 
 ON_BOTH_ENGINES(messages, count_characters_and_not_bytes) {
     add_conversation(service);
-    // 64,000 of the 65,536 bytes that a body may have.
+    for (const char* character : {"x", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
+        std::string longest;
+        for (int i = 0; i < 32'000; ++i) longest += character;
+        const auto response = say(service, of_user(longest));
+        cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+        cr_expect(member(json_of(response)["data"], "content") == longest);
+        cr_expect(last_event(service).ends_with(data_of(response, "Message created")));
+        expect_detail(say(service, of_user(longest + "x")), "body.content", "string_too_long");
+    }
+    EXPECT_TEXT(service.database().execute("SELECT min(length(content)) FROM messages"), "32000");
+}
+
+// An escaped surrogate pair is one character of twelve bytes.
+ON_BOTH_ENGINES(messages, take_bodies_of_256_kib) {
+    add_conversation(service);
+    const auto escaped = [](int count) {
+        std::string text;
+        for (int i = 0; i < count; ++i) text += R"(\ud83d\ude00)";
+        return R"({"role":"user","content":")" + text + R"("})";
+    };
+    expect_error(say(service, escaped(32'000)), Error::payload_too_large);
+    constexpr int most = (262'144 - 31) / 12;
+    auto body = escaped(most);
+    cr_assert_leq(body.size(), 262'144u);
+    body.resize(262'144, ' ');
+    cr_expect_eq(say(service, body).status(), 201);
+    EXPECT_TEXT(service.database().execute("SELECT length(content) FROM messages"),
+                std::to_string(most));
+    expect_error(say(service, body + " "), Error::payload_too_large);
+}
+
+// Each is stored in canonical form and returned in the same one everywhere.
+ON_BOTH_ENGINES(messages, take_any_json_as_metadata) {
+    add_conversation(service);
+    for (const auto& [sent, canonical] :
+         {std::pair{R"({"usage":{"output":2,"input":1.50},"model":"m"})",
+                    R"({"model":"m","usage":{"input":1.5,"output":2}})"},
+          {R"([1, -0.0, 1e21, 1E-7, 9007199254740991, true, false, null])",
+           "[1,0,1e+21,1e-7,9007199254740991,true,false,null]"},
+          {R"("\"q\" \\ \/ \u0001\u007f\u2028 \ud83d\ude00 \u00e9")",
+           "\"\\\"q\\\" \\\\ / \\u0001\x7f\xe2\x80\xa8 \xf0\x9f\x98\x80 \xc3\xa9\""},
+          {R"({"\u0001\"\\":{"":[]}})", R"({"\u0001\"\\":{"":[]}})"},
+          {R"("null")", R"("null")"},
+          {"0", "0"},
+          {"false", "false"},
+          {"{}", "{}"},
+          {R"("")", R"("")"},
+          {" null ", "null"}}) {
+        const auto response = say(
+            service, std::string{R"({"role":"assistant","content":"x","metadata":)"} + sent + "}");
+        cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+        const auto data = data_of(response, "Message created");
+        cr_expect_neq(data.find(R"("metadata":)" + std::string{canonical} + R"(,"role")"),
+                      data.npos, "%s", shown(data).c_str());
+        EXPECT_TEXT(data_of(list(service, "?last=1")), "[" + data + "]");
+        cr_expect(last_event(service).ends_with(" " + data), "%s",
+                  shown(last_event(service)).c_str());
+    }
+}
+
+ON_BOTH_ENGINES(messages, with_metadata_need_no_content) {
+    add_conversation(service);
+    for (const char* content : {R"("")", "null"}) {
+        const auto without = std::string{R"({"role":"assistant","content":)"} + content;
+        for (const char* metadata : {R"({"tool_calls":[]})", "[]", "0", "false", R"("")"}) {
+            const auto response = say(service, without + R"(,"metadata":)" + metadata + "}");
+            cr_assert_eq(response.status(), 201, "%s", shown(response.body()).c_str());
+            EXPECT_TEXT(member(json_of(response)["data"], "content"), "");
+        }
+        expect_detail(say(service, without + "}"), "body.content", "string_too_short");
+        expect_detail(say(service, without + R"(,"metadata":null})"), "body.content",
+                      "string_too_short");
+    }
+}
+
+ON_BOTH_ENGINES(messages, bound_their_metadata) {
+    add_conversation(service);
+    const auto with = [](const std::string& metadata) {
+        return R"({"role":"user","content":"x","metadata":)" + metadata + "}";
+    };
+    const auto text = [](std::size_t size) { return "\"" + std::string(size - 2, 'x') + "\""; };
+    cr_expect_eq(say(service, with(text(16'384))).status(), 201);
+    expect_detail(say(service, with(text(16'385))), "body.metadata", "too_long");
+    // What counts is the canonical form.
+    cr_expect_eq(say(service, with(std::string(16'384, ' ') + "[ 1 ]")).status(), 201);
+    expect_detail(say(service, with("[9007199254740992]")), "body.metadata", "value_error");
+    expect_detail(say(service, with(R"({"a":1,"a":1})")), "body.metadata.a", "value_error");
+}
+
+ON_BOTH_ENGINES(messages, with_a_client_id_are_added_once) {
+    add_conversation(service);
+    add_conversation(service);
     std::string longest;
-    for (int i = 0; i < 32'000; ++i) longest += "\xc3\xa9";
-    cr_expect_eq(say(service, of_user(longest)).status(), 201);
-    expect_detail(say(service, of_user(longest + "x")), "body.content", "string_too_long");
-    EXPECT_TEXT(service.database().execute("SELECT length(content) FROM messages"), "32000");
+    for (int i = 0; i < 255; ++i) longest += "\xf0\x9f\x98\x80";
+    for (const auto& id : {std::string{"turn-1"}, std::string{"TURN-1"}, std::string{" turn-1"},
+                           std::string{"\"q\" \\ \x01"}, longest}) {
+        const auto with_id = R"(,"client_message_id":)" + json::write(id) + "}";
+        const auto first = say(service, R"({"role":"user","content":"first")" + with_id);
+        cr_assert_eq(first.status(), 201, "%s", shown(first.body()).c_str());
+        const auto data = data_of(first, "Message created");
+        EXPECT_TEXT(member(json_of(first)["data"], "client_message_id"), id);
+        cr_expect(last_event(service).ends_with(" " + data));
+        const auto events = count(service, "events");
+        const auto conversation =
+            service.database().execute("SELECT updated_at FROM conversations WHERE id = 1");
+        for (const char* body : {R"({"role":"user","content":"first")",
+                                 R"({"role":"assistant","content":"another","metadata":1)"}) {
+            const auto again = say(service, body + with_id);
+            cr_expect_eq(again.status(), 200);
+            EXPECT_TEXT(data_of(again), data);
+            EXPECT_TEXT(again.etag(), first.etag());
+            cr_expect(json_of(again)["message"].IsNull());
+        }
+        cr_expect_eq(count(service, "events"), events);
+        EXPECT_TEXT(service.database().execute("SELECT updated_at FROM conversations WHERE id = 1"),
+                    conversation);
+        // Another conversation has ids of its own.
+        const auto elsewhere = service.send(service.with_token(
+            "POST", my_conversations + "/2/messages", R"({"role":"user","content":"x")" + with_id));
+        cr_expect_eq(elsewhere.status(), 201);
+    }
+    cr_expect_eq(count(service, "messages"), 10);
+    // Without an id, equal messages are several.
+    for (const char* id : {"", R"(,"client_message_id":null)"})
+        cr_expect_eq(
+            say(service, R"({"role":"user","content":"x")" + std::string{id} + "}").status(), 201);
+    cr_expect_eq(count(service, "messages WHERE client_message_id IS NULL"), 2);
+}
+
+ON_BOTH_ENGINES(messages, that_race_with_one_client_id_are_one) {
+    add_conversation(service);
+    for (int round = 0; round < 10; ++round) {
+        std::vector<Sent> sent;
+        for (int i = 0; i < 12; ++i)
+            sent.push_back(
+                service.with_token("POST", path,
+                                   json_text(R"({"role":"user","content":$,"client_message_id":$})",
+                                             "content " + std::to_string(i),
+                                             std::to_string(round) + "-" + std::to_string(i % 3))));
+        const auto events = count(service, "events");
+        const auto responses = service.send_all(sent);
+        for (std::size_t id = 0; id < 3; ++id) {
+            int created = 0;
+            for (auto i = id; i < responses.size(); i += 3) {
+                cr_assert(responses[i].status() == 200 || responses[i].status() == 201, "%s",
+                          shown(responses[i].body()).c_str());
+                created += responses[i].status() == 201 ? 1 : 0;
+                EXPECT_TEXT(responses[i].etag(), responses[id].etag());
+            }
+            cr_expect_eq(created, 1);
+        }
+        // Only new messages touch the conversation, and not all change it: a transaction that
+        // waited has an earlier time.
+        const auto touches = count(service, "events") - events - 3;
+        cr_expect(touches >= 1 && touches <= 3, "%ld touches", static_cast<long>(touches));
+    }
+    cr_expect_eq(count(service, "messages"), 30);
+}
+
+// Deleting the conversation meanwhile makes it 404, never a failure.
+ON_BOTH_ENGINES(messages, race_with_the_end_of_their_conversation) {
+    for (int round = 0; round < 10; ++round) {
+        const auto id = add_conversation(service);
+        const auto target = my_conversations + "/" + std::to_string(id) + "/messages";
+        const auto sent = service.with_token("POST", target, of_user("x"));
+        std::thread deleting{[&] { remove_all(service, "conversations"); }};
+        const auto responses = service.send_all({sent, sent, sent});
+        deleting.join();
+        for (const auto& response : responses)
+            cr_expect(response.status() == 201 || response.status() == 404, "%s",
+                      shown(response.body()).c_str());
+        cr_expect_eq(count(service, "messages"), 0);
+    }
 }
 
 ON_BOTH_ENGINES(messages, refuse_bad_bodies) {
@@ -111,9 +282,14 @@ ON_BOTH_ENGINES(messages, refuse_bad_bodies) {
         {R"({"content":"x"})", "body.role", "missing"},
         {R"({"role":"user"})", "body.content", "missing"},
         {R"({"role":"user","content":""})", "body.content", "string_too_short"},
-        {R"({"role":"user","content":null})", "body.content", "string_type"},
+        {R"({"role":"user","content":null})", "body.content", "string_too_short"},
         {R"({"role":"user","content":["x"]})", "body.content", "string_type"},
-        {R"({"role":"system","content":"x"})", "body.role", "enum"},
+        {R"({"role":"user","metadata":{}})", "body.content", "missing"},
+        {R"({"role":"user","content":"x","client_message_id":""})", "body.client_message_id",
+         "string_too_short"},
+        {R"({"role":"user","content":"x","client_message_id":1})", "body.client_message_id",
+         "string_type"},
+        {R"({"role":"developer","content":"x"})", "body.role", "enum"},
         {R"({"role":"User","content":"x"})", "body.role", "enum"},
         {R"({"role":"user|assistant","content":"x"})", "body.role", "enum"},
         {R"({"role":"","content":"x"})", "body.role", "enum"},
@@ -127,10 +303,14 @@ ON_BOTH_ENGINES(messages, refuse_bad_bodies) {
     };
     for (const auto& [body, location, type] : cases)
         expect_detail(say(service, body), location, type);
+    const std::string long_id(256, 'x');
+    expect_detail(
+        say(service, R"({"role":"user","content":"x","client_message_id":")" + long_id + R"("})"),
+        "body.client_message_id", "string_too_long");
     auto sent = service.with_token("POST", path, of_user("x"));
     sent.content_type = "text/plain";
     expect_error(service.send(sent), Error::unsupported_media_type);
-    sent.body = std::string(65'537, ' ');
+    sent.body = std::string(262'145, ' ');
     expect_error(service.send(sent), Error::payload_too_large);
     cr_assert_eq(count(service, "messages"), 0);
     cr_assert_eq(count(service, "conversations WHERE updated_at = created_at"), 1);

@@ -45,7 +45,10 @@ void seed_once(Engine engine) {
     EXPECT_TEXT(steelthread({"seed", "--user=O'Brien"}, variables).output,
                 "added 5 tasks for O'Brien\nadded a conversation for O'Brien\n");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM tasks WHERE user_id = 'O''Brien'"), "5");
-    EXPECT_TEXT(database.execute("SELECT count(*) FROM messages"), "4");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM messages"), "10");
+    EXPECT_TEXT(database.execute("SELECT count(DISTINCT role) FROM messages"), "4");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM messages WHERE metadata <> 'null'"), "6");
+    EXPECT_TEXT(database.execute("SELECT DISTINCT title FROM conversations"), "Plans for today");
 }
 
 // There are 2,500 events that are ten days old, with an hour-old one among them, and three more of

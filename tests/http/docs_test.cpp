@@ -21,6 +21,7 @@ void expect_echo(const Call& call, const Reply& reply) {
     const auto sent = json::parse(call.body);
     const auto answer = json::parse(reply.body);
     const auto* const data = json::find(answer, "data");
+    if (data && data->IsArray()) return;  // the answer to a batch
     for (const auto& [name, value] : sent.GetObject()) {
         const auto* const echoed = json::find(data ? *data : answer, json::text_of(name));
         cr_expect(!echoed || *echoed == value, "%s %s: %s", call.method.c_str(), call.path.c_str(),

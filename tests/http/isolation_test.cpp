@@ -170,7 +170,7 @@ ON_BOTH(isolation, holds_for_every_operation, Neighbours, neighbours) {
     neighbours.lists_of("mallory");  // creates what each path needs
     const auto alone = neighbours.lists_of("mallory");
     const auto operations = personal_operations(alice.contract());
-    cr_expect_geq(operations.size(), 33u);
+    cr_expect_geq(operations.size(), 37u);
     for (const auto& [method, path, declared] : operations) {
         const auto at_alice = alice.filled(path);
         const auto call = alice.call(method, at_alice);

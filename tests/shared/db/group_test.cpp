@@ -379,6 +379,7 @@ Test(group, statements_that_append_change_no_row) {
                       db::named("max_tasks", std::int64_t{9}));
         else if (&query == &sql::insert_conversation)
             batch.add(query, db::named("user_id", "ada"),
+                      db::named("title", db::Null<std::string>{}),
                       db::named("max_conversations", std::int64_t{9}));
         else if (&query == &sql::insert_job)
             batch.add(query, db::named("id", id), db::named("title", "t"),

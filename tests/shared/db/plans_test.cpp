@@ -46,9 +46,9 @@ constexpr const char* rows[] = {
     "INSERT INTO conversations (user_id, created_at, updated_at) "
     "SELECT 'user' || CASE WHEN i <= 15000 THEN 1 ELSE i % 1000 + 1 END, to_timestamp(i), "
     "to_timestamp(i) FROM series(50000)",
-    "INSERT INTO messages (conversation_id, user_id, role, content, created_at) "
+    "INSERT INTO messages (conversation_id, user_id, role, content, client_message_id, created_at) "
     "SELECT CASE WHEN i <= 40000 THEN 1 WHEN i <= 50000 THEN 20000 ELSE i % 10000 + 2 END, "
-    "'user1', 'user', 'c', "
+    "'user1', 'user', 'c', 'm' || i, "
     "to_timestamp(i) FROM series(150000)",
     "INSERT INTO collab_tasks (id, title, created_at, updated_at) "
     "SELECT uuid(i), 't', to_timestamp(i), to_timestamp(i) FROM series(10000)",
@@ -482,8 +482,13 @@ constexpr Case pruning[] = {
      1000, "jobs_by_status"},
 };
 
+// One is there already.
+constexpr const char* two_messages =
+    R"('[{"role":"user","content":"c","metadata":"null","client_message_id":"m39999"},)"
+    R"({"role":"user","content":"c","metadata":"null","client_message_id":"new"}]')";
+
 // `…` stands for the user: the one who owns a third of everything, and one who owns as much as each
-// of the others. Only a page is sorted.
+// of the others; `@` for two messages. Only a page is sorted.
 constexpr Case personal[] = {
     {&sql::count_tasks, "…, false, true", 60000, "tasks_by_"},
     {&sql::count_conversations, "…", 20000, "conversations_by_"},
@@ -493,6 +498,9 @@ constexpr Case personal[] = {
     {&sql::delete_next_messages, "500, …, 0, 1000", 1000, "messages_in_order"},
     {&sql::delete_conversation, "…, 1, NULL, true, 1000", 1000, "messages_in_order"},
     {&sql::delete_conversation, "…, 20000, NULL, true, 1000", 1000, "messages_in_order"},
+    {&sql::find_sent_messages, "…, 1, @", 4, "messages_of_clients"},
+    {&sql::touch_conversation, "…, 1, @, 50000", 4, "messages_of_clients"},
+    {&sql::insert_messages, "1, …, @, 50000", 4, "messages_of_clients", nullptr, true},
 };
 
 // Lists, whose first statement is that of their state. The limit is 101.
@@ -533,7 +541,8 @@ void expect_all(Engine engine) {
         for (const auto& wanted : cases) filled.expect(wanted);
     for (const char* user : {"'user1'", "'user77'"})
         for (const auto& wanted : personal) {
-            const auto parameters = replaced(wanted.parameters, "…", user);
+            const auto parameters =
+                replaced(replaced(wanted.parameters, "…", user), "@", two_messages);
             auto of_user = wanted;
             of_user.parameters = parameters.c_str();
             filled.expect(of_user);

@@ -142,21 +142,24 @@ const std::vector<List> lists{
      {"'…'", "'?'", "'9999-12-31'", "1", "5", "0"},
      {"'…'", "'?'", "9223372036854775807", "1", "5", "0"},
      "SELECT count(*) FROM conversations WHERE user_id = '…'",
-     "SELECT id, user_id, created_at, updated_at FROM conversations WHERE user_id = '…' ORDER BY "
+     "SELECT id, user_id, title, created_at, updated_at FROM conversations WHERE user_id = '…' "
+     "ORDER BY "
      "updated_at DESC, id DESC LIMIT 5"},
     {&sql::list_messages,
      {"1", "'…'", "'?'", "0", "4", "0"},
      {},
      "SELECT CASE WHEN EXISTS (SELECT 1 FROM conversations WHERE user_id = '…' AND id = 1) THEN "
      "(SELECT count(*) FROM messages WHERE user_id = '…' AND conversation_id = 1) END",
-     "SELECT id, conversation_id, role, content, created_at FROM messages WHERE user_id = '…' AND "
+     "SELECT id, conversation_id, role, content, metadata, client_message_id, created_at FROM "
+     "messages WHERE user_id = '…' AND "
      "conversation_id = 1 ORDER BY id LIMIT 4"},
     {&sql::list_last_messages,
      {"2", "'…'", "'?'", "3"},
      {},
      "SELECT CASE WHEN EXISTS (SELECT 1 FROM conversations WHERE user_id = '…' AND id = 2) THEN "
      "(SELECT count(*) FROM messages WHERE user_id = '…' AND conversation_id = 2) END",
-     "SELECT * FROM (SELECT id, conversation_id, role, content, created_at FROM messages WHERE "
+     "SELECT * FROM (SELECT id, conversation_id, role, content, metadata, client_message_id, "
+     "created_at FROM messages WHERE "
      "user_id = '…' AND conversation_id = 2 ORDER BY id DESC LIMIT 3) AS newest ORDER BY id"},
 };
 
@@ -258,11 +261,15 @@ private:
                 ", id, now(), now() FROM users WHERE id = '" + user + "' ON CONFLICT DO NOTHING",
             "UPDATE conversations SET updated_at = " + moment +
                 " WHERE id = " + of_user("conversations"),
+            "UPDATE conversations SET title = 't' || random() WHERE id = " +
+                of_user("conversations"),
             "INSERT INTO messages (conversation_id, user_id, role, content, created_at) SELECT id, "
             "user_id, 'user', 'c' || random(), now() FROM conversations WHERE user_id = '" +
                 user + "'",
             "DELETE FROM messages WHERE id = " + of_user("messages"),
             "UPDATE messages SET content = 'd' || random() WHERE id = " + of_user("messages"),
+            "UPDATE messages SET metadata = '[' || random() || ']' WHERE id = " +
+                of_user("messages"),
             "DELETE FROM conversations WHERE id > 2 AND id = " + of_user("conversations"),
             "DELETE FROM users WHERE id = '" + user + "'",
             "DELETE FROM events WHERE id <= (SELECT min(id) + 30 FROM events)" + oldest,

@@ -1,0 +1,97 @@
+#include "shared/conversations/add_messages.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "shared/models/existence.hpp"
+#include "sql/messages.hpp"
+
+namespace {
+
+// An item of the parameter :messages.
+struct SentMessage {
+    std::string role;
+    std::string content;
+    std::string metadata;
+    std::optional<std::string> client_message_id;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("role", &SentMessage::role),
+            field("content", &SentMessage::content),
+            field("metadata", &SentMessage::metadata),
+            field("client_message_id", &SentMessage::client_message_id),
+        };
+    }
+};
+
+using ClientIds = std::vector<std::optional<std::string>>;
+
+ClientIds client_ids_of(const std::vector<NewMessage>& sent) {
+    ClientIds ids;
+    for (const auto& message : sent) ids.push_back(message.client_message_id);
+    return ids;
+}
+
+// Leaves out messages with the client_message_id of an earlier one.
+std::vector<SentMessage> distinct(std::vector<NewMessage> sent) {
+    std::set<std::string> ids;
+    std::vector<SentMessage> kept;
+    for (auto& [role, content, metadata, id] : sent)
+        if (!id || ids.insert(*id).second)
+            kept.push_back(
+                {std::move(role), std::move(content), std::move(metadata.text), std::move(id)});
+    return kept;
+}
+
+// The messages that were sent with these ids. `added` has those that are new, in any order.
+std::vector<Message> in_order(const ClientIds& client_ids, const std::vector<Message>& earlier,
+                              std::vector<Message> added) {
+    std::sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    std::map<std::string, const Message*> of_client;
+    for (const auto* messages : {&earlier, &std::as_const(added)})
+        for (const auto& message : *messages)
+            if (message.client_message_id) of_client[*message.client_message_id] = &message;
+    auto next = added.begin();
+    std::vector<Message> all;
+    for (const auto& id : client_ids) {
+        if (!id)
+            next = std::find_if(next, added.end(),
+                                [](const auto& message) { return !message.client_message_id; });
+        all.push_back(id ? *of_client.at(*id) : *next++);
+    }
+    return all;
+}
+
+}  // namespace
+
+Async<AddedMessages> add_messages(Database& database, std::string user_id,
+                                  std::int64_t conversation_id, std::vector<NewMessage> sent,
+                                  std::optional<std::int64_t> max_messages) {
+    const auto client_ids = client_ids_of(sent);
+    const auto wanted = distinct(std::move(sent));
+    const auto messages = json::write(wanted);
+    const auto statement = [&](const Query& query, auto... further) {
+        return db::statement(query, db::named("user_id", user_id),
+                             db::named("conversation_id", conversation_id), std::move(further)...);
+    };
+    db::Batch batch;
+    const auto found = batch.add<Existence>(statement(sql::lock_conversation));
+    const auto known =
+        batch.add<Message>(statement(sql::find_sent_messages, db::named("messages", messages)));
+    batch.add(statement(sql::touch_conversation, db::named("messages", messages),
+                        db::named("max_messages", max_messages)));
+    const auto inserted =
+        batch.add<Message>(statement(sql::insert_messages, db::named("messages", messages),
+                                     db::named("max_messages", max_messages)));
+    const auto results = co_await database.run(std::move(batch));
+    if (!results.one(found).exists) throw ApiError{Error::not_found};
+    const auto earlier = results.all(known);
+    auto added = results.all(inserted);
+    if (earlier.size() + added.size() < wanted.size()) throw ApiError{Error::quota_exceeded};
+    const bool are_new = !added.empty();
+    co_return AddedMessages{in_order(client_ids, earlier, std::move(added)), are_new};
+}

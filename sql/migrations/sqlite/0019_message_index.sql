@@ -1,0 +1,6 @@
+-- Finds the message of a client's id.
+CREATE UNIQUE INDEX messages_of_clients ON messages (conversation_id, client_message_id)
+WHERE client_message_id IS NOT NULL;
+
+-- down
+DROP INDEX messages_of_clients;
