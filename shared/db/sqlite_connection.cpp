@@ -36,6 +36,8 @@ std::string_view sqlstate_of(int extended_code) {
         case SQLITE_CONSTRAINT_FOREIGNKEY: return sqlstate::foreign_key_violation;
         case SQLITE_CONSTRAINT_NOTNULL: return sqlstate::not_null_violation;
         case SQLITE_CONSTRAINT_CHECK: return sqlstate::check_violation;
+        // These come from the functions of sqlite_functions.cpp only.
+        case SQLITE_CONSTRAINT_COMMITHOOK: return sqlstate::division_by_zero;
         case SQLITE_CONSTRAINT_FUNCTION: return sqlstate::logarithm_of_zero;
         default: break;
     }

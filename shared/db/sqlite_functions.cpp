@@ -105,6 +105,13 @@ constexpr SqliteFunction sqlite_functions[] = {
          const auto number = static_cast<std::size_t>(sqlite3_value_int64(arguments[2]));
          answer_text(context, number <= parts.size() ? parts[number - 1] : "");
      }},
+    // The microseconds of a timestamp.
+    {"moment", 1,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         if (is_null(arguments[0])) return;
+         if (const auto moment = Timestamp::parse(text_of(arguments[0])))
+             sqlite3_result_int64(context, moment->microseconds);
+     }},
     {"rfc3339", 1,
      [](sqlite3_context* context, int, Arguments arguments) {
          if (is_null(arguments[0])) return;
@@ -137,6 +144,15 @@ constexpr SqliteFunction sqlite_functions[] = {
              parts && std::all_of(parts->begin(), parts->end(),
                                   [&](const auto& part) { return text.find(part) != text.npos; });
          sqlite3_result_int(context, has_all ? 1 : 0);
+     }},
+    // Fails for a divisor of 0 as PostgreSQL's does.
+    {"div", 2,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         const auto divisor = sqlite3_value_int64(arguments[1]);
+         if (divisor != 0)
+             return sqlite3_result_int64(context, sqlite3_value_int64(arguments[0]) / divisor);
+         sqlite3_result_error(context, "division by zero", -1);
+         sqlite3_result_error_code(context, SQLITE_CONSTRAINT_COMMITHOOK);
      }},
     // Fails for 0 as PostgreSQL's does; SQLite's own function, where it exists, returns null.
     {"ln", 1,

@@ -17,6 +17,7 @@ inline constexpr std::string_view unable_to_connect = "08001";
 inline constexpr std::string_view connection_failure = "08006";
 inline constexpr std::string_view feature_not_supported = "0A000";
 inline constexpr std::string_view string_data_right_truncation = "22001";
+inline constexpr std::string_view division_by_zero = "22012";
 // A statement has computed ln(0).
 inline constexpr std::string_view logarithm_of_zero = "2201E";
 inline constexpr std::string_view not_null_violation = "23502";

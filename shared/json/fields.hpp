@@ -260,6 +260,8 @@ struct Type<Maybe<T>> {
     static Maybe<T> read(const rapidjson::Value& value, const Rules& rules, Faults& faults) {
         return Type<T>::read(value, rules, faults);
     }
+    // A member without a value is not written at all.
+    static void write(Writer& writer, const Maybe<T>& value) { Type<T>::write(writer, *value); }
     static void schema(Writer& writer, const Rules& rules) { Type<T>::schema(writer, rules); }
 };
 
@@ -328,6 +330,10 @@ template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 template <class T>
 inline constexpr bool is_optional<Maybe<T>> = true;
+template <class T>
+inline constexpr bool is_maybe = false;
+template <class T>
+inline constexpr bool is_maybe<Maybe<T>> = true;
 
 template <class Class, class Member>
 constexpr bool may_be_absent(const Field<Class, Member>& field) {
@@ -414,6 +420,8 @@ struct Type<T> {
         writer.begin_object();
         for_each_field<T>([&](const auto& field) {
             using Member = std::remove_cvref_t<decltype(value.*field.member)>;
+            if constexpr (is_maybe<Member>)
+                if (!(value.*field.member).has_value()) return;
             writer.key(field.name);
             Type<Member>::write(writer, value.*field.member);
         });

@@ -11,6 +11,35 @@ std::string marked(std::string_view tag) { return tag_mark + case_folded(tag) + 
 
 }  // namespace
 
+void TaskOperation::check(const TaskOperation& operation, json::Faults& faults) {
+    if (faults.concern("op")) return;
+    const auto expect = [&](std::string_view member, bool is_there, bool is_needed,
+                            bool is_allowed) {
+        faults.enter(std::string{member});
+        if (is_there && !is_allowed)
+            faults.add("Extra inputs are not permitted", "extra_forbidden");
+        faults.leave();
+        if (is_there || !is_needed || faults.concern(member)) return;
+        faults.enter(std::string{member});
+        faults.add("Field required", "missing");
+        faults.leave();
+    };
+    const auto& op = operation.op;
+    const bool creates = op == "create";
+    const bool changes = creates || op == "update";
+    expect("id", operation.id.has_value(), !creates, !creates);
+    expect("title", operation.title.has_value(), creates, changes);
+    expect("description", operation.description.has_value(), false, changes);
+    expect("completed", operation.completed.has_value(), false, op != "delete");
+    expect("due_date", operation.due_date.has_value(), false, changes);
+    expect("priority", operation.priority.has_value(), false, changes);
+    expect("tags", operation.tags.has_value(), false, changes);
+    const bool has_change = operation.title || operation.description || operation.completed ||
+                            operation.due_date || operation.priority || operation.tags;
+    if (op == "update" && !has_change)
+        faults.add("Value error, name at least one member to change", "value_error");
+}
+
 std::string folded_title(std::string_view title) {
     constexpr std::size_t max_bytes = 1000;
     auto text = folded(title);

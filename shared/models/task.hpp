@@ -166,6 +166,72 @@ struct Completion {
     }
 };
 
+inline constexpr std::size_t max_operations = 1000;
+
+// One of the operations of a batch. What it may have besides `op` depends on that.
+struct TaskOperation {
+    std::string op;
+    json::Maybe<std::int64_t> id;
+    json::Maybe<std::string> title;
+    json::Maybe<std::string> description;
+    json::Maybe<bool> completed;
+    json::Maybe<std::optional<Timestamp>> due_date;
+    json::Maybe<Priority> priority;
+    json::Maybe<std::vector<std::string>> tags;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{
+            field("op", &TaskOperation::op)
+                .one_of("create|update|complete|delete")
+                .describe("`create` needs a title; `update` an id and a member to change; "
+                          "`complete` an id, and sets `completed` to true unless it is false; "
+                          "`delete` only an id")
+                .example("update"),
+            field("id", &TaskOperation::id)
+                .range(1, json::largest_exact_integer)
+                .describe("The task; not for `create`"),
+            field("title", &TaskOperation::title)
+                .trimmed()
+                .length(1, max_title_length)
+                .example("Buy milk"),
+            field("description", &TaskOperation::description)
+                .nullable()
+                .length(0, max_description_length)
+                .example("Two bottles"),
+            field("completed", &TaskOperation::completed).example("true"),
+            due_date_field<TaskOperation>(),
+            priority_field<TaskOperation>(),
+            tags_field<TaskOperation>(),
+        };
+    }
+
+    // Refuses members that the operation does not have, and misses those that it needs.
+    static void check(const TaskOperation& operation, json::Faults& faults);
+};
+
+struct TaskBatch {
+    std::vector<TaskOperation> operations;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{field("operations", &TaskBatch::operations)
+                              .items(1, max_operations)
+                              .example(R"([{"op":"create","title":"Buy milk"},)"
+                                       R"({"id":1,"op":"complete"},{"id":2,"op":"delete"}])")};
+    }
+};
+
+// The task after each operation; null after `delete`.
+struct TaskResults {
+    std::vector<std::optional<Task>> results;
+
+    static consteval auto fields() {
+        return std::tuple{json::field("results", &TaskResults::results)
+                              .describe("In the order of the operations")};
+    }
+};
+
 // The query of a list of tasks.
 struct TaskQuery {
     std::string status = "all";

@@ -21,6 +21,11 @@ coalesce(:folded_title, split_part(folded_text, chr(30), 1)) || chr(30)
         || coalesce(:folded_description, split_part(folded_text, chr(30), 2)) || chr(30)
         || coalesce(:folded_tags, split_part(folded_text, chr(30), 3))
 
+-- Whether the user may have so many more tasks; null is no limit.
+-- fragment: has_room_for
+(CAST(:max_tasks AS bigint) IS NULL
+        OR (SELECT coalesce(sum(total), 0) FROM task_counts WHERE user_id = :user_id) + :added_count <= :max_tasks)
+
 -- Inserts nothing if the user has `max_tasks` of them; null is no limit.
 -- name: insert_task appends
 INSERT INTO tasks (user_id, title, description, completed, due_date, priority, tags,
@@ -69,6 +74,89 @@ SET completed = NOT completed,
     updated_at = greatest(now(), updated_at)
 WHERE user_id = :user_id AND id = :id AND {condition}
 RETURNING {task_columns}
+
+-- A batch of operations is these statements, in this order. The first one locks the tasks that are named, and fails if
+-- one is missing or the user would have more than `max_tasks`, so that nothing is done. (A division by zero, which no
+-- other statement attempts: `batch_refused` in handlers/tasks_batch.cpp.)
+-- name: require_tasks
+SELECT div(1, CASE WHEN (
+        SELECT count(*) FROM (
+            SELECT id FROM tasks
+            WHERE user_id = :user_id AND id = ANY (ARRAY(
+                SELECT CAST(id AS bigint) FROM json_array_elements_text(CAST(:ids AS json)) AS id))
+            ORDER BY id
+            FOR UPDATE) AS locked) = :id_count
+    AND {has_room_for} THEN 1 ELSE 0 END) AS proceeds
+
+-- name: require_tasks sqlite
+SELECT div(1, CASE WHEN (
+        SELECT count(*) FROM tasks
+        WHERE user_id = :user_id AND id IN (SELECT value FROM json_each(:ids))) = :id_count
+    AND {has_room_for} THEN 1 ELSE 0 END) AS proceeds
+
+-- Members that are absent are null, and then have their default in a new task, or stay as they are.
+-- fragment: operations
+json_to_recordset(CAST(:operations AS json)) AS operation (position bigint, id bigint, title text, description text,
+    completed boolean, due_date timestamptz, has_due_date boolean, priority smallint, tags text,
+    folded_title text, folded_description text, folded_tags text)
+
+-- fragment: operations sqlite
+(SELECT value ->> 'position' AS position, value ->> 'id' AS id, value ->> 'title' AS title,
+    value ->> 'description' AS description, value ->> 'completed' AS completed,
+    moment(value ->> 'due_date') AS due_date, value ->> 'has_due_date' AS has_due_date,
+    value ->> 'priority' AS priority, value ->> 'tags' AS tags, value ->> 'folded_title' AS folded_title,
+    value ->> 'folded_description' AS folded_description, value ->> 'folded_tags' AS folded_tags
+FROM json_each(:operations)) AS operation
+
+-- Their ids are in the order of the array.
+-- name: insert_tasks
+INSERT INTO tasks (user_id, title, description, completed, due_date, priority, tags,
+    folded_title, folded_text, folds, created_at, updated_at)
+SELECT :user_id, title, coalesce(description, ''), coalesce(completed, false), due_date, coalesce(priority, 0),
+    coalesce(tags, '[]'), folded_title,
+    folded_title || chr(30) || coalesce(folded_description, '') || chr(30) || coalesce(folded_tags, ''), 1, now(), now()
+FROM {operations}
+ORDER BY position
+RETURNING {task_columns}
+
+-- name: update_tasks
+UPDATE tasks
+SET title = coalesce(operation.title, tasks.title),
+    description = coalesce(operation.description, tasks.description),
+    completed = coalesce(operation.completed, tasks.completed),
+    due_date = CASE WHEN operation.has_due_date THEN operation.due_date ELSE tasks.due_date END,
+    priority = coalesce(operation.priority, tasks.priority),
+    tags = coalesce(operation.tags, tasks.tags),
+    folded_title = coalesce(operation.folded_title, tasks.folded_title),
+    folded_text = coalesce(operation.folded_title, split_part(tasks.folded_text, chr(30), 1)) || chr(30)
+        || coalesce(operation.folded_description, split_part(tasks.folded_text, chr(30), 2)) || chr(30)
+        || coalesce(operation.folded_tags, split_part(tasks.folded_text, chr(30), 3)),
+    folds = tasks.folds + least(tasks.folds, 1),
+    updated_at = greatest(now(), tasks.updated_at)
+FROM {operations}
+WHERE tasks.user_id = :user_id AND tasks.id = operation.id
+RETURNING tasks.id, tasks.user_id, tasks.title, tasks.description, tasks.completed, tasks.due_date, tasks.priority,
+    tasks.tags, tasks.created_at, tasks.updated_at
+
+-- name: delete_tasks
+DELETE FROM tasks
+WHERE user_id = :user_id AND id = ANY (ARRAY(
+    SELECT CAST(id AS bigint) FROM json_array_elements_text(CAST(:ids AS json)) AS id))
+
+-- name: delete_tasks sqlite
+DELETE FROM tasks
+WHERE user_id = :user_id AND id IN (SELECT value FROM json_each(:ids))
+
+-- What the ids of a refused batch are.
+-- name: find_named_tasks
+SELECT id, user_id = :user_id AS is_own
+FROM tasks
+WHERE id = ANY (ARRAY(SELECT CAST(id AS bigint) FROM json_array_elements_text(CAST(:ids AS json)) AS id))
+
+-- name: find_named_tasks sqlite
+SELECT id, user_id = :user_id AS is_own
+FROM tasks
+WHERE id IN (SELECT value FROM json_each(:ids))
 
 -- name: delete_task
 DELETE FROM tasks

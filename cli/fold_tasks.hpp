@@ -1,0 +1,13 @@
+// Folds the texts of tasks that another program, such as an earlier release, has written
+// (docs/adr/0015-folded-texts.md).
+#pragma once
+
+#include <cstdint>
+
+#include "shared/config/config.hpp"
+
+// Folds all of them, a thousand in a transaction, with pauses that leave half of the time to
+// others. With `are_served`, lists in the order of folded texts are served already, so each task
+// leaves the event task.updated. Can be interrupted and repeated. Returns how many tasks it has
+// read. Throws std::runtime_error.
+std::int64_t fold_tasks(const Config& config, bool are_served);

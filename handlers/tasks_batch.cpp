@@ -1,0 +1,219 @@
+// /api/v1/{user_id}/tasks/batch: several changes of the caller's own tasks, all of them or none.
+// POST → 200 results | 401 | 403 | 404 | 413 | 415 | 422
+#include <map>
+#include <set>
+
+#include "shared/db/sqlstate.hpp"
+#include "shared/handler.hpp"
+#include "shared/models/task.hpp"
+#include "sql/tasks.hpp"
+
+namespace {
+
+// The failure of require_tasks.
+constexpr std::string_view batch_refused = sqlstate::division_by_zero;
+
+// An item of the parameter :operations.
+struct StoredOperation {
+    std::int64_t position = 0;
+    std::optional<std::int64_t> id;
+    std::optional<std::string> title;
+    std::optional<std::string> description;
+    std::optional<bool> completed;
+    std::optional<Timestamp> due_date;
+    bool has_due_date = false;
+    std::optional<std::int64_t> priority;
+    std::optional<std::string> tags;
+    std::optional<std::string> folded_title;
+    std::optional<std::string> folded_description;
+    std::optional<std::string> folded_tags;
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{field("position", &StoredOperation::position),
+                          field("id", &StoredOperation::id),
+                          field("title", &StoredOperation::title),
+                          field("description", &StoredOperation::description),
+                          field("completed", &StoredOperation::completed),
+                          field("due_date", &StoredOperation::due_date),
+                          field("has_due_date", &StoredOperation::has_due_date),
+                          field("priority", &StoredOperation::priority),
+                          field("tags", &StoredOperation::tags),
+                          field("folded_title", &StoredOperation::folded_title),
+                          field("folded_description", &StoredOperation::folded_description),
+                          field("folded_tags", &StoredOperation::folded_tags)};
+    }
+};
+
+StoredOperation stored(const TaskOperation& operation, std::size_t position) {
+    const auto folded = folded_texts(operation);
+    StoredOperation row;
+    row.position = static_cast<std::int64_t>(position);
+    row.id = operation.id;
+    row.title = operation.title;
+    row.description = operation.description;
+    row.completed = operation.completed;
+    if (operation.op == "complete") row.completed = operation.completed.value_or(true);
+    row.has_due_date = operation.due_date.has_value();
+    row.due_date = operation.due_date.value_or(std::nullopt);
+    if (operation.priority) row.priority = static_cast<std::int64_t>(*operation.priority);
+    if (operation.tags) row.tags = json::write(*operation.tags);
+    row.folded_title = folded.folded_title;
+    row.folded_description = folded.folded_description;
+    row.folded_tags = folded.folded_tags;
+    return row;
+}
+
+ErrorDetail fault_of_id(std::size_t position, const char* message) {
+    return {{"body", "operations", static_cast<long>(position), "id"}, message, "value_error"};
+}
+
+// The operations in the order in which they are done: first all that create; then the changes, in
+// rounds with at most one of each task, so that several of one task come in their order; last all
+// that delete.
+struct Plan {
+    std::vector<StoredOperation> created;
+    std::vector<std::vector<StoredOperation>> rounds;
+    std::vector<std::int64_t> deleted;
+    std::map<std::int64_t, std::size_t> positions;  // of the first operation on each task
+
+    // Throws ApiError (404) if an operation follows the one that deletes its task.
+    explicit Plan(const std::vector<TaskOperation>& operations) {
+        std::map<std::int64_t, std::size_t> counts;
+        std::set<std::int64_t> gone;
+        std::vector<ErrorDetail> faults;
+        for (std::size_t i = 0; i < operations.size(); ++i) {
+            const auto& operation = operations[i];
+            if (!operation.id) {
+                created.push_back(stored(operation, i));
+                continue;
+            }
+            const auto id = *operation.id;
+            positions.emplace(id, i);
+            if (gone.contains(id)) {
+                faults.push_back(fault_of_id(i, "An earlier operation deletes this task"));
+            } else if (operation.op == "delete") {
+                gone.insert(id);
+                deleted.push_back(id);
+            } else {
+                const auto round = counts[id]++;
+                if (round == rounds.size()) rounds.emplace_back();
+                rounds[round].push_back(stored(operation, i));
+            }
+        }
+        if (!faults.empty()) throw ApiError{Error::not_found, std::move(faults)};
+    }
+
+    // The ids that the batch names, as a JSON array.
+    std::string ids() const {
+        std::vector<std::int64_t> all;
+        for (const auto& [id, position] : positions) all.push_back(id);
+        return json::write(all);
+    }
+};
+
+struct NamedTask {
+    std::int64_t id = 0;
+    bool is_own = false;
+
+    static consteval auto fields() {
+        return std::tuple{json::field("id", &NamedTask::id),
+                          json::field("is_own", &NamedTask::is_own)};
+    }
+};
+
+// Throws the reason why require_tasks has failed: 403 or 404 with the places of the tasks that are
+// not the user's, or else 403 for the quota. A second round trip, which only a refused batch takes.
+Async<> explain(const Request& request, Database& database, const Plan& plan) {
+    db::Batch batch;
+    const auto found =
+        batch.add<NamedTask>(sql::find_named_tasks, db::named("user_id", request.user_id()),
+                             db::named("ids", plan.ids()));
+    const auto results = co_await database.run(std::move(batch));
+    std::map<std::int64_t, bool> is_own;
+    for (const auto& task : results.all(found)) is_own[task.id] = task.is_own;
+    std::vector<ErrorDetail> missing;
+    std::vector<ErrorDetail> of_others;
+    for (const auto& [id, position] : plan.positions) {
+        const auto task = is_own.find(id);
+        if (task != is_own.end() && task->second) continue;
+        const bool is_forbidden = task != is_own.end() && !request.names_user();
+        auto& faults = is_forbidden ? of_others : missing;
+        faults.push_back(fault_of_id(
+            position, is_forbidden ? "The task is another user's" : "The task does not exist"));
+    }
+    if (!of_others.empty()) throw ApiError{Error::forbidden, std::move(of_others)};
+    if (!missing.empty()) throw ApiError{Error::not_found, std::move(missing)};
+    throw ApiError{Error::quota_exceeded};
+}
+
+Async<Response> run(const Request& request, Context& context) {
+    const auto input = request.body<TaskBatch>();
+    const Plan plan{input.operations};
+    const auto added = std::ssize(plan.created) - std::ssize(plan.deleted);
+    const auto& user_id = request.user_id();
+    db::Batch batch;
+    batch.add(sql::require_tasks, db::named("user_id", user_id), db::named("ids", plan.ids()),
+              db::named("id_count", static_cast<std::int64_t>(plan.positions.size())),
+              db::named("added_count", std::int64_t{added}),
+              db::named("max_tasks", context.config.max_tasks_per_user));
+    const auto inserted = batch.add<Task>(sql::insert_tasks, db::named("user_id", user_id),
+                                          db::named("operations", json::write(plan.created)));
+    std::vector<db::Slot<Task>> changed;
+    for (const auto& round : plan.rounds)
+        changed.push_back(batch.add<Task>(sql::update_tasks, db::named("user_id", user_id),
+                                          db::named("operations", json::write(round))));
+    if (!plan.deleted.empty())
+        batch.add(sql::delete_tasks, db::named("user_id", user_id),
+                  db::named("ids", json::write(plan.deleted)));
+
+    std::optional<db::Results> done;
+    try {
+        done = co_await context.db.run(std::move(batch));
+    } catch (const DbError& error) {
+        if (error.sqlstate() != batch_refused) throw;
+    }
+    if (!done) co_await explain(request, context.db, plan);
+
+    TaskResults answer;
+    answer.results.resize(input.operations.size());
+    auto created = done->all(inserted);
+    std::sort(created.begin(), created.end(),
+              [](const Task& a, const Task& b) { return a.id < b.id; });
+    for (std::size_t i = 0; i < created.size(); ++i)
+        answer.results[static_cast<std::size_t>(plan.created[i].position)] = std::move(created[i]);
+    for (std::size_t round = 0; round < changed.size(); ++round) {
+        std::map<std::int64_t, Task> tasks;
+        for (auto& task : done->all(changed[round])) tasks[task.id] = std::move(task);
+        for (const auto& operation : plan.rounds[round])
+            answer.results[static_cast<std::size_t>(operation.position)] =
+                std::move(tasks.at(*operation.id));
+    }
+    co_return Response::ok(answer);
+}
+
+}  // namespace
+
+Endpoint endpoint() {
+    return {
+        .path = "/api/v1/{user_id}/tasks/batch",
+        .also_at = {"/api/{user_id}/tasks/batch", "/api/tasks/batch"},
+        .shape = Shape::enveloped,
+        .max_body = 1'048'576,
+        .operations = {{.method = Method::post,
+                        .handler = run,
+                        .auth = Auth::owner,
+                        .name = "changeTasks",
+                        .summary = "Create, change and delete several tasks at once",
+                        .description =
+                            "Does up to 1,000 operations, all of them or none. `results` has the "
+                            "task after each operation, in their order, and null after `delete`. "
+                            "If one is refused, nothing is done, and `details` names its place: "
+                            "`[\"body\",\"operations\",3,\"id\"]`. Several operations on one task "
+                            "are done in their order. The body has at most 1 MiB.",
+                        .request_schema = schema_of<TaskBatch>,
+                        .answer = ok<TaskResults>(),
+                        .message = "Tasks changed",
+                        .errors = {Error::quota_exceeded, Error::not_found}}},
+    };
+}
