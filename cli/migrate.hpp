@@ -8,11 +8,12 @@
 
 #include "shared/config/config.hpp"
 
-// Applies the pending migrations and creates the functions, views and triggers of this release, all
-// in one transaction (shared/db/migrator.hpp); takes over the events of a dump from another
-// PostgreSQL; and creates the account of DEV_USER_EMAIL if there is none. When the schema is up to
-// date, the role needs no right to change it. Waits up to 5 s for the database. Prints a line for
-// each change, and returns whether there was one. Throws std::runtime_error.
+// Applies the pending migrations and creates the functions, views and triggers of this release
+// (shared/db/migrator.hpp); takes over the events of a dump from another PostgreSQL; and creates
+// the account of DEV_USER_EMAIL if there is none. When the schema is up to date, the role needs no
+// right to change it. Waits up to 5 s for the database, 30 s for another runner, and 60 s for
+// locks. Prints a line for each change, and returns whether there was one. Throws
+// std::runtime_error.
 bool migrate_up(const Config& config, std::ostream& out);
 
 // Undoes the newest migration. Throws std::runtime_error beside a running service, and in

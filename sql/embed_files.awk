@@ -5,6 +5,9 @@
 # The last text of a file of functions lists what the file creates: views and triggers on SQLite, and
 # functions with the types of their parameters on PostgreSQL. Below its line "-- down", a migration
 # contains the statements that undo it.
+#
+# A migration whose first line is "-- concurrently" runs outside a transaction, one statement after the
+# other (shared/db/migrations.hpp). So each ";" ends a line, and PostgreSQL's CONCURRENTLY is only there.
 function begin(suffix) { printf "{\"%s\", \"%s%s\", R\"sql(", engine, name, suffix }
 function finish() {
     if (engine == "") return
@@ -39,6 +42,7 @@ FNR == 1 {
     sub(/\.sql$/, "", name)
     objects = ""
     has_down = 0
+    is_concurrent = $0 == "-- concurrently"
     begin(kind == "migrations" ? ".up" : "")
 }
 $0 == "-- down" && kind == "migrations" {
@@ -48,6 +52,11 @@ $0 == "-- down" && kind == "migrations" {
     begin(".down")
     next
 }
+kind == "migrations" && !/^ *--/ {
+    if (/ CONCURRENTLY/ && (has_down || !is_concurrent)) fail("needs CONCURRENTLY outside a transaction")
+    if (/;./ && !has_down && is_concurrent) fail("has a \";\" that does not end its line")
+}
+$0 == "-- concurrently" && FNR > 1 { fail("has its line \"-- concurrently\" too late") }
 /^CREATE / {
     object = engine == "sqlite" ? $3 : ""
     text = $0

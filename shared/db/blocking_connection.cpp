@@ -22,42 +22,38 @@ using namespace std::chrono_literals;
 class BlockingPostgres final : public BlockingConnection {
 public:
     BlockingPostgres(const Config& config, Purpose purpose)
-        : longest_answer_{purpose == Purpose::look ? config.db_deadline_ms : forever_ms} {
-        // Parameters in the URL override those before it.
-        const auto timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000);
-        // As in the handlers, one of several hosts must accept writes. An empty value counts as not
-        // set.
-        const char* const session_attributes =
-            config.database_url.postgres.names_several_hosts() ? "read-write" : "";
-        const char* names[] = {"connect_timeout", "application_name", "target_session_attrs",
-                               "dbname", nullptr};
-        const char* values[] = {timeout.c_str(), "steelthread", session_attributes,
-                                config.database_url.text.c_str(), nullptr};
-        const auto give_up = Clock::now() + 5s;
-        bool was_up = false;
-        for (;;) {
-            connection_.reset(PQconnectdbParams(names, values, 1));
-            if (PQstatus(connection_.get()) == CONNECTION_OK) break;
-            if (purpose == Purpose::look) fail();
-            // A retry helps if the server is unreachable, not if the password is wrong.
-            const auto ping = PQpingParams(names, values, 1);
-            if (was_up || ping == PQPING_NO_ATTEMPT || Clock::now() > give_up) fail();
-            was_up = ping == PQPING_OK;
-            std::this_thread::sleep_for(std::chrono::milliseconds{100});
-        }
-        PQsetNoticeProcessor(
-            connection_.get(), [](void*, const char*) {}, nullptr);
-        check_encoding();
-    }
+        : BlockingPostgres(
+              Place{.timeout = std::to_string((config.db_connect_timeout_ms + 999) / 1000),
+                    // As in the handlers, one of several hosts must accept writes. An empty value
+                    // counts as not set.
+                    .session_attributes =
+                        config.database_url.postgres.names_several_hosts() ? "read-write" : "",
+                    .url = config.database_url.text},
+              purpose, purpose == Purpose::look ? config.db_deadline_ms : forever_ms) {}
 
     std::string_view engine() const override { return "postgres"; }
 
+    std::unique_ptr<BlockingConnection> another() const override {
+        return std::unique_ptr<BlockingConnection>{
+            new BlockingPostgres{place_, Purpose::change, forever_ms}};
+    }
+
     void begin() override {
-        execute("BEGIN");
+        const auto give_up = Clock::now() + 30s;
+        for (;;) {
+            execute("BEGIN ISOLATION LEVEL READ COMMITTED");
+            // A lock that lasts until the end of the transaction, so that it also works through a
+            // pooler. A statement that waited for it would hold a snapshot, for whose end a runner
+            // that builds an index concurrently would wait.
+            if (query("SELECT pg_try_advisory_xact_lock(5063112418)", {})[0][0] == "t") break;
+            execute("ROLLBACK");
+            if (Clock::now() > give_up)
+                throw std::runtime_error(
+                    "PostgreSQL: another process has been migrating this database for 30 s: "
+                    "repeat this when it has finished");
+            std::this_thread::sleep_for(100ms);
+        }
         execute("SET LOCAL lock_timeout = '30s'");
-        // A lock that lasts until the end of the transaction, so that it also works through a
-        // pooler.
-        execute("SELECT pg_advisory_xact_lock(5063112418)");
     }
 
     void execute(const std::string& sql) override { take(PQexec(connection_.get(), sql.c_str())); }
@@ -78,6 +74,36 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     static constexpr std::int64_t forever_ms = std::numeric_limits<int>::max();
+
+    struct Place {
+        std::string timeout;  // seconds
+        std::string session_attributes;
+        std::string url;
+    };
+
+    BlockingPostgres(Place place, Purpose purpose, std::int64_t longest_answer_ms)
+        : place_(std::move(place)), longest_answer_{longest_answer_ms} {
+        // Parameters in the URL override those before it.
+        const char* names[] = {"connect_timeout", "application_name", "target_session_attrs",
+                               "dbname", nullptr};
+        const char* values[] = {place_.timeout.c_str(), "steelthread",
+                                place_.session_attributes.c_str(), place_.url.c_str(), nullptr};
+        const auto give_up = Clock::now() + 5s;
+        bool was_up = false;
+        for (;;) {
+            connection_.reset(PQconnectdbParams(names, values, 1));
+            if (PQstatus(connection_.get()) == CONNECTION_OK) break;
+            if (purpose == Purpose::look) fail();
+            // A retry helps if the server is unreachable, not if the password is wrong.
+            const auto ping = PQpingParams(names, values, 1);
+            if (was_up || ping == PQPING_NO_ATTEMPT || Clock::now() > give_up) fail();
+            was_up = ping == PQPING_OK;
+            std::this_thread::sleep_for(std::chrono::milliseconds{100});
+        }
+        PQsetNoticeProcessor(
+            connection_.get(), [](void*, const char*) {}, nullptr);
+        check_encoding();
+    }
 
     // In any other encoding some texts cannot be stored, and in SQL_ASCII lengths count bytes.
     void check_encoding() {
@@ -103,7 +129,7 @@ private:
         const auto status = PQresultStatus(raw);
         // A migration without statements is a comment.
         if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_EMPTY_QUERY)
-            fail();
+            fail(PQresultErrorField(raw, PG_DIAG_SQLSTATE));
         std::vector<Row> rows(static_cast<std::size_t>(PQntuples(raw)));
         for (int row = 0; row < PQntuples(raw); ++row)
             for (int column = 0; column < PQnfields(raw); ++column)
@@ -111,11 +137,14 @@ private:
         return rows;
     }
 
-    [[noreturn]] void fail() {
-        const std::string_view message = PQerrorMessage(connection_.get());
-        throw std::runtime_error("PostgreSQL: " + std::string{trimmed(message)});
+    [[noreturn]] void fail(const char* state = nullptr) {
+        const std::string_view text = PQerrorMessage(connection_.get());
+        const auto message = "PostgreSQL: " + std::string{trimmed(text)};
+        if (state) throw DbError{state, message};
+        throw std::runtime_error(message);
     }
 
+    Place place_;
     std::chrono::milliseconds longest_answer_;
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, &PQfinish};
 };
@@ -136,6 +165,9 @@ public:
     }
 
     std::string_view engine() const override { return "sqlite"; }
+    std::unique_ptr<BlockingConnection> another() const override {
+        return std::make_unique<BlockingSqlite>(path_, Purpose::change);
+    }
     void begin() override { execute("BEGIN IMMEDIATE"); }
 
     void execute(const std::string& sql) override {

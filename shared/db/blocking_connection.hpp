@@ -9,8 +9,9 @@
 
 #include "shared/config/config.hpp"
 
-// All functions throw std::runtime_error with the engine's message; it is a DbError if the disk of
-// a SQLite file is full or fails (53100, 58030). The destructor rolls back.
+// All functions throw std::runtime_error with the engine's message; it is a DbError if PostgreSQL
+// refuses a statement, and if the disk of a SQLite file is full or fails (53100, 58030). The
+// destructor rolls back.
 class BlockingConnection {
 public:
     using Row = std::vector<std::string>;
@@ -23,7 +24,11 @@ public:
 
     virtual std::string_view engine() const = 0;  // "postgres" or "sqlite"
 
-    // Begins a transaction that excludes other runners of migrations.
+    // Connects to the same database once more, for changes.
+    virtual std::unique_ptr<BlockingConnection> another() const = 0;
+
+    // Begins a transaction that excludes other runners of migrations. Waits up to 30 s for them.
+    // Between its statements it has no snapshot.
     virtual void begin() = 0;
 
     // Runs any number of statements.

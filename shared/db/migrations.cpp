@@ -1,6 +1,7 @@
 #include "shared/db/migrations.hpp"
 
 #include <regex>
+#include <sstream>
 
 #include "shared/digest.hpp"
 #include "shared/text.hpp"
@@ -42,6 +43,27 @@ std::vector<std::string> dropped_by(const std::string& script) {
             dropped.push_back(table.empty() ? (*found)[2].str() + "." + (*found)[3].str() : table);
     }
     return dropped;
+}
+
+bool is_concurrent(std::string_view script) { return script.starts_with("-- concurrently\n"); }
+
+std::vector<std::string> statements_of(const std::string& script) {
+    std::vector<std::string> statements(1);
+    std::istringstream lines{script};
+    for (std::string line; std::getline(lines, line);) {
+        if (trimmed(line).empty() || trimmed(line).starts_with("--")) continue;
+        statements.back() += line + '\n';
+        if (line.ends_with(';')) statements.emplace_back();
+    }
+    if (statements.back().empty()) statements.pop_back();
+    return statements;
+}
+
+std::string within_transaction(std::string script) {
+    constexpr std::string_view word = " CONCURRENTLY";
+    for (auto at = script.find(word); at != script.npos; at = script.find(word, at))
+        script.erase(at, word.size());
+    return script;
 }
 
 std::string functions_digest(std::span<const FunctionFile> functions) {

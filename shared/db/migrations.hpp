@@ -58,5 +58,15 @@ std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view
 // "rows of table".
 std::vector<std::string> dropped_by(const std::string& script);
 
+// Whether the script of a migration begins with the line "-- concurrently": its statements run
+// outside a transaction, so that PostgreSQL can build an index while others write.
+bool is_concurrent(std::string_view script);
+
+// The statements of such a script. A ";" at the end of a line ends a statement.
+std::vector<std::string> statements_of(const std::string& script);
+
+// The same script for one transaction: without the word CONCURRENTLY.
+std::string within_transaction(std::string script);
+
 // Identifies a set of functions: the SHA-256 of their texts, in hex.
 std::string functions_digest(std::span<const FunctionFile> functions);

@@ -1,10 +1,16 @@
 #include "shared/db/migrator.hpp"
 
+#include <algorithm>
 #include <stdexcept>
+#include <thread>
 
+#include "shared/db/database.hpp"
+#include "shared/db/sqlstate.hpp"
 #include "shared/timestamp.hpp"
 
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // PostgreSQL 15 refuses to drop a column, or to change its type, while a function in SQL reads it:
 // "cannot drop column completed of table tasks because other objects depend on it", "cannot alter
@@ -34,6 +40,25 @@ constexpr const char* scripts_to_clear_sqlite = R"(
 SELECT 'DROP ' || type || ' ' || name FROM sqlite_master
 WHERE type IN ('trigger', 'view') AND instr(';' || $1 || ';', ';' || name || ';') > 0)";
 
+// The oldest transactions that hold locks on tables of the schema.
+constexpr const char* holders_of_locks = R"(
+SELECT holder || ' has locked ' || string_agg(DISTINCT relname, ', ') || ': '
+    || CASE WHEN pid IS NULL THEN 'ROLLBACK PREPARED the right one of pg_prepared_xacts'
+        ELSE 'SELECT pg_terminate_backend(' || pid || ')' END
+FROM (
+    SELECT locks.pid, relname, xact_start,
+        CASE WHEN locks.pid IS NULL THEN 'a prepared transaction' ELSE 'pid ' || locks.pid || ' ('
+            || coalesce(nullif(application_name, ''), 'no name') || ', for '
+            || coalesce(extract(epoch FROM now() - xact_start)::bigint::text, '?') || ' s)'
+            END AS holder
+    FROM pg_locks AS locks
+    JOIN pg_class ON pg_class.oid = relation
+    LEFT JOIN pg_stat_activity ON pg_stat_activity.pid = locks.pid
+    WHERE database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND relnamespace = current_schema()::regnamespace AND relkind = 'r' AND granted
+        AND locks.pid IS DISTINCT FROM pg_backend_pid()) AS held
+GROUP BY holder, pid ORDER BY min(xact_start) LIMIT 3)";
+
 std::string objects_of(std::span<const FunctionFile> functions, std::string_view engine) {
     std::string objects;
     for (const auto& file : functions)
@@ -52,8 +77,8 @@ std::string within_schema(std::string sql, const std::string& schema) {
 
 }  // namespace
 
-Migrator::Migrator(BlockingConnection& connection, const SchemaFiles& files)
-    : connection_(connection), files_(files) {}
+Migrator::Migrator(BlockingConnection& connection, const SchemaFiles& files, LockWaits lock_waits)
+    : connection_(connection), files_(files), lock_waits_(lock_waits) {}
 
 SchemaState Migrator::state() {
     SchemaState state;
@@ -73,24 +98,123 @@ SchemaState Migrator::state() {
 }
 
 Migrator::Applied Migrator::up() {
-    if (state().is_current()) return {};
-    connection_.begin();
+    Applied applied;
+    for (auto now = state(); !now.is_current(); now = state())
+        with_patience([&] {
+            if (now.pending.empty() || !together(now).empty())
+                apply_together(applied);
+            else
+                apply_alone(now.pending.front(), applied);
+        });
+    if (!applied.migrations.empty()) applied.has_replaced_functions_only = false;
+    return applied;
+}
+
+// The pending migrations that the next transaction applies. Nobody uses a new database, and
+// statements that run concurrently would wait for transactions in other databases of the cluster.
+std::vector<std::string> Migrator::together(const SchemaState& state) const {
+    if (state.applied.empty()) return state.pending;
+    const auto known = scripts("up");
+    const auto end = std::ranges::find_if(
+        state.pending, [&](const auto& name) { return is_concurrent(known.at(name)); });
+    return {state.pending.begin(), end};
+}
+
+void Migrator::apply_together(Applied& applied) {
+    begin();
     ensure_table();
     const auto now = state();  // another process may have been faster
-    Applied applied{now.pending, now.pending.empty() && !now.has_functions};
-    const auto known = scripts("up");
-    const auto& newest = known.rbegin()->first;
+    const auto migrations = together(now);
+    const bool has_work = !migrations.empty() || (now.pending.empty() && !now.has_functions);
+    const bool replaces_functions = now.newer.empty() && has_work;
+    auto newest = now.applied.empty() ? "" : now.applied.rbegin()->first;
+    if (!migrations.empty()) newest = std::max(newest, migrations.back());
     const auto functions = functions_at(connection_.engine(), newest, files_.functions);
-    const bool replaces_functions = now.newer.empty() && !now.is_current();
     if (replaces_functions) clear_functions(functions);
-    for (const auto& name : now.pending) {
-        connection_.execute(known.at(name));
-        connection_.query("INSERT INTO schema_migrations (name, applied_at) VALUES ($1, $2)",
-                          {name, Timestamp::now().text()});
+    const auto known = scripts("up");
+    for (const auto& name : migrations) {
+        const auto& script = known.at(name);
+        connection_.execute(is_concurrent(script) ? within_transaction(script) : script);
+        record(name, "");
     }
     if (replaces_functions) create_functions(functions, newest);
     connection_.execute("COMMIT");
-    return applied;
+    applied.migrations.insert(applied.migrations.end(), migrations.begin(), migrations.end());
+    applied.has_replaced_functions_only |= replaces_functions;
+}
+
+void Migrator::apply_alone(const std::string& migration, Applied& applied) {
+    const bool is_applied = connection_.engine() == "sqlite" ? apply_by_statements(migration)
+                                                             : apply_outside(migration);
+    if (is_applied) applied.migrations.push_back(migration);
+}
+
+// Another connection holds the lock of the runners, in an open transaction: PostgreSQL's concurrent
+// statements do not wait for one without a snapshot. As the same transaction records the migration,
+// it is recorded only if the lock was held all the time. Returns false if another process has been
+// faster.
+bool Migrator::apply_outside(const std::string& migration) {
+    const auto holder = connection_.another();
+    holder->begin();
+    holder->execute("SET LOCAL idle_in_transaction_session_timeout = 0");
+    if (!is_next(migration)) return false;
+    // The functions that are in place stay there.
+    const auto digest = digest_of(state().applied.rbegin()->first);
+    for (const auto& statement : statements_of(scripts("up").at(migration)))
+        connection_.execute(statement);
+    Migrator recorder{*holder, files_};
+    recorder.ensure_table();
+    recorder.record(migration, digest);
+    holder->execute("COMMIT");
+    return true;
+}
+
+// SQLite's only lock is that of the writer, which is released after each statement. So a runner
+// takes a number, and goes on only while no other one has taken the next number.
+bool Migrator::apply_by_statements(const std::string& migration) {
+    const auto number = [&] { return connection_.query("PRAGMA user_version")[0][0]; };
+    connection_.begin();
+    if (!is_next(migration)) {
+        connection_.execute("ROLLBACK");
+        return false;
+    }
+    const auto own_number = std::to_string(std::stoi(number()) + 1);
+    connection_.execute("PRAGMA user_version = " + own_number + "; COMMIT");
+    auto steps = statements_of(scripts("up").at(migration));
+    steps.emplace_back();
+    for (const auto& statement : steps) {
+        connection_.begin();
+        if (number() != own_number || !is_next(migration)) {
+            connection_.execute("ROLLBACK");
+            await(migration);
+            return false;
+        }
+        if (!statement.empty()) {
+            connection_.execute(statement);
+        } else {
+            const auto digest = digest_of(state().applied.rbegin()->first);
+            ensure_table();
+            record(migration, digest);
+        }
+        connection_.execute("COMMIT");
+    }
+    return true;
+}
+
+bool Migrator::is_next(const std::string& migration) {
+    const auto pending = state().pending;
+    return !pending.empty() && pending.front() == migration;
+}
+
+// Waits until another process has applied the migration.
+void Migrator::await(const std::string& migration) {
+    const auto give_up = Clock::now() + std::chrono::seconds{30};
+    while (is_next(migration)) {
+        if (Clock::now() > give_up)
+            throw std::runtime_error("another process began to apply " + migration +
+                                     " and has not finished: repeat this");
+        std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    }
 }
 
 Migrator::Undo Migrator::next_undo() {
@@ -101,7 +225,13 @@ Migrator::Undo Migrator::next_undo() {
 }
 
 std::string Migrator::down() {
-    connection_.begin();
+    std::string undone;
+    with_patience([&] { undone = undo_newest(); });
+    return undone;
+}
+
+std::string Migrator::undo_newest() {
+    begin();
     const auto applied = state().applied;
     if (applied.empty()) {
         connection_.execute("ROLLBACK");
@@ -121,6 +251,41 @@ std::string Migrator::down() {
     return name;
 }
 
+// A transaction that excludes other runners and waits for tables only briefly.
+void Migrator::begin() {
+    connection_.begin();
+    if (connection_.engine() == "postgres")
+        connection_.execute("SET LOCAL lock_timeout = " + std::to_string(lock_waits_.once.count()));
+}
+
+// Repeats a change that PostgreSQL has rolled back because of a lock.
+void Migrator::with_patience(const std::function<void()>& change) {
+    const auto give_up = Clock::now() + lock_waits_.in_all;
+    for (auto pause = lock_waits_.once;; pause = std::min(2 * pause, 10 * lock_waits_.once)) {
+        try {
+            return change();
+        } catch (const DbError& error) {
+            const auto& state = error.sqlstate();
+            if (state != sqlstate::lock_not_available && state != sqlstate::deadlock_detected)
+                throw;
+            connection_.execute("ROLLBACK");
+            if (Clock::now() + pause > give_up)
+                throw std::runtime_error(std::string{error.what()} + "; tried for " +
+                                         std::to_string(lock_waits_.in_all.count() / 1000) +
+                                         " s, and rolled back. " + lock_holders());
+        }
+        std::this_thread::sleep_for(pause);
+    }
+}
+
+std::string Migrator::lock_holders() {
+    std::string holders;
+    for (const auto& row : connection_.query(holders_of_locks))
+        holders.append(holders.empty() ? "" : "; ").append(row[0]);
+    return holders.empty() ? "Repeat this"
+                           : "End the transaction that is in the way, and repeat this: " + holders;
+}
+
 // Of the table of migrations. Earlier releases create it without functions_digest.
 bool Migrator::has_column(const char* name) {
     return !connection_
@@ -138,6 +303,13 @@ void Migrator::ensure_table() {
                             ? "ALTER TABLE schema_migrations ADD COLUMN functions_digest text"
                             : "CREATE TABLE schema_migrations (name text NOT NULL PRIMARY KEY, "
                               "applied_at text NOT NULL, functions_digest text)");
+}
+
+void Migrator::record(const std::string& migration, const std::string& digest) {
+    connection_.query(
+        "INSERT INTO schema_migrations (name, applied_at, functions_digest) VALUES ($1, $2, "
+        "nullif($3, ''))",
+        {migration, Timestamp::now().text(), digest});
 }
 
 // The digest of the functions that were created for `migration`; empty if unknown.

@@ -3,8 +3,14 @@
 // A change is one transaction: it first removes the functions, views and triggers, then runs the
 // migrations, then creates those objects again as the new schema needs them. Other connections see
 // the old state until the commit.
+//
+// A concurrent migration (is_concurrent()) is applied outside such a transaction, statement by
+// statement, beside the functions that the migrations before it need. If it is interrupted, it is
+// applied from its first statement the next time.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,11 +29,19 @@ struct SchemaState {
     bool is_current() const { return pending.empty() && has_functions; }
 };
 
+// How long a change waits for a lock of PostgreSQL that another transaction holds. Whoever asks for
+// the same table meanwhile waits as well, so a change gives up soon, and tries again after a pause.
+struct LockWaits {
+    std::chrono::milliseconds once{500};
+    std::chrono::milliseconds in_all{60'000};
+};
+
 // Every function throws std::runtime_error; the connection must then be closed.
 class Migrator {
 public:
-    // Both arguments must outlive the object.
-    explicit Migrator(BlockingConnection& connection, const SchemaFiles& files = embedded_schema);
+    // Connection and files must outlive the object.
+    explicit Migrator(BlockingConnection& connection, const SchemaFiles& files = embedded_schema,
+                      LockWaits lock_waits = {});
 
     SchemaState state();
 
@@ -35,7 +49,9 @@ public:
         std::vector<std::string> migrations;
         bool has_replaced_functions_only = false;  // there was no migration to apply
     };
-    // Applies the pending migrations. Needs no right to change the schema if there are none.
+    // Applies the pending migrations: consecutive ones in one transaction, each concurrent one by
+    // itself, and on a new database all of them in one transaction. Needs no right to change the
+    // schema if there are none. If a migration fails, those of earlier transactions stay applied.
     Applied up();
 
     struct Undo {
@@ -50,8 +66,20 @@ public:
     std::string down();
 
 private:
+    std::vector<std::string> together(const SchemaState& state) const;
+    void apply_together(Applied& applied);
+    void apply_alone(const std::string& migration, Applied& applied);
+    bool apply_outside(const std::string& migration);
+    bool apply_by_statements(const std::string& migration);
+    bool is_next(const std::string& migration);
+    void await(const std::string& migration);
+    std::string undo_newest();
+    void begin();
+    void with_patience(const std::function<void()>& change);
+    std::string lock_holders();
     bool has_column(const char* name);
     void ensure_table();
+    void record(const std::string& migration, const std::string& digest);
     std::string digest_of(const std::string& migration);
     std::map<std::string, std::string> scripts(std::string_view direction) const;
     std::string down_script(const std::string& migration) const;
@@ -60,4 +88,5 @@ private:
 
     BlockingConnection& connection_;
     SchemaFiles files_;
+    LockWaits lock_waits_;
 };

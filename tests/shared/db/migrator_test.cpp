@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
+#include <future>
 #include <thread>
 
 #include "sql/doctor.hpp"
@@ -30,9 +32,9 @@ public:
     explicit MigratedDatabase(Engine engine)
         : is_postgres_(engine == Engine::postgres), database_(engine) {}
 
-    Migrator::Applied up(const SchemaFiles& files = embedded_schema) {
+    Migrator::Applied up(const SchemaFiles& files = embedded_schema, LockWaits lock_waits = {}) {
         const auto connection = connect();
-        return Migrator{*connection, files}.up();
+        return Migrator{*connection, files, lock_waits}.up();
     }
     std::string down(const SchemaFiles& files = embedded_schema) {
         const auto connection = connect();
@@ -193,6 +195,106 @@ private:
     std::string functions_;
     std::vector<MigrationFile> migrations_;
     std::vector<FunctionFile> files_;
+};
+
+// A small schema, in which the third of four migrations is concurrent.
+class SmallSchema {
+public:
+    // The last number is that of the newest migration and functions.
+    explicit SmallSchema(std::string_view engine, std::string_view last = "0004") {
+        const bool is_postgres = engine == "postgres";
+        for (const auto& [name, up, down] : migrations_of(is_postgres)) {
+            if (std::string_view{name} > std::string{last} + "~") continue;
+            names_.push_back(name + std::string{".up"});
+            migrations_.push_back({engine, names_.back(), up});
+            names_.push_back(name + std::string{".down"});
+            migrations_.push_back({engine, names_.back(), down});
+        }
+        for (const char* number : {"0001", "0003", "0004"}) {
+            if (number > last) continue;
+            const auto value = "'" + std::string{number} + "'";
+            names_.push_back(std::string{number} + "_label");
+            texts_.push_back(is_postgres ? "CREATE OR REPLACE FUNCTION label() RETURNS text "
+                                           "LANGUAGE sql RETURN " +
+                                               value
+                                         : "CREATE VIEW label AS SELECT " + value + " AS label");
+            functions_.push_back(
+                {engine, names_.back(), texts_.back().c_str(), is_postgres ? "label()" : "label"});
+        }
+    }
+    SmallSchema(const SmallSchema&) = delete;
+    SmallSchema& operator=(const SmallSchema&) = delete;
+
+    // Replaces a migration's script.
+    void replace(std::string_view name, const char* sql) {
+        for (auto& file : migrations_)
+            if (file.name == name) file.sql = sql;
+    }
+
+    operator SchemaFiles() const { return {migrations_, functions_}; }
+
+private:
+    struct Migration {
+        const char* name;
+        const char* up;
+        const char* down;
+    };
+    static std::vector<Migration> migrations_of(bool is_postgres) {
+        return {{"0001_items", "CREATE TABLE items (a text NOT NULL, b text NOT NULL)",
+                 "DROP TABLE items"},
+                {"0002_column", "ALTER TABLE items ADD COLUMN c integer NOT NULL DEFAULT 7",
+                 "ALTER TABLE items DROP COLUMN c"},
+                {"0003_indexes",
+                 is_postgres ? "-- concurrently\n"
+                               "DROP INDEX CONCURRENTLY IF EXISTS items_by_b;\n"
+                               "CREATE INDEX CONCURRENTLY items_by_b ON items (b);\n"
+                               "-- One value once;\n"
+                               "DROP INDEX CONCURRENTLY IF EXISTS items_by_a;\n"
+                               "CREATE UNIQUE INDEX CONCURRENTLY items_by_a\n"
+                               "    ON items (a);\n"
+                             : "-- concurrently\n"
+                               "DROP INDEX IF EXISTS items_by_b;\n"
+                               "CREATE INDEX items_by_b ON items (b);\n"
+                               "DROP INDEX IF EXISTS items_by_a;\n"
+                               "CREATE UNIQUE INDEX items_by_a\n"
+                               "    ON items (a);\n",
+                 "DROP INDEX items_by_a; DROP INDEX items_by_b"},
+                {"0004_column", "ALTER TABLE items ADD COLUMN d integer",
+                 "ALTER TABLE items DROP COLUMN d"}};
+    }
+
+    std::deque<std::string> names_;
+    std::deque<std::string> texts_;
+    std::vector<MigrationFile> migrations_;
+    std::vector<FunctionFile> functions_;
+};
+
+// An empty database.
+class SmallDatabase : public MigratedDatabase {
+public:
+    explicit SmallDatabase(Engine engine) : MigratedDatabase(engine) {
+        while (!down().empty()) continue;
+        execute("DROP TABLE schema_migrations");
+    }
+
+    // The names of the valid indexes that migrations have created.
+    std::string indexes() {
+        return execute(is_postgres()
+                           ? "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_index "
+                             "JOIN pg_class ON pg_class.oid = indexrelid "
+                             "WHERE indisvalid AND relname LIKE 'items%'"
+                           : "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema "
+                             "WHERE type = 'index' AND name LIKE 'items%' ORDER BY name)");
+    }
+    std::string label() {
+        return execute(is_postgres() ? "SELECT label()" : "SELECT label FROM label");
+    }
+    // How many transactions have recorded the migrations; on SQLite, how many of those were applied
+    // by their statements.
+    std::string transactions() {
+        return execute(is_postgres() ? "SELECT count(DISTINCT xmin::text) FROM schema_migrations"
+                                     : "PRAGMA user_version");
+    }
 };
 
 constexpr const char* newest_data =
@@ -367,6 +469,202 @@ ON_BOTH(migrator, replaces_functions_that_were_edited, MigratedDatabase, databas
     EXPECT_TEXT(database.schema(), schema);
 }
 
+ON_BOTH(migrator, applies_all_migrations_of_a_new_database_together, SmallDatabase, database) {
+    const SmallSchema schema{database.engine()};
+    cr_expect_eq(database.up(schema).migrations.size(), 4UL);
+    EXPECT_TEXT(database.transactions(), database.is_postgres() ? "1" : "0");
+    EXPECT_TEXT(database.indexes(), "items_by_a items_by_b");
+    // The query of /healthz finds an empty text in every text.
+    EXPECT_TEXT(
+        database.execute("SELECT count(*) FROM schema_migrations WHERE functions_digest = ''"),
+        "0");
+    EXPECT_TEXT(database.label(), "0004");
+    cr_expect(database.state(schema).is_current());
+}
+
+ON_BOTH(migrator, applies_a_concurrent_migration_by_itself, SmallDatabase, database) {
+    const SmallSchema schema{database.engine()};
+    const SmallSchema first{database.engine(), "0001"};
+    database.up(first);
+    database.execute("INSERT INTO items VALUES ('a', 'b')");
+    const auto applied = database.up(schema);
+    cr_expect_eq(applied.migrations.size(), 3UL);
+    cr_expect_not(applied.has_replaced_functions_only);
+    EXPECT_TEXT(database.transactions(), database.is_postgres() ? "4" : "1");
+    EXPECT_TEXT(database.indexes(), "items_by_a items_by_b");
+    EXPECT_TEXT(database.label(), "0004");
+    EXPECT_TEXT(database.execute("SELECT c FROM items"), "7");
+    cr_expect(database.state(schema).is_current());
+    cr_expect(database.state(first).is_current());
+
+    for (const char* name : {"0004_column", "0003_indexes", "0002_column"})
+        EXPECT_TEXT(database.down(schema), name);
+    EXPECT_TEXT(database.indexes(), "");
+    EXPECT_TEXT(database.label(), "0001");
+    cr_expect(database.state(first).is_current());
+}
+
+// The functions with the number of a concurrent migration follow it.
+ON_BOTH(migrator, ends_with_a_concurrent_migration, SmallDatabase, database) {
+    database.up(SmallSchema{database.engine(), "0002"});
+    const SmallSchema schema{database.engine(), "0003"};
+    const auto applied = database.up(schema);
+    cr_expect_eq(applied.migrations.size(), 1UL);
+    cr_expect_not(applied.has_replaced_functions_only);
+    EXPECT_TEXT(database.label(), "0003");
+    cr_expect(database.state(schema).is_current());
+}
+
+// PostgreSQL leaves an invalid index behind, which must be replaced.
+ON_BOTH(migrator, begins_an_interrupted_migration_again, SmallDatabase, database) {
+    const SmallSchema schema{database.engine()};
+    const SmallSchema first{database.engine(), "0001"};
+    const SmallSchema second{database.engine(), "0002"};
+    database.up(first);
+    database.execute("INSERT INTO items VALUES ('a', 'b'), ('a', 'c')");
+    cr_expect_throw(database.up(schema), std::runtime_error);
+    EXPECT_TEXT(database.indexes(), "items_by_b");
+    EXPECT_TEXT(database.label(), "0001");
+    const auto state = database.state(schema);
+    cr_assert_eq(state.pending.size(), 2UL);
+    EXPECT_TEXT(state.pending[0], "0003_indexes");
+    cr_expect(database.state(first).is_current());
+    cr_expect(database.state(second).is_current());
+
+    database.execute("DELETE FROM items WHERE b = 'c'");
+    cr_expect_eq(database.up(schema).migrations.size(), 2UL);
+    EXPECT_TEXT(database.indexes(), "items_by_a items_by_b");
+    EXPECT_TEXT(database.label(), "0004");
+    cr_expect(database.state(schema).is_current());
+}
+
+// A release without digests had applied what precedes a concurrent migration.
+ON_BOTH(migrator, adds_its_column_when_a_concurrent_migration_is_next, SmallDatabase, database) {
+    database.up(SmallSchema{database.engine(), "0002"});
+    database.execute("ALTER TABLE schema_migrations DROP COLUMN functions_digest");
+    const SmallSchema schema{database.engine(), "0003"};
+    cr_expect_eq(database.up(schema).migrations.size(), 1UL);
+    cr_expect(database.state(schema).is_current());
+}
+
+ON_BOTH(migrator, lets_several_runners_start_at_once, SmallDatabase, database) {
+    const SmallSchema schema{database.engine()};
+    const SmallSchema first{database.engine(), "0001"};
+    database.up(first);
+    for (int round = 0; round < 10; ++round) {
+        const auto run = [&] { return database.up(schema).migrations.size(); };
+        auto one = std::async(std::launch::async, run);
+        auto other = std::async(std::launch::async, run);
+        cr_expect_eq(one.get() + other.get(), 3UL);
+        EXPECT_TEXT(database.indexes(), "items_by_a items_by_b");
+        cr_expect(database.state(schema).is_current());
+        while (database.down(schema) != "0002_column") continue;
+    }
+}
+
+// The index waits for the writer, and would wait for the second runner as well if that one held a
+// snapshot.
+Test(migrator, a_runner_does_not_hold_up_an_index) {
+    SmallDatabase database{Engine::postgres};
+    const SmallSchema schema{"postgres"};
+    database.up(SmallSchema{"postgres", "0002"});
+    const PgConnection writer{PQconnectdb(database.url().c_str())};
+    PQclear(PQexec(writer.get(), "BEGIN; INSERT INTO items VALUES ('a', 'b')"));
+    const auto run = [&] { return database.up(schema).migrations.size(); };
+    auto one = std::async(std::launch::async, run);
+    const auto waits = [&](const char* text) {
+        return database.execute(
+                   "SELECT count(*) > 0 FROM pg_stat_activity "
+                   "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+                   "AND " +
+                   std::string{text}) == "t";
+    };
+    wait_until("an index waits for the writer", [&] {
+        return waits("query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'");
+    });
+    auto other = std::async(std::launch::async, run);
+    wait_until("the other runner has been refused the lock",
+               [&] { return waits("query = 'ROLLBACK'"); });
+    PQclear(PQexec(writer.get(), "COMMIT"));
+    cr_expect_eq(one.get(), 2UL);
+    cr_expect_eq(other.get(), 0UL);
+    EXPECT_TEXT(database.indexes(), "items_by_a items_by_b");
+}
+
+// On SQLite the last one to begin a concurrent migration finishes it.
+Test(migrator, leaves_a_migration_to_a_runner_that_began_later) {
+    SmallDatabase database{Engine::sqlite};
+    const SmallSchema schema{"sqlite"};
+    database.up(SmallSchema{"sqlite", "0002"});
+    SmallSchema overtaken{"sqlite"};
+    overtaken.replace("0003_indexes.up",
+                      "-- concurrently\nPRAGMA user_version = 7;\nCREATE TABLE never (a text);\n");
+    auto former =
+        std::async(std::launch::async, [&] { return database.up(overtaken).migrations.size(); });
+    wait_until("the former one is overtaken",
+               [&] { return database.execute("PRAGMA user_version") == "7"; });
+    cr_expect_eq(database.up(schema).migrations.size() + former.get(), 2UL);
+    EXPECT_TEXT(database.indexes(), "items_by_a items_by_b");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'never'"), "0");
+    cr_expect(database.state(schema).is_current());
+}
+
+// Statements that come after a change that waits for a lock wait too.
+Test(migrator, lets_others_pass_while_it_waits_for_a_lock) {
+    MigratedDatabase database{Engine::postgres};
+    database.expect_events(newest_version);
+    const NextRelease next{"postgres"};
+    for (const char* lock : {"SELECT count(*) FROM tasks", "UPDATE tasks SET completed = true"}) {
+        const PgConnection holder{PQconnectdb(database.url().c_str())};
+        PQclear(PQexec(holder.get(), ("BEGIN; " + std::string{lock}).c_str()));
+        auto migrated = std::async(std::launch::async, [&] {
+            return database.up(next, {.once = std::chrono::milliseconds{200}}).migrations.size();
+        });
+        std::string first;
+        wait_until("it waits a second time", [&] {
+            const auto since = database.execute(
+                "SELECT max(waitstart) FROM pg_locks WHERE relation = 'tasks'::regclass "
+                "AND mode = 'AccessExclusiveLock' AND NOT granted");
+            if (first.empty()) first = since;
+            database.execute("SELECT count(*) FROM tasks");
+            return !since.empty() && since != first;
+        });
+        PQclear(PQexec(holder.get(), "COMMIT"));
+        cr_expect_eq(migrated.get(), 1UL);
+        cr_expect(database.state(next).is_current());
+        database.down(next);
+    }
+}
+
+Test(migrator, names_the_transaction_that_keeps_a_lock) {
+    MigratedDatabase database{Engine::postgres};
+    const NextRelease next{"postgres"};
+    const auto schema = database.schema();
+    const PgConnection holder{PQconnectdb(database.url().c_str())};
+    PGresult* const locked =
+        PQexec(holder.get(),
+               "BEGIN; SET LOCAL application_name = 'report'; "
+               "LOCK TABLE tasks, jobs IN ACCESS SHARE MODE; SELECT pg_backend_pid()");
+    const std::string pid = PQgetvalue(locked, 0, 0);
+    PQclear(locked);
+    std::string message;
+    try {
+        database.up(next, {std::chrono::milliseconds{20}, std::chrono::milliseconds{200}});
+    } catch (const std::runtime_error& error) {
+        message = error.what();
+    }
+    cr_expect(message.starts_with("PostgreSQL: ERROR:  canceling statement due to lock timeout; "),
+              "%s", message.c_str());
+    for (const auto& part :
+         {"End the transaction that is in the way, and repeat this: pid " + pid + " (report, for ",
+          " has locked jobs, tasks: SELECT pg_terminate_backend(" + pid + ")"})
+        cr_expect(message.find(part) != message.npos, "%s", message.c_str());
+    EXPECT_TEXT(database.schema(), schema);
+    cr_expect(database.state().is_current());
+    PQclear(PQexec(holder.get(), "COMMIT"));
+    database.up(next);
+}
+
 // Every write locks its own table before `events`. The functions must be created in the same order,
 // those of a later subject included.
 Test(migrator, creates_the_functions_of_events_last) {
@@ -408,6 +706,25 @@ Test(migrator, knows_what_a_script_drops) {
         std::erase_if(names, [](const auto& name) { return name.starts_with("rows of "); });
         cr_expect_eq(names.size(), count, "%s", file.name.data());
     }
+}
+
+Test(migrator, takes_concurrent_scripts_apart) {
+    const std::string script =
+        "-- concurrently\n"
+        "-- Why; and how.\n"
+        "DROP INDEX CONCURRENTLY IF EXISTS a;\n"
+        "CREATE INDEX CONCURRENTLY a\n"
+        "    -- Here;\n"
+        "    ON b (c);\n"
+        "\n"
+        "SELECT 1\n";
+    cr_expect(is_concurrent(script));
+    cr_expect_not(is_concurrent("-- concurrently or not\n"));
+    EXPECT_TEXT(joined(statements_of(script), "|"),
+                "DROP INDEX CONCURRENTLY IF EXISTS a;\n|"
+                "CREATE INDEX CONCURRENTLY a\n    ON b (c);\n|SELECT 1\n");
+    EXPECT_TEXT(within_transaction("DROP INDEX CONCURRENTLY a; CREATE INDEX CONCURRENTLY a ON b"),
+                "DROP INDEX a; CREATE INDEX a ON b");
 }
 
 // The query cannot find the tables itself, so it must name each of them.
