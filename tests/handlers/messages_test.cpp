@@ -1,3 +1,6 @@
+#include <libpq-fe.h>
+
+#include <algorithm>
 #include <thread>
 
 #include "tests/support/json_text.hpp"
@@ -36,6 +39,17 @@ void add_messages(Service& service) {
 }
 
 using Ids = std::vector<std::int64_t>;
+
+// Sends all requests at the same time from two services on one database.
+std::vector<Response> send_from_both(Service& one, Service& another,
+                                     const std::vector<Sent>& sent) {
+    std::vector<Response> responses;
+    std::thread sending{[&] { responses = another.send_all(sent); }};
+    auto others = one.send_all(sent);
+    sending.join();
+    std::ranges::move(others, std::back_inserter(responses));
+    return responses;
+}
 
 }  // namespace
 
@@ -227,6 +241,7 @@ ON_BOTH_ENGINES(messages, with_a_client_id_are_added_once) {
 }
 
 ON_BOTH_ENGINES(messages, that_race_with_one_client_id_are_one) {
+    Service another{endpoint(), service.database().url()};
     add_conversation(service);
     for (int round = 0; round < 10; ++round) {
         std::vector<Sent> sent;
@@ -237,7 +252,7 @@ ON_BOTH_ENGINES(messages, that_race_with_one_client_id_are_one) {
                                              "content " + std::to_string(i),
                                              std::to_string(round) + "-" + std::to_string(i % 3))));
         const auto events = count(service, "events");
-        const auto responses = service.send_all(sent);
+        const auto responses = send_from_both(service, another, sent);
         for (std::size_t id = 0; id < 3; ++id) {
             int created = 0;
             for (auto i = id; i < responses.size(); i += 3) {
@@ -254,6 +269,31 @@ ON_BOTH_ENGINES(messages, that_race_with_one_client_id_are_one) {
         cr_expect(touches >= 1 && touches <= 3, "%ld touches", static_cast<long>(touches));
     }
     cr_expect_eq(count(service, "messages"), 30);
+}
+
+// Both have begun before either can add its message.
+Test(messages, with_one_client_id_wait_for_each_other_on_postgres) {
+    Service service{endpoint(), Engine::postgres};
+    Service another{endpoint(), service.database().url()};
+    add_conversation(service);
+    const auto sent = service.with_token(
+        "POST", path, R"({"role":"user","content":"x","client_message_id":"turn-1"})");
+    const PgConnection holder{PQconnectdb(service.database().url().c_str())};
+    PQclear(PQexec(holder.get(), "BEGIN; SELECT 1 FROM conversations FOR UPDATE"));
+    std::thread releasing{[&] {
+        wait_until("both wait", [&] {
+            return count(service,
+                         "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = "
+                         "current_database()") == 2;
+        });
+        PQclear(PQexec(holder.get(), "COMMIT"));
+    }};
+    const auto responses = send_from_both(service, another, {sent});
+    releasing.join();
+    cr_expect_eq(responses[0].status() + responses[1].status(), 201 + 200);
+    EXPECT_TEXT(responses[0].etag(), responses[1].etag());
+    cr_expect_eq(count(service, "messages"), 1);
+    cr_expect_eq(count(service, "events WHERE type <> 'conversation.created'"), 2);
 }
 
 // Deleting the conversation meanwhile makes it 404, never a failure.
