@@ -80,8 +80,11 @@ Async<AddedMessages> add_messages(Database& database, std::string user_id,
     };
     db::Batch batch;
     const auto found = batch.add<Existence>(statement(sql::lock_conversation));
-    const auto known =
-        batch.add<Message>(statement(sql::find_sent_messages, db::named("messages", messages)));
+    // Without ids all are new.
+    std::optional<db::Slot<Message>> known;
+    if (std::ranges::any_of(client_ids, [](const auto& id) { return id.has_value(); }))
+        known =
+            batch.add<Message>(statement(sql::find_sent_messages, db::named("messages", messages)));
     batch.add(statement(sql::touch_conversation, db::named("messages", messages),
                         db::named("max_messages", max_messages)));
     const auto inserted =
@@ -89,7 +92,7 @@ Async<AddedMessages> add_messages(Database& database, std::string user_id,
                                      db::named("max_messages", max_messages)));
     const auto results = co_await database.run(std::move(batch));
     if (!results.one(found).exists) throw ApiError{Error::not_found};
-    const auto earlier = results.all(known);
+    const auto earlier = known ? results.all(*known) : std::vector<Message>{};
     auto added = results.all(inserted);
     if (earlier.size() + added.size() < wanted.size()) throw ApiError{Error::quota_exceeded};
     const bool are_new = !added.empty();

@@ -3,9 +3,9 @@
 -- fragment: message_columns
 id, conversation_id, role, content, metadata, client_message_id, created_at
 
--- Adding messages (shared/conversations/add_messages.hpp) takes these four statements, in this order. The first one
--- makes concurrent requests to one conversation wait, so the others see what was added before, and ids are in the order
--- of commits.
+-- Adding messages (shared/conversations/add_messages.hpp) takes these statements, in this order. The first one makes
+-- concurrent requests to one conversation wait, so the others see what was added before, and ids are in the order of
+-- commits.
 -- name: lock_conversation
 WITH locked AS (
     SELECT id FROM conversations
