@@ -59,7 +59,7 @@ Position start_of(const TaskQuery& query) {
     auto start = before_all_moments(is_ascending);
     if (query.sort == "title") start.key = is_ascending ? "" : last_title();
     if (query.sort == "priority")
-        start.key = std::to_string(is_ascending ? -1 : priority_names.size());
+        start.key = is_ascending ? "-1" : std::to_string(priority_names.size());
     return start;
 }
 
@@ -73,9 +73,16 @@ void give_due_position(db::PartialStatement& select, const TaskQuery& query,
     const bool lists_undated = !query.due_before && !query.due_after;
     const auto& dated = is_dated ? position : end;
     const auto& undated = is_dated ? before_all_moments(is_ascending) : position;
-    select.give(db::named("earliest", query.due_after.value_or(Timestamp::first())),
-                db::named("latest", query.due_before.value_or(Timestamp::last())),
-                db::named("after_key", moment_of_key(dated.key)), db::named("after_id", dated.id),
+    const auto after = moment_of_key(dated.key);
+    auto earliest = query.due_after.value_or(Timestamp::first());
+    auto latest = query.due_before.value_or(Timestamp::last());
+    // SQLite takes only one lower and one upper bound to the index.
+    if (is_ascending)
+        earliest = std::max(earliest, after);
+    else
+        latest = std::min(latest, after);
+    select.give(db::named("earliest", earliest), db::named("latest", latest),
+                db::named("after_key", after), db::named("after_id", dated.id),
                 db::named("after_undated_id", lists_undated ? undated.id : end.id));
 }
 

@@ -59,7 +59,8 @@ std::string folded_tags(const std::vector<std::string>& tags) {
 std::optional<std::string> search_parts(const TaskQuery& query) {
     std::vector<std::string> parts;
     if (query.q) {
-        for (const auto word : split(folded(*query.q), ' '))
+        const auto words = folded(*query.q);
+        for (const auto word : split(words, ' '))
             if (!word.empty()) parts.emplace_back(word);
         if (parts.empty())
             throw invalid({"query", "q"}, "Value error, it has no letter, digit or sign to search");

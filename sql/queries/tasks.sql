@@ -165,11 +165,12 @@ RETURNING id
 
 -- The tasks that a list shows. With `is_filtered`, `completed` must equal one of two values, which may be the same;
 -- `priorities` has a bit for each priority; null moments are no bounds. As one CASE, whose selectivity the planner of
--- PostgreSQL takes for a half: by the product of several conditions, it would expect hardly any row, and sort.
+-- PostgreSQL takes for a half: by the product of several conditions, it would expect hardly any row, and sort. `id > 0`,
+-- which is always true, keeps the planner from replacing the CASE by its conditions when it knows the parameters.
 -- fragment: listed_tasks
 FROM tasks
-WHERE user_id = :user_id AND CASE WHEN :is_filtered THEN
-    completed IN (:completed, :or_completed) AND (:priorities >> priority) & 1 = 1
+WHERE user_id = :user_id AND CASE WHEN :is_filtered AND id > 0 THEN
+    completed IN (:completed, :or_completed) AND (CAST(:priorities AS bigint) >> priority) & 1 = 1
     AND (CAST(:due_after AS timestamptz) IS NULL OR due_date > :due_after)
     AND (CAST(:due_before AS timestamptz) IS NULL OR due_date < :due_before) ELSE true END
 
@@ -267,14 +268,14 @@ FROM (
         {listed_tasks}
             AND due_date >= :earliest AND due_date <= :latest AND (due_date, id) > (:after_key, :after_id)
         ORDER BY due_date, id
-        LIMIT :limit + :offset) AS dated
+        LIMIT CAST(:limit AS bigint) + :offset) AS dated
     UNION ALL
     SELECT * FROM (
         SELECT {task_columns}
         {listed_tasks}
             AND due_date IS NULL AND id > :after_undated_id
         ORDER BY due_date, id
-        LIMIT :limit + :offset) AS undated) AS listed
+        LIMIT CAST(:limit AS bigint) + :offset) AS undated) AS listed
 {list_limit} OFFSET :offset
 {list_end}
 
@@ -286,14 +287,14 @@ FROM (
         {listed_tasks}
             AND due_date >= :earliest AND due_date <= :latest AND (due_date, id) < (:after_key, :after_id)
         ORDER BY due_date DESC, id DESC
-        LIMIT :limit + :offset) AS dated
+        LIMIT CAST(:limit AS bigint) + :offset) AS dated
     UNION ALL
     SELECT * FROM (
         SELECT {task_columns}
         {listed_tasks}
             AND due_date IS NULL AND id < :after_undated_id
         ORDER BY due_date DESC, id DESC
-        LIMIT :limit + :offset) AS undated) AS listed
+        LIMIT CAST(:limit AS bigint) + :offset) AS undated) AS listed
 {list_limit} OFFSET :offset
 {list_end}
 

@@ -15,10 +15,8 @@ ALTER TABLE tasks
     ADD COLUMN folds integer NOT NULL DEFAULT 0;
 
 -- down
--- These name columns that go. What the schema before needs of them is created again.
+-- This trigger names columns that go. The function file of the schema before creates it again.
 DROP TRIGGER task_changed ON tasks;
-DROP TRIGGER task_added_unfolded ON tasks;
-DROP TRIGGER task_unfolded ON tasks;
 ALTER TABLE tasks DROP COLUMN folds;
 ALTER TABLE tasks DROP COLUMN folded_text;
 ALTER TABLE tasks DROP COLUMN folded_title;

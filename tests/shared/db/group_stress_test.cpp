@@ -11,9 +11,9 @@
 
 #include "shared/db/sqlstate.hpp"
 #include "sql/collab_tasks.hpp"
-#include "sql/tasks.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/task_statements.hpp"
 
 namespace {
 
@@ -110,9 +110,7 @@ private:
     Async<> add(std::string title, std::string wanted, std::string user = {},
                 bool may_succeed = false) {
         db::Batch batch;
-        batch.add(sql::insert_task, db::named("user_id", user.empty() ? "ada" : user),
-                  db::named("title", title), db::named("description", ""),
-                  db::named("completed", false), db::named("max_tasks", std::int64_t{1'000'000}));
+        batch.add(inserted_task(user.empty() ? "ada" : user, title));
         const auto state = co_await outcome(std::move(batch));
         const bool is_right = state == wanted || (may_succeed && state.empty());
         say("task", title.substr(0, title.find('\xff')), state, is_right);
@@ -135,11 +133,7 @@ private:
 
     Async<> change_row(std::string title, std::optional<std::string> tags) {
         db::Batch batch;
-        batch.add(sql::update_task, db::named("user_id", "ada"),
-                  db::named("id", std::int64_t{between(1, changing_rows)}),
-                  db::named("title", title), db::named("description", db::Null<std::string>{}),
-                  db::named("completed", db::Null<bool>{}), db::named("etags", tags),
-                  db::named("among_etags", true));
+        batch.add(changed_title("ada", between(1, changing_rows), title, tags));
         const auto state = co_await outcome(std::move(batch));
         say("change", title, state, state.empty());
     }

@@ -9,6 +9,7 @@
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
 #include "tests/support/proxy.hpp"
+#include "tests/support/task_statements.hpp"
 
 namespace {
 
@@ -370,9 +371,7 @@ Test(group, statements_that_append_change_no_row) {
         const auto id = Uuid::random();
         db::Batch batch;
         if (&query == &sql::insert_task)
-            batch.add(query, db::named("user_id", "ada"), db::named("title", "t"),
-                      db::named("description", ""), db::named("completed", false),
-                      db::named("max_tasks", std::int64_t{9}));
+            batch.add(inserted_task("ada", "t", 9));
         else if (&query == &sql::insert_collab_task)
             batch.add(query, db::named("id", id), db::named("title", "t"),
                       db::named("description", db::Null<std::string>{}),

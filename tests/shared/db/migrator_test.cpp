@@ -147,26 +147,33 @@ class NextRelease {
 public:
     explicit NextRelease(std::string_view engine) {
         const bool is_postgres = engine == "postgres";
-        // PostgreSQL or SQLite refuses this while a function or trigger depends on it.
-        const char* const refused =
-            is_postgres ? "ALTER TABLE tasks ALTER COLUMN description TYPE varchar(1000)"
+        // PostgreSQL or SQLite refuses this while a function or trigger depends on it. Triggers
+        // that name a column are dropped first; they are created again with the functions.
+        const std::string drops =
+            "DROP TRIGGER task_changed ON tasks; DROP TRIGGER task_unfolded ON tasks; ";
+        const std::string refused =
+            is_postgres ? drops + "ALTER TABLE tasks ALTER COLUMN description TYPE varchar(1000)"
                         : "CREATE TABLE next (slot INTEGER PRIMARY KEY, revision INTEGER NOT NULL) "
                           "STRICT; INSERT INTO next SELECT slot, revision FROM board_revisions; "
                           "DROP TABLE board_revisions; ALTER TABLE next RENAME TO board_revisions";
-        up_ = std::string{refused} +
-              "; ALTER TABLE tasks ADD COLUMN priority integer NOT NULL DEFAULT 3; "
-              "UPDATE tasks SET priority = 4";
-        const char* const back =
-            is_postgres ? "; ALTER TABLE tasks ALTER COLUMN description TYPE text" : "";
-        down_ = std::string{"ALTER TABLE tasks DROP COLUMN priority"} + back;
+        up_ = refused +
+              "; ALTER TABLE tasks ADD COLUMN weight integer NOT NULL DEFAULT 3; "
+              "UPDATE tasks SET weight = 4";
+        down_ = (is_postgres ? drops + "ALTER TABLE tasks ALTER COLUMN description TYPE text; "
+                             : std::string{}) +
+                "ALTER TABLE tasks DROP COLUMN weight";
         const auto functions = task_functions(engine);
         functions_ = functions.sql;
         const std::string_view before = is_postgres ? "'{\"completed\":'" : "'completed', json(";
         const auto at = functions_.find(before);
         cr_assert_neq(at, functions_.npos);
         functions_.replace(at, before.size(),
-                           is_postgres ? "'{\"priority\":' || task.priority || ',\"completed\":'"
-                                       : "'priority', priority, 'completed', json(");
+                           is_postgres ? "'{\"weight\":' || task.weight || ',\"completed\":'"
+                                       : "'weight', weight, 'completed', json(");
+        const std::string_view named = "title, description, completed, due_date";
+        const auto trigger = functions_.find(named);
+        cr_assert_neq(trigger, functions_.npos);
+        functions_.insert(trigger, "weight, ");
         migrations_.assign(std::begin(migration_files), std::end(migration_files));
         migrations_.push_back({engine, up_name_, up_.c_str()});
         migrations_.push_back({engine, down_name_, down_.c_str()});
@@ -186,7 +193,7 @@ private:
         return std::to_string(10'000 + newest + 1).substr(1);
     }
 
-    const std::string migration_ = next_number() + "_priority";
+    const std::string migration_ = next_number() + "_weight";
     const std::string up_name_ = migration_ + ".up";
     const std::string down_name_ = migration_ + ".down";
     const std::string functions_name_ = next_number() + "_tasks";
@@ -412,10 +419,10 @@ ON_BOTH(migrator, changes_a_table_that_functions_read, MigratedDatabase, databas
         EXPECT_TEXT(applied[0], next.migration());
         cr_expect(database.state(next).is_current());
         EXPECT_TEXT(database.execute("SELECT count(*) FROM events"), events);
-        EXPECT_TEXT(database.execute("SELECT min(priority) FROM tasks"), "4");
+        EXPECT_TEXT(database.execute("SELECT min(weight) FROM tasks"), "4");
         database.expect_events(newest_version);
-        database.execute("UPDATE tasks SET priority = 7 WHERE id = (SELECT max(id) FROM tasks)");
-        cr_expect(database.execute(newest_data).find("\"priority\":7,") != std::string::npos);
+        database.execute("UPDATE tasks SET weight = 7 WHERE id = (SELECT max(id) FROM tasks)");
+        cr_expect(database.execute(newest_data).find("\"weight\":7,") != std::string::npos);
 
         EXPECT_TEXT(database.down(next), next.migration());
         cr_expect(database.state().is_current());  // the earlier release keeps working
@@ -423,7 +430,7 @@ ON_BOTH(migrator, changes_a_table_that_functions_read, MigratedDatabase, databas
         database.execute("UPDATE tasks SET title = 'u' WHERE id = (SELECT max(id) FROM tasks)");
         const auto data = database.execute(newest_data);
         cr_expect(data.find("\"title\":\"u\"") != data.npos, "%s", data.c_str());
-        cr_expect(data.find("priority") == data.npos, "%s", data.c_str());
+        cr_expect(data.find("weight") == data.npos, "%s", data.c_str());
     }
 }
 

@@ -13,6 +13,7 @@
 #include "sql/all.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/task_statements.hpp"
 
 namespace {
 
@@ -390,20 +391,9 @@ struct Attempt {
 
 constexpr std::string_view success = "-";
 
-db::Statement insert_task(const std::string& user, const std::string& title) {
-    return db::statement(sql::insert_task, db::named("user_id", user), db::named("title", title),
-                         db::named("description", ""), db::named("completed", false),
-                         db::named("max_tasks", std::optional<std::int64_t>{}));
-}
-
 db::Statement change_shared_row(int row, const std::string& title,
                                 const std::optional<std::string>& etags) {
-    return db::statement(sql::update_task, db::named("user_id", "user"),
-                         db::named("id", std::int64_t{row + 1}),
-                         db::named("title", std::optional{title}),
-                         db::named("description", std::optional<std::string>{}),
-                         db::named("completed", std::optional<bool>{}), db::named("etags", etags),
-                         db::named("among_etags", true));
+    return changed_title("user", row + 1, title, etags);
 }
 
 // Most attempts are good ones; each of the others creates its task, too, and then fails.
@@ -417,7 +407,7 @@ Attempt attempt(int process, int client, int round) {
     if (number % 16 == 5) made = {"foreign " + name, {}, sqlstate::foreign_key_violation};
     if (number % 16 == 7) made = {"precondition " + name, {}, success};
     if (number % 128 == 9) made = {"deferred " + name, {}, sqlstate::foreign_key_violation};
-    made.batch.add(insert_task("user", made.title));
+    made.batch.add(inserted_task("user", made.title));
     made.batch.add(sql::require_account, user);
     if (made.title.starts_with("good") && number % 2 == 0)
         made.batch.add(change_shared_row(number / 2 % shared_rows, made.title, std::nullopt));
@@ -425,7 +415,7 @@ Attempt attempt(int process, int client, int round) {
         made.batch.add(add_thing, db::named("id", std::int64_t{number / 16 % 24}),
                        db::named("name", made.title));
     if (made.title.starts_with("foreign"))
-        made.batch.add(insert_task("nobody", made.title + " again"));
+        made.batch.add(inserted_task("nobody", made.title + " again"));
     if (made.title.starts_with("precondition"))
         made.batch.add(change_shared_row(number / 2 % shared_rows, made.title, "\"another\""));
     if (made.title.starts_with("deferred")) made.batch.add(break_a_rule_later);

@@ -5,19 +5,10 @@
 #include <set>
 
 #include "shared/digest.hpp"
-#include "sql/messages.hpp"
-#include "sql/tasks.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/task_statements.hpp"
 
 namespace {
-
-db::Statement tasks(const std::string& user, std::int64_t limit, std::int64_t after_id = 0,
-                    const Query& query = sql::list_tasks_by_title_asc) {
-    return db::statement(query, db::named("known", ""), db::named("user_id", user),
-                         db::named("completed", false), db::named("or_completed", true),
-                         db::named("after_key", ""), db::named("after_id", after_id),
-                         db::named("limit", limit), db::named("offset", std::int64_t{0}));
-}
 
 const std::string digits = "0123456789abcdef";
 
@@ -32,14 +23,14 @@ std::string shown_revisions(std::string_view if_none_match, std::string_view if_
 
 Test(list_tag, belongs_to_its_list_page_and_version) {
     std::set<std::string> seen;
-    for (const auto& statement :
-         {tasks("ann", 10), tasks("bob", 10), tasks("ann", 11), tasks("ann", 10, 1),
-          tasks("ann", 10, 0, sql::list_tasks_by_title_desc)})
+    for (const auto& statement : {tasks_by_title("ann", 10), tasks_by_title("bob", 10),
+                                  tasks_by_title("ann", 11), tasks_by_title("ann", 10, 1),
+                                  tasks_by_title("ann", 10, 0, sql::list_tasks_by_title_desc)})
         seen.insert(list_digits(statement));
-    seen.insert(list_digits(tasks("ann", 10), "0.0.1"));
+    seen.insert(list_digits(tasks_by_title("ann", 10), "0.0.1"));
     cr_expect_eq(seen.size(), 6u);
-    cr_expect_eq(list_digits(tasks("ann", 10)).size(), 16u);
-    EXPECT_TEXT(list_digits(tasks("ann", 10)), list_digits(tasks("ann", 10)));
+    cr_expect_eq(list_digits(tasks_by_title("ann", 10)).size(), 16u);
+    EXPECT_TEXT(list_digits(tasks_by_title("ann", 10)), list_digits(tasks_by_title("ann", 10)));
     EXPECT_TEXT(list_tag(digits, "-5.7-1"), "\"0123456789abcdef.-5.7-1\"");
 }
 

@@ -6,9 +6,9 @@
 
 #include "sql/messages.hpp"
 #include "sql/prune.hpp"
-#include "sql/tasks.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
+#include "tests/support/task_statements.hpp"
 
 namespace {
 
@@ -48,13 +48,7 @@ public:
         return own_.execute(sql);
     }
 
-    State tasks_of(const std::string& user = "ann") {
-        return state_of(db::statement(
-            sql::list_tasks_by_title_asc, db::named("known", ""), db::named("user_id", user),
-            db::named("completed", false), db::named("or_completed", true),
-            db::named("after_key", ""), db::named("after_id", std::int64_t{0}),
-            db::named("limit", std::int64_t{10}), db::named("offset", std::int64_t{0})));
-    }
+    State tasks_of(const std::string& user = "ann") { return state_of(tasks_by_title(user, 10)); }
     State messages_of_ann() {
         return state_of(db::statement(
             sql::list_messages, db::named("known", ""), db::named("user_id", "ann"),

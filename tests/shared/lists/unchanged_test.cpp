@@ -125,19 +125,38 @@ struct List {
     const char* page;
 };
 
+#define TASK_COLUMNS \
+    "id, user_id, title, description, completed, due_date, priority, tags, created_at, updated_at"
+
 const std::vector<List> lists{
     {&sql::list_tasks_by_updated_at_desc,
-     {"'…'", "'?'", "false", "true", "'9999-12-31'", "1", "4", "0"},
-     {"'…'", "'?'", "0", "1", "9223372036854775807", "1", "4", "0"},
+     {"'…'", "'?'", "false", "false", "true", "31", "NULL", "NULL", "'9999-12-31'", "1", "4", "0"},
+     {"'…'", "'?'", "0", "0", "1", "31", "NULL", "NULL", "9223372036854775807", "1", "4", "0"},
      "SELECT count(*) FROM tasks WHERE user_id = '…'",
-     "SELECT id, user_id, title, description, completed, created_at, updated_at FROM tasks WHERE "
-     "user_id = '…' ORDER BY updated_at DESC, id DESC LIMIT 4"},
+     "SELECT " TASK_COLUMNS " FROM tasks WHERE user_id = '…' ORDER BY updated_at DESC, id DESC "
+     "LIMIT 4"},
     {&sql::list_tasks_by_title_asc,
-     {"'…'", "'?'", "true", "true", "''", "0", "3", "1"},
+     {"'…'", "'?'", "true", "true", "true", "31", "NULL", "NULL", "''", "''", "0", "3", "1"},
      {},
      "SELECT count(*) FROM tasks WHERE user_id = '…' AND completed",
-     "SELECT id, user_id, title, description, completed, created_at, updated_at FROM tasks WHERE "
-     "user_id = '…' AND completed ORDER BY title, id LIMIT 3 OFFSET 1"},
+     "SELECT " TASK_COLUMNS " FROM tasks WHERE user_id = '…' AND completed "
+     "ORDER BY folded_title, title, id LIMIT 3 OFFSET 1"},
+    {&sql::list_tasks_by_due_date_desc,
+     {"'…'", "'?'", "true", "false", "true", "6", "NULL", "NULL", "'0001-01-01'", "'9999-12-31'",
+      "'9999-12-31'", "0", "5", "1", "9223372036854775807"},
+     {"'…'", "'?'", "1", "0", "1", "6", "NULL", "NULL", "0", "9223372036854775807",
+      "9223372036854775807", "0", "5", "1", "9223372036854775807"},
+     "SELECT count(*) FROM tasks WHERE user_id = '…' AND priority IN (1, 2)",
+     "SELECT " TASK_COLUMNS " FROM tasks WHERE user_id = '…' AND priority IN (1, 2) "
+     "ORDER BY due_date IS NULL, due_date DESC, id DESC LIMIT 5 OFFSET 1"},
+    {&sql::search_tasks_asc,
+     {"'?'", "'…'", "'priority'", "'9999-12-31'", "'9999-12-31'", "-1", "''", "''", "false",
+      "false", "true", "31", "NULL", "NULL", "'[\"5\",\"1\"]'", "0", "4", "0"},
+     {"'?'", "'…'", "'priority'", "0", "0", "-1", "''", "''", "0", "0", "1", "31", "NULL", "NULL",
+      "'[\"5\",\"1\"]'", "0", "4", "0"},
+     "SELECT count(*) FROM tasks WHERE user_id = '…' AND title LIKE '%5%' AND title LIKE '%1%'",
+     "SELECT " TASK_COLUMNS " FROM tasks WHERE user_id = '…' AND title LIKE '%5%' AND title LIKE "
+     "'%1%' ORDER BY priority, id LIMIT 4"},
     {&sql::list_conversations_by_updated_at_desc,
      {"'…'", "'?'", "'9999-12-31'", "1", "5", "0"},
      {"'…'", "'?'", "9223372036854775807", "1", "5", "0"},
@@ -250,8 +269,9 @@ private:
             "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) "
             "SELECT id, 't' || random(), '', random() > 0.5, now(), now() FROM users WHERE id = '" +
                 user + "'",
-            "UPDATE tasks SET title = 't' || random(), completed = NOT completed, updated_at = " +
-                moment + " WHERE id = " + of_user("tasks"),
+            "UPDATE tasks SET title = 't' || random(), completed = NOT completed, priority = "
+            "(priority + 1) % 5, due_date = CASE WHEN completed THEN " +
+                moment + " END, updated_at = " + moment + " WHERE id = " + of_user("tasks"),
             "UPDATE tasks SET title = title WHERE user_id = '" + user + "'",
             "DELETE FROM tasks WHERE id = " + of_user("tasks"),
             "UPDATE tasks SET user_id = 'u0' WHERE id = " + of_user("tasks"),
