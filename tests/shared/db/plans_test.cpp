@@ -22,8 +22,8 @@ namespace {
 // The board's events come first, then those of a user and most of a million of jobs, among which
 // one audience has a few. Most jobs have ended. All leases have expired: of the oldest jobs 50 have
 // no attempt left, 900 have some, 9,000 have none, and 50 have some. One user owns a third of all
-// tasks, conversations and messages. `series` stands for a table of the integers i from 1.
-// to_timestamp() counts seconds, on SQLite as well.
+// tasks, conversations and messages. Half of the tasks of each user are due sometime. `series`
+// stands for a table of the integers i from 1. to_timestamp() counts seconds, on SQLite as well.
 constexpr const char* rows[] = {
     "INSERT INTO events (transaction_id, type, audience, subject, data, created_at) "
     "SELECT '1', 't', CASE WHEN i <= 300000 THEN 'public' "
@@ -40,9 +40,12 @@ constexpr const char* rows[] = {
     "status "
     "FROM (SELECT i, uuid(i) AS id FROM series(1000000)) AS numbered) AS jobs",
     "INSERT INTO users (id) SELECT 'user' || i FROM series(1000)",
-    "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) "
-    "SELECT 'user' || CASE WHEN i <= 50000 THEN 1 ELSE i % 1000 + 1 END, 't' || i, '', false, "
-    "to_timestamp(i), to_timestamp(i) FROM series(150000)",
+    "INSERT INTO tasks (user_id, title, description, completed, due_date, priority, tags, "
+    "folded_title, folded_text, folds, created_at, updated_at) "
+    "SELECT 'user' || CASE WHEN i <= 50000 THEN 1 ELSE i % 1000 + 1 END, 'T' || i, '', false, "
+    "CASE WHEN (i + i / 1000) % 2 = 0 THEN to_timestamp(i / 4) END, (i + i / 1000) % 5, '[]', 't' "
+    "|| i, "
+    "'t' || i || chr(30) || chr(30), 1, to_timestamp(i), to_timestamp(i) FROM series(150000)",
     "INSERT INTO conversations (user_id, created_at, updated_at) "
     "SELECT 'user' || CASE WHEN i <= 15000 THEN 1 ELSE i % 1000 + 1 END, to_timestamp(i), "
     "to_timestamp(i) FROM series(50000)",
@@ -169,7 +172,8 @@ public:
             "SELECT (i + 1)::text::xid8, 't', 'user:user77', '/s', '{}' FROM series(50000)");
         run("DELETE FROM events WHERE audience = 'user:user77' AND transaction_id > '1'");
         prepare_on_postgres(sql::list_tasks_by_title_asc, "force_generic_plan");
-        const auto plan = explain("EXECUTE query('user77', ' ', false, true, '', 0, 0, 0)");
+        const auto plan = explain(
+            "EXECUTE query('user77', ' ', false, false, true, 31, NULL, NULL, '', '', 0, 0, 0)");
         cr_expect_leq(buffers_of(plan), 60, "%s", plan.c_str());
     }
 
@@ -270,6 +274,10 @@ private:
                   wanted.index, plan.c_str());
         expect_none_of(plan, {"Seq Scan"}, name);
         if (!wanted.is_sorted_besides) expect_none_of(plan, {"Sort"}, name);
+        if (std::string_view{name}.starts_with("list_tasks"))
+            cr_expect(plan.find("Index Only Scan using tasks_by_") != plan.npos &&
+                          sum_of(plan, "Heap Fetches: ") == 0,
+                      "%s, %s: the total reads rows:\n%s", name, mode, plan.c_str());
         const auto without_page =
             explain("EXECUTE query(" + replaced(parameters, "101", "0") + ")");
         cr_expect_leq(buffers_of(plan), buffers_of(without_page) + 100 + 3 * wanted.page,
@@ -382,6 +390,9 @@ private:
                   plan.c_str());
         expect_none_of(plan, {"AUTOMATIC"}, name);
         if (!wanted.is_sorted_besides) expect_none_of(plan, {"TEMP B-TREE"}, name);
+        if (std::string_view{name}.starts_with("list_tasks"))
+            cr_expect(plan.find("USING COVERING INDEX tasks_by_created_at") != plan.npos,
+                      "%s: the total reads rows:\n%s", name, plan.c_str());
         const std::string parameters = wanted.parameters;
         const auto read = steps_of(*wanted.query, parameters);
         const auto without_page = steps_of(*wanted.query, replaced(parameters, "101", "0"));
@@ -490,7 +501,7 @@ constexpr const char* two_messages =
 // `…` stands for the user: the one who owns a third of everything, and one who owns as much as each
 // of the others; `@` for two messages. Only a page is sorted.
 constexpr Case personal[] = {
-    {&sql::count_tasks, "…, false, true", 60000, "tasks_by_"},
+    {&sql::count_tasks, "…", 60000, "tasks_by_"},
     {&sql::count_conversations, "…", 20000, "conversations_by_"},
     {&sql::last_of_next_messages, "1, …, 0, 1000", 1000, "messages_in_order"},
     {&sql::last_of_next_messages, "500, …, 0, 1000", 1000, "messages_in_order"},
@@ -505,18 +516,113 @@ constexpr Case personal[] = {
 
 // Lists, whose first statement is that of their state. The limit is 101.
 constexpr Case lists[] = {
-    {&sql::list_tasks_by_created_at_asc, "…, ' ', false, true, to_timestamp(0), 0, 101, 0", 101,
+    {&sql::list_tasks_by_created_at_asc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(0), 0, 101, 0", 101,
      "tasks_by_created_at"},
-    {&sql::list_tasks_by_created_at_asc, "…, ' ', false, true, to_timestamp(149999), 0, 101, 0",
-     101, "tasks_by_created_at"},
-    {&sql::list_tasks_by_created_at_desc, "…, ' ', false, true, to_timestamp(9000000), 0, 101, 0",
-     101, "tasks_by_created_at"},
-    {&sql::list_tasks_by_updated_at_asc, "…, ' ', false, true, to_timestamp(0), 0, 101, 0", 101,
+    {&sql::list_tasks_by_created_at_asc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(149999), 0, 101, 0", 101,
+     "tasks_by_created_at"},
+    {&sql::list_tasks_by_created_at_desc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(9000000), 0, 101, 0", 101,
+     "tasks_by_created_at"},
+    {&sql::list_tasks_by_updated_at_asc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(0), 0, 101, 0", 101,
      "tasks_by_updated_at"},
-    {&sql::list_tasks_by_updated_at_desc, "…, ' ', false, true, to_timestamp(9000000), 0, 101, 0",
-     101, "tasks_by_updated_at"},
-    {&sql::list_tasks_by_title_asc, "…, ' ', false, true, 't', 0, 101, 0", 101, "tasks_by_title"},
-    {&sql::list_tasks_by_title_desc, "…, ' ', false, true, 'u', 0, 101, 0", 101, "tasks_by_title"},
+    {&sql::list_tasks_by_updated_at_desc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(9000000), 0, 101, 0", 101,
+     "tasks_by_updated_at"},
+    {&sql::list_tasks_by_title_asc,
+     "…, ' ', false, false, true, 31, NULL, NULL, 't', 't', 0, 101, 0", 101,
+     "tasks_by_folded_title"},
+    {&sql::list_tasks_by_title_desc,
+     "…, ' ', false, false, true, 31, NULL, NULL, 'u', 'u', 0, 101, 0", 101,
+     "tasks_by_folded_title"},
+    {&sql::list_tasks_by_priority_asc, "…, ' ', false, false, true, 31, NULL, NULL, -1, 0, 101, 0",
+     101, "tasks_by_priority"},
+    {&sql::list_tasks_by_priority_asc, "…, ' ', false, false, true, 31, NULL, NULL, 2, 0, 101, 0",
+     101, "tasks_by_priority"},
+    {&sql::list_tasks_by_priority_desc, "…, ' ', false, false, true, 31, NULL, NULL, 5, 0, 101, 0",
+     101, "tasks_by_priority"},
+    // One priority of five. A filter that finds less reads on, up to the end of the list.
+    {&sql::list_tasks_by_created_at_asc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(0), 0, 101, 0", 1010,
+     "tasks_by_created_at"},
+    {&sql::list_tasks_by_created_at_desc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(9000000), 0, 101, 0", 1010,
+     "tasks_by_created_at"},
+    {&sql::list_tasks_by_updated_at_asc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(0), 0, 101, 0", 1010,
+     "tasks_by_updated_at"},
+    {&sql::list_tasks_by_updated_at_desc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(9000000), 0, 101, 0", 1010,
+     "tasks_by_updated_at"},
+    {&sql::list_tasks_by_title_asc, "…, ' ', true, false, true, 2, NULL, NULL, 't', 't', 0, 101, 0",
+     1010, "tasks_by_folded_title"},
+    {&sql::list_tasks_by_title_desc,
+     "…, ' ', true, false, true, 2, NULL, NULL, 'u', 'u', 0, 101, 0", 1010,
+     "tasks_by_folded_title"},
+    {&sql::list_tasks_by_priority_asc, "…, ' ', true, false, true, 1, NULL, NULL, -1, 0, 101, 0",
+     1010, "tasks_by_priority"},
+    {&sql::list_tasks_by_priority_desc, "…, ' ', true, false, true, 16, NULL, NULL, 5, 0, 101, 0",
+     1010, "tasks_by_priority"},
+    {&sql::list_tasks_by_due_date_asc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(0), to_timestamp(9000000), "
+     "to_timestamp(0), 0, 101, 0, 0",
+     101, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_asc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(6000), to_timestamp(9000000), "
+     "to_timestamp(6000), 5, 101, 0, 0",
+     101, "tasks_by_due_date"},
+    // Only tasks that are never due are left.
+    {&sql::list_tasks_by_due_date_asc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(9000000), to_timestamp(9000000), "
+     "to_timestamp(9000000), 9223372036854775807, 101, 0, 25000",
+     101, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_desc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(0), to_timestamp(9000000), "
+     "to_timestamp(9000000), 0, 101, 0, 9223372036854775807",
+     101, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_desc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(0), to_timestamp(6000), "
+     "to_timestamp(6000), 5, 101, 0, 9223372036854775807",
+     101, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_desc,
+     "…, ' ', false, false, true, 31, NULL, NULL, to_timestamp(0), to_timestamp(0), "
+     "to_timestamp(0), 0, 101, 0, 25000",
+     101, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_asc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(0), to_timestamp(9000000), "
+     "to_timestamp(0), 0, 101, 0, 0",
+     1010, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_asc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(6000), to_timestamp(9000000), "
+     "to_timestamp(6000), 5, 101, 0, 0",
+     1010, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_asc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(9000000), to_timestamp(9000000), "
+     "to_timestamp(9000000), 9223372036854775807, 101, 0, 25000",
+     1010, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_desc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(0), to_timestamp(9000000), "
+     "to_timestamp(9000000), 0, 101, 0, 9223372036854775807",
+     1010, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_desc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(0), to_timestamp(6000), "
+     "to_timestamp(6000), 5, 101, 0, 9223372036854775807",
+     1010, "tasks_by_due_date"},
+    {&sql::list_tasks_by_due_date_desc,
+     "…, ' ', true, false, true, 2, NULL, NULL, to_timestamp(0), to_timestamp(0), to_timestamp(0), "
+     "0, 101, 0, 25000",
+     1010, "tasks_by_due_date"},
+    // A filter by due dates reads these only. What PostgreSQL sorts is nothing.
+    {&sql::list_tasks_by_due_date_asc,
+     "…, ' ', true, false, true, 31, to_timestamp(5000), to_timestamp(6000), to_timestamp(5000), "
+     "to_timestamp(6000), to_timestamp(0), 0, 101, 0, 9223372036854775807",
+     202, "tasks_by_due_date", nullptr, true},
+    {&sql::list_tasks_by_due_date_desc,
+     "…, ' ', true, false, true, 31, to_timestamp(5000), to_timestamp(6000), to_timestamp(5000), "
+     "to_timestamp(6000), to_timestamp(9000000), 0, 101, 0, 0",
+     202, "tasks_by_due_date", nullptr, true},
     {&sql::list_conversations_by_created_at_asc, "…, ' ', to_timestamp(0), 0, 101, 0", 101,
      "conversations_by_created_at"},
     {&sql::list_conversations_by_created_at_desc, "…, ' ', to_timestamp(9000000), 0, 101, 0", 101,
@@ -532,6 +638,26 @@ constexpr Case lists[] = {
     {&sql::list_messages, "500, …, ' ', 0, 101, 0", 101, "messages_in_order"},
     {&sql::list_last_messages, "1, …, ' ', 101", 101, "messages_in_order", nullptr, true},
     {&sql::list_last_messages, "500, …, ' ', 101", 101, "messages_in_order", nullptr, true},
+};
+
+// Searches, which read all tasks of a user who owns a hundred, and sort them.
+constexpr Case searches[] = {
+    {&sql::search_tasks_asc,
+     "' ', …, 'created_at', to_timestamp(0), to_timestamp(0), 0, '', '', false, false, true, 31, "
+     "NULL, NULL, '[\"t\"]', 0, 101, 0",
+     200, "tasks_by_", nullptr, true},
+    {&sql::search_tasks_asc,
+     "' ', …, 'title', to_timestamp(0), to_timestamp(0), 0, '', '', true, false, false, 6, NULL, "
+     "NULL, '[\"t\",\"1\"]', 0, 101, 0",
+     200, "tasks_by_", nullptr, true},
+    {&sql::search_tasks_desc,
+     "' ', …, 'due_date', to_timestamp(0), to_timestamp(9000000), 0, '', '', false, false, true, "
+     "31, NULL, NULL, '[\"none\"]', 0, 101, 0",
+     200, "tasks_by_", nullptr, true},
+    {&sql::search_tasks_desc,
+     "' ', …, 'priority', to_timestamp(0), to_timestamp(0), 5, '', '', true, false, true, 31, "
+     "to_timestamp(0), to_timestamp(9000000), '[\"t\"]', 0, 101, 0",
+     200, "tasks_by_", nullptr, true},
 };
 
 void expect_all(Engine engine) {
@@ -554,6 +680,13 @@ void expect_all(Engine engine) {
             of_user.parameters = parameters.c_str();
             filled.expect_list(of_user);
         }
+    for (const auto& wanted : searches) {
+        const auto parameters = replaced(wanted.parameters, "…", "'user77'");
+        auto of_user = wanted;
+        of_user.parameters = parameters.c_str();
+        filled.expect(of_user);
+        filled.expect_list(of_user);
+    }
     if (engine == Engine::postgres) filled.expect_no_walk_over_removed_events();
 }
 
@@ -568,10 +701,13 @@ Test(plans, know_each_personal_list) {
     for (const auto& queries : files)
         for (const auto* query : queries) {
             const std::string_view name = query->name;
-            if (!name.starts_with("list_") && !name.starts_with("count_")) continue;
+            if (!name.starts_with("list_") && !name.starts_with("count_") &&
+                !name.starts_with("search_"))
+                continue;
             const auto is_wanted = [&](const auto& wanted) { return wanted.query == query; };
             cr_expect(std::any_of(std::begin(personal), std::end(personal), is_wanted) ||
-                          std::any_of(std::begin(lists), std::end(lists), is_wanted),
-                      "%s has no row in `personal` or `lists`", query->name);
+                          std::any_of(std::begin(lists), std::end(lists), is_wanted) ||
+                          std::any_of(std::begin(searches), std::end(searches), is_wanted),
+                      "%s has no row in `personal`, `lists` or `searches`", query->name);
         }
 }
