@@ -1,3 +1,5 @@
+#include "shared/models/task.hpp"
+#include "tests/support/literals.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -56,6 +58,42 @@ constexpr const char* nasty_texts[] = {
     "\xf4\x8f\xbf\xbf\xef\xbf\xbf\xef\xbf\xbe\xed\x9f\xbf\xee\x80\x80",
     "<script>&amp;</script> \\u0041 %00",
 };
+
+// Tags and due dates whose JSON both SQL and C++ must write alike.
+constexpr const char* nasty_due_dates[] = {
+    "0001-01-01T00:00:00Z",        "9999-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z",
+    "1969-12-31T23:59:59.000001Z", "1970-01-01T00:00:00Z",        "1900-02-28T23:59:59.5Z",
+    "2026-01-08T12:34:56.123456Z", "2026-01-08T12:34:56.1Z",      "2000-02-29T00:00:00.000010Z"};
+
+// The row's folded texts must be those of a task with these texts, which a search then finds.
+void expect_folded(Service& service, const std::string& title, const std::string& description,
+                   const std::vector<std::string>& tags) {
+    NewTask task;
+    task.title = title;
+    task.description = description;
+    task.tags = tags;
+    const auto texts = folded_texts(task);
+    EXPECT_TEXT(service.database().execute(
+                    "SELECT folded_title || '|' || folded_text FROM tasks WHERE id = 1"),
+                *texts.folded_title + "|" + *texts.folded_title + "\x1e" +
+                    *texts.folded_description + "\x1e" + *texts.folded_tags);
+}
+
+std::string folds(Service& service) {
+    return service.database().execute("SELECT folds FROM tasks WHERE id = 1");
+}
+
+TaskRow full_row() {
+    return {.due_date = a_moment, .priority = Priority::high, .tags = {"Home", "Stra\u00dfe"}};
+}
+
+// "due date priority tags" of a response.
+std::string new_members(const Response& response) {
+    const auto body = json_of(response);
+    const auto& data = body["data"];
+    return member(data, "due_date") + " " + member(data, "priority") + " " +
+           json::canonical(data["tags"]);
+}
 
 }  // namespace
 
@@ -211,6 +249,34 @@ ON_BOTH_ENGINES(task, put_takes_null_as_no_description) {
     EXPECT_TEXT(member(json_of(response)["data"], "description"), "");
 }
 
+// Clients of before do not know these members.
+ON_BOTH_ENGINES(task, put_keeps_new_members_that_it_does_not_name) {
+    add_task(service, full_row());
+    const std::string kept = "2026-01-08T12:34:56.123456Z high [\"Home\",\"Stra\u00dfe\"]";
+    auto response = service.send(service.with_token("PUT", path, replacement));
+    EXPECT_TEXT(new_members(response), kept);
+    EXPECT_TEXT(last_event(service),
+                "task.updated user:" + me + " /tasks/1 " + data_of(response, "Task updated"));
+    expect_folded(service, "new", "d", {"Home", "Stra\u00dfe"});
+    const std::string beginning = R"({"title":"new","description":"d","completed":true,)";
+    static constexpr const char* cases[][2] = {
+        {R"("due_date":null})", "<null> high [\"Home\",\"Stra\u00dfe\"]"},
+        {R"("priority":"normal"})", "<null> medium [\"Home\",\"Stra\u00dfe\"]"},
+        {R"("tags":["x"," X ","y"]})", "<null> medium [\"x\",\"y\"]"},
+        {R"("due_date":"2026-01-09T17:00:00Z"})",
+         "2026-01-09T17:00:00.000000Z medium [\"x\",\"y\"]"},
+        {R"("tags":[],"priority":"none","due_date":null})", "<null> none []"},
+    };
+    for (const auto& [rest, members] : cases) {
+        response = service.send(service.with_token("PUT", path, beginning + rest));
+        EXPECT_TEXT(new_members(response), members);
+        EXPECT_TEXT(response.etag(), etag_of(service));
+        EXPECT_TEXT(last_event(service),
+                    "task.updated user:" + me + " /tasks/1 " + data_of(response, "Task updated"));
+    }
+    expect_folded(service, "new", "d", {});
+}
+
 Test(task, put_needs_everything) {
     Service service{endpoint(), Engine::sqlite};
     add_task(service);
@@ -226,6 +292,12 @@ Test(task, put_needs_everything) {
         {R"({"title":"x","description":1,"completed":true})", "body.description", "string_type"},
         {R"({"title":"x","description":"","completed":"on"})", "body.completed", "bool_type"},
         {R"({"title":"x","description":"","completed":true,"id":1})", "body.id", "extra_forbidden"},
+        {R"({"title":"x","description":"","completed":true,"due_date":1})", "body.due_date",
+         "datetime_parsing"},
+        {R"({"title":"x","description":"","completed":true,"priority":null})", "body.priority",
+         "string_type"},
+        {R"({"title":"x","description":"","completed":true,"tags":null})", "body.tags",
+         "list_type"},
         {"null", "body", "model_attributes_type"},
         {"", "body", "missing"},
     };
@@ -262,6 +334,114 @@ ON_BOTH_ENGINES(task, patch_changes_what_it_names) {
     }
 }
 
+ON_BOTH_ENGINES(task, patch_changes_each_new_member_alone) {
+    add_task(service, full_row());
+    static constexpr const char* cases[][2] = {
+        {R"({"priority":"Urgent"})",
+         "2026-01-08T12:34:56.123456Z urgent [\"Home\",\"Stra\u00dfe\"]"},
+        {R"({"due_date":null})", "<null> urgent [\"Home\",\"Stra\u00dfe\"]"},
+        {R"({"due_date":null})", "<null> urgent [\"Home\",\"Stra\u00dfe\"]"},
+        {R"({"tags":["b"," a","B"]})", "<null> urgent [\"b\",\"a\"]"},
+        {R"({"title":"t"})", "<null> urgent [\"b\",\"a\"]"},
+        {R"({"due_date":"1969-07-20T20:17:40.25Z"})",
+         "1969-07-20T20:17:40.250000Z urgent [\"b\",\"a\"]"},
+        {R"({"completed":true})", "1969-07-20T20:17:40.250000Z urgent [\"b\",\"a\"]"},
+        {R"({"tags":[]})", "1969-07-20T20:17:40.250000Z urgent []"},
+        {R"({"priority":"none","due_date":"2026-01-09T17:00:00+02:00"})",
+         "2026-01-09T15:00:00.000000Z none []"},
+    };
+    for (const auto& [sent, members] : cases) {
+        const auto response =
+            service.send(with_match(service.with_token("PATCH", path, sent), etag_of(service)));
+        cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+        EXPECT_TEXT(new_members(response), members);
+        EXPECT_TEXT(response.etag(), etag_of(service));
+        EXPECT_TEXT(last_event(service),
+                    "task.updated user:" + me + " /tasks/1 " + data_of(response, "Task updated"));
+    }
+}
+
+// Each change keeps what a search and the order by title compare.
+ON_BOTH_ENGINES(task, patch_folds_what_it_changes) {
+    add_task(
+        service,
+        {.title = "\u00c4pfel", .description = "Caf\u00e9", .tags = {"\u00d6l", "Stra\u00dfe"}});
+    const auto patch = [&](const char* body) {
+        const auto response = service.send(service.with_token("PATCH", path, body));
+        cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    };
+    const std::vector<std::string> tags{"\u00d6l", "Stra\u00dfe"};
+    expect_folded(service, "\u00c4pfel", "Caf\u00e9", tags);
+    EXPECT_TEXT(folds(service), "1");
+    patch(R"({"title":"G\u00fcrteltier\u001e\u001f"})");
+    expect_folded(service, "G\u00fcrteltier\x1e\x1f", "Caf\u00e9", tags);
+    EXPECT_TEXT(folds(service), "2");
+    patch(R"({"description":"na\u00efve\u001e\u001etext"})");
+    expect_folded(service, "G\u00fcrteltier\x1e\x1f", "na\u00efve\x1e\x1etext", tags);
+    patch(R"({"tags":["a\u001eb","\u001f"]})");
+    expect_folded(service, "G\u00fcrteltier\x1e\x1f", "na\u00efve\x1e\x1etext",
+                  {"a\x1e"
+                   "b",
+                   "\x1f"});
+    patch(R"({"completed":true,"priority":"low","due_date":null})");
+    expect_folded(service, "G\u00fcrteltier\x1e\x1f", "na\u00efve\x1e\x1etext",
+                  {"a\x1e"
+                   "b",
+                   "\x1f"});
+    patch(R"({"title":"t","description":null,"tags":[]})");
+    expect_folded(service, "t", "", {});
+    patch(R"({"tags":["X"]})");
+    expect_folded(service, "t", "", {"X"});
+    EXPECT_TEXT(folds(service), "7");
+    // Characters that stand for many others: what is folded is cut for the index.
+    std::string title;
+    for (int i = 0; i < 200; ++i) title += "\ufdfa";
+    patch((R"({"title":")" + title + R"("})").c_str());
+    expect_folded(service, title, "", {"X"});
+    cr_expect_leq(folded_title(title).size(), 1000u);
+}
+
+// Another program has changed the task. Until it is folded, each text is in lower case, also after
+// a change by the service, which does not know the other texts.
+ON_BOTH_ENGINES(task, of_another_program_stays_to_be_folded) {
+    add_task(service, {.title = "\u00c4", .description = "", .tags = {"Home"}});
+    service.database().execute("UPDATE tasks SET title = 'Plain BREAD'");
+    EXPECT_TEXT(folds(service), "0");
+    const auto columns = [&] {
+        return service.database().execute("SELECT folded_title || '|' || folded_text FROM tasks");
+    };
+    EXPECT_TEXT(columns(), "plain bread|plain bread\x1e\x1e[\"home\"]");
+    const auto events = count(service, "events");
+    service.send(service.with_token("PATCH", path, R"({"description":"SEEDS"})"));
+    EXPECT_TEXT(folds(service), "0");
+    EXPECT_TEXT(columns(), "plain bread|plain bread\x1eseeds\x1e[\"home\"]");
+    service.send(service.with_token("PATCH", path, R"({"completed":true})"));
+    EXPECT_TEXT(folds(service), "0");
+    EXPECT_TEXT(columns(), "plain bread|plain bread\x1eseeds\x1e[\"home\"]");
+    service.send(service.with_token("PUT", path, replacement));
+    EXPECT_TEXT(folds(service), "0");
+    EXPECT_TEXT(columns(),
+                "new|new\x1e"
+                "d\x1e[\"home\"]");
+    cr_expect_eq(count(service, "events"), events + 3);
+}
+
+// An earlier release writes so while it still runs on the new schema.
+ON_BOTH_ENGINES(task, of_an_earlier_release_keeps_new_members) {
+    add_task(service, full_row());
+    const auto events = count(service, "events");
+    service.database().execute(
+        "UPDATE tasks SET title = coalesce('Eggs', title), description = coalesce(NULL, "
+        "description), completed = coalesce(NULL, completed), updated_at = " +
+        literal(service, {a_moment + 1}) + " WHERE user_id = '" + me + "' AND id = 1");
+    cr_expect_eq(count(service, "events"), events + 1);
+    const auto response = get(service);
+    EXPECT_TEXT(new_members(response),
+                "2026-01-08T12:34:56.123456Z high [\"Home\",\"Stra\u00dfe\"]");
+    EXPECT_TEXT(last_event(service), "task.updated user:" + me + " /tasks/1 " + data_of(response));
+    EXPECT_TEXT(folds(service), "0");
+}
+
 Test(task, patch_refuses_bad_bodies) {
     Service service{endpoint(), Engine::sqlite};
     add_task(service);
@@ -276,6 +456,17 @@ Test(task, patch_refuses_bad_bodies) {
         {R"({"description":1})", "body.description", "string_type"},
         {R"({"completed":null})", "body.completed", "bool_type"},
         {R"({"completed":0})", "body.completed", "bool_type"},
+        {R"({"due_date":""})", "body.due_date", "datetime_parsing"},
+        {R"({"due_date":false})", "body.due_date", "datetime_parsing"},
+        {R"({"due_date":"2026-13-01T00:00:00Z"})", "body.due_date", "datetime_parsing"},
+        {R"({"priority":null})", "body.priority", "string_type"},
+        {R"({"priority":"asap"})", "body.priority", "enum"},
+        {R"({"tags":null})", "body.tags", "list_type"},
+        {R"({"tags":["a",2]})", "body.tags.1", "string_type"},
+        {R"({"tags":["a","b"," "]})", "body.tags.2", "string_too_short"},
+        {R"({"tags":["123456789012345678901234567890123"]})", "body.tags.0", "string_too_long"},
+        {R"({"tags":["","","","","","","","","","","","","","","","",""]})", "body.tags",
+         "too_long"},
         {R"({"user_id":"other"})", "body.user_id", "extra_forbidden"},
         {R"({"title":"x","updated_at":null})", "body.updated_at", "extra_forbidden"},
         {"[]", "body", "model_attributes_type"},
@@ -409,11 +600,16 @@ ON_BOTH_ENGINES(task, any_state_will_do_for_a_star) {
 // C++ computes the tag for a response and SQL for a write. They must agree on every text.
 ON_BOTH_ENGINES(task, computes_one_etag_in_code_and_in_sql) {
     add_task(service);
+    std::size_t number = 0;
     for (const std::string text : nasty_texts) {
         const auto json = json::write(text);
+        const auto tag = std::string{trimmed(std::string_view{text}.substr(0, 25))};
+        const auto tags = is_utf8(tag) ? json::write(std::vector{tag, std::string{"x"}}) : "[]";
+        const auto* const due_date = nasty_due_dates[++number % std::size(nasty_due_dates)];
         const auto response = service.send(with_match(
             service.with_token("PATCH", path,
-                               R"({"title":)" + json + R"(,"description":)" + json + "}"),
+                               R"({"title":)" + json + R"(,"description":)" + json + R"(,"tags":)" +
+                                   tags + R"(,"due_date":")" + due_date + R"("})"),
             etag_of(service)));
         cr_assert_eq(response.status(), 200, "%s: %s", shown(text).c_str(),
                      shown(response.body()).c_str());
@@ -423,6 +619,23 @@ ON_BOTH_ENGINES(task, computes_one_etag_in_code_and_in_sql) {
     cr_assert_eq(
         service.send(with_match(service.with_token("DELETE", path), etag_of(service))).status(),
         204);
+}
+
+ON_BOTH_ENGINES(task, computes_one_etag_for_every_due_date_and_priority) {
+    add_task(service);
+    for (const std::string due_date : nasty_due_dates)
+        for (const auto priority : priority_names) {
+            const auto response = service.send(
+                with_match(service.with_token("PATCH", path,
+                                              R"({"due_date":")" + due_date + R"(","priority":")" +
+                                                  std::string{priority} + R"("})"),
+                           etag_of(service)));
+            cr_assert_eq(response.status(), 200, "%s: %s", due_date.c_str(),
+                         shown(response.body()).c_str());
+            EXPECT_TEXT(response.etag(), etag_of(service));
+            EXPECT_TEXT(last_event(service), "task.updated user:" + me + " /tasks/1 " +
+                                                 data_of(response, "Task updated"));
+        }
 }
 
 ON_BOTH_ENGINES(task, computes_one_etag_for_every_user_id) {

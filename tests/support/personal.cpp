@@ -1,15 +1,27 @@
 #include "tests/support/personal.hpp"
 
+#include "shared/models/task.hpp"
 #include "tests/support/literals.hpp"
 
 std::int64_t add_task(Service& service, const TaskRow& row) {
     service.database().add_user(row.user_id);
+    NewTask task;
+    task.title = row.title;
+    task.description = row.description;
+    task.tags = row.tags;
+    const auto texts = folded_texts(task);
     return std::stoll(service.database().execute(
-        "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) "
-        "VALUES (" +
+        "INSERT INTO tasks (user_id, title, description, completed, due_date, priority, tags, "
+        "folded_title, folded_text, folds, created_at, updated_at) VALUES (" +
         quoted(row.user_id) + ", " + quoted(row.title) + ", " + quoted(row.description) + ", " +
-        (row.completed ? "true" : "false") + ", " + literal(service, {row.created_at}) + ", " +
-        literal(service, {row.updated_at}) + ") RETURNING id"));
+        (row.completed ? "true" : "false") + ", " +
+        (row.due_date ? literal(service, {*row.due_date}) : "NULL") + ", " +
+        std::to_string(static_cast<std::int64_t>(row.priority)) + ", " +
+        quoted(json::write(row.tags)) + ", " + quoted(*texts.folded_title) + ", " +
+        quoted(*texts.folded_title + "\x1e" + *texts.folded_description + "\x1e" +
+               *texts.folded_tags) +
+        ", 1, " + literal(service, {row.created_at}) + ", " + literal(service, {row.updated_at}) +
+        ") RETURNING id"));
 }
 
 std::int64_t add_conversation(Service& service, const std::string& user_id, std::int64_t created_at,

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "shared/models/priority.hpp"
 #include "tests/support/service.hpp"
 
 // The user whose token Service::with_token() sends, and another user.
@@ -23,6 +25,9 @@ struct TaskRow {
     bool completed = false;
     std::int64_t created_at = a_moment;
     std::int64_t updated_at = a_moment;
+    std::optional<std::int64_t> due_date = std::nullopt;
+    Priority priority = Priority::none;
+    std::vector<std::string> tags = {};
 };
 
 // Each function adds the user's row if it is missing, and returns the id of the new row.
