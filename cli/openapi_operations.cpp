@@ -241,6 +241,10 @@ std::string operation_id(const Value& endpoint, const Value& operation, const st
 
 std::string description_at(const Value& endpoint, const Value& operation, const std::string& path) {
     auto text = declared_text(operation, "description");
+    if (operation["idempotency_key"].IsTrue())
+        text +=
+            " With an `Idempotency-Key` a repeated request adds nothing and gets the first "
+            "answer again; a different request with the same key is 422.";
     const auto declared = public_path(text_at(endpoint, "path"));
     if (path != declared)
         return text + " The same as `" + declared + "` for the user of the token.";

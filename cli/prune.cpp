@@ -106,6 +106,18 @@ Async<std::int64_t> prune_jobs(Database& database, std::string status, seconds a
     }
 }
 
+// Those of the requests of users.
+Async<> prune_request_keys(Database& database) {
+    for (bool is_done = false; !is_done;) {
+        const auto before = Clock::now();
+        db::Batch batch;
+        const auto pruned = batch.add(sql::prune_request_keys, batch_rows);
+        const auto results = co_await database.run(std::move(batch));
+        is_done = results.rows(pruned).size() < static_cast<std::size_t>(batch_rows);
+        co_await sleep_for(Clock::now() - before);
+    }
+}
+
 Async<> prune_all(Database& database, Ages ages, std::ostream& out) {
     if (ages.events) {
         const auto count = co_await prune_events(database, *ages.events);
@@ -119,6 +131,7 @@ Async<> prune_all(Database& database, Ages ages, std::ostream& out) {
         }
         out << "pruned " << count << (count == 1 ? " job\n" : " jobs\n");
     }
+    co_await prune_request_keys(database);
 }
 
 }  // namespace

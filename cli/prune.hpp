@@ -20,6 +20,6 @@ struct Ages {
 Ages take_ages(Arguments& arguments);
 
 // Deletes in transactions of 1,000 rows, and pauses after each for as long as it took. Prints how
-// many rows of each kind it has deleted. It may be interrupted and repeated at any time. Throws
-// DbError.
+// many rows of each kind it has deleted. Expired keys of requests are always deleted. It may be
+// interrupted and repeated at any time. Throws DbError.
 void prune(const Config& config, const Ages& ages, std::ostream& out);

@@ -8,9 +8,15 @@ namespace {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewCollabTask>();
-    const auto task = co_await context.db.maybe<CollabTask>(
+    const RequestKey key{request, "board tasks", input};
+    db::Batch batch;
+    const auto inserted = batch.add<CollabTask>(
         sql::insert_collab_task, db::named("id", Uuid::random()), db::fields_of(input),
         db::named("max_tasks", context.config.max_board_tasks));
+    const auto done = co_await key.run(context.db, std::move(batch), inserted, "task.created");
+    if (const auto& first = done.first)
+        co_return Response::ok(first->answer).with("Location", first->subject);
+    const auto task = done.results.first(inserted);
     if (!task) throw ApiError{Error::quota_exceeded};
     co_return Response::ok(*task).with("Location", "/collab/tasks/" + task->id.text());
 }
@@ -31,6 +37,7 @@ Endpoint endpoint() {
                             "`If-Match`.",
                         .request_schema = schema_of<NewCollabTask>,
                         .answer = ok<CollabTask>().with_etag().with_location(),
+                        .takes_idempotency_key = true,
                         .errors = {Error::quota_exceeded}}},
     };
 }

@@ -37,9 +37,16 @@ Async<Response> list(const Request& request, Context& context) {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewConversation>();
-    const auto conversation = co_await context.db.maybe<Conversation>(
+    const RequestKey key{request, "conversations", input};
+    db::Batch batch;
+    const auto inserted = batch.add<Conversation>(
         sql::insert_conversation, db::named("user_id", request.user_id()), db::fields_of(input),
         db::named("max_conversations", context.config.max_conversations_per_user));
+    const auto done =
+        co_await key.run(context.db, std::move(batch), inserted, "conversation.created");
+    if (const auto& first = done.first)
+        co_return Response::created(context.own_path(request) + first->subject, first->answer);
+    const auto conversation = done.results.first(inserted);
     if (!conversation) throw ApiError{Error::quota_exceeded};
     co_return Response::created(
         context.own_path(request) + "/conversations/" + std::to_string(conversation->id),
@@ -75,6 +82,7 @@ Endpoint endpoint() {
                         .is_body_optional = true,
                         .answer = created<Conversation>().with_etag().with_location(),
                         .message = "Conversation created",
+                        .takes_idempotency_key = true,
                         .errors = {Error::quota_exceeded}}},
     };
 }

@@ -39,15 +39,25 @@ Async<Response> note(const Request& request, Context& context) {
         throw invalid({"body", "event"}, "Value error, use letters, digits, '.', '_' and '-'");
     const auto type = "note." + input.event;
     const auto data = input.details.value_or(json::Raw{});
+    const RequestKey key{request, "notes", input};
     db::Batch batch;
     const auto inserted =
         batch.add<NoteId>(sql::insert_note, db::named("type", type),
                           db::named("subject", input.target), db::named("data", data));
     const auto read = batch.add<EventBounds>(sql::event_bounds);
-    const auto results = co_await context.db.run(std::move(batch));
+    const auto done =
+        co_await key.run(context.db, std::move(batch), inserted, type, AnswerOf::note);
+    NoteId id;
+    EventBounds last_bounds;
+    if (done.first) {
+        id.id = done.first->answer.text;
+        last_bounds = co_await context.db.one<EventBounds>(sql::event_bounds);
+    } else {
+        id = done.results.one(inserted);
+        last_bounds = done.results.one(read);
+    }
     const FeedMark mark{context.config};
-    const auto bounds = co_await mark.check(context.db.lasting(), results.one(read));
-    auto id = results.one(inserted);
+    const auto bounds = co_await mark.check(context.db.lasting(), last_bounds);
     id.id.append("-").append(bounds.epoch());
     co_return Response::ok(id);
 }
@@ -78,6 +88,7 @@ Endpoint endpoint() {
                             "Publishes an event of the type `note.<event>` that everyone "
                             "can read.",
                         .request_schema = schema_of<Note>,
-                        .answer = ok<NoteId>()}},
+                        .answer = ok<NoteId>(),
+                        .takes_idempotency_key = true}},
     };
 }

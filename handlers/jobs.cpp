@@ -91,10 +91,7 @@ Endpoint endpoint() {
                         .auth = Auth::key,
                         .name = "createJob",
                         .summary = "Add a job, only once for each Idempotency-Key",
-                        .description =
-                            "Adds a job for the workers. With an `Idempotency-Key` a "
-                            "repeated request adds no second job and gets the first answer "
-                            "again; a different request with the same key is 422.",
+                        .description = "Adds a job for the workers.",
                         .request_schema = schema_of<NewJob>,
                         .answer = ok<Job>().with_etag().with_location(),
                         .takes_idempotency_key = true}},

@@ -38,12 +38,14 @@ Async<Response> list(const Request& request, Context& context) {
 }
 
 Async<Response> create(const Request& request, Context& context) {
-    std::vector<NewMessage> sent{request.body<NewMessage>()};
-    const auto added =
-        co_await add_messages(context.db, request.user_id(), request.id("id"), std::move(sent),
-                              context.config.max_messages_per_conversation);
+    const auto input = request.body<NewMessage>();
+    const auto id = request.id("id");
+    const RequestKey key{request, "messages of " + std::to_string(id), input};
+    std::vector<NewMessage> sent{input};
+    const auto added = co_await add_messages(context.db, request.user_id(), id, std::move(sent),
+                                             context.config.max_messages_per_conversation, key);
     // A message has no path of its own, so there is no Location.
-    co_return Response{added.are_new ? 201 : 200, json::write(added.messages.front())};
+    co_return Response{added.are_new ? 201 : 200, added.messages.front().text};
 }
 
 }  // namespace
@@ -79,6 +81,7 @@ Endpoint endpoint() {
                         .request_schema = schema_of<NewMessage>,
                         .answer = created<Message>().with_etag().or_existing(),
                         .message = "Message created",
+                        .takes_idempotency_key = true,
                         .errors = {Error::quota_exceeded, Error::not_found}}},
     };
 }

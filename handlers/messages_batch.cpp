@@ -7,9 +7,11 @@ namespace {
 
 Async<Response> create(const Request& request, Context& context) {
     auto input = request.body<MessageBatch>();
-    const auto added = co_await add_messages(context.db, request.user_id(), request.id("id"),
-                                             std::move(input.messages),
-                                             context.config.max_messages_per_conversation);
+    const auto id = request.id("id");
+    const RequestKey key{request, "batches of messages of " + std::to_string(id), input};
+    const auto added =
+        co_await add_messages(context.db, request.user_id(), id, std::move(input.messages),
+                              context.config.max_messages_per_conversation, key);
     co_return Response{added.are_new ? 201 : 200, json::write(added.messages)};
 }
 
@@ -35,6 +37,7 @@ Endpoint endpoint() {
                         .request_schema = schema_of<MessageBatch>,
                         .answer = created<std::vector<Message>>().or_existing(),
                         .message = "Messages created",
+                        .takes_idempotency_key = true,
                         .errors = {Error::quota_exceeded, Error::not_found}}},
     };
 }

@@ -185,10 +185,16 @@ Async<Response> list(const Request& request, Context& context) {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewTask>();
-    const auto task =
-        co_await context.db.maybe<Task>(sql::insert_task, db::named("user_id", request.user_id()),
-                                        db::fields_of(input), db::fields_of(folded_texts(input)),
-                                        db::named("max_tasks", context.config.max_tasks_per_user));
+    const RequestKey key{request, "tasks", input};
+    db::Batch batch;
+    const auto inserted =
+        batch.add<Task>(sql::insert_task, db::named("user_id", request.user_id()),
+                        db::fields_of(input), db::fields_of(folded_texts(input)),
+                        db::named("max_tasks", context.config.max_tasks_per_user));
+    const auto done = co_await key.run(context.db, std::move(batch), inserted, "task.created");
+    if (const auto& first = done.first)
+        co_return Response::created(context.own_path(request) + first->subject, first->answer);
+    const auto task = done.results.first(inserted);
     if (!task) throw ApiError{Error::quota_exceeded};
     co_return Response::created(context.own_path(request) + "/tasks/" + std::to_string(task->id),
                                 *task);
@@ -219,6 +225,7 @@ Endpoint endpoint() {
                         .request_schema = schema_of<NewTask>,
                         .answer = created<Task>().with_etag().with_location(),
                         .message = "Task created",
+                        .takes_idempotency_key = true,
                         .errors = {Error::quota_exceeded}}},
     };
 }

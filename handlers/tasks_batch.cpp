@@ -147,49 +147,92 @@ Async<> explain(const Request& request, Database& database, const Plan& plan) {
     throw ApiError{Error::quota_exceeded};
 }
 
+// A task as an operation has left it. Tasks are in the order in which the operations are done, and
+// so are their events; those of one round are in any order.
+struct Outcome {
+    std::int64_t id = 0;
+    json::Raw text;  // canonical JSON
+};
+
+std::vector<Outcome> outcomes(std::vector<Task> tasks) {
+    std::ranges::sort(tasks, {}, &Task::id);
+    std::vector<Outcome> all;
+    for (const auto& task : tasks) all.push_back({task.id, {json::write(task)}});
+    return all;
+}
+
+// Those of an earlier answer. An earlier release may have written it, with fewer members.
+std::vector<Outcome> outcomes(const FirstAnswer& first) {
+    std::vector<Outcome> all;
+    const auto array = json::parse("[" + first.answer.text + "]");
+    for (const auto& task : array.GetArray())
+        all.push_back({task["id"].GetInt64(), {json::canonical(task)}});
+    return all;
+}
+
+struct Results {
+    std::vector<std::optional<json::Raw>> results;
+
+    static consteval auto fields() { return std::tuple{json::field("results", &Results::results)}; }
+};
+
+// Puts the outcomes in the places of their operations.
+Response answer(const Plan& plan, std::size_t count, const std::vector<Outcome>& outcomes) {
+    Results answer;
+    answer.results.resize(count);
+    auto next = outcomes.begin();
+    for (const auto& operation : plan.created)
+        answer.results[static_cast<std::size_t>(operation.position)] = (next++)->text;
+    for (const auto& round : plan.rounds) {
+        std::map<std::int64_t, const json::Raw*> of_round;
+        for (std::size_t i = 0; i < round.size(); ++i, ++next) of_round[next->id] = &next->text;
+        for (const auto& operation : round)
+            answer.results[static_cast<std::size_t>(operation.position)] =
+                *of_round.at(*operation.id);
+    }
+    return Response::ok(answer);
+}
+
 Async<Response> run(const Request& request, Context& context) {
     const auto input = request.body<TaskBatch>();
     const Plan plan{input.operations};
-    const auto added = std::ssize(plan.created) - std::ssize(plan.deleted);
+    const RequestKey key{request, "batches of tasks", input};
     const auto& user_id = request.user_id();
+    const auto added_count = std::ssize(plan.created) - std::ssize(plan.deleted);
     db::Batch batch;
     batch.add(sql::require_tasks, db::named("user_id", user_id), db::named("ids", plan.ids()),
-              db::named("id_count", static_cast<std::int64_t>(plan.positions.size())),
-              db::named("added_count", std::int64_t{added}),
+              db::named("id_count", std::int64_t{std::ssize(plan.positions)}),
+              db::named("added_count", std::int64_t{added_count}),
               db::named("max_tasks", context.config.max_tasks_per_user));
-    const auto inserted = batch.add<Task>(sql::insert_tasks, db::named("user_id", user_id),
-                                          db::named("operations", json::write(plan.created)));
-    std::vector<db::Slot<Task>> changed;
+    std::vector<db::Slot<Task>> written;
+    if (!plan.created.empty())
+        written.push_back(batch.add<Task>(sql::insert_tasks, db::named("user_id", user_id),
+                                          db::named("operations", json::write(plan.created))));
     for (const auto& round : plan.rounds)
-        changed.push_back(batch.add<Task>(sql::update_tasks, db::named("user_id", user_id),
+        written.push_back(batch.add<Task>(sql::update_tasks, db::named("user_id", user_id),
                                           db::named("operations", json::write(round))));
     if (!plan.deleted.empty())
         batch.add(sql::delete_tasks, db::named("user_id", user_id),
                   db::named("ids", json::write(plan.deleted)));
 
-    std::optional<db::Results> done;
+    std::optional<KeyedResults> done;
+    const auto count = input.operations.size();
     try {
-        done = co_await context.db.run(std::move(batch));
+        done = co_await key.run(context.db, std::move(batch), static_cast<std::int64_t>(count),
+                                "task.");
     } catch (const DbError& error) {
         if (error.sqlstate() != batch_refused) throw;
     }
+    // Repeated, a batch that has deleted tasks does not find them.
+    if (!done)
+        if (auto first = co_await key.find_first(context.db))
+            co_return answer(plan, count, outcomes(*first));
     if (!done) co_await explain(request, context.db, plan);
-
-    TaskResults answer;
-    answer.results.resize(input.operations.size());
-    auto created = done->all(inserted);
-    std::sort(created.begin(), created.end(),
-              [](const Task& a, const Task& b) { return a.id < b.id; });
-    for (std::size_t i = 0; i < created.size(); ++i)
-        answer.results[static_cast<std::size_t>(plan.created[i].position)] = std::move(created[i]);
-    for (std::size_t round = 0; round < changed.size(); ++round) {
-        std::map<std::int64_t, Task> tasks;
-        for (auto& task : done->all(changed[round])) tasks[task.id] = std::move(task);
-        for (const auto& operation : plan.rounds[round])
-            answer.results[static_cast<std::size_t>(operation.position)] =
-                std::move(tasks.at(*operation.id));
-    }
-    co_return Response::ok(answer);
+    if (done->first) co_return answer(plan, count, outcomes(*done->first));
+    std::vector<Outcome> all;
+    for (const auto& slot : written)
+        std::ranges::move(outcomes(done->results.all(slot)), std::back_inserter(all));
+    co_return answer(plan, count, all);
 }
 
 }  // namespace
@@ -214,6 +257,7 @@ Endpoint endpoint() {
                         .request_schema = schema_of<TaskBatch>,
                         .answer = ok<TaskResults>(),
                         .message = "Tasks changed",
+                        .takes_idempotency_key = true,
                         .errors = {Error::quota_exceeded, Error::not_found}}},
     };
 }

@@ -30,6 +30,7 @@ std::vector<Error> errors_of(const Endpoint& declared, const Operation& operatio
     if (limit_of(operation) != Limit::none || operation.answer.is_stream)
         errors.push_back(Error::rate_limited);
     if (rule.owns_path) errors.insert(errors.end(), {Error::forbidden, Error::validation_error});
+    if (operation.takes_idempotency_key) errors.push_back(Error::validation_error);
     if (operation.query_schema) errors.push_back(Error::validation_error);
     if (operation.request_schema)
         errors.insert(errors.end(), {Error::payload_too_large, Error::unsupported_content_encoding,

@@ -114,7 +114,7 @@ struct Operation {
     Answer answer;
     std::string_view message = {};  // of an enveloped success
     IfMatch if_match = IfMatch::optional;
-    bool takes_idempotency_key = false;
+    bool takes_idempotency_key = false;  // the handler uses a RequestKey
     // Each flag says that the handler calls a function. The endpoint's processes then get the
     // settings of that function (setting_groups()). An endpoint that hashes passwords has two
     // processes and more time, because a hash takes a third of a second.

@@ -9,5 +9,6 @@
 #include "shared/http/page.hpp"
 #include "shared/http/request.hpp"
 #include "shared/http/response.hpp"
+#include "shared/idempotency/request_key.hpp"
 #include "shared/lists/answer_list.hpp"
 #include "shared/text.hpp"

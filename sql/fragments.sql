@@ -1,5 +1,9 @@
 -- The fragments that several files of sql/queries use.
 
+-- An Idempotency-Key of a user expires after 24 hours.
+-- fragment: keys_expire_at
+now() - make_interval(0, 0, 0, 0, 0, 0, 86400)
+
 -- Lists that have not changed are not read (docs/adr/0013-unchanged-lists.md). A list is one statement, so that it sees
 -- one snapshot:
 --

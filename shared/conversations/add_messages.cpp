@@ -47,21 +47,55 @@ std::vector<SentMessage> distinct(std::vector<NewMessage> sent) {
     return kept;
 }
 
-// The messages that were sent with these ids. `added` has those that are new, in any order.
-std::vector<Message> in_order(const ClientIds& client_ids, const std::vector<Message>& earlier,
-                              std::vector<Message> added) {
-    std::sort(added.begin(), added.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-    std::map<std::string, const Message*> of_client;
+struct StoredMessage {
+    std::int64_t id = 0;
+    std::optional<std::string> client_id;
+    json::Raw text;
+};
+
+std::vector<StoredMessage> stored(const std::vector<Message>& messages) {
+    std::vector<StoredMessage> all;
+    for (const auto& message : messages)
+        all.push_back({message.id, message.client_message_id, {json::write(message)}});
+    return all;
+}
+
+// The messages of an earlier answer. An earlier release may have written it, with fewer members.
+std::vector<StoredMessage> stored(const FirstAnswer& first) {
+    std::vector<StoredMessage> all;
+    const auto array = json::parse("[" + first.answer.text + "]");
+    for (const auto& message : array.GetArray()) {
+        const auto* const id = json::find(message, "client_message_id");
+        StoredMessage row{message["id"].GetInt64(), std::nullopt, {json::canonical(message)}};
+        if (id && id->IsString()) row.client_id = json::text_of(*id);
+        all.push_back(std::move(row));
+    }
+    return all;
+}
+
+// The messages that were sent with these ids. `added` has those that are new, in any order. Throws
+// ApiError (not_found) if one is missing.
+std::vector<json::Raw> in_order(const ClientIds& client_ids,
+                                const std::vector<StoredMessage>& earlier,
+                                std::vector<StoredMessage> added) {
+    std::ranges::sort(added, {}, &StoredMessage::id);
+    std::map<std::string, const StoredMessage*> of_client;
     for (const auto* messages : {&earlier, &std::as_const(added)})
         for (const auto& message : *messages)
-            if (message.client_message_id) of_client[*message.client_message_id] = &message;
+            if (message.client_id) of_client[*message.client_id] = &message;
     auto next = added.begin();
-    std::vector<Message> all;
+    std::vector<json::Raw> all;
     for (const auto& id : client_ids) {
-        if (!id)
+        if (id) {
+            const auto found = of_client.find(*id);
+            if (found == of_client.end()) throw ApiError{Error::not_found};
+            all.push_back(found->second->text);
+        } else {
             next = std::find_if(next, added.end(),
-                                [](const auto& message) { return !message.client_message_id; });
-        all.push_back(id ? *of_client.at(*id) : *next++);
+                                [](const auto& message) { return !message.client_id; });
+            if (next == added.end()) throw ApiError{Error::not_found};
+            all.push_back((next++)->text);
+        }
     }
     return all;
 }
@@ -70,7 +104,7 @@ std::vector<Message> in_order(const ClientIds& client_ids, const std::vector<Mes
 
 Async<AddedMessages> add_messages(Database& database, std::string user_id,
                                   std::int64_t conversation_id, std::vector<NewMessage> sent,
-                                  std::optional<std::int64_t> max_messages) {
+                                  std::optional<std::int64_t> max_messages, RequestKey key) {
     const auto client_ids = client_ids_of(sent);
     const auto wanted = distinct(std::move(sent));
     const auto messages = json::write(wanted);
@@ -90,11 +124,19 @@ Async<AddedMessages> add_messages(Database& database, std::string user_id,
     const auto inserted =
         batch.add<Message>(statement(sql::insert_messages, db::named("messages", messages),
                                      db::named("max_messages", max_messages)));
-    const auto results = co_await database.run(std::move(batch));
-    if (!results.one(found).exists) throw ApiError{Error::not_found};
-    const auto earlier = known ? results.all(*known) : std::vector<Message>{};
-    auto added = results.all(inserted);
+    const auto done = co_await key.run(database, std::move(batch), inserted, "message.created");
+    if (done.first) {
+        // What was there before the first request is not part of its answer.
+        db::Batch again;
+        const auto before =
+            again.add<Message>(statement(sql::find_sent_messages, db::named("messages", messages)));
+        const auto results = co_await database.run(std::move(again));
+        co_return AddedMessages{
+            in_order(client_ids, stored(results.all(before)), stored(*done.first)), true};
+    }
+    if (!done.results.one(found).exists) throw ApiError{Error::not_found};
+    const auto earlier = known ? done.results.all(*known) : std::vector<Message>{};
+    const auto added = done.results.all(inserted);
     if (earlier.size() + added.size() < wanted.size()) throw ApiError{Error::quota_exceeded};
-    const bool are_new = !added.empty();
-    co_return AddedMessages{in_order(client_ids, earlier, std::move(added)), are_new};
+    co_return AddedMessages{in_order(client_ids, stored(earlier), stored(added)), !added.empty()};
 }

@@ -39,6 +39,7 @@ std::string_view sqlstate_of(int extended_code) {
         // These come from the functions of sqlite_functions.cpp only.
         case SQLITE_CONSTRAINT_COMMITHOOK: return sqlstate::division_by_zero;
         case SQLITE_CONSTRAINT_FUNCTION: return sqlstate::logarithm_of_zero;
+        case SQLITE_CONSTRAINT_VTAB: return sqlstate::square_root_of_negative;
         default: break;
     }
     switch (extended_code & 0xff) {

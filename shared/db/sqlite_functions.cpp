@@ -163,6 +163,15 @@ constexpr SqliteFunction sqlite_functions[] = {
          sqlite3_result_error(context, "cannot take logarithm of zero", -1);
          sqlite3_result_error_code(context, SQLITE_CONSTRAINT_FUNCTION);
      }},
+    // Fails for -1 in the same way.
+    {"sqrt", 1,
+     [](sqlite3_context* context, int, Arguments arguments) {
+         if (is_null(arguments[0])) return;
+         const auto value = sqlite3_value_double(arguments[0]);
+         if (value >= 0) return sqlite3_result_double(context, std::sqrt(value));
+         sqlite3_result_error(context, "cannot take square root of a negative number", -1);
+         sqlite3_result_error_code(context, SQLITE_CONSTRAINT_VTAB);
+     }},
 };
 
 }  // namespace

@@ -20,6 +20,8 @@ inline constexpr std::string_view string_data_right_truncation = "22001";
 inline constexpr std::string_view division_by_zero = "22012";
 // A statement has computed ln(0).
 inline constexpr std::string_view logarithm_of_zero = "2201E";
+// A statement has computed sqrt(-1).
+inline constexpr std::string_view square_root_of_negative = "2201F";
 inline constexpr std::string_view not_null_violation = "23502";
 inline constexpr std::string_view foreign_key_violation = "23503";
 inline constexpr std::string_view unique_violation = "23505";

@@ -46,6 +46,7 @@ FROM (VALUES
     ('login_networks', 'SELECT,INSERT,UPDATE,DELETE'),
     ('message_counts', 'SELECT,INSERT,UPDATE'),
     ('messages', 'SELECT,INSERT,DELETE'),
+    ('request_keys', 'SELECT,INSERT,UPDATE,DELETE'),
     ('schema_migrations', 'SELECT'),
     ('task_counts', 'SELECT,INSERT,UPDATE'),
     ('tasks', 'SELECT,INSERT,UPDATE,DELETE'),

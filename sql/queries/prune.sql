@@ -49,3 +49,24 @@ WHERE updated_at < :created_before AND id IN (
     ORDER BY status, created_at, id
     LIMIT :limit)
 RETURNING id
+
+-- Deletes expired Idempotency-Keys of users, but none that a request is taking again. Rows are found by their places, so
+-- that the planner has no other choice.
+-- name: prune_request_keys
+DELETE FROM request_keys
+WHERE created_at <= {keys_expire_at} AND ctid = ANY (ARRAY(
+    SELECT ctid FROM request_keys
+    WHERE created_at <= {keys_expire_at}
+    ORDER BY created_at
+    LIMIT :limit
+    FOR UPDATE SKIP LOCKED))
+RETURNING key
+
+-- name: prune_request_keys sqlite
+DELETE FROM request_keys
+WHERE rowid IN (
+    SELECT rowid FROM request_keys
+    WHERE created_at <= {keys_expire_at}
+    ORDER BY created_at
+    LIMIT :limit)
+RETURNING key

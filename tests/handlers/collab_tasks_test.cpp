@@ -1,5 +1,6 @@
 #include "shared/digest.hpp"
 #include "tests/support/json_text.hpp"
+#include "tests/support/once.hpp"
 #include "tests/support/service.hpp"
 
 namespace {
@@ -251,4 +252,11 @@ ON_BOTH_ENGINES(collab_tasks, keeps_to_the_quota) {
     expect_error(service.send(sent), Error::quota_exceeded);
     service.config().max_board_tasks.reset();
     cr_expect_eq(service.send(sent).status(), 200);
+}
+
+ON_BOTH_ENGINES(collab_tasks, are_created_once_for_a_key) {
+    expect_created_once(
+        service, service.with_token("POST", path, R"({"title":"x","description":null})"),
+        R"({"title":"x","description":""})", "collab_tasks",
+        "UPDATE collab_tasks SET title = 'changed', version = 2", "DELETE FROM collab_tasks");
 }

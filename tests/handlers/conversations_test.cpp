@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "tests/support/json_text.hpp"
+#include "tests/support/once.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -240,4 +241,22 @@ ON_BOTH_ENGINES(conversations, keeps_to_the_quota) {
     expect_error(service.send(sent), Error::quota_exceeded);
     service.config().max_conversations_per_user.reset();
     cr_expect_eq(service.send(sent).status(), 201);
+}
+
+// Their body has no members, so there is no other one.
+ON_BOTH_ENGINES(conversations, are_created_once_for_a_key) {
+    expect_created_once(service, service.with_token("POST", "/api/conversations", "{}"), "",
+                        "conversations", "UPDATE conversations SET created_at = updated_at",
+                        "DELETE FROM conversations");
+}
+
+ON_BOTH_ENGINES(conversations, are_created_once_without_a_body) {
+    auto sent = service.with_token("POST", my_conversations);
+    sent.idempotency_key = "k";
+    const auto first = service.send(sent);
+    cr_expect_eq(first.status(), 201);
+    sent.body = "{}";
+    sent.content_type = "application/json";
+    expect_same(service.send(sent), first);
+    cr_expect_eq(count(service, "conversations"), 1);
 }

@@ -1,5 +1,6 @@
 #include <ctime>
 
+#include "tests/support/once.hpp"
 #include "tests/support/service.hpp"
 #include "tests/support/whole_numbers.hpp"
 
@@ -432,4 +433,12 @@ ON_BOTH_ENGINES(events, refuse_bad_notes) {
 ON_BOTH_ENGINES(events, limits_notes) {
     expect_limits_writes(service,
                          service.with_token("POST", path, R"({"event":"x","target":"y"})"));
+}
+
+ON_BOTH_ENGINES(events, take_a_note_once_for_a_key) {
+    expect_created_once(
+        service,
+        service.with_token("POST", path, R"({"event":"x","target":"y","details":{"b":1,"a":2}})"),
+        R"({"event":"x","target":"y","details":{"a":2}})", "events",
+        "UPDATE events SET subject = 'changed'", "DELETE FROM events");
 }

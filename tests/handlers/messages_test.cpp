@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/support/json_text.hpp"
+#include "tests/support/once.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -624,4 +625,50 @@ ON_BOTH_ENGINES(messages, keeps_to_the_quota) {
     cr_expect_eq(post(id).status(), 201);
     remove_all(service, "conversations");
     cr_expect_eq(count(service, "message_counts"), 0);
+}
+
+// --- Idempotency-Key
+
+ON_BOTH_ENGINES(messages, are_added_once_for_a_key) {
+    add_conversation(service);
+    expect_created_once(
+        service,
+        service.with_token("POST", "/api/conversations/1/messages", of_user("\"x\" \\ é\n")),
+        of_user("y"), "messages", "UPDATE messages SET content = 'changed'",
+        "DELETE FROM messages");
+}
+
+// A repetition changes nothing in the conversation, and needs it no longer.
+ON_BOTH_ENGINES(messages, are_repeated_without_their_conversation) {
+    auto sent = service.with_token("POST", path, of_user("x"));
+    sent.idempotency_key = "k";
+    for (int i = 0; i < 2; ++i) expect_error(service.send(sent), Error::not_found);
+    cr_expect_eq(count(service, "request_keys"), 0);
+    add_conversation(service);
+    add_conversation(service);
+    const auto first = service.send(sent);
+    cr_assert_eq(first.status(), 201);
+    const auto touched = service.database().execute("SELECT updated_at FROM conversations");
+    expect_same(service.send(sent), first);
+    EXPECT_TEXT(service.database().execute("SELECT updated_at FROM conversations"), touched);
+    auto elsewhere = sent;
+    elsewhere.target = my_conversations + "/2/messages";
+    expect_detail(service.send(elsewhere), "header.Idempotency-Key", "value_error");
+    remove_all(service, "conversations");
+    expect_same(service.send(sent), first);
+    expect_detail(service.send(elsewhere), "header.Idempotency-Key", "value_error");
+}
+
+ON_BOTH_ENGINES(messages, leave_a_key_unused_above_the_quota) {
+    service.config().max_messages_per_conversation = 1;
+    add_conversation(service);
+    cr_assert_eq(say(service, of_user("the last")).status(), 201);
+    auto sent = service.with_token("POST", path, of_user("one more"));
+    sent.idempotency_key = "k";
+    expect_error(service.send(sent), Error::quota_exceeded);
+    cr_expect_eq(count(service, "request_keys"), 0);
+    service.config().max_messages_per_conversation.reset();
+    const auto first = service.send(sent);
+    cr_expect_eq(first.status(), 201);
+    EXPECT_TEXT(member(json_of(first)["data"], "content"), "one more");
 }

@@ -8,6 +8,7 @@
 #include "shared/http/page.hpp"
 
 #include "tests/support/literals.hpp"
+#include "tests/support/once.hpp"
 #include "tests/support/personal.hpp"
 #include "tests/support/task_model.hpp"
 
@@ -1916,4 +1917,84 @@ ON_BOTH_ENGINES(tasks, counts_over_all_connections) {
     service.database().add_user(me);
     cr_expect_eq(service.send(sent).status(), 201);
     cr_expect_eq(counted(), 1);
+}
+
+// --- Idempotency-Key
+
+ON_BOTH_ENGINES(tasks, are_created_once_for_a_key) {
+    expect_created_once(
+        service,
+        service.with_token("POST", "/api/tasks", R"({"title":"\"x\" é","description":null})"),
+        R"({"title":"y"})", "tasks", "UPDATE tasks SET title = 'changed'", "DELETE FROM tasks");
+}
+
+// What is compared is what the service has read, wherever it was sent to.
+ON_BOTH_ENGINES(tasks, recognize_a_request_at_every_path) {
+    auto sent = service.with_token("POST", my_tasks, R"({"title":"x"})");
+    sent.idempotency_key = "k";
+    const auto first = service.send(sent);
+    cr_assert_eq(first.status(), 201);
+    EXPECT_TEXT(first.header("Location"), my_tasks + "/1");
+    for (const auto& path : {std::string{"/api/tasks"}, "/api/" + me + "/tasks"}) {
+        sent.target = path;
+        sent.body = R"({ "completed" : false, "description" : null, "title" : " \u0078 " })";
+        expect_same(service.send(sent), first);
+    }
+    sent.body = R"({"title":"x","completed":true})";
+    expect_detail(service.send(sent), "header.Idempotency-Key", "value_error");
+    cr_expect_eq(count(service, "tasks"), 1);
+}
+
+ON_BOTH_ENGINES(tasks, keep_the_keys_of_users_apart) {
+    auto sent = service.with_token("POST", "/api/tasks", R"({"title":"x"})");
+    sent.idempotency_key = "k";
+    cr_expect_eq(service.send(sent).status(), 201);
+    // The second user has no row yet.
+    for (const auto& token : {service.bearer(other), service.foreign_bearer("a newcomer")}) {
+        sent.authorization = token;
+        sent.body = R"({"title":"another"})";
+        const auto first = service.send(sent);
+        cr_expect_eq(first.status(), 201, "%s", shown(first.body()).c_str());
+        expect_same(service.send(sent), first);
+    }
+    cr_expect_eq(count(service, "tasks"), 3);
+    cr_expect_eq(count(service, "request_keys"), 3);
+    remove_all(service, "users");
+    cr_expect_eq(count(service, "request_keys"), 0);
+}
+
+// The quota refuses a new key, and a repeated request gets its answer also when it is reached.
+ON_BOTH_ENGINES(tasks, leave_a_key_unused_above_the_quota) {
+    service.config().max_tasks_per_user = 1;
+    auto sent = service.with_token("POST", my_tasks, R"({"title":"x"})");
+    sent.idempotency_key = "first";
+    const auto first = service.send(sent);
+    cr_assert_eq(first.status(), 201);
+    auto refused = sent;
+    refused.idempotency_key = "refused";
+    for (const auto& response : service.send_all({refused, sent, refused, sent})) {
+        if (response.status() == 201)
+            expect_same(response, first);
+        else
+            expect_error(response, Error::quota_exceeded);
+    }
+    cr_expect_eq(count(service, "request_keys"), 1);
+    cr_expect_eq(count(service, "events"), 1);
+    refused.body = R"({"title":"y"})";
+    service.config().max_tasks_per_user.reset();
+    const auto second = service.send(refused);
+    cr_expect_eq(second.status(), 201);
+    expect_same(service.send(refused), second);
+}
+
+// The user of a repeated request is checked like any other.
+ON_BOTH_ENGINES(tasks, repeat_nothing_for_a_disabled_user) {
+    auto sent = service.with_token("POST", my_tasks, R"({"title":"x"})");
+    sent.idempotency_key = "k";
+    cr_assert_eq(service.send(sent).status(), 201);
+    service.database().execute("UPDATE users SET disabled_at = created_at");
+    expect_error(service.send(sent), Error::invalid_token);
+    service.database().execute("UPDATE users SET disabled_at = NULL");
+    cr_expect_eq(service.send(sent).status(), 201);
+    cr_expect_eq(count(service, "tasks"), 1);
 }

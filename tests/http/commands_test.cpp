@@ -182,6 +182,32 @@ void prune_old_jobs(Engine engine) {
 Test(commands, prune_deletes_jobs_that_ended_on_sqlite) { prune_old_jobs(Engine::sqlite); }
 Test(commands, prune_deletes_jobs_that_ended_on_postgres) { prune_old_jobs(Engine::postgres); }
 
+namespace {
+
+// Whatever else is pruned, and without a word.
+void prune_expired_keys(Engine engine) {
+    const TestDatabase database{engine};
+    database.add_user("ann");
+    const auto hours_ago = [&](int hours) {
+        const auto age = std::to_string(hours);
+        return engine == Engine::sqlite ? "(unixepoch() - " + age + " * 3600) * 1000000"
+                                        : "now() - interval '" + age + " hours'";
+    };
+    for (const int hours : {23, 24, 240})
+        database.execute("INSERT INTO request_keys VALUES ('ann', 'of " + std::to_string(hours) +
+                         "', 'd', 's', 'a', " + hours_ago(hours) + ")");
+    const auto finished =
+        steelthread({"prune", "--jobs-older-than", "30d"}, variables_for(database.url()));
+    EXPECT_TEXT(finished.output, "pruned 0 jobs\n");
+    EXPECT_TEXT(database.execute("SELECT count(*) FROM request_keys"), "1");
+    EXPECT_TEXT(database.execute("SELECT key FROM request_keys"), "of 23");
+}
+
+}  // namespace
+
+Test(commands, prune_deletes_expired_keys_on_sqlite) { prune_expired_keys(Engine::sqlite); }
+Test(commands, prune_deletes_expired_keys_on_postgres) { prune_expired_keys(Engine::postgres); }
+
 // Another session has read and written in a transaction that is still open.
 Test(commands, prune_waits_for_nobody_and_holds_nobody_up) {
     const TestDatabase database{Engine::postgres};

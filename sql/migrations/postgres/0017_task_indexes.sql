@@ -1,14 +1,20 @@
--- One index for each order of a list. The first one also serves the count, unless texts are searched.
-CREATE INDEX tasks_by_created_at_filtered ON tasks (user_id, created_at, id) INCLUDE (completed, due_date, priority);
-DROP INDEX IF EXISTS tasks_by_created_at;
+-- concurrently
+-- One index for each order of a list. The first one also serves the count.
+DROP INDEX CONCURRENTLY IF EXISTS tasks_by_created_at_filtered;
+CREATE INDEX CONCURRENTLY tasks_by_created_at_filtered ON tasks (user_id, created_at, id) INCLUDE (completed, due_date, priority);
+DROP INDEX CONCURRENTLY IF EXISTS tasks_by_created_at;
 ALTER INDEX tasks_by_created_at_filtered RENAME TO tasks_by_created_at;
-CREATE INDEX tasks_by_folded_title ON tasks (user_id, folded_title, title, id);
-CREATE INDEX tasks_by_due_date ON tasks (user_id, due_date, id);
-CREATE INDEX tasks_by_priority ON tasks (user_id, priority, id);
-DROP INDEX IF EXISTS tasks_by_title;
+DROP INDEX CONCURRENTLY IF EXISTS tasks_by_folded_title;
+CREATE INDEX CONCURRENTLY tasks_by_folded_title ON tasks (user_id, folded_title, title, id);
+DROP INDEX CONCURRENTLY IF EXISTS tasks_by_due_date;
+CREATE INDEX CONCURRENTLY tasks_by_due_date ON tasks (user_id, due_date, id);
+DROP INDEX CONCURRENTLY IF EXISTS tasks_by_priority;
+CREATE INDEX CONCURRENTLY tasks_by_priority ON tasks (user_id, priority, id);
+DROP INDEX CONCURRENTLY IF EXISTS tasks_by_title;
 
 -- The tasks whose texts another program has changed.
-CREATE INDEX tasks_to_fold ON tasks (id) WHERE folds = 0;
+DROP INDEX CONCURRENTLY IF EXISTS tasks_to_fold;
+CREATE INDEX CONCURRENTLY tasks_to_fold ON tasks (id) WHERE folds = 0;
 
 ALTER TABLE tasks VALIDATE CONSTRAINT tasks_priority_check;
 

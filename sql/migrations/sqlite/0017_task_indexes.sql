@@ -1,12 +1,17 @@
--- One index for each order of a list. The first one also serves the count, unless texts are searched.
+-- concurrently
+-- One index for each order of a list. The first one also serves the count.
 DROP INDEX IF EXISTS tasks_by_created_at;
 CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id, completed, due_date, priority);
+DROP INDEX IF EXISTS tasks_by_folded_title;
 CREATE INDEX tasks_by_folded_title ON tasks (user_id, folded_title, title, id);
+DROP INDEX IF EXISTS tasks_by_due_date;
 CREATE INDEX tasks_by_due_date ON tasks (user_id, due_date, id);
+DROP INDEX IF EXISTS tasks_by_priority;
 CREATE INDEX tasks_by_priority ON tasks (user_id, priority, id);
 DROP INDEX IF EXISTS tasks_by_title;
 
 -- The tasks whose texts another program has changed.
+DROP INDEX IF EXISTS tasks_to_fold;
 CREATE INDEX tasks_to_fold ON tasks (id) WHERE folds = 0;
 
 -- down

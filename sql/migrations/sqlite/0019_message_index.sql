@@ -1,4 +1,6 @@
+-- concurrently
 -- Finds the message of a client's id.
+DROP INDEX IF EXISTS messages_of_clients;
 CREATE UNIQUE INDEX messages_of_clients ON messages (conversation_id, client_message_id)
 WHERE client_message_id IS NOT NULL;
 
