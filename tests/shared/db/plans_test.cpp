@@ -13,6 +13,7 @@
 #include "sql/jobs.hpp"
 #include "sql/messages.hpp"
 #include "sql/prune.hpp"
+#include "sql/request_keys.hpp"
 #include "sql/tasks.hpp"
 #include "tests/support/database.hpp"
 #include "tests/support/expect.hpp"
@@ -55,6 +56,9 @@ constexpr const char* rows[] = {
     "to_timestamp(i) FROM series(150000)",
     "INSERT INTO collab_tasks (id, title, created_at, updated_at) "
     "SELECT uuid(i), 't', to_timestamp(i), to_timestamp(i) FROM series(10000)",
+    "INSERT INTO request_keys (user_id, key, request_digest, subject, answer, created_at) "
+    "SELECT 'user' || CASE WHEN i <= 40000 THEN 1 ELSE i % 1000 + 1 END, 'k' || i, 'd', 's', 'a', "
+    "to_timestamp(i) FROM series(100000)",
 };
 
 // Triggers are off, and all indexes but the primary keys are created afterwards. That halves the
@@ -491,6 +495,7 @@ constexpr Case pruning[] = {
      "to_timestamp(4000000), 'failed', to_timestamp(0), "
      "'00000000-0000-4000-8000-000000000000', 1000",
      1000, "jobs_by_status"},
+    {&sql::prune_request_keys, "1000", 1000, "request_keys_by_created_at"},
 };
 
 // One is there already.
@@ -512,6 +517,7 @@ constexpr Case personal[] = {
     {&sql::find_sent_messages, "…, 1, @", 4, "messages_of_clients"},
     {&sql::touch_conversation, "…, 1, @, 50000", 4, "messages_of_clients"},
     {&sql::insert_messages, "1, …, @, 50000", 4, "messages_of_clients", nullptr, true},
+    {&sql::forget_keys, "…, 10000, 1000", 1000, "request_keys_of_user"},
 };
 
 // Lists, whose first statement is that of their state. The limit is 101.
