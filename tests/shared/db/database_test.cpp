@@ -80,7 +80,8 @@ ON_BOTH(database, knows_the_same_functions, OpenDatabase, open) {
         "strpos('\xc3\xa4"
         "bc', 'bc') + strpos('abc', 'x'), entity_tag('{}') "
         "UNION ALL SELECT now() + make_interval(0, 0, 0, 0, 0, 0, 1.5) > now(), "
-        "CAST(power(2, 40) + ln(1) AS bigint), rfc3339(now() + make_interval(0, 0, 0, 0, 0, 0, 1) "
+        "CAST(power(2, 40) + ln(1) + sqrt(0) AS bigint), rfc3339(now() + make_interval(0, 0, 0, 0, "
+        "0, 0, 1) "
         "- "
         "make_interval(0, 0, 0, 0, 0, 0, 1))";
     static constexpr Query functions{"functions", text, text, true};
@@ -109,6 +110,9 @@ ON_BOTH(database, knows_the_same_functions, OpenDatabase, open) {
     constexpr Query no_logarithm{"no_logarithm", "SELECT ln(0)", "SELECT ln(0)", true};
     EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_logarithm))),
                 std::string{sqlstate::logarithm_of_zero});
+    constexpr Query no_root{"no_root", "SELECT sqrt(-1)", "SELECT sqrt(-1)", true};
+    EXPECT_TEXT(open.sqlstate_of(open.db().run(batch_of(no_root))),
+                std::string{sqlstate::square_root_of_negative});
 }
 
 ON_BOTH(database, gives_back_every_type_as_it_was, OpenDatabase, open) {
