@@ -21,7 +21,7 @@ template <class T>
 consteval auto due_date_field() {
     return json::field("due_date", &T::due_date)
         .describe("When the task is due, or null")
-        .example("2026-01-09T17:00:00Z");
+        .example("2026-01-09T17:00:00.000000Z");
 }
 template <class T>
 consteval auto priority_field() {

@@ -96,6 +96,8 @@ Test(openapi, bodies_that_break_their_schema_are_seen) {
         {R"({"maximum":3})", "3", "4", "/: greater than 3"},
         {R"({"minLength":2})", R"("\u00fc\u00fc")", R"("\u00fc")", "/: shorter than 2"},
         {R"({"maxLength":1})", R"("\u00fc")", R"("ab")", "/: longer than 1"},
+        {R"({"maxItems":1})", "[1]", "[1,2]", "/: more items than 1"},
+        {R"({"minItems":2})", "[1,2]", "[1]", "/: fewer items than 2"},
         {R"({"$ref":"#/defs/short"})", R"("ab")", R"("abc")", "/: longer than 2"},
         {R"({"allOf":[{"minimum":1},{"maximum":3}]})", "2", "4", "/: greater than 3"},
         {R"({"anyOf":[{"type":"null"},{"type":"string"}]})", "null", "1",
@@ -190,7 +192,7 @@ Test(openapi, the_document_follows_the_declarations) {
     EXPECT_TEXT(at("/paths/:api:tasks:{id}/put/parameters/1"),
                 R"({"$ref":"#/components/parameters/If-Match"})");
     EXPECT_TEXT(
-        at("/paths/:api:tasks/get/parameters/1"),
+        at("/paths/:api:tasks/get/parameters/3"),
         R"({"description":"The most tasks on a page","in":"query","name":"limit","required":false,)"
         R"("schema":{"default":100,"maximum":100,"minimum":1,"type":"integer"}})");
     EXPECT_TEXT(at(one + "/get/responses/304"), R"({"$ref":"#/components/responses/NotModified"})");

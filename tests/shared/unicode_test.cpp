@@ -58,9 +58,7 @@ Test(unicode, folds_for_comparison) {
          "no break", "no break"},
         {"a\tb\nc\x1f"
          "d",
-         "a\tb\nc\x1f"
-         "d",
-         "a b c d"},
+         "a b c d", "a b c d"},
         {"\xf0\x9f\x92\x99", "\xf0\x9f\x92\x99", "\xf0\x9f\x92\x99"},
         {"\xcc\x81\xcc\x88", "\xcc\x81\xcc\x88", ""},  // marks alone
     };

@@ -7,9 +7,9 @@
 
 // Returns the fault of a value with its place: "/data/title: shorter than 1". Empty if the value is
 // valid. References are looked up in `root`. Supports type, enum, const, properties, required,
-// additionalProperties, items, anyOf, oneOf, allOf, $ref, the lengths and bounds, and the formats
-// date-time (as this service writes it), uuid and int64. Throws std::logic_error for any other
-// keyword that is not an annotation.
+// additionalProperties, items and their number, anyOf, oneOf, allOf, $ref, the lengths and bounds,
+// and the formats date-time (as this service writes it), uuid and int64. Throws std::logic_error
+// for any other keyword that is not an annotation.
 std::string schema_fault(const rapidjson::Value& schema, const rapidjson::Value& value,
                          const rapidjson::Value& root);
 
