@@ -8,6 +8,7 @@
 
 #include "cli/database.hpp"
 #include "cli/developer_account.hpp"
+#include "cli/fold_tasks.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/db/migrator.hpp"
 #include "shared/net/url_host.hpp"
@@ -95,13 +96,18 @@ bool may_create_tables(BlockingConnection& connection) {
 bool migrate_up(const Config& config, std::ostream& out) {
     make_place(config);
     const auto connection = connect_blocking(config, Purpose::change);
-    const auto applied = Migrator{*connection}.up();
+    // Before the indexes are built, no release uses the folded texts.
+    std::int64_t folded = 0;
+    const auto applied =
+        Migrator{*connection}.up([&] { folded += fold_tasks(config, /* are_served */ false); });
+    folded += fold_tasks(config, /* are_served */ true);
     for (const auto& name : applied.migrations) out << "applied " << name << '\n';
     if (applied.has_replaced_functions_only) out << "replaced the functions and triggers\n";
+    if (folded > 0) out << "folded the texts of " << folded << " tasks\n";
     const bool has_adopted = adopt_events(*connection, out);
     const bool has_account = make_developer_account(config, *connection, out);
-    return !applied.migrations.empty() || applied.has_replaced_functions_only || has_adopted ||
-           has_account;
+    return !applied.migrations.empty() || applied.has_replaced_functions_only || folded > 0 ||
+           has_adopted || has_account;
 }
 
 void migrate_down(const Config& config, bool is_confirmed, std::ostream& out) {

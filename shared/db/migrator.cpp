@@ -97,15 +97,18 @@ SchemaState Migrator::state() {
     return state;
 }
 
-Migrator::Applied Migrator::up() {
+Migrator::Applied Migrator::up(const std::function<void()>& prepare) {
     Applied applied;
-    for (auto now = state(); !now.is_current(); now = state())
+    for (auto now = state(); !now.is_current(); now = state()) {
+        const bool is_alone = !now.pending.empty() && together(now).empty();
+        if (is_alone && prepare) prepare();
         with_patience([&] {
-            if (now.pending.empty() || !together(now).empty())
-                apply_together(applied);
-            else
+            if (is_alone)
                 apply_alone(now.pending.front(), applied);
+            else
+                apply_together(applied);
         });
+    }
     if (!applied.migrations.empty()) applied.has_replaced_functions_only = false;
     return applied;
 }
