@@ -35,13 +35,15 @@ AFTER INSERT OR DELETE OR UPDATE OF
     id, user_id, title, description, completed, due_date, priority, tags, created_at, updated_at
 ON tasks FOR EACH ROW EXECUTE FUNCTION task_changed();
 
--- Another program, such as an earlier release, has changed a text: until the service folds it, its lower case will do.
+-- Another program, such as an earlier release, has changed a text: until the service folds it, its lower case will do,
+-- without the character that separates the parts.
 CREATE OR REPLACE FUNCTION task_unfolded() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
     NEW.folds := 0;
     NEW.folded_title := lower(NEW.title);
-    NEW.folded_text := lower(NEW.title) || chr(30) || lower(NEW.description) || chr(30) || lower(NEW.tags);
+    NEW.folded_text := lower(replace(NEW.title, chr(30), ' ')) || chr(30)
+        || lower(replace(NEW.description, chr(30), ' ')) || chr(30) || lower(NEW.tags);
     RETURN NEW;
 END
 $$;

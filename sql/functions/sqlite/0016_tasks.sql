@@ -40,11 +40,13 @@ CREATE TRIGGER task_moved BEFORE UPDATE OF user_id ON tasks WHEN NEW.user_id <> 
     SELECT 'task.deleted', 'user:' || user_id, '/tasks/' || id, json FROM task_json WHERE id = OLD.id;
 END;
 
--- Another program, such as an earlier release, has changed a text: until the service folds it, its lower case will do.
+-- Another program, such as an earlier release, has changed a text: until the service folds it, its lower case will do,
+-- without the character that separates the parts.
 CREATE TRIGGER task_added_unfolded AFTER INSERT ON tasks WHEN NEW.folds = 0 BEGIN
     UPDATE tasks
     SET folded_title = lower(title),
-        folded_text = lower(title) || char(30) || lower(description) || char(30) || lower(tags)
+        folded_text = lower(replace(title, char(30), ' ')) || char(30)
+            || lower(replace(description, char(30), ' ')) || char(30) || lower(tags)
     WHERE id = NEW.id;
 END;
 
@@ -53,6 +55,7 @@ WHEN NEW.folds = OLD.folds AND (NEW.title, NEW.description, NEW.tags) IS NOT (OL
     UPDATE tasks
     SET folds = 0,
         folded_title = lower(title),
-        folded_text = lower(title) || char(30) || lower(description) || char(30) || lower(tags)
+        folded_text = lower(replace(title, char(30), ' ')) || char(30)
+            || lower(replace(description, char(30), ' ')) || char(30) || lower(tags)
     WHERE id = NEW.id;
 END;
