@@ -211,18 +211,6 @@ private:
             "longer than " + json::canonical(argument));
     }
 
-    std::string min_items(const Value& argument, const Value& value, const std::string& at,
-                          const Value&) const {
-        return unless(!value.IsArray() || value.Size() >= argument.GetUint64(), at,
-                      "fewer items than " + json::canonical(argument));
-    }
-
-    std::string max_items(const Value& argument, const Value& value, const std::string& at,
-                          const Value&) const {
-        return unless(!value.IsArray() || value.Size() <= argument.GetUint64(), at,
-                      "more items than " + json::canonical(argument));
-    }
-
     std::string minimum(const Value& argument, const Value& value, const std::string& at,
                         const Value&) const {
         return unless(!value.IsNumber() || value.GetDouble() >= argument.GetDouble(), at,
