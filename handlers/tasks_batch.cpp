@@ -13,57 +13,6 @@ namespace {
 // The failure of require_tasks.
 constexpr std::string_view batch_refused = sqlstate::division_by_zero;
 
-// An item of the parameter :operations.
-struct StoredOperation {
-    std::int64_t position = 0;
-    std::optional<std::int64_t> id;
-    std::optional<std::string> title;
-    std::optional<std::string> description;
-    std::optional<bool> completed;
-    std::optional<Timestamp> due_date;
-    bool has_due_date = false;
-    std::optional<std::int64_t> priority;
-    std::optional<std::string> tags;
-    std::optional<std::string> folded_title;
-    std::optional<std::string> folded_description;
-    std::optional<std::string> folded_tags;
-
-    static consteval auto fields() {
-        using json::field;
-        return std::tuple{field("position", &StoredOperation::position),
-                          field("id", &StoredOperation::id),
-                          field("title", &StoredOperation::title),
-                          field("description", &StoredOperation::description),
-                          field("completed", &StoredOperation::completed),
-                          field("due_date", &StoredOperation::due_date),
-                          field("has_due_date", &StoredOperation::has_due_date),
-                          field("priority", &StoredOperation::priority),
-                          field("tags", &StoredOperation::tags),
-                          field("folded_title", &StoredOperation::folded_title),
-                          field("folded_description", &StoredOperation::folded_description),
-                          field("folded_tags", &StoredOperation::folded_tags)};
-    }
-};
-
-StoredOperation stored(const TaskOperation& operation, std::size_t position) {
-    const auto folded = folded_texts(operation);
-    StoredOperation row;
-    row.position = static_cast<std::int64_t>(position);
-    row.id = operation.id;
-    row.title = operation.title;
-    row.description = operation.description;
-    row.completed = operation.completed;
-    if (operation.op == "complete") row.completed = operation.completed.value_or(true);
-    row.has_due_date = operation.due_date.has_value();
-    row.due_date = operation.due_date.value_or(std::nullopt);
-    if (operation.priority) row.priority = static_cast<std::int64_t>(*operation.priority);
-    if (operation.tags) row.tags = json::write(*operation.tags);
-    row.folded_title = folded.folded_title;
-    row.folded_description = folded.folded_description;
-    row.folded_tags = folded.folded_tags;
-    return row;
-}
-
 ErrorDetail fault_of_id(std::size_t position, const char* message) {
     return {{"body", "operations", static_cast<long>(position), "id"}, message, "value_error"};
 }
@@ -85,7 +34,7 @@ struct Plan {
         for (std::size_t i = 0; i < operations.size(); ++i) {
             const auto& operation = operations[i];
             if (!operation.id) {
-                created.push_back(stored(operation, i));
+                created.emplace_back(operation, i);
                 continue;
             }
             const auto id = *operation.id;
@@ -98,7 +47,7 @@ struct Plan {
             } else {
                 const auto round = counts[id]++;
                 if (round == rounds.size()) rounds.emplace_back();
-                rounds[round].push_back(stored(operation, i));
+                rounds[round].emplace_back(operation, i);
             }
         }
         if (!faults.empty()) throw ApiError{Error::not_found, std::move(faults)};

@@ -70,3 +70,20 @@ std::optional<std::string> search_parts(const TaskQuery& query) {
     if (parts.empty()) return std::nullopt;
     return json::write(parts);
 }
+
+StoredOperation::StoredOperation(const TaskOperation& operation, std::size_t at)
+    : position(static_cast<std::int64_t>(at)),
+      id(operation.id),
+      title(operation.title),
+      description(operation.description),
+      completed(operation.completed),
+      due_date(operation.due_date.value_or(std::nullopt)),
+      has_due_date(operation.due_date.has_value()) {
+    if (operation.op == "complete") completed = operation.completed.value_or(true);
+    if (operation.priority) priority = static_cast<std::int64_t>(*operation.priority);
+    if (operation.tags) tags = json::write(*operation.tags);
+    const auto folded = folded_texts(operation);
+    folded_title = folded.folded_title;
+    folded_description = folded.folded_description;
+    folded_tags = folded.folded_tags;
+}

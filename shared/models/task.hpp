@@ -332,3 +332,38 @@ FoldedTexts folded_texts(const Input& input) {
 // it searches nothing. Throws ApiError (422, value_error) if nothing is left of `q` when it is
 // folded.
 std::optional<std::string> search_parts(const TaskQuery& query);
+
+// An operation as its statement takes it: an item of the parameter :operations. `position` is that
+// of the operation in its batch.
+struct StoredOperation {
+    std::int64_t position = 0;
+    std::optional<std::int64_t> id;
+    std::optional<std::string> title;
+    std::optional<std::string> description;
+    std::optional<bool> completed;
+    std::optional<Timestamp> due_date;
+    bool has_due_date = false;
+    std::optional<std::int64_t> priority;
+    std::optional<std::string> tags;
+    std::optional<std::string> folded_title;
+    std::optional<std::string> folded_description;
+    std::optional<std::string> folded_tags;
+
+    StoredOperation(const TaskOperation& operation, std::size_t at);
+
+    static consteval auto fields() {
+        using json::field;
+        return std::tuple{field("position", &StoredOperation::position),
+                          field("id", &StoredOperation::id),
+                          field("title", &StoredOperation::title),
+                          field("description", &StoredOperation::description),
+                          field("completed", &StoredOperation::completed),
+                          field("due_date", &StoredOperation::due_date),
+                          field("has_due_date", &StoredOperation::has_due_date),
+                          field("priority", &StoredOperation::priority),
+                          field("tags", &StoredOperation::tags),
+                          field("folded_title", &StoredOperation::folded_title),
+                          field("folded_description", &StoredOperation::folded_description),
+                          field("folded_tags", &StoredOperation::folded_tags)};
+    }
+};
