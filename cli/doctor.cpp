@@ -24,6 +24,7 @@
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
 #include "sql/doctor.hpp"
+#include "sql/fold.hpp"
 #include "sql/health.hpp"
 
 namespace {
@@ -42,6 +43,15 @@ Async<> ping(Database& database) {
     db::Batch batch;
     batch.add(sql::ping);
     co_await database.run(std::move(batch));
+}
+
+std::string check_folded_texts(const Config& config) {
+    const auto total = rows_of<Total>(config, db::statement(sql::count_tasks_to_fold)).at(0).total;
+    if (total == 0) return "complete";
+    throw Warning(
+        plural(static_cast<std::size_t>(total), "task") +
+        " of another program, such as an earlier release, may be missing in searches: run "
+        "`steelthread migrate up`");
 }
 
 Async<> ping_twice(Database& database, std::chrono::microseconds& round_trip) {
@@ -276,6 +286,7 @@ bool examine(std::ostream& out) {
             report("transactions", [&] { return check_transactions(config); });
         }
         const bool is_migrated = report("migrations", [&] { return check_schema(config); });
+        if (is_migrated) report("folded texts", [&] { return check_folded_texts(config); });
         if (is_postgres && is_migrated) {
             report("writes", [&] { return check_writes(config); });
             report("sequences", [&] { return check_sequences(config); });

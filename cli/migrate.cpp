@@ -103,7 +103,8 @@ bool migrate_up(const Config& config, std::ostream& out) {
     folded += fold_tasks(config, /* are_served */ true);
     for (const auto& name : applied.migrations) out << "applied " << name << '\n';
     if (applied.has_replaced_functions_only) out << "replaced the functions and triggers\n";
-    if (folded > 0) out << "folded the texts of " << folded << " tasks\n";
+    if (folded > 0)
+        out << "folded the texts of " << folded << (folded == 1 ? " task\n" : " tasks\n");
     const bool has_adopted = adopt_events(*connection, out);
     const bool has_account = make_developer_account(config, *connection, out);
     return !applied.migrations.empty() || applied.has_replaced_functions_only || folded > 0 ||

@@ -6,6 +6,11 @@ WHERE folds = 0 AND id > :after_id
 ORDER BY id
 LIMIT :limit
 
+-- name: count_tasks_to_fold
+SELECT count(*) AS total
+FROM tasks
+WHERE folds = 0
+
 -- Their folded texts: a JSON array of objects.
 -- fragment: folds
 json_to_recordset(CAST(:tasks AS json)) AS fold (id bigint, title text, description text, tags text,

@@ -511,8 +511,8 @@ static void examine_sound(Engine engine) {
     const auto finished = steelthread({"doctor"}, variables);
     cr_expect_eq(finished.status, 0, "%s", finished.output.c_str());
     cr_expect_eq(finished.output.find("FAULT"), std::string::npos, "%s", finished.output.c_str());
-    std::vector<const char*> checks{"settings", "programs",   "RUN_DIR", "port",
-                                    "database", "migrations", "limits",  "key set"};
+    std::vector<const char*> checks{"settings",   "programs", "RUN_DIR", "port",        "database",
+                                    "migrations", "limits",   "key set", "folded texts"};
     if (engine == Engine::postgres) checks.insert(checks.end(), {"connections", "sequences"});
     for (const char* what : checks)
         cr_expect_neq(finished.output.find(std::string{"ok     "} + what), std::string::npos, "%s",
@@ -552,6 +552,26 @@ Test(commands, the_doctor_finds_nothing_where_all_is_well_on_sqlite) {
 }
 Test(commands, the_doctor_finds_nothing_where_all_is_well_on_postgres) {
     examine_sound(Engine::postgres);
+}
+
+// An earlier release, which does not fold texts, has added a task.
+Test(commands, the_doctor_finds_texts_that_are_not_folded) {
+    with_each_engine([](Engine engine) {
+        const TestDatabase database{engine};
+        database.add_user("ann");
+        database.execute(
+            "INSERT INTO tasks (user_id, title, description, completed, created_at, updated_at) "
+            "SELECT id, 'Milk', '', created_at > created_at, created_at, created_at FROM users");
+        const auto variables = variables_for(database.url());
+        const auto unfolded = steelthread({"doctor"}, variables);
+        cr_expect_neq(unfolded.output.find("warn   folded texts: 1 task of another program"),
+                      std::string::npos, "%s", unfolded.output.c_str());
+        EXPECT_TEXT(steelthread({"migrate", "up"}, variables).output,
+                    "folded the texts of 1 task\n");
+        const auto folded = steelthread({"doctor"}, variables);
+        cr_expect_neq(folded.output.find("ok     folded texts: complete"), std::string::npos, "%s",
+                      folded.output.c_str());
+    });
 }
 
 // The rows look as if they had been copied without their sequences.
