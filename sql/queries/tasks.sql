@@ -21,9 +21,9 @@ coalesce(:folded_title, split_part(folded_text, chr(30), 1)) || chr(30)
         || coalesce(:folded_description, split_part(folded_text, chr(30), 2)) || chr(30)
         || coalesce(:folded_tags, split_part(folded_text, chr(30), 3))
 
--- Whether the user may have so many more tasks; null is no limit.
+-- Whether the user may have so many more tasks; null is no limit. Who has too many may still change and delete them.
 -- fragment: has_room_for
-(CAST(:max_tasks AS bigint) IS NULL
+(CAST(:max_tasks AS bigint) IS NULL OR CAST(:added_count AS bigint) <= 0
         OR (SELECT coalesce(sum(total), 0) FROM task_counts WHERE user_id = :user_id) + :added_count <= :max_tasks)
 
 -- Inserts nothing if the user has `max_tasks` of them; null is no limit.
@@ -75,6 +75,13 @@ SET completed = NOT completed,
 WHERE user_id = :user_id AND id = :id AND {condition}
 RETURNING {task_columns}
 
+-- Whether a task is one of :ids, a JSON array. The column has a name that no table has: `id` would be that of the task.
+-- fragment: is_named
+id = ANY (ARRAY(SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json)) AS named (value)))
+
+-- fragment: is_named sqlite
+id IN (SELECT value FROM json_each(:ids))
+
 -- A batch of operations is these statements, in this order. The first one locks the tasks that are named, and fails if
 -- one is missing or the user would have more than `max_tasks`, so that nothing is done. (A division by zero, which no
 -- other statement attempts: `batch_refused` in handlers/tasks_batch.cpp.)
@@ -82,8 +89,7 @@ RETURNING {task_columns}
 SELECT div(1, CASE WHEN (
         SELECT count(*) FROM (
             SELECT id FROM tasks
-            WHERE user_id = :user_id AND id = ANY (ARRAY(
-                SELECT CAST(id AS bigint) FROM json_array_elements_text(CAST(:ids AS json)) AS id))
+            WHERE user_id = :user_id AND {is_named}
             ORDER BY id
             FOR UPDATE) AS locked) = :id_count
     AND {has_room_for} THEN 1 ELSE 0 END) AS proceeds
@@ -91,7 +97,7 @@ SELECT div(1, CASE WHEN (
 -- name: require_tasks sqlite
 SELECT div(1, CASE WHEN (
         SELECT count(*) FROM tasks
-        WHERE user_id = :user_id AND id IN (SELECT value FROM json_each(:ids))) = :id_count
+        WHERE user_id = :user_id AND {is_named}) = :id_count
     AND {has_room_for} THEN 1 ELSE 0 END) AS proceeds
 
 -- Members that are absent are null, and then have their default in a new task, or stay as they are.
@@ -140,23 +146,13 @@ RETURNING tasks.id, tasks.user_id, tasks.title, tasks.description, tasks.complet
 
 -- name: delete_tasks
 DELETE FROM tasks
-WHERE user_id = :user_id AND id = ANY (ARRAY(
-    SELECT CAST(id AS bigint) FROM json_array_elements_text(CAST(:ids AS json)) AS id))
-
--- name: delete_tasks sqlite
-DELETE FROM tasks
-WHERE user_id = :user_id AND id IN (SELECT value FROM json_each(:ids))
+WHERE user_id = :user_id AND {is_named}
 
 -- What the ids of a refused batch are.
 -- name: find_named_tasks
 SELECT id, user_id = :user_id AS is_own
 FROM tasks
-WHERE id = ANY (ARRAY(SELECT CAST(id AS bigint) FROM json_array_elements_text(CAST(:ids AS json)) AS id))
-
--- name: find_named_tasks sqlite
-SELECT id, user_id = :user_id AS is_own
-FROM tasks
-WHERE id IN (SELECT value FROM json_each(:ids))
+WHERE {is_named}
 
 -- name: delete_task
 DELETE FROM tasks
