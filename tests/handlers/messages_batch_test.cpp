@@ -3,6 +3,7 @@
 #include <set>
 
 #include "tests/support/json_text.hpp"
+#include "tests/support/once.hpp"
 #include "tests/support/personal.hpp"
 
 namespace {
@@ -300,4 +301,94 @@ ON_BOTH_ENGINES(messages_batch, limits_writes) {
     expect_limits_writes(service,
                          service.with_token("POST", "/api/conversations/" + id + "/messages/batch",
                                             batch_of({message("x")})));
+}
+
+// --- Idempotency-Key
+
+ON_BOTH_ENGINES(messages_batch, are_added_once_for_a_key) {
+    add_conversation(service);
+    expect_created_once(service,
+                        service.with_token("POST", "/api/conversations/1/messages/batch",
+                                           batch_of({message("\"x\" \\ \xc3\xa9\n")})),
+                        batch_of({message("y")}), "messages",
+                        "UPDATE messages SET content = 'changed'", "DELETE FROM messages");
+}
+
+// New messages, with and without ids, among those that were there before.
+ON_BOTH_ENGINES(messages_batch, are_repeated_as_a_whole) {
+    add_conversation(service);
+    add(service, {message("old", "1")});
+    auto sent = service.with_token(
+        "POST", path,
+        batch_of({message("a"), message("b", "2"), message("x", "1"), message("c", "3"),
+                  message("y", "2"), message("\xf0\x9f\x98\x80 \"'\\")}));
+    sent.idempotency_key = "k";
+    const auto first = service.send(sent);
+    cr_assert_eq(first.status(), 201, "%s", shown(first.body()).c_str());
+    cr_expect(each(first, "content") ==
+              (Texts{"a", "b", "old", "c", "b", "\xf0\x9f\x98\x80 \"'\\"}));
+    const auto events = count(service, "events");
+    const auto touched = updated_at(service);
+    add(service, {message("later", "4")});
+    for (int i = 0; i < 2; ++i) expect_same(service.send(sent), first);
+    cr_expect_eq(count(service, "messages"), 6);
+    cr_expect_eq(count(service, "events"), events + 2);
+    cr_expect_neq(updated_at(service), touched);
+    auto other_body = sent;
+    other_body.body = batch_of({message("a")});
+    expect_detail(service.send(other_body), "header.Idempotency-Key", "value_error");
+    other_body.body = sent.body;
+    other_body.target = my_conversations + "/2/messages/batch";
+    expect_detail(service.send(other_body), "header.Idempotency-Key", "value_error");
+    service.config().max_messages_per_conversation = 1;
+    expect_same(service.send(sent), first);
+}
+
+// What was there before is not part of what a key keeps.
+ON_BOTH_ENGINES(messages_batch, are_repeated_without_their_conversation) {
+    auto sent = service.with_token("POST", path,
+                                   batch_of({message("a"), message("b", "2"), message("c", "2")}));
+    sent.idempotency_key = "k";
+    for (int i = 0; i < 2; ++i) expect_error(service.send(sent), Error::not_found);
+    cr_expect_eq(count(service, "request_keys"), 0);
+    add_conversation(service);
+    const auto first = service.send(sent);
+    cr_assert_eq(first.status(), 201, "%s", shown(first.body()).c_str());
+    auto with_older = sent;
+    with_older.idempotency_key = "older";
+    with_older.body = batch_of({message("x", "2"), message("d")});
+    cr_expect_eq(service.send(with_older).status(), 201);
+    remove_all(service, "conversations");
+    expect_same(service.send(sent), first);
+    expect_error(service.send(with_older), Error::not_found);
+}
+
+// A batch that adds nothing leaves its key unused.
+ON_BOTH_ENGINES(messages_batch, leave_a_key_unused_if_they_add_nothing) {
+    service.config().max_messages_per_conversation = 1;
+    add_conversation(service);
+    add(service, {message("one", "1")});
+    auto sent = service.with_token("POST", path, batch_of({message("x", "1"), message("y", "1")}));
+    sent.idempotency_key = "k";
+    const auto first = service.send(sent);
+    cr_expect_eq(first.status(), 200);
+    expect_same(service.send(sent), first);
+    sent.body = batch_of({message("x", "1"), message("new")});
+    expect_error(service.send(sent), Error::quota_exceeded);
+    cr_expect_eq(count(service, "request_keys"), 0);
+    service.config().max_messages_per_conversation.reset();
+    cr_expect_eq(service.send(sent).status(), 201);
+    cr_expect_eq(count(service, "request_keys"), 1);
+    cr_expect_eq(count(service, "messages"), 2);
+}
+
+ON_BOTH_ENGINES(messages_batch, twenty_at_once_with_one_key_are_one) {
+    add_conversation(service);
+    auto sent = service.with_token("POST", path, batch_of({message("a"), message("b", "1")}));
+    sent.idempotency_key = "k";
+    const auto responses = service.send_all(std::vector<Sent>(20, sent));
+    cr_expect_eq(responses.front().status(), 201);
+    for (const auto& response : responses) expect_same(response, responses.front());
+    cr_expect_eq(count(service, "messages"), 2);
+    cr_expect_eq(count(service, "events WHERE type = 'message.created'"), 2);
 }

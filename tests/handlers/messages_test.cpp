@@ -672,3 +672,28 @@ ON_BOTH_ENGINES(messages, leave_a_key_unused_above_the_quota) {
     cr_expect_eq(first.status(), 201);
     EXPECT_TEXT(member(json_of(first)["data"], "content"), "one more");
 }
+
+// The key of the message and that of the request go together.
+ON_BOTH_ENGINES(messages, with_a_clients_id_are_repeated_for_a_key) {
+    add_conversation(service);
+    auto sent = service.with_token("POST", path,
+                                   R"({"role":"user","content":"x","client_message_id":"turn-1"})");
+    sent.idempotency_key = "k";
+    const auto first = service.send(sent);
+    cr_assert_eq(first.status(), 201, "%s", shown(first.body()).c_str());
+    expect_same(service.send(sent), first);
+    // Another key finds the message, which is there already, and stays unused.
+    auto with_another = sent;
+    with_another.idempotency_key = "another";
+    for (int i = 0; i < 2; ++i) {
+        const auto found = service.send(with_another);
+        cr_expect_eq(found.status(), 200);
+        EXPECT_TEXT(json::canonical(json_of(found)["data"]),
+                    json::canonical(json_of(first)["data"]));
+    }
+    cr_expect_eq(count(service, "request_keys"), 1);
+    cr_expect_eq(count(service, "messages"), 1);
+    remove_all(service, "conversations");
+    expect_same(service.send(sent), first);
+    expect_error(service.send(with_another), Error::not_found);
+}
