@@ -21,6 +21,7 @@
 #include "shared/db/sqlstate.hpp"
 #include "shared/limits/redis_limiter.hpp"
 #include "shared/log.hpp"
+#include "shared/models/existence.hpp"
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
 #include "sql/doctor.hpp"
@@ -43,15 +44,6 @@ Async<> ping(Database& database) {
     db::Batch batch;
     batch.add(sql::ping);
     co_await database.run(std::move(batch));
-}
-
-std::string check_folded_texts(const Config& config) {
-    const auto total = rows_of<Total>(config, db::statement(sql::count_tasks_to_fold)).at(0).total;
-    if (total == 0) return "complete";
-    throw Warning(
-        plural(static_cast<std::size_t>(total), "task") +
-        " of another program, such as an earlier release, may be missing in searches: run "
-        "`steelthread migrate up`");
 }
 
 Async<> ping_twice(Database& database, std::chrono::microseconds& round_trip) {
@@ -217,6 +209,15 @@ Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microsec
     round_trip = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - before);
     if (pong.type == REDIS_REPLY_ERROR) throw RedisError{"it answered " + pong.error_code()};
     if (pong.text != "PONG") throw RedisError{"unexpected reply"};
+}
+
+std::string check_folded_texts(const Config& config) {
+    const auto total = rows_of<Total>(config, db::statement(sql::count_tasks_to_fold)).at(0).total;
+    if (total == 0) return "complete";
+    throw Warning(
+        plural(static_cast<std::size_t>(total), "task") +
+        " of another program, such as an earlier release, may be missing in searches: run "
+        "`steelthread migrate up`");
 }
 
 std::string check_limits(const Config& config) {

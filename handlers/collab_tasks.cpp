@@ -8,7 +8,7 @@ namespace {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewCollabTask>();
-    const RequestKey key{request, "board tasks", input};
+    const RequestKey key{request, "board tasks"};
     db::Batch batch;
     const auto inserted = batch.add<CollabTask>(
         sql::insert_collab_task, db::named("id", Uuid::random()), db::fields_of(input),

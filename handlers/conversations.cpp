@@ -37,7 +37,7 @@ Async<Response> list(const Request& request, Context& context) {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewConversation>();
-    const RequestKey key{request, "conversations", input};
+    const RequestKey key{request, "conversations"};
     db::Batch batch;
     const auto inserted = batch.add<Conversation>(
         sql::insert_conversation, db::named("user_id", request.user_id()), db::fields_of(input),

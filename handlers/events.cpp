@@ -39,7 +39,7 @@ Async<Response> note(const Request& request, Context& context) {
         throw invalid({"body", "event"}, "Value error, use letters, digits, '.', '_' and '-'");
     const auto type = "note." + input.event;
     const auto data = input.details.value_or(json::Raw{});
-    const RequestKey key{request, "notes", input};
+    const RequestKey key{request, "notes"};
     db::Batch batch;
     const auto inserted =
         batch.add<NoteId>(sql::insert_note, db::named("type", type),

@@ -40,7 +40,7 @@ Async<Response> list(const Request& request, Context& context) {
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewMessage>();
     const auto id = request.id("id");
-    const RequestKey key{request, "messages of " + std::to_string(id), input};
+    const RequestKey key{request, "messages of " + std::to_string(id)};
     std::vector<NewMessage> sent{input};
     const auto added = co_await add_messages(context.db, request.user_id(), id, std::move(sent),
                                              context.config.max_messages_per_conversation, key);

@@ -8,7 +8,7 @@ namespace {
 Async<Response> create(const Request& request, Context& context) {
     auto input = request.body<MessageBatch>();
     const auto id = request.id("id");
-    const RequestKey key{request, "batches of messages of " + std::to_string(id), input};
+    const RequestKey key{request, "batches of messages of " + std::to_string(id)};
     const auto added =
         co_await add_messages(context.db, request.user_id(), id, std::move(input.messages),
                               context.config.max_messages_per_conversation, key);

@@ -185,7 +185,7 @@ Async<Response> list(const Request& request, Context& context) {
 
 Async<Response> create(const Request& request, Context& context) {
     const auto input = request.body<NewTask>();
-    const RequestKey key{request, "tasks", input};
+    const RequestKey key{request, "tasks"};
     db::Batch batch;
     const auto inserted =
         batch.add<Task>(sql::insert_task, db::named("user_id", request.user_id()),

@@ -5,6 +5,7 @@
 
 #include "shared/db/sqlstate.hpp"
 #include "shared/handler.hpp"
+#include "shared/models/existence.hpp"
 #include "shared/models/task.hpp"
 #include "sql/tasks.hpp"
 
@@ -53,6 +54,9 @@ struct Plan {
         if (!faults.empty()) throw ApiError{Error::not_found, std::move(faults)};
     }
 
+    // How many more tasks the user has afterwards.
+    std::int64_t added_count() const { return std::ssize(created) - std::ssize(deleted); }
+
     // The ids that the batch names, as a JSON array.
     std::string ids() const {
         std::vector<std::int64_t> all;
@@ -72,12 +76,17 @@ struct NamedTask {
 };
 
 // Throws the reason why require_tasks has failed: 403 or 404 with the places of the tasks that are
-// not the user's, or else 403 for the quota. A second round trip, which only a refused batch takes.
-Async<> explain(const Request& request, Database& database, const Plan& plan) {
+// not the user's, or 403 for the quota. Returns if there is none: the batch may be repeated. A
+// second round trip, which only a refused batch takes.
+Async<> explain(const Request& request, Database& database, const Plan& plan,
+                std::optional<std::int64_t> max_tasks) {
     db::Batch batch;
     const auto found =
         batch.add<NamedTask>(sql::find_named_tasks, db::named("user_id", request.user_id()),
                              db::named("ids", plan.ids()));
+    const auto room = batch.add<Existence>(
+        sql::has_room_for_tasks, db::named("user_id", request.user_id()),
+        db::named("added_count", plan.added_count()), db::named("max_tasks", max_tasks));
     const auto results = co_await database.run(std::move(batch));
     std::map<std::int64_t, bool> is_own;
     for (const auto& task : results.all(found)) is_own[task.id] = task.is_own;
@@ -93,7 +102,7 @@ Async<> explain(const Request& request, Database& database, const Plan& plan) {
     }
     if (!of_others.empty()) throw ApiError{Error::forbidden, std::move(of_others)};
     if (!missing.empty()) throw ApiError{Error::not_found, std::move(missing)};
-    throw ApiError{Error::quota_exceeded};
+    if (!results.one(room).exists) throw ApiError{Error::quota_exceeded};
 }
 
 // A task as an operation has left it. Tasks are in the order in which the operations are done, and
@@ -142,46 +151,64 @@ Response answer(const Plan& plan, std::size_t count, const std::vector<Outcome>&
     return Response::ok(answer);
 }
 
-Async<Response> run(const Request& request, Context& context) {
-    const auto input = request.body<TaskBatch>();
-    const Plan plan{input.operations};
-    const RequestKey key{request, "batches of tasks", input};
-    const auto& user_id = request.user_id();
-    const auto added_count = std::ssize(plan.created) - std::ssize(plan.deleted);
+struct Statements {
     db::Batch batch;
+    std::vector<db::Slot<Task>> written;  // in the order of the outcomes
+};
+
+Statements statements(const Plan& plan, const std::string& user_id,
+                      std::optional<std::int64_t> max_tasks) {
+    Statements made;
+    auto& batch = made.batch;
     batch.add(sql::require_tasks, db::named("user_id", user_id), db::named("ids", plan.ids()),
               db::named("id_count", std::int64_t{std::ssize(plan.positions)}),
-              db::named("added_count", std::int64_t{added_count}),
-              db::named("max_tasks", context.config.max_tasks_per_user));
-    std::vector<db::Slot<Task>> written;
+              db::named("added_count", plan.added_count()), db::named("max_tasks", max_tasks));
     if (!plan.created.empty())
-        written.push_back(batch.add<Task>(sql::insert_tasks, db::named("user_id", user_id),
-                                          db::named("operations", json::write(plan.created))));
+        made.written.push_back(batch.add<Task>(sql::insert_tasks, db::named("user_id", user_id),
+                                               db::named("operations", json::write(plan.created))));
     for (const auto& round : plan.rounds)
-        written.push_back(batch.add<Task>(sql::update_tasks, db::named("user_id", user_id),
-                                          db::named("operations", json::write(round))));
+        made.written.push_back(batch.add<Task>(sql::update_tasks, db::named("user_id", user_id),
+                                               db::named("operations", json::write(round))));
     if (!plan.deleted.empty())
         batch.add(sql::delete_tasks, db::named("user_id", user_id),
                   db::named("ids", json::write(plan.deleted)));
+    return made;
+}
 
+// Returns nullopt if the batch was refused.
+Async<std::optional<Response>> try_once(const Plan& plan, std::size_t count, const RequestKey& key,
+                                        const Request& request, Context& context) {
+    auto made = statements(plan, request.user_id(), context.config.max_tasks_per_user);
     std::optional<KeyedResults> done;
-    const auto count = input.operations.size();
     try {
-        done = co_await key.run(context.db, std::move(batch), static_cast<std::int64_t>(count),
+        done = co_await key.run(context.db, std::move(made.batch), static_cast<std::int64_t>(count),
                                 "task.");
     } catch (const DbError& error) {
         if (error.sqlstate() != batch_refused) throw;
     }
-    // Repeated, a batch that has deleted tasks does not find them.
-    if (!done)
-        if (auto first = co_await key.find_first(context.db))
-            co_return answer(plan, count, outcomes(*first));
-    if (!done) co_await explain(request, context.db, plan);
+    if (!done) co_return std::nullopt;
     if (done->first) co_return answer(plan, count, outcomes(*done->first));
     std::vector<Outcome> all;
-    for (const auto& slot : written)
+    for (const auto& slot : made.written)
         std::ranges::move(outcomes(done->results.all(slot)), std::back_inserter(all));
     co_return answer(plan, count, all);
+}
+
+Async<Response> run(const Request& request, Context& context) {
+    const auto input = request.body<TaskBatch>();
+    const Plan plan{input.operations};
+    const RequestKey key{request, "batches of tasks"};
+    const auto count = input.operations.size();
+    constexpr int most_attempts = 10;
+    for (int attempt = 0; attempt < most_attempts; ++attempt) {
+        auto response = co_await try_once(plan, count, key, request, context);
+        if (response) co_return *std::move(response);
+        // Repeated, a batch that has deleted tasks does not find them.
+        const auto first = co_await key.find_first(context.db);
+        if (first) co_return answer(plan, count, outcomes(*first));
+        co_await explain(request, context.db, plan, context.config.max_tasks_per_user);
+    }
+    throw ApiError{Error::service_unavailable};
 }
 
 }  // namespace

@@ -113,6 +113,7 @@ Async<AddedMessages> add_messages(Database& database, std::string user_id,
                              db::named("conversation_id", conversation_id), std::move(further)...);
     };
     db::Batch batch;
+    batch.add(sql::queue_for_conversation, conversation_id);
     const auto found = batch.add<Existence>(statement(sql::lock_conversation));
     // Without ids all are new.
     std::optional<db::Slot<Message>> known;

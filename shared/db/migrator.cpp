@@ -97,11 +97,11 @@ SchemaState Migrator::state() {
     return state;
 }
 
-Migrator::Applied Migrator::up(const std::function<void()>& prepare) {
+Migrator::Applied Migrator::up(const std::function<void(const std::string& migration)>& prepare) {
     Applied applied;
     for (auto now = state(); !now.is_current(); now = state()) {
         const bool is_alone = !now.pending.empty() && together(now).empty();
-        if (is_alone && prepare) prepare();
+        if (is_alone && prepare) prepare(now.pending.front());
         with_patience([&] {
             if (is_alone)
                 apply_alone(now.pending.front(), applied);

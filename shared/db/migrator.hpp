@@ -52,8 +52,9 @@ public:
     // Applies the pending migrations: consecutive ones in one transaction, each concurrent one by
     // itself, and on a new database all of them in one transaction. Needs no right to change the
     // schema if there are none. If a migration fails, those of earlier transactions stay applied.
-    // Calls `prepare` before each concurrent migration, outside of any transaction.
-    Applied up(const std::function<void()>& prepare = {});
+    // Calls `prepare` with the name of each concurrent migration before that, outside of any
+    // transaction.
+    Applied up(const std::function<void(const std::string& migration)>& prepare = {});
 
     struct Undo {
         std::string migration;             // empty if there is none to undo

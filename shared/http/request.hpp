@@ -90,6 +90,12 @@ public:
         return json::read<T>(raw_.body.empty() ? "{}" : raw_.body);
     }
 
+    // The body as canonical JSON, with an absent optional one as an empty object. It must have been
+    // read before.
+    std::string canonical_body() const {
+        return json::canonical(json::parse(raw_.body.empty() ? "{}" : raw_.body));
+    }
+
     // Reads the query as a T. Throws ApiError (422) that lists every fault.
     template <json::Declared T>
     T query() const {

@@ -1,7 +1,7 @@
 // Requests with an Idempotency-Key, which create something only once (ADR 17). A repeated request
 // gets the first answer again, whatever has become of what was created:
 //
-//     const RequestKey key{request, "tasks", input};
+//     const RequestKey key{request, "tasks"};
 //     db::Batch batch;
 //     const auto inserted = batch.add<Task>(sql::insert_task, …);
 //     const auto done = co_await key.run(context.db, std::move(batch), inserted, "task.created");
@@ -54,13 +54,13 @@ public:
     // No key.
     RequestKey() = default;
 
-    // `name` says what is created and where, with the ids in the path: "messages of 12". With
-    // `input`, the parsed body, it tells whether another request is the same one. Throws ApiError
-    // (422) for a malformed key.
-    template <json::Declared T>
-    RequestKey(const Request& request, std::string_view name, const T& input)
+    // `name` says what is created and where, with the ids in the path: "messages of 12". With the
+    // body as it was sent, apart from white space and the order of members, it tells whether
+    // another request is the same one. (As it was parsed, it would change with each member that a
+    // release adds.) Throws ApiError (422) for a malformed key.
+    RequestKey(const Request& request, std::string_view name)
         : user_id_(request.user_id()), key_(request.idempotency_key()) {
-        if (key_) digest_ = entity_tag(std::string{name} + " " + json::write(input));
+        if (key_) digest_ = entity_tag(std::string{name} + " " + request.canonical_body());
     }
 
     // Runs a batch whose last write, `created`, inserts rows or none, and leaves an event of

@@ -4,8 +4,15 @@
 id, conversation_id, role, content, metadata, client_message_id, created_at
 
 -- Adding messages (shared/conversations/add_messages.hpp) takes these statements, in this order. The first one makes
--- concurrent requests to one conversation wait, so the others see what was added before, and ids are in the order of
--- commits.
+-- concurrent requests to one conversation wait before they have a place in the feed, which PostgreSQL gives them with the
+-- first row that they lock or write: so events are in the order of ids. (506311 stands for conversations.)
+-- name: queue_for_conversation
+SELECT pg_advisory_xact_lock(506311, hashint8(:conversation_id)) IS NULL AS has_waited
+
+-- name: queue_for_conversation sqlite
+SELECT :conversation_id IS NULL AS has_waited
+
+-- Also makes a deletion wait. The others see what was added before.
 -- name: lock_conversation
 WITH locked AS (
     SELECT id FROM conversations

@@ -84,12 +84,13 @@ id IN (SELECT value FROM json_each(:ids))
 
 -- A batch of operations is these statements, in this order. The first one locks the tasks that are named, and fails if
 -- one is missing or the user would have more than `max_tasks`, so that nothing is done. (A division by zero, which no
--- other statement attempts: `batch_refused` in handlers/tasks_batch.cpp.)
+-- other statement attempts: `batch_refused` in handlers/tasks_batch.cpp.) It also fails if a later transaction has changed
+-- one of them while it waited for another, for the reason that lease_jobs gives: the batch is then repeated.
 -- name: require_tasks
 SELECT div(1, CASE WHEN (
         SELECT count(*) FROM (
             SELECT id FROM tasks
-            WHERE user_id = :user_id AND {is_named}
+            WHERE user_id = :user_id AND {is_named} AND age(xmin) NOT BETWEEN -1000000 AND -1
             ORDER BY id
             FOR UPDATE) AS locked) = :id_count
     AND {has_room_for} THEN 1 ELSE 0 END) AS proceeds
@@ -147,6 +148,10 @@ RETURNING tasks.id, tasks.user_id, tasks.title, tasks.description, tasks.complet
 -- name: delete_tasks
 DELETE FROM tasks
 WHERE user_id = :user_id AND {is_named}
+
+-- Whether the user has room for the tasks that a refused batch adds.
+-- name: has_room_for_tasks
+SELECT {has_room_for} AS "exists"
 
 -- What the ids of a refused batch are.
 -- name: find_named_tasks
@@ -303,40 +308,61 @@ folded_text LIKE ALL (ARRAY(
 -- fragment: has_parts sqlite
 has_parts(folded_text, :parts)
 
--- Lists in which texts are searched read all tasks of the user, and sort what they find: `sort` names the key. What a
--- list is not sorted by is equal to its position, so that it decides nothing.
--- fragment: found_tasks
-found AS MATERIALIZED (
-    SELECT {task_columns},
-        CASE :sort WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
+-- Lists in which texts are searched look at all tasks of the user, and sort what they find by keys: `sort` names the key.
+-- What a list is not sorted by is equal to its position, so that it decides nothing. Whole tasks are read for the page
+-- only.
+-- fragment: search_keys
+CASE :sort WHEN 'created_at' THEN created_at WHEN 'updated_at' THEN updated_at
             WHEN 'due_date' THEN coalesce(due_date, :undated) ELSE :after_moment END AS moment_key,
         CASE :sort WHEN 'priority' THEN priority ELSE :after_priority END AS priority_key,
         CASE :sort WHEN 'title' THEN folded_title ELSE :after_folded_title END AS folded_title_key,
         CASE :sort WHEN 'title' THEN title ELSE :after_title END AS title_key
+
+-- fragment: found_tasks
+found AS MATERIALIZED (
+    SELECT id, {search_keys}
     {listed_tasks} AND {has_parts}
     LIMIT CASE WHEN (SELECT is_known FROM state) THEN 0 ELSE 9223372036854775807 END)
 SELECT revision, is_settled, is_known, CASE WHEN NOT is_known THEN (SELECT count(*) FROM found) END AS total,
     {no_task}
 {list_page}
 SELECT {task_columns}
-FROM found
+FROM (SELECT tasks.*, {search_keys} FROM tasks) AS keyed
+
+-- fragment: these_ids
+id = ANY (ARRAY(
+
+-- fragment: these_ids sqlite
+id IN (
+
+-- fragment: end_of_ids
+))
+
+-- fragment: end_of_ids sqlite
+)
 
 -- name: search_tasks_asc
 {list_of}
 {revision}
 {list_named}, {found_tasks}
-WHERE (moment_key, priority_key, folded_title_key, title_key, id)
-    > (:after_moment, :after_priority, :after_folded_title, :after_title, :after_id)
+WHERE user_id = :user_id AND {these_ids}
+    SELECT id FROM found
+    WHERE (moment_key, priority_key, folded_title_key, title_key, id)
+        > (:after_moment, :after_priority, :after_folded_title, :after_title, :after_id)
+    ORDER BY moment_key, priority_key, folded_title_key, title_key, id
+    {list_limit} OFFSET :offset{end_of_ids}
 ORDER BY moment_key, priority_key, folded_title_key, title_key, id
-{list_limit} OFFSET :offset
 {list_end}
 
 -- name: search_tasks_desc
 {list_of}
 {revision}
 {list_named}, {found_tasks}
-WHERE (moment_key, priority_key, folded_title_key, title_key, id)
-    < (:after_moment, :after_priority, :after_folded_title, :after_title, :after_id)
+WHERE user_id = :user_id AND {these_ids}
+    SELECT id FROM found
+    WHERE (moment_key, priority_key, folded_title_key, title_key, id)
+        < (:after_moment, :after_priority, :after_folded_title, :after_title, :after_id)
+    ORDER BY moment_key DESC, priority_key DESC, folded_title_key DESC, title_key DESC, id DESC
+    {list_limit} OFFSET :offset{end_of_ids}
 ORDER BY moment_key DESC, priority_key DESC, folded_title_key DESC, title_key DESC, id DESC
-{list_limit} OFFSET :offset
 {list_end}

@@ -42,7 +42,7 @@ struct Keys {
                    const Titles& input = {}) {
         RawRequest raw;
         raw.idempotency_key = text;
-        return RequestKey{Request{raw, Method::post, {}, {user, ""}}, "tasks", input};
+        return RequestKey{Request{raw, Method::post, {}, {user, ""}}, "tasks"};
     }
 
     KeyedResults add(const RequestKey& key, const std::string& titles,
