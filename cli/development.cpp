@@ -1,5 +1,6 @@
 #include "cli/development.hpp"
 
+#include <array>
 #include <optional>
 #include <ostream>
 #include <stdexcept>
@@ -26,8 +27,28 @@ constexpr std::optional<std::int64_t> no_limit;
 
 constexpr const char* board_titles[] = {"Agree on the next release", "Write the announcement",
                                         "Thank everybody who reported a bug"};
-constexpr const char* task_titles[] = {"Buy milk", "Water the plants", "Call the dentist",
-                                       "Renew the passport", "Read the documentation at /docs"};
+
+enum class Due { never, yesterday, today, next_week };
+
+constexpr struct {
+    const char* title;
+    const char* description;
+    bool is_completed;
+    Due due;
+    Priority priority;
+    std::array<const char*, 2> tags;  // null where there are fewer
+} personal_tasks[] = {
+    {"Buy milk", "Two bottles", true, Due::never, Priority::low, {"shopping"}},
+    {"Water the plants", "", false, Due::today, Priority::medium, {"home"}},
+    {"Call the dentist", "", false, Due::yesterday, Priority::urgent, {"health", "by phone"}},
+    {"Renew the passport",
+     "Two photos; the office is behind the Café Zoë",
+     false,
+     Due::next_week,
+     Priority::high,
+     {"paperwork"}},
+    {"Read the documentation at /docs", "", false, Due::never, Priority::none, {}},
+};
 
 // Metadata is canonical JSON.
 constexpr struct {
@@ -90,20 +111,40 @@ Async<bool> seed_board(Database& database, std::ostream& out) {
     co_return true;
 }
 
+// Yesterday and next week at 17:00, today at its last second, all in UTC.
+std::optional<Timestamp> moment_of(Due due, Timestamp now) {
+    constexpr std::int64_t second = 1'000'000;
+    constexpr auto hour = 3600 * second;
+    constexpr auto day = 24 * hour;
+    const auto midnight = now.microseconds - now.microseconds % day;
+    switch (due) {
+        case Due::yesterday: return Timestamp{midnight - day + 17 * hour};
+        case Due::today: return Timestamp{midnight + day - second};
+        case Due::next_week: return Timestamp{midnight + 7 * day + 17 * hour};
+        case Due::never: break;
+    }
+    return std::nullopt;
+}
+
 Async<bool> seed_tasks(Database& database, const std::string& user_id, std::ostream& out) {
     const auto counted = co_await database.one<Total>(sql::count_tasks, user_id);
     if (counted.total > 0) co_return false;
     db::Batch batch;
-    bool is_completed = true;  // the first one
-    for (const auto* title : task_titles) {
+    const auto now = Timestamp::now();
+    for (const auto& [title, description, is_completed, due, priority, tags] : personal_tasks) {
         NewTask task;
         task.title = title;
-        task.completed = std::exchange(is_completed, false);
+        task.description = description;
+        task.completed = is_completed;
+        task.due_date = moment_of(due, now);
+        task.priority = priority;
+        for (const auto* tag : tags)
+            if (tag) task.tags.emplace_back(tag);
         batch.add(sql::insert_task, db::named("user_id", user_id), db::fields_of(task),
                   db::fields_of(folded_texts(task)), db::named("max_tasks", no_limit));
     }
     co_await database.run(std::move(batch));
-    out << "added " << std::size(task_titles) << " tasks for " << user_id << '\n';
+    out << "added " << std::size(personal_tasks) << " tasks for " << user_id << '\n';
     co_return true;
 }
 

@@ -45,6 +45,17 @@ void seed_once(Engine engine) {
     EXPECT_TEXT(steelthread({"seed", "--user=O'Brien"}, variables).output,
                 "added 5 tasks for O'Brien\nadded a conversation for O'Brien\n");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM tasks WHERE user_id = 'O''Brien'"), "5");
+    static constexpr const char* of_each_user[] = {
+        "due_date < created_at",
+        "due_date IS NOT NULL AND priority = 2",  // today
+        "due_date > created_at AND priority = 3",
+        "due_date IS NULL AND completed",
+        "tags = '[\"health\",\"by phone\"]'",
+        "folded_text LIKE '%cafe zoe%' AND description LIKE '%Café%'",
+    };
+    for (const auto* condition : of_each_user)
+        EXPECT_TEXT(database.execute(std::string{"SELECT count(*) FROM tasks WHERE "} + condition),
+                    "2");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM messages"), "10");
     EXPECT_TEXT(database.execute("SELECT count(DISTINCT role) FROM messages"), "4");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM messages WHERE metadata <> 'null'"), "6");
