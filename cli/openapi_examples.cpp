@@ -59,8 +59,11 @@ Json answer_example(const Value& schema, const std::string& name) {
     if (json::find(schema, "anyOf")) return json::parse("null");
     if (const auto* const choices = json::find(schema, "enum")) return (*choices)[0];
     if (json::find(schema, "properties")) return example_of_members(schema);
-    if (const auto* const items = json::find(schema, "items"))
+    if (const auto* const items = json::find(schema, "items")) {
+        if (json::find(*items, "anyOf"))
+            return array({answer_example(without_null(*items), name), json::parse("null")});
         return array({answer_example(*items, name)});
+    }
     const auto* const type = json::find(schema, "type");
     if (type && json::text_of(*type) == "integer") return json::parse("1");
     if (!json::find(schema, "format")) ask_for_example(name);

@@ -182,7 +182,9 @@ struct MessageBatch {
                 .items(1, 100)
                 .describe("In the order in which they are added")
                 .example(R"([{"client_message_id":"turn-1","content":"What is due today?",)"
-                         R"("role":"user"},{"content":"Nothing.","role":"assistant"}])"),
+                         R"("role":"user"},{"content":"","metadata":{"tool_calls":[{"id":"call-1",)"
+                         R"("name":"list_tasks"}]},"role":"assistant"},{"content":"[]",)"
+                         R"("metadata":{"tool_call_id":"call-1"},"role":"tool"}])"),
         };
     }
 };

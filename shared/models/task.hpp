@@ -217,8 +217,9 @@ struct TaskBatch {
         using json::field;
         return std::tuple{field("operations", &TaskBatch::operations)
                               .items(1, max_operations)
-                              .example(R"([{"op":"create","title":"Buy milk"},)"
-                                       R"({"id":1,"op":"complete"},{"id":2,"op":"delete"}])")};
+                              .example(R"([{"op":"create","tags":["home"],"title":"Bake bread"},)"
+                                       R"({"due_date":null,"id":1,"op":"update","priority":"low"},)"
+                                       R"({"id":2,"op":"complete"},{"id":3,"op":"delete"}])")};
     }
 };
 
@@ -254,21 +255,25 @@ struct TaskQuery {
                 .one_of("all|pending|completed")
                 .describe("Which tasks"),
             field("due_before", &TaskQuery::due_before)
-                .describe("Only tasks that are due before this moment"),
+                .describe("Only tasks that are due before this moment")
+                .example("2026-01-10T00:00:00Z"),
             field("due_after", &TaskQuery::due_after)
-                .describe("Only tasks that are due after this moment"),
+                .describe("Only tasks that are due after this moment")
+                .example("2026-01-09T00:00:00Z"),
             field("priority", &TaskQuery::priority)
-                .describe("Only tasks of this priority, or of several, separated by commas: "
-                          "`high,urgent`"),
+                .describe("Only tasks of this priority, or of several, separated by commas")
+                .example("high,urgent"),
             field("tag", &TaskQuery::tag)
                 .items(1, max_tags)
                 .length(1, max_tag_length)
                 .describe("Only tasks with this tag, or with all of several, separated by commas; "
-                          "without regard to case"),
+                          "without regard to case")
+                .example("home,shopping"),
             field("q", &TaskQuery::q)
                 .length(1, 100)
                 .describe("Only tasks in which each of these words occurs, in the title, the "
-                          "description or a tag, without regard to case and accents"),
+                          "description or a tag, without regard to case and accents")
+                .example("milk bottles"),
             field("sort", &TaskQuery::sort)
                 .optional()
                 .one_of("created_at|updated_at|title|due_date|priority")

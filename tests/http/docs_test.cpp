@@ -238,6 +238,20 @@ Test(docs, a_token_stays_when_the_page_is_loaded_again) {
     EXPECT_TEXT(browser.text(list + " .live-responses-table tbody .response-col_status"), "200");
 }
 
+// The examples of filters are shown, but do not become filters.
+Test(docs, a_list_is_tried_out_without_filters) {
+    const Stack stack{Engine::sqlite};
+    Browser browser;
+    browser.open(stack.base_url() + "/docs");
+    const std::string list = "#operations-tasks-listTasks";
+    browser.click(list + " .opblock-summary-control");
+    browser.click(list + " .try-out__btn");
+    browser.text(list + " .execute");
+    EXPECT_TEXT(browser.run("return [...document.querySelectorAll('" + list +
+                            " .parameters input')].map(input => input.value).join()"),
+                R"(",,,100,0,,,,,,")");  // limit and offset have defaults
+}
+
 // Swagger UI would wait for the end of a stream for ever.
 Test(docs, streams_are_not_tried_out) {
     const Stack stack{Engine::sqlite};

@@ -1,5 +1,7 @@
 #include "tests/support/stack/examples.hpp"
 
+#include <rapidjson/document.h>
+
 #include <algorithm>
 
 #include "shared/json/reader.hpp"
@@ -31,14 +33,20 @@ std::string Examples::filled(std::string path) {
     return path;
 }
 
-Call Examples::call(std::string method, const std::string& filled_path) const {
+Call Examples::call(std::string method, const std::string& filled_path) {
     std::transform(method.begin(), method.end(), method.begin(), ::toupper);
     const auto* const operation = contract_.operation(method, filled_path);
     cr_assert_not_null(operation, "%s %s", method.c_str(), filled_path.c_str());
     Call call{.method = method, .path = filled_path, .body = {}, .headers = {}};
-    if (operation->HasMember("requestBody"))
-        call.body =
-            json::canonical((*operation)["requestBody"]["content"]["application/json"]["example"]);
+    if (operation->HasMember("requestBody")) {
+        rapidjson::Document body;
+        body.CopyFrom((*operation)["requestBody"]["content"]["application/json"]["example"],
+                      body.GetAllocator());
+        if (body.HasMember("operations"))
+            for (auto& one : body["operations"].GetArray())
+                if (one.HasMember("id")) one["id"].SetInt64(create_task());
+        call.body = json::canonical(body);
+    }
     const auto& security = (*operation)["security"];
     if (!security.Empty())
         call.headers.push_back(
@@ -48,4 +56,9 @@ Call Examples::call(std::string method, const std::string& filled_path) const {
 
 std::string Examples::create(const std::string& path) {
     return send(call("POST", path)).header("location");
+}
+
+std::int64_t Examples::create_task() {
+    const auto location = create("/api/tasks");
+    return std::stoll(location.substr(location.rfind('/') + 1));
 }

@@ -14,8 +14,9 @@ public:
     // Fills in the parameters of a path from the document. For {id} it creates a resource.
     std::string filled(std::string path);
 
-    // Returns the call of an operation, with the example body and the required credentials.
-    Call call(std::string method, const std::string& filled_path) const;
+    // Returns the call of an operation, with the example body and the required credentials. For the
+    // ids in a batch of operations on tasks it creates tasks.
+    Call call(std::string method, const std::string& filled_path);
 
     Reply send(const Call& call) { return client_.send(call); }
 
@@ -24,6 +25,7 @@ public:
 private:
     // Creates a resource and returns its location.
     std::string create(const std::string& path);
+    std::int64_t create_task();
 
     const Contract& contract_ = Contract::of("/api/v1");
     Client client_;
