@@ -933,6 +933,50 @@ ON_BOTH_ENGINES(tasks_batch, leave_a_key_unused_if_refused) {
     cr_expect_eq(count(service, "tasks"), 2);
 }
 
+// A due date that becomes null is not one that stays.
+ON_BOTH_ENGINES(tasks_batch, with_another_member_are_another_request) {
+    const auto id = add_task(service, {.due_date = a_moment});
+    auto sent = with_key(service, "k", {operation("update", id, R"("title":"x")")});
+    const auto first = service.send(sent);
+    results_of(first);
+    sent.body = R"({ "operations" : [ { "title" : " \u0078 ", "op" : "update", "id" : 1 } ] })";
+    expect_same(service.send(sent), first);
+    for (const char* members : {R"("title":"x","due_date":null)", R"("title":"x","tags":[])",
+                                R"("title":"x","completed":false)", R"("description":"x")"}) {
+        sent.body = batch_of({operation("update", id, members)});
+        expect_detail(service.send(sent), "header.Idempotency-Key", "value_error");
+    }
+    EXPECT_TEXT(stored_tasks(service), results_of(first).front());
+}
+
+// The user of a repeated request is checked like any other, also if the tasks are gone.
+ON_BOTH_ENGINES(tasks_batch, repeat_nothing_for_a_disabled_user) {
+    const auto sent = with_key(service, "k", {create("x"), removal(add_task(service))});
+    const auto first = service.send(sent);
+    results_of(first);
+    service.database().execute("UPDATE users SET disabled_at = created_at");
+    expect_error(service.send(sent), Error::invalid_token);
+    expect_error(change(service, {create("x")}), Error::invalid_token);
+    expect_error(change(service, {removal(99)}), Error::invalid_token);
+    service.database().execute("UPDATE users SET disabled_at = NULL");
+    expect_same(service.send(sent), first);
+    cr_expect_eq(count(service, "tasks"), 1);
+}
+
+// A user without a row needs none to be told that there is no such task.
+ON_BOTH_ENGINES(tasks_batch, make_a_row_of_a_new_user) {
+    auto sent = service.with_token("POST", path_without_user, batch_of({removal(99)}));
+    sent.authorization = service.foreign_bearer("a newcomer");
+    expect_error(service.send(sent), Error::not_found);
+    sent.body = batch_of({create("x"), create("y")});
+    sent.idempotency_key = "k";
+    const auto first = service.send(sent);
+    EXPECT_TEXT(joined(each(results_of(first), "user_id"), " "), R"("a newcomer" "a newcomer")");
+    expect_same(service.send(sent), first);
+    cr_expect_eq(count(service, "users WHERE id = 'a newcomer'"), 1);
+    cr_expect_eq(count(service, "tasks"), 2);
+}
+
 // Each deletes tasks that the others no longer find.
 ON_BOTH_ENGINES(tasks_batch, twenty_at_once_with_one_key_are_one) {
     for (int round = 0; round < 3; ++round) {
