@@ -3,6 +3,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "shared/models/task.hpp"
@@ -863,6 +864,30 @@ ON_BOTH_ENGINES(tasks_batch, that_race_to_delete_do_it_once) {
     cr_expect_eq(succeeded, 1);
     cr_expect_eq(count(service, "tasks"), 1);
     cr_expect_eq(count(service, "events WHERE type = 'task.deleted'"), 10);
+}
+
+// The batch waits for another transaction, and then does not find the task.
+Test(tasks_batch, does_not_find_what_is_deleted_meanwhile) {
+    Service service{endpoint(), Engine::postgres};
+    const auto deleted = add_task(service);
+    const auto kept = add_task(service);
+    const auto sent = service.with_token(
+        "POST", path, batch_of({create("x"), operation("complete", kept), removal(deleted)}));
+    service.database().execute("BEGIN; DELETE FROM tasks WHERE id = " + std::to_string(deleted));
+    std::thread other_client{[&] {
+        wait_until("the batch waits", [&] {
+            return service.database().execute(
+                       "SELECT pg_stat_clear_snapshot(); SELECT count(*) FROM pg_stat_activity "
+                       "WHERE datname = current_database() AND wait_event_type = 'Lock'") != "0";
+        });
+        service.database().execute("COMMIT");
+    }};
+    const auto response = service.send(sent);
+    other_client.join();
+    expect_refused(response, Error::not_found, "[\"body\",\"operations\",2,\"id\"] value_error\n");
+    cr_expect_eq(count(service, "tasks WHERE completed"), 0);
+    cr_expect_eq(count(service, "tasks"), 1);
+    cr_expect_eq(count(service, "events WHERE type = 'task.updated'"), 0);
 }
 
 // --- Idempotency-Key
