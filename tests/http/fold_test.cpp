@@ -278,6 +278,6 @@ Test(fold, does_not_overwrite_a_task_that_changes_meanwhile) {
     EXPECT_TEXT(folding.execute("SELECT title || ' ' || folded_title FROM tasks WHERE folds = 0"),
                 "After after");
     folding.expect_folded(2, "Another", "");
-    EXPECT_TEXT(folding.up(), "folded the texts of 1 tasks\n");
+    EXPECT_TEXT(folding.up(), "folded the texts of 1 task\n");
     folding.expect_folded(1, "After", "");
 }

@@ -25,12 +25,6 @@ constexpr Query insert_two_tasks{
         "SELECT $1, value, '', false, now(), now() FROM json_each($2) RETURNING id",
     .parameters = two_parameters};
 
-struct Titles {
-    std::vector<std::string> titles;
-
-    static consteval auto fields() { return std::tuple{json::field("titles", &Titles::titles)}; }
-};
-
 // A user with a database.
 struct Keys {
     explicit Keys(Engine used) : engine(used), database(used), open(database.url()) {
@@ -38,8 +32,7 @@ struct Keys {
         database.add_user("bob");
     }
 
-    RequestKey key(const std::string& text, const std::string& user = "ada",
-                   const Titles& input = {}) {
+    RequestKey key(const std::string& text, const std::string& user = "ada") {
         RawRequest raw;
         raw.idempotency_key = text;
         return RequestKey{Request{raw, Method::post, {}, {user, ""}}, "tasks"};
