@@ -17,11 +17,11 @@
 #include "shared/auth/fetch.hpp"
 #include "shared/auth/key_set.hpp"
 #include "shared/config/setting.hpp"
+#include "shared/db/blocking_connection.hpp"
 #include "shared/db/readiness.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/limits/redis_limiter.hpp"
 #include "shared/log.hpp"
-#include "shared/models/existence.hpp"
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
 #include "sql/doctor.hpp"
@@ -212,10 +212,12 @@ Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microsec
 }
 
 std::string check_folded_texts(const Config& config) {
-    const auto total = rows_of<Total>(config, db::statement(sql::count_tasks_to_fold)).at(0).total;
-    if (total == 0) return "complete";
+    // Opening the database for statements would change a SQLite file.
+    const auto connection = connect_blocking(config, BlockingConnection::Purpose::look);
+    const auto total = connection->query(sql::count_tasks_to_fold.postgres).at(0).at(0);
+    if (total == "0") return "complete";
     throw Warning(
-        plural(static_cast<std::size_t>(total), "task") +
+        total + (total == "1" ? " task" : " tasks") +
         " of another program, such as an earlier release, may be missing in searches: run "
         "`steelthread migrate up`");
 }

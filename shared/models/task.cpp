@@ -76,7 +76,8 @@ StoredOperation::StoredOperation(const TaskOperation& operation, std::size_t at)
       id(operation.id),
       title(operation.title),
       description(operation.description),
-      completed(operation.completed),
+      // As an optional: a bool could also be made from whether it has a value.
+      completed(static_cast<const std::optional<bool>&>(operation.completed)),
       due_date(operation.due_date.value_or(std::nullopt)),
       has_due_date(operation.due_date.has_value()) {
     if (operation.op == "complete") completed = operation.completed.value_or(true);

@@ -1935,7 +1935,7 @@ ON_BOTH_ENGINES(tasks, recognize_a_request_at_every_path) {
     EXPECT_TEXT(first.header("Location"), my_tasks + "/1");
     for (const auto& path : {std::string{"/api/tasks"}, "/api/" + me + "/tasks"}) {
         sent.target = path;
-        sent.body = R"({ "completed" : false, "description" : null, "title" : " \u0078 " })";
+        sent.body = R"({ "title" : "\u0078" })";
         expect_same(service.send(sent), first);
     }
     sent.body = R"({"title":"x","completed":true})";

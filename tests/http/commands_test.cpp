@@ -577,8 +577,8 @@ Test(commands, the_doctor_finds_texts_that_are_not_folded) {
         const auto unfolded = steelthread({"doctor"}, variables);
         cr_expect_neq(unfolded.output.find("warn   folded texts: 1 task of another program"),
                       std::string::npos, "%s", unfolded.output.c_str());
-        EXPECT_TEXT(steelthread({"migrate", "up"}, variables).output,
-                    "folded the texts of 1 task\n");
+        cr_expect(steelthread({"migrate", "up"}, variables)
+                      .output.starts_with("folded the texts of 1 task\n"));
         const auto folded = steelthread({"doctor"}, variables);
         cr_expect_neq(folded.output.find("ok     folded texts: complete"), std::string::npos, "%s",
                       folded.output.c_str());
