@@ -13,29 +13,26 @@ std::string marked(std::string_view tag) { return tag_mark + case_folded(tag) + 
 
 void TaskOperation::check(const TaskOperation& operation, json::Faults& faults) {
     if (faults.concern("op")) return;
-    const auto expect = [&](std::string_view member, bool is_there, bool is_needed,
-                            bool is_allowed) {
-        faults.enter(std::string{member});
-        if (is_there && !is_allowed)
-            faults.add("Extra inputs are not permitted", "extra_forbidden");
-        faults.leave();
-        if (is_there || !is_needed || faults.concern(member)) return;
-        faults.enter(std::string{member});
-        faults.add("Field required", "missing");
-        faults.leave();
-    };
     const auto& op = operation.op;
     const bool creates = op == "create";
-    const bool changes = creates || op == "update";
-    expect("id", operation.id.has_value(), !creates, !creates);
-    expect("title", operation.title.has_value(), creates, changes);
-    expect("description", operation.description.has_value(), false, changes);
-    expect("completed", operation.completed.has_value(), false, op != "delete");
-    expect("due_date", operation.due_date.has_value(), false, changes);
-    expect("priority", operation.priority.has_value(), false, changes);
-    expect("tags", operation.tags.has_value(), false, changes);
-    const bool has_change = operation.title || operation.description || operation.completed ||
-                            operation.due_date || operation.priority || operation.tags;
+    bool has_change = false;
+    json::for_each_field<TaskOperation>([&](const auto& field) {
+        if constexpr (requires { (operation.*field.member).has_value(); }) {
+            const bool is_there = (operation.*field.member).has_value();
+            const bool is_id = field.name == "id";
+            const bool is_needed = is_id ? !creates : creates && field.name == "title";
+            const bool is_allowed = is_id ? !creates
+                                          : creates || op == "update" ||
+                                                (op == "complete" && field.name == "completed");
+            has_change = has_change || (is_there && !is_id);
+            const bool is_missing = !is_there && is_needed && !faults.concern(field.name);
+            faults.enter(std::string{field.name});
+            if (is_there && !is_allowed)
+                faults.add("Extra inputs are not permitted", "extra_forbidden");
+            if (is_missing) faults.add("Field required", "missing");
+            faults.leave();
+        }
+    });
     if (op == "update" && !has_change)
         faults.add("Value error, name at least one member to change", "value_error");
 }
@@ -69,22 +66,4 @@ std::optional<std::string> search_parts(const TaskQuery& query) {
         for (const auto& tag : query.tag->values) parts.push_back(marked(tag));
     if (parts.empty()) return std::nullopt;
     return json::write(parts);
-}
-
-StoredOperation::StoredOperation(const TaskOperation& operation, std::size_t at)
-    : position(static_cast<std::int64_t>(at)),
-      id(operation.id),
-      title(operation.title),
-      description(operation.description),
-      // As an optional: a bool could also be made from whether it has a value.
-      completed(static_cast<const std::optional<bool>&>(operation.completed)),
-      due_date(operation.due_date.value_or(std::nullopt)),
-      has_due_date(operation.due_date.has_value()) {
-    if (operation.op == "complete") completed = operation.completed.value_or(true);
-    if (operation.priority) priority = static_cast<std::int64_t>(*operation.priority);
-    if (operation.tags) tags = json::write(*operation.tags);
-    const auto folded = folded_texts(operation);
-    folded_title = folded.folded_title;
-    folded_description = folded.folded_description;
-    folded_tags = folded.folded_tags;
 }

@@ -354,7 +354,23 @@ struct StoredOperation {
     std::optional<std::string> folded_description;
     std::optional<std::string> folded_tags;
 
-    StoredOperation(const TaskOperation& operation, std::size_t at);
+    StoredOperation(const TaskOperation& operation, std::size_t at)
+        : position(static_cast<std::int64_t>(at)),
+          id(operation.id),
+          title(operation.title),
+          description(operation.description),
+          // As an optional: a bool could also be made from whether it has a value.
+          completed(static_cast<const std::optional<bool>&>(operation.completed)),
+          due_date(operation.due_date.value_or(std::nullopt)),
+          has_due_date(operation.due_date.has_value()) {
+        if (operation.op == "complete") completed = operation.completed.value_or(true);
+        if (operation.priority) priority = static_cast<std::int64_t>(*operation.priority);
+        if (operation.tags) tags = json::write(*operation.tags);
+        const auto folded = folded_texts(operation);
+        folded_title = folded.folded_title;
+        folded_description = folded.folded_description;
+        folded_tags = folded.folded_tags;
+    }
 
     static consteval auto fields() {
         using json::field;
