@@ -628,8 +628,8 @@ Test(tasks_batch, reports_all_faults) {
                          R"({"op":"complete","id":0})"}),
         Error::validation_error,
         "[\"body\",\"operations\",0,\"id\"] missing\n"
-        "[\"body\",\"operations\",0,\"title\"] extra_forbidden\n"
         "[\"body\",\"operations\",0,\"tags\"] extra_forbidden\n"
+        "[\"body\",\"operations\",0,\"title\"] extra_forbidden\n"
         "[\"body\",\"operations\",2,\"title\"] string_too_short\n"
         "[\"body\",\"operations\",2,\"id\"] extra_forbidden\n"
         "[\"body\",\"operations\",3,\"completed\"] bool_type\n"
