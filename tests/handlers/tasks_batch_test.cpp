@@ -254,7 +254,6 @@ ON_BOTH_ENGINES(tasks_batch, fills_in_what_a_new_task_lacks) {
                                                  R"("due_date":null,"tags":[]})"}));
     for (const auto& result : results) {
         const auto task = json::parse(result);
-        cr_expect_eq(task.MemberCount(), 10);
         EXPECT_TEXT(member(task, "description"), "");
         EXPECT_TEXT(member(task, "due_date"), "<null>");
         EXPECT_TEXT(member(task, "priority"), "none");
