@@ -60,6 +60,7 @@ struct Plan {
     // The ids that the batch names, as a JSON array.
     std::string ids() const {
         std::vector<std::int64_t> all;
+        all.reserve(positions.size());
         for (const auto& [id, position] : positions) all.push_back(id);
         return json::write(all);
     }
@@ -115,6 +116,7 @@ struct Outcome {
 std::vector<Outcome> outcomes(std::vector<Task> tasks) {
     std::ranges::sort(tasks, {}, &Task::id);
     std::vector<Outcome> all;
+    all.reserve(tasks.size());
     for (const auto& task : tasks) all.push_back({task.id, {json::write(task)}});
     return all;
 }
@@ -146,7 +148,7 @@ Response answer(const Plan& plan, std::size_t count, const std::vector<Outcome>&
         for (std::size_t i = 0; i < round.size(); ++i, ++next) of_round[next->id] = &next->text;
         for (const auto& operation : round)
             answer.results[static_cast<std::size_t>(operation.position)] =
-                *of_round.at(*operation.id);
+                *of_round.at(operation.id.value_or(0));
     }
     return Response::ok(answer);
 }

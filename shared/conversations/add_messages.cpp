@@ -32,18 +32,17 @@ using ClientIds = std::vector<std::optional<std::string>>;
 
 ClientIds client_ids_of(const std::vector<NewMessage>& sent) {
     ClientIds ids;
+    ids.reserve(sent.size());
     for (const auto& message : sent) ids.push_back(message.client_message_id);
     return ids;
 }
 
 // Leaves out messages with the client_message_id of an earlier one.
-std::vector<SentMessage> distinct(std::vector<NewMessage> sent) {
+std::vector<SentMessage> distinct(const std::vector<NewMessage>& sent) {
     std::set<std::string> ids;
     std::vector<SentMessage> kept;
-    for (auto& [role, content, metadata, id] : sent)
-        if (!id || ids.insert(*id).second)
-            kept.push_back(
-                {std::move(role), std::move(content), std::move(metadata.text), std::move(id)});
+    for (const auto& [role, content, metadata, id] : sent)
+        if (!id || ids.insert(*id).second) kept.push_back({role, content, metadata.text, id});
     return kept;
 }
 
@@ -55,6 +54,7 @@ struct StoredMessage {
 
 std::vector<StoredMessage> stored(const std::vector<Message>& messages) {
     std::vector<StoredMessage> all;
+    all.reserve(messages.size());
     for (const auto& message : messages)
         all.push_back({message.id, message.client_message_id, {json::write(message)}});
     return all;
@@ -106,7 +106,7 @@ Async<AddedMessages> add_messages(Database& database, std::string user_id,
                                   std::int64_t conversation_id, std::vector<NewMessage> sent,
                                   std::optional<std::int64_t> max_messages, RequestKey key) {
     const auto client_ids = client_ids_of(sent);
-    const auto wanted = distinct(std::move(sent));
+    const auto wanted = distinct(sent);
     const auto messages = json::write(wanted);
     const auto statement = [&](const Query& query, auto... further) {
         return db::statement(query, db::named("user_id", user_id),

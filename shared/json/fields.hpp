@@ -261,7 +261,9 @@ struct Type<Maybe<T>> {
         return Type<T>::read(value, rules, faults);
     }
     // A member without a value is not written at all.
-    static void write(Writer& writer, const Maybe<T>& value) { Type<T>::write(writer, *value); }
+    static void write(Writer& writer, const Maybe<T>& value) {
+        if (value) Type<T>::write(writer, *value);
+    }
     static void schema(Writer& writer, const Rules& rules) { Type<T>::schema(writer, rules); }
 };
 
