@@ -1,3 +1,5 @@
+#include <libpq-fe.h>
+
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -887,6 +889,39 @@ Test(tasks_batch, does_not_find_what_is_deleted_meanwhile) {
     cr_expect_eq(count(service, "tasks WHERE completed"), 0);
     cr_expect_eq(count(service, "tasks"), 1);
     cr_expect_eq(count(service, "events WHERE type = 'task.updated'"), 0);
+}
+
+// The batch has locked the first task and waits for the second one while the third one is changed,
+// which the feed must show before its deletion.
+Test(tasks_batch, come_after_what_a_later_transaction_has_changed) {
+    Service service{endpoint(), Engine::postgres};
+    const auto first = add_task(service);
+    const auto held = std::to_string(add_task(service));
+    const auto last = add_task(service);
+    const auto sent =
+        service.with_token("POST", path,
+                           batch_of({operation("complete", first),
+                                     operation("complete", std::stol(held)), removal(last)}));
+    const PgConnection later{PQconnectdb(service.database().url().c_str())};
+    service.database().execute("BEGIN; SELECT id FROM tasks WHERE id = " + held + " FOR UPDATE");
+    std::thread other_client{[&] {
+        wait_until("the batch waits", [&] {
+            return service.database().execute(
+                       "SELECT pg_stat_clear_snapshot(); SELECT count(*) FROM pg_stat_activity "
+                       "WHERE datname = current_database() AND wait_event_type = 'Lock'") != "0";
+        });
+        const auto update = "UPDATE tasks SET title = 'later' WHERE id = " + std::to_string(last);
+        PQclear(PQexec(later.get(), update.c_str()));
+        service.database().execute("COMMIT");
+    }};
+    const auto response = service.send(sent);
+    other_client.join();
+    cr_assert_eq(response.status(), 200, "%s", shown(response.body()).c_str());
+    EXPECT_TEXT(service.database().execute(
+                    "SELECT string_agg(type, ' ' ORDER BY transaction_id, id) FROM events "
+                    "WHERE subject = '/tasks/" +
+                    std::to_string(last) + "'"),
+                "task.created task.updated task.deleted");
 }
 
 // --- Idempotency-Key
