@@ -43,8 +43,8 @@ public:
         for (;;) {
             execute("BEGIN ISOLATION LEVEL READ COMMITTED");
             // A lock that lasts until the end of the transaction, so that it also works through a
-            // pooler. A statement that waited for it would hold a snapshot, for whose end a runner
-            // that builds an index concurrently would wait.
+            // pooler. A statement that waited for it would hold a snapshot, and a runner that
+            // builds an index concurrently waits for all snapshots.
             if (query("SELECT pg_try_advisory_xact_lock(5063112418)", {})[0][0] == "t") break;
             execute("ROLLBACK");
             if (Clock::now() > give_up)

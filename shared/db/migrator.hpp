@@ -29,8 +29,9 @@ struct SchemaState {
     bool is_current() const { return pending.empty() && has_functions; }
 };
 
-// How long a change waits for a lock of PostgreSQL that another transaction holds. Whoever asks for
-// the same table meanwhile waits as well, so a change gives up soon, and tries again after a pause.
+// How long a change waits for a lock of PostgreSQL that another transaction holds. Everyone else
+// who asks for the same table waits behind it, so a change gives up soon, and tries again after a
+// pause.
 struct LockWaits {
     std::chrono::milliseconds once{500};
     std::chrono::milliseconds in_all{60'000};

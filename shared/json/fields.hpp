@@ -322,7 +322,7 @@ struct Type<Separated<T>> {
             separated.values.push_back(Type<T>::parse(part, rules, faults));
         return separated;
     }
-    // The parameter is a text, because there is no default way for clients to write an array.
+    // The parameter is a text, because generated clients write arrays in different ways.
     static void schema(Writer& writer, const Rules& rules) { schema_of_separated(writer, rules); }
 };
 

@@ -25,7 +25,7 @@ SELECT count(*) > 0 AS "exists"
 FROM conversations
 WHERE user_id = :user_id AND id = :conversation_id
 
--- What is to be added: a JSON array of objects. Their metadata is a text, so that no engine writes it anew.
+-- What is to be added: a JSON array of objects. Their metadata is a text, so that neither engine reformats it.
 -- fragment: sent_messages
 ROWS FROM (json_to_recordset(CAST(:messages AS json))
     AS (role text, content text, metadata text, client_message_id text)) WITH ORDINALITY
