@@ -15,7 +15,6 @@ void TaskOperation::check(const TaskOperation& operation, json::Faults& faults) 
     if (faults.concern("op")) return;
     const auto& op = operation.op;
     const bool creates = op == "create";
-    bool has_change = false;
     json::for_each_field<TaskOperation>([&](const auto& field) {
         if constexpr (requires { (operation.*field.member).has_value(); }) {
             const bool is_there = (operation.*field.member).has_value();
@@ -24,7 +23,6 @@ void TaskOperation::check(const TaskOperation& operation, json::Faults& faults) 
             const bool is_allowed = is_id ? !creates
                                           : creates || op == "update" ||
                                                 (op == "complete" && field.name == "completed");
-            has_change = has_change || (is_there && !is_id);
             const bool is_missing = !is_there && is_needed && !faults.concern(field.name);
             faults.enter(std::string{field.name});
             if (is_there && !is_allowed)
@@ -33,7 +31,7 @@ void TaskOperation::check(const TaskOperation& operation, json::Faults& faults) 
             faults.leave();
         }
     });
-    if (op == "update" && !has_change)
+    if (op == "update" && json::is_empty<TaskChange>(operation))
         faults.add("Value error, name at least one member to change", "value_error");
 }
 

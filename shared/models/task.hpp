@@ -141,10 +141,14 @@ struct TaskChange {
     static consteval auto fields() {
         using json::field;
         return std::tuple{
-            field("title", &TaskChange::title).trimmed().length(1, max_title_length),
+            field("title", &TaskChange::title)
+                .trimmed()
+                .length(1, max_title_length)
+                .example("Buy milk"),
             field("description", &TaskChange::description)
                 .nullable()
-                .length(0, max_description_length),
+                .length(0, max_description_length)
+                .example("Two bottles"),
             field("completed", &TaskChange::completed).example("true"),
             due_date_field<TaskChange>(),
             priority_field<TaskChange>(),
@@ -169,41 +173,25 @@ struct Completion {
 inline constexpr std::size_t max_operations = 1000;
 
 // One of the operations of a batch. What it may have besides `op` depends on that.
-struct TaskOperation {
+struct TaskOperation : TaskChange {
     std::string op;
     json::Maybe<std::int64_t> id;
-    json::Maybe<std::string> title;
-    json::Maybe<std::string> description;
-    json::Maybe<bool> completed;
-    json::Maybe<std::optional<Timestamp>> due_date;
-    json::Maybe<Priority> priority;
-    json::Maybe<std::vector<std::string>> tags;
 
     static consteval auto fields() {
         using json::field;
-        return std::tuple{
-            field("op", &TaskOperation::op)
-                .one_of("create|update|complete|delete")
-                .describe("`create` needs a title; `update` an id and a member to change; "
-                          "`complete` an id, and sets `completed` to true unless it is false; "
-                          "`delete` only an id")
-                .example("update"),
-            field("id", &TaskOperation::id)
-                .range(1, json::largest_exact_integer)
-                .describe("The task; not for `create`"),
-            field("title", &TaskOperation::title)
-                .trimmed()
-                .length(1, max_title_length)
-                .example("Buy milk"),
-            field("description", &TaskOperation::description)
-                .nullable()
-                .length(0, max_description_length)
-                .example("Two bottles"),
-            field("completed", &TaskOperation::completed).example("true"),
-            due_date_field<TaskOperation>(),
-            priority_field<TaskOperation>(),
-            tags_field<TaskOperation>(),
-        };
+        return std::tuple_cat(
+            std::tuple{
+                field("op", &TaskOperation::op)
+                    .one_of("create|update|complete|delete")
+                    .describe("`create` needs a title; `update` an id and a member to change; "
+                              "`complete` an id, and sets `completed` to true unless it is false; "
+                              "`delete` only an id")
+                    .example("update"),
+                field("id", &TaskOperation::id)
+                    .range(1, json::largest_exact_integer)
+                    .describe("The task; not for `create`"),
+            },
+            TaskChange::fields());
     }
 
     // Refuses members that the operation does not have, and misses those that it needs.
