@@ -11,6 +11,7 @@
 #include "cli/checks.hpp"
 #include "cli/database.hpp"
 #include "cli/endpoint_list.hpp"
+#include "cli/fold_tasks.hpp"
 #include "cli/handlers.hpp"
 #include "cli/migrate.hpp"
 #include "shared/async.hpp"
@@ -25,7 +26,6 @@
 #include "shared/redis/connection.hpp"
 #include "shared/redis/url.hpp"
 #include "sql/doctor.hpp"
-#include "sql/fold.hpp"
 #include "sql/health.hpp"
 
 namespace {
@@ -214,12 +214,11 @@ Async<> ping_twice(std::shared_ptr<RedisConnection> redis, std::chrono::microsec
 std::string check_folded_texts(const Config& config) {
     // Opening the database for statements would change a SQLite file.
     const auto connection = connect_blocking(config, BlockingConnection::Purpose::look);
-    const auto total = connection->query(sql::count_tasks_to_fold.postgres).at(0).at(0);
-    if (total == "0") return "complete";
-    throw Warning(
-        total + (total == "1" ? " task" : " tasks") +
-        " of another program, such as an earlier release, may be missing in searches: run "
-        "`steelthread migrate up`");
+    const auto total = count_tasks_to_fold(*connection);
+    if (total == 0) return "complete";
+    throw Warning(plural(static_cast<std::size_t>(total), "task") +
+                  " of another program, such as an earlier release, may be missing in searches: "
+                  "run `steelthread migrate up`");
 }
 
 std::string check_limits(const Config& config) {

@@ -79,6 +79,10 @@ Async<> fold_all(Database& database, bool are_served, std::int64_t& count) {
 
 }  // namespace
 
+std::int64_t count_tasks_to_fold(BlockingConnection& connection) {
+    return std::stoll(connection.query(sql::count_tasks_to_fold.postgres).at(0).at(0));
+}
+
 std::int64_t fold_tasks(const Config& config, bool are_served) {
     std::int64_t count = 0;
     with_database(config,

@@ -5,6 +5,10 @@
 #include <cstdint>
 
 #include "shared/config/config.hpp"
+#include "shared/db/blocking_connection.hpp"
+
+// How many tasks are to be folded. Changes nothing, not even a SQLite file.
+std::int64_t count_tasks_to_fold(BlockingConnection& connection);
 
 // Folds all of them, a thousand in a transaction, with pauses that leave half of the time to
 // others. With `are_served`, lists in the order of folded texts are served already, so each task

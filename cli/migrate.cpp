@@ -101,7 +101,7 @@ bool migrate_up(const Config& config, std::ostream& out) {
     const auto applied = Migrator{*connection}.up([&](const std::string& migration) {
         if (migration == "0017_task_indexes") folded += fold_tasks(config, /* are_served */ false);
     });
-    folded += fold_tasks(config, /* are_served */ true);
+    if (count_tasks_to_fold(*connection) > 0) folded += fold_tasks(config, /* are_served */ true);
     for (const auto& name : applied.migrations) out << "applied " << name << '\n';
     if (applied.has_replaced_functions_only) out << "replaced the functions and triggers\n";
     if (folded > 0)
