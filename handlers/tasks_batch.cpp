@@ -124,7 +124,7 @@ std::vector<Outcome> outcomes(std::vector<Task> tasks) {
 // Those of an earlier answer. An earlier release may have written it, with fewer members.
 std::vector<Outcome> outcomes(const FirstAnswer& first) {
     std::vector<Outcome> all;
-    const auto array = json::parse("[" + first.answer.text + "]");
+    const auto array = first.items();
     for (const auto& task : array.GetArray())
         all.push_back({task["id"].GetInt64(), {json::canonical(task)}});
     return all;

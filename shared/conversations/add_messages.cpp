@@ -63,7 +63,7 @@ std::vector<StoredMessage> stored(const std::vector<Message>& messages) {
 // The messages of an earlier answer. An earlier release may have written it, with fewer members.
 std::vector<StoredMessage> stored(const FirstAnswer& first) {
     std::vector<StoredMessage> all;
-    const auto array = json::parse("[" + first.answer.text + "]");
+    const auto array = first.items();
     for (const auto& message : array.GetArray()) {
         const auto* const id = json::find(message, "client_message_id");
         StoredMessage row{message["id"].GetInt64(), std::nullopt, {json::canonical(message)}};

@@ -34,6 +34,9 @@ struct FirstAnswer {
     // event's id without the epoch.
     json::Raw answer;
 
+    // The values of the answer as an array, for an answer to several.
+    rapidjson::Document items() const { return json::parse("[" + answer.text + "]"); }
+
     static consteval auto fields() {
         using json::field;
         return std::tuple{field("request_digest", &FirstAnswer::request_digest),
