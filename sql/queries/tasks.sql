@@ -15,16 +15,14 @@ id, user_id, title, description, completed, due_date, priority, tags, created_at
 -- fragment: folded_text
 CAST(:folded_title AS text) || chr(30) || CAST(:folded_description AS text) || chr(30) || CAST(:folded_tags AS text)
 
--- The same after a change: null parameters leave their parts unchanged.
--- fragment: changed_folded_text
-coalesce(:folded_title, split_part(folded_text, chr(30), 1)) || chr(30)
-        || coalesce(:folded_description, split_part(folded_text, chr(30), 2)) || chr(30)
-        || coalesce(:folded_tags, split_part(folded_text, chr(30), 3))
+-- How many tasks the user has.
+-- fragment: task_total
+(SELECT coalesce(sum(total), 0) FROM task_counts WHERE user_id = :user_id)
 
 -- Whether the user may have so many more tasks; null is no limit. Who has too many may still change and delete them.
 -- fragment: has_room_for
 (CAST(:max_tasks AS bigint) IS NULL OR CAST(:added_count AS bigint) <= 0
-        OR (SELECT coalesce(sum(total), 0) FROM task_counts WHERE user_id = :user_id) + :added_count <= :max_tasks)
+        OR {task_total} + :added_count <= :max_tasks)
 
 -- Inserts nothing if the user has `max_tasks` of them; null is no limit.
 -- name: insert_task appends
@@ -32,8 +30,7 @@ INSERT INTO tasks (user_id, title, description, completed, due_date, priority, t
     folded_title, folded_text, folds, created_at, updated_at)
 SELECT :user_id, :title, :description, CAST(:completed AS boolean), CAST(:due_date AS timestamptz), :priority, :tags,
     :folded_title, {folded_text}, 1, now(), now()
-WHERE CAST(:max_tasks AS bigint) IS NULL
-    OR (SELECT coalesce(sum(total), 0) FROM task_counts WHERE user_id = :user_id) < :max_tasks
+WHERE CAST(:max_tasks AS bigint) IS NULL OR {task_total} < :max_tasks
 RETURNING {task_columns}
 
 -- name: find_task
@@ -51,8 +48,8 @@ SELECT count(*) > 0 AS "exists"
 FROM tasks
 WHERE user_id <> :user_id AND id = :id
 
--- A null parameter leaves its column unchanged. A task that is to be folded remains so, because only some of its texts
--- may change.
+-- A null parameter leaves its column unchanged, and its part of the folded text. A task that is to be folded remains so,
+-- because only some of its texts may change.
 -- name: update_task
 UPDATE tasks
 SET title = coalesce(:title, title),
@@ -62,7 +59,10 @@ SET title = coalesce(:title, title),
     priority = coalesce(:priority, priority),
     tags = coalesce(:tags, tags),
     folded_title = coalesce(:folded_title, folded_title),
-    folded_text = {changed_folded_text},
+    folded_text = CASE WHEN coalesce(:folded_title, :folded_description, :folded_tags) IS NULL THEN folded_text
+        ELSE coalesce(:folded_title, split_part(folded_text, chr(30), 1)) || chr(30)
+            || coalesce(:folded_description, split_part(folded_text, chr(30), 2)) || chr(30)
+            || coalesce(:folded_tags, split_part(folded_text, chr(30), 3)) END,
     folds = folds + least(folds, 1),
     updated_at = greatest(now(), updated_at)
 WHERE user_id = :user_id AND id = :id AND {condition}
@@ -135,9 +135,12 @@ SET title = coalesce(operation.title, tasks.title),
     priority = coalesce(operation.priority, tasks.priority),
     tags = coalesce(operation.tags, tasks.tags),
     folded_title = coalesce(operation.folded_title, tasks.folded_title),
-    folded_text = coalesce(operation.folded_title, split_part(tasks.folded_text, chr(30), 1)) || chr(30)
-        || coalesce(operation.folded_description, split_part(tasks.folded_text, chr(30), 2)) || chr(30)
-        || coalesce(operation.folded_tags, split_part(tasks.folded_text, chr(30), 3)),
+    folded_text = CASE
+        WHEN coalesce(operation.folded_title, operation.folded_description, operation.folded_tags) IS NULL
+        THEN tasks.folded_text
+        ELSE coalesce(operation.folded_title, split_part(tasks.folded_text, chr(30), 1)) || chr(30)
+            || coalesce(operation.folded_description, split_part(tasks.folded_text, chr(30), 2)) || chr(30)
+            || coalesce(operation.folded_tags, split_part(tasks.folded_text, chr(30), 3)) END,
     folds = tasks.folds + least(tasks.folds, 1),
     updated_at = greatest(now(), tasks.updated_at)
 FROM {operations}
