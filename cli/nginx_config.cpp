@@ -147,7 +147,7 @@ std::string request_id_pattern() {
 void render_nginx(const Config& config) {
     const fs::path folder = template_folder();
     auto text = read_file(folder / "nginx.conf.in");
-    replace(text, "${KEEPALIVE_SECONDS}", std::to_string(config.keepalive_seconds));
+    replace(text, "${HTTP_KEEPALIVE_SECONDS}", std::to_string(config.http_keepalive_seconds));
     replace(text, "${LISTEN}", listen_lines(config));
     replace(text, "${ACCESS_LOG}",
             config.log_level > logging::Level::info ? "off"

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "cli/database.hpp"
+#include "shared/age.hpp"
 #include "shared/async.hpp"
 #include "shared/db/database.hpp"
 #include "shared/json/fields.hpp"
-#include "shared/number.hpp"
 #include "shared/timestamp.hpp"
 #include "shared/uuid.hpp"
 #include "sql/prune.hpp"
@@ -21,25 +21,11 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::int64_t batch_rows = 1000;
-constexpr seconds oldest{36'500LL * 86'400};
-
-constexpr std::array<std::pair<char, seconds>, 4> units = {
-    {{'s', seconds{1}}, {'m', seconds{60}}, {'h', seconds{3600}}, {'d', seconds{86'400}}}};
-
 constexpr std::array<std::pair<std::string_view, std::optional<seconds> Ages::*>, 2> flags = {
     {{"--events-older-than", &Ages::events}, {"--jobs-older-than", &Ages::jobs}}};
 
 // Jobs in these states have ended.
 constexpr std::array<const char*, 3> ended = {"completed", "failed", "cancelled"};
-
-std::optional<seconds> parse_age(std::string_view text) {
-    if (text.empty()) return std::nullopt;
-    const auto number = parse_number<std::int64_t>(text.substr(0, text.size() - 1));
-    if (!number || *number < 1 || *number > oldest.count()) return std::nullopt;
-    for (const auto& [letter, length] : units)
-        if (letter == text.back() && *number <= oldest / length) return *number * length;
-    return std::nullopt;
-}
 
 struct LastOfBatch {
     std::optional<std::int64_t> id;  // null after the last event

@@ -13,6 +13,9 @@ namespace logging {
 
 enum class Level { debug, info, warning, error };
 
+// `automatic` is `text` on a terminal and `json` elsewhere.
+enum class Format { automatic, json, text };
+
 using Field = std::pair<std::string_view, std::variant<std::string_view, std::int64_t>>;
 
 // Lines below this level are dropped. The default is info.

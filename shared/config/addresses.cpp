@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 
+#include "shared/net/url_host.hpp"
 #include "shared/number.hpp"
 #include "shared/text.hpp"
 
@@ -63,6 +64,25 @@ bool is_path_prefix(std::string_view text) {
     return !segments.empty() && std::all_of(segments.begin(), segments.end(), [](auto segment) {
         return consists_of_letters_digits_and("-_", segment);
     });
+}
+
+std::string ListenAddress::text() const { return url_host(host) + ":" + std::to_string(port); }
+
+std::optional<ListenAddress> parse_listen_address(std::string_view text) {
+    const auto colon = text.rfind(':');
+    if (colon == text.npos) return std::nullopt;
+    auto host = text.substr(0, colon);
+    const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
+    if (is_bracketed) host = host.substr(1, host.size() - 2);
+    const auto port = parse_number<int>(text.substr(colon + 1));
+    const bool is_ipv6 = host.find(':') != host.npos;
+    if (!is_address(host) || is_ipv6 != is_bracketed || !port || *port < 1 || *port > 65'535)
+        return std::nullopt;
+    return ListenAddress{.host = std::string{host}, .port = *port};
+}
+
+bool is_plain_path(std::string_view text) {
+    return text.starts_with('/') && consists_of_letters_digits_and("/._-+@=,:~%", text);
 }
 
 std::optional<HttpUrl> parse_http_url(std::string_view text) {

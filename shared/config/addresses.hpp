@@ -18,6 +18,21 @@ bool is_origin(std::string_view text);
 // A path of one or more segments of letters, digits, "-" and "_", without a final slash.
 bool is_path_prefix(std::string_view text);
 
+// Where something listens: an address, in brackets if it is IPv6, and a port.
+struct ListenAddress {
+    std::string host;  // without brackets
+    int port = 0;      // 1 to 65,535
+
+    // "127.0.0.1:9464", "[::1]:9464"
+    std::string text() const;
+};
+
+// Returns nullopt for any other text.
+std::optional<ListenAddress> parse_listen_address(std::string_view text);
+
+// The absolute path of a file that nginx's configuration can name without quotes.
+bool is_plain_path(std::string_view text);
+
 // An http or https URL without a user name, spaces or a fragment.
 struct HttpUrl {
     std::string text;    // as in the setting

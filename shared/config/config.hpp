@@ -1,6 +1,7 @@
 // The configuration: environment variables only, declared in settings.def and parsed once.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>

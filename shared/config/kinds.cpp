@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "shared/age.hpp"
 #include "shared/number.hpp"
 #include "shared/text.hpp"
 
@@ -10,7 +11,7 @@ namespace kinds {
 namespace {
 
 constexpr std::string_view memory_url = "memory://";
-constexpr std::string_view off = "off";  // no limit
+constexpr std::string_view off = "off";  // none, or no limit
 
 std::string fault_of_control_characters(std::string_view text) {
     return has_control_bytes(text) ? "contains a control character" : "";
@@ -108,6 +109,27 @@ std::string CountOrOff::read(std::string_view text, std::optional<std::int64_t>&
 
 std::string CountOrOff::print(const std::optional<std::int64_t>& value) const {
     return value ? std::to_string(*value) : std::string{off};
+}
+
+std::string AgeOrOff::read(std::string_view text,
+                           std::optional<std::chrono::seconds>& value) const {
+    value = parse_age(text);
+    if (value || text == off) return {};
+    return "must be off, or an age of at most 36500d: 7d, 12h, 15m or 90s";
+}
+
+std::string AgeOrOff::print(const std::optional<std::chrono::seconds>& value) const {
+    return value ? text_of_age(*value) : std::string{off};
+}
+
+std::string ListenOrOff::read(std::string_view text, std::optional<ListenAddress>& value) const {
+    value = parse_listen_address(text);
+    if (value || text == off) return {};
+    return "must be off, or an address and a port: 127.0.0.1:9464 or [::1]:9464";
+}
+
+std::string ListenOrOff::print(const std::optional<ListenAddress>& value) const {
+    return value ? value->text() : std::string{off};
 }
 
 std::string RedisOrMemory::read(std::string_view text, std::optional<RedisUrl>& value) const {

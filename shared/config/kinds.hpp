@@ -9,6 +9,7 @@
 //   std::string masked(const T& value) const                  the value with its secrets masked
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <optional>
@@ -130,6 +131,20 @@ struct RateOrOff {
 struct CountOrOff {
     std::string read(std::string_view text, std::optional<std::int64_t>& value) const;
     std::string print(const std::optional<std::int64_t>& value) const;
+    std::string form() const { return {}; }
+};
+
+// "7d", "12h", "15m" or "90s" (shared/age.hpp), or nullopt for "off".
+struct AgeOrOff {
+    std::string read(std::string_view text, std::optional<std::chrono::seconds>& value) const;
+    std::string print(const std::optional<std::chrono::seconds>& value) const;
+    std::string form() const { return {}; }
+};
+
+// "127.0.0.1:9464", or nullopt for "off".
+struct ListenOrOff {
+    std::string read(std::string_view text, std::optional<ListenAddress>& value) const;
+    std::string print(const std::optional<ListenAddress>& value) const;
     std::string form() const { return {}; }
 };
 

@@ -89,6 +89,9 @@ constexpr Rule rules[] = {
     {{"JWKS_URL", "JWKS_FILE"},
      "JWKS_URL and JWKS_FILE cannot both be set",
      [](const Config& config) { return config.jwks_url && !config.jwks_file.empty(); }},
+    {{"TLS_CERTIFICATE", "TLS_KEY"},
+     "TLS_CERTIFICATE and TLS_KEY must be set together",
+     [](const Config& config) { return config.tls_certificate.empty() != config.tls_key.empty(); }},
     {{"DEMO_MODE", "USER_ID_FORMAT"},
      "DEMO_MODE needs USER_ID_FORMAT=any: demo-user is not a UUID",
      [](const Config& config) {

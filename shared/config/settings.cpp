@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <stdexcept>
 
 #include "shared/config/config.hpp"
@@ -18,6 +19,14 @@ bool is_api_key(std::string_view text) {
 
 bool is_email_or_empty(std::string_view text) {
     return text.empty() || (text.find('@') != text.npos && trimmed(text).size() == text.size());
+}
+
+bool is_file_or_empty(std::string_view text) { return text.empty() || is_plain_path(text); }
+
+bool is_group_or_empty(std::string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '.';
+    });
 }
 
 bool is_origin_or_empty(std::string_view text) { return text.empty() || is_origin(text); }

@@ -1,3 +1,5 @@
+#include <chrono>
+#include <utility>
 #include <vector>
 
 #include "shared/config/setting.hpp"
@@ -205,4 +207,42 @@ Test(config, prestart_is_on_or_off) {
     cr_expect(load_quietly({{"PRESTART", "on"}}).prestart);
     cr_expect_not(load_quietly({{"PRESTART", "off"}}).prestart);
     EXPECT_TEXT(faults({{"PRESTART", "yes"}}), "PRESTART must be one of on|off");
+}
+
+Test(config, takes_ages) {
+    constexpr auto fault =
+        "EVENTS_KEEP must be off, or an age of at most 36500d: 7d, 12h, 15m or 90s";
+    for (const char* age : {"0d", "-1d", "7", "d", "7 d", "7D", "1.5h", "36501d", "3153600001s",
+                            "on", "99999999999999999999d", "7dd"})
+        EXPECT_TEXT(faults({{"EVENTS_KEEP", age}}), fault);
+    static constexpr std::pair<const char*, const char*> ages[] = {
+        {"off", "off"}, {"7d", "7d"},   {"36500d", "36500d"}, {"24h", "1d"},
+        {"36h", "36h"}, {"90s", "90s"}, {"120s", "2m"},       {"3600s", "1h"}};
+    for (const auto& [text, printed] : ages)
+        EXPECT_TEXT(setting("EVENTS_KEEP").print(load({{"EVENTS_KEEP", text}})), printed);
+    cr_expect(load({{"JOBS_KEEP", "2h"}}).jobs_keep == std::chrono::seconds{7200});
+}
+
+Test(config, takes_an_address_with_a_port) {
+    constexpr auto fault =
+        "METRICS_LISTEN must be off, or an address and a port: 127.0.0.1:9464 or [::1]:9464";
+    for (const char* address :
+         {"9464", ":9464", "localhost:9464", "127.0.0.1", "127.0.0.1:0", "127.0.0.1:65536",
+          "::1:9464", "[127.0.0.1]:80", "[::1]", "127.0.0.1:9464;", "on", "[::1:80"})
+        EXPECT_TEXT(faults({{"METRICS_LISTEN", address}}), fault);
+    for (const char* address : {"off", "127.0.0.1:9464", "[::1]:9464", "0.0.0.0:1", "[::]:65535"})
+        EXPECT_TEXT(setting("METRICS_LISTEN").print(load({{"METRICS_LISTEN", address}})), address);
+}
+
+Test(config, takes_names_that_are_safe_in_the_configuration_of_nginx) {
+    for (const char* file : {"key.pem", "./key.pem", "/a b", "/a;b", "/a\"b", "/a'b", "/a{b",
+                             "/a$b", "/a\\b", "/a#b", "/a\nb"})
+        for (const char* name : {"TLS_CERTIFICATE", "TLS_KEY"}) {
+            const auto fault = faults({{name, file}});
+            cr_expect(fault.starts_with(std::string{name} + " must be the absolute path of a file"),
+                      "%s=%s: %s", name, file, fault.c_str());
+        }
+    for (const char* group : {"www data", "www:data", "a/b", "\n"})
+        EXPECT_TEXT(faults({{"SOCKET_GROUP", group}}), "SOCKET_GROUP must be the name of a group");
+    EXPECT_TEXT(faults({{"SOCKET_GROUP", "www-data"}}), "");
 }

@@ -135,3 +135,10 @@ Test(config, skips_rules_that_read_a_faulty_setting) {
                 "JWT_SECRET_PREVIOUS contains a control character\n"
                 "JWT_SECRET must have at least 32 bytes in production");
 }
+
+Test(config, wants_a_certificate_with_its_key) {
+    constexpr auto fault = "TLS_CERTIFICATE and TLS_KEY must be set together";
+    EXPECT_TEXT(faults({{"TLS_CERTIFICATE", "/c.pem"}}), fault);
+    EXPECT_TEXT(faults({{"TLS_KEY", "/k.pem"}}), fault);
+    EXPECT_TEXT(faults({{"TLS_CERTIFICATE", "/c.pem"}, {"TLS_KEY", "/k.pem"}}), "");
+}
