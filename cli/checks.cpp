@@ -15,10 +15,12 @@
 #include "cli/nginx_config.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/db/database.hpp"
+#include "shared/db/migrations.hpp"
 #include "shared/db/sqlite_file.hpp"
 #include "shared/log.hpp"
 #include "shared/run_dir.hpp"
 #include "shared/text.hpp"
+#include "shared/version.hpp"
 
 namespace {
 
@@ -87,7 +89,13 @@ std::string fault_of(const Schema& schema) {
            " `steelthread migrate up`";
 }
 
-void warn_of_newer(const Schema& schema) {
+// Later migrations may have taken away what this release needs.
+void accept_newer(const Schema& schema) {
+    if (is_older_release(service_version, schema.oldest_release))
+        throw ConfigError("the schema is that of a newer release (" + joined(schema.newer, ", ") +
+                          ") and needs steelthread " + schema.oldest_release + " or later, not " +
+                          std::string{service_version} +
+                          ": install that, or undo these migrations with it");
     if (!schema.newer.empty())
         logging::warning("the schema is newer than this release",
                          {{"migrations", std::string_view{joined(schema.newer, ", ")}}});
@@ -104,6 +112,7 @@ std::span<const Check> start_checks() { return of_start; }
 std::string check_schema(const Config& config) {
     const auto schema = look_at_schema(config);
     if (const auto fault = fault_of(schema); !fault.empty()) throw ConfigError(fault);
+    accept_newer(schema);
     if (schema.newer.empty()) return "all applied";
     return "all applied, and " + joined(schema.newer, ", ") + ", newer than this release";
 }
@@ -130,7 +139,7 @@ void check_start(const Config& config, bool migrates) {
     if (const auto fault = fault_of(schema); !fault.empty())
         throw ConfigError("the database does not have the schema of this release: " + fault +
                           " or `steelthread run --migrate`");
-    warn_of_newer(schema);
+    accept_newer(schema);
 }
 
 void bring_schema_up(const Config& config) {
@@ -138,5 +147,5 @@ void bring_schema_up(const Config& config) {
     migrate_up(config, steps);
     for (std::string step; std::getline(steps, step);)
         logging::info("migrate up", {{"step", std::string_view{step}}});
-    warn_of_newer(look_at_schema(config));
+    accept_newer(look_at_schema(config));
 }

@@ -81,6 +81,15 @@ std::string fault_of_sqlite_folder(const Config& config) {
     return "DATABASE_URL: the folder " + folder.string() + " does not exist: create it";
 }
 
+void make_sqlite_place(const Config& config) {
+    const auto file = config.sqlite_path();
+    if (!file || !lacks_sqlite_file(config)) return;
+    if (const auto fault = fault_of_sqlite_folder(config); !fault.empty()) throw ConfigError(fault);
+    if (!is_in_run_dir(config)) return;
+    claim_run_dir(config.run_dir);
+    fs::create_directories(fs::absolute(*file).parent_path());
+}
+
 void require_sqlite_file(const Config& config) {
     const auto path = config.sqlite_path();
     if (path && lacks_sqlite_file(config))

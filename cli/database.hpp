@@ -16,6 +16,10 @@ bool is_in_run_dir(const Config& config);
 // the folders in it are made when they are needed; others may be misspelt. Otherwise empty.
 std::string fault_of_sqlite_folder(const Config& config);
 
+// If lacks_sqlite_file(): claims RUN_DIR and makes the folder of the file, if that is in it. Throws
+// ConfigError for a folder elsewhere that does not exist.
+void make_sqlite_place(const Config& config);
+
 // Throws std::runtime_error when lacks_sqlite_file().
 void require_sqlite_file(const Config& config);
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/arguments.hpp"
+#include "cli/backup.hpp"
 #include "cli/development.hpp"
 #include "cli/doctor.hpp"
 #include "cli/endpoint_list.hpp"
@@ -56,13 +57,16 @@ int restart(Arguments& arguments) {
 }
 
 int migrate(Arguments& arguments) {
-    const bool is_confirmed = arguments.flag("--yes");
+    const Consent consent{.is_given = arguments.flag("--yes"),
+                          .is_forced = arguments.flag("--force")};
     const auto direction = arguments.choice("direction", {"up", "down", "status"});
     arguments.end();
-    if (is_confirmed && direction != "down") arguments.fail("only `migrate down` takes --yes");
+    if (consent.is_given && direction != "down") arguments.fail("only `migrate down` takes --yes");
+    if (consent.is_forced && direction != "down")
+        arguments.fail("only `migrate down` takes --force");
     const auto config = load_config();
     if (direction == "up" && !migrate_up(config, std::cout)) std::cout << "nothing to apply\n";
-    if (direction == "down") migrate_down(config, is_confirmed, std::cout);
+    if (direction == "down") migrate_down(config, consent, std::cout);
     if (direction == "status") migrate_status(config, std::cout);
     return EXIT_SUCCESS;
 }
@@ -70,6 +74,20 @@ int migrate(Arguments& arguments) {
 int prune(Arguments& arguments) {
     const auto ages = take_ages(arguments);
     prune(load_config(), ages, std::cout);
+    return EXIT_SUCCESS;
+}
+
+int backup(Arguments& arguments) {
+    const auto file = arguments.word("a file");
+    arguments.end();
+    back_up(load_config(), file, std::cout);
+    return EXIT_SUCCESS;
+}
+
+int restore(Arguments& arguments) {
+    const auto file = arguments.word("a file");
+    arguments.end();
+    restore(load_config(), file, std::cout);
     return EXIT_SUCCESS;
 }
 
@@ -165,8 +183,12 @@ constexpr Command commands[] = {
      run},
     {"restart", "ENDPOINT", "replace the processes of one endpoint without losing a request",
      restart},
-    {"migrate", "up|down [--yes]|status",
-     "apply pending migrations | undo the newest (--yes in production) | list all", migrate},
+    {"migrate", "up|down [--yes|--force]|status",
+     "apply pending migrations | undo the newest | list all", migrate,
+     "  `migrate down` drops what the newest migration has created. It asks on a terminal, needs\n"
+     "  --yes elsewhere, and --force in production.\n"},
+    {"backup", "FILE", "write a complete copy of the database, while the service runs", backup},
+    {"restore", "FILE", "bring such a copy into an empty DATABASE_URL", restore},
     {"prune", "[--events-older-than AGE] [--jobs-older-than AGE]",
      "delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d", prune},
     {"user", "ACTION", "manage users: list, create, password, disable, enable, delete", user,

@@ -6,13 +6,13 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "cli/consent.hpp"
 #include "cli/database.hpp"
 #include "cli/developer_account.hpp"
 #include "cli/fold_tasks.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/db/migrator.hpp"
 #include "shared/net/url_host.hpp"
-#include "shared/run_dir.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -20,16 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using Purpose = BlockingConnection::Purpose;
-
-// Claims RUN_DIR and makes the folder of the SQLite file, if that is in it.
-void make_place(const Config& config) {
-    const auto file = config.sqlite_path();
-    if (!file || !lacks_sqlite_file(config)) return;
-    if (const auto fault = fault_of_sqlite_folder(config); !fault.empty()) throw ConfigError(fault);
-    if (!is_in_run_dir(config)) return;
-    claim_run_dir(config.run_dir);
-    fs::create_directories(fs::absolute(*file).parent_path());
-}
 
 // Every cluster has its own transaction numbers: after a restore from another one, events may have
 // numbers that this cluster has not reached, and would be taken for not yet committed.
@@ -94,7 +84,7 @@ bool may_create_tables(BlockingConnection& connection) {
 }  // namespace
 
 bool migrate_up(const Config& config, std::ostream& out) {
-    make_place(config);
+    make_sqlite_place(config);
     const auto connection = connect_blocking(config, Purpose::change);
     // Before these indexes are built, no release uses the folded texts.
     std::int64_t folded = 0;
@@ -112,7 +102,7 @@ bool migrate_up(const Config& config, std::ostream& out) {
            has_adopted || has_account;
 }
 
-void migrate_down(const Config& config, bool is_confirmed, std::ostream& out) {
+void migrate_down(const Config& config, Consent consent, std::ostream& out) {
     if (const auto pid = supervisor_of(config.run_dir); pid != 0)
         throw std::runtime_error("the service is running (pid " + std::to_string(pid) +
                                  "): stop it before you undo a migration");
@@ -122,11 +112,13 @@ void migrate_down(const Config& config, bool is_confirmed, std::ostream& out) {
     }
     const auto connection = connect_blocking(config, Purpose::change);
     Migrator migrator{*connection};
-    const auto undo = migrator.next_undo();
-    if (config.is_production() && !is_confirmed && !undo.migration.empty())
-        throw std::runtime_error("ENVIRONMENT is production, and undoing " + undo.migration +
-                                 " drops " + listed(undo.dropped) +
-                                 ": repeat with `migrate down --yes`");
+    if (const auto undo = migrator.next_undo(); !undo.migration.empty()) {
+        const auto effect = "undoing " + undo.migration + " drops " + listed(undo.dropped);
+        if (config.is_production() && !consent.is_forced)
+            throw std::runtime_error("ENVIRONMENT is production, and " + effect +
+                                     ": make a backup, and repeat with `migrate down --force`");
+        require_consent(effect, consent.is_given || consent.is_forced, "migrate down --yes");
+    }
     const auto undone = migrator.down();
     out << (undone.empty() ? "nothing to undo" : "undone " + undone) << '\n';
 }
@@ -146,7 +138,7 @@ void migrate_status(const Config& config, std::ostream& out) {
 Schema look_at_schema(const Config& config) {
     const auto connection = connect_to_look(config);
     const auto state = state_of(connection.get());
-    Schema schema{state.pending, state.newer};
+    Schema schema{state.pending, state.newer, state.oldest_release};
     if (state.pending.empty() && !state.has_functions) schema.pending.emplace_back("functions");
     if (schema.pending.empty() && has_foreign_events(*connection))
         schema.pending.emplace_back("the events of another cluster");

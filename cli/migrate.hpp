@@ -16,9 +16,16 @@
 // std::runtime_error.
 bool migrate_up(const Config& config, std::ostream& out);
 
-// Undoes the newest migration. Throws std::runtime_error beside a running service, and in
-// production unless it is confirmed; that message names what would be dropped.
-void migrate_down(const Config& config, bool is_confirmed, std::ostream& out);
+// How `migrate down` may go on.
+struct Consent {
+    bool is_given = false;   // without a question
+    bool is_forced = false;  // in production, too
+};
+
+// Undoes the newest migration. Without consent it asks on a terminal, and names what would be
+// dropped. Throws std::runtime_error beside a running service, if nobody can be asked, if the
+// answer is not yes, and in production unless it is forced.
+void migrate_down(const Config& config, Consent consent, std::ostream& out);
 
 // Lists all migrations with the time at which they were applied, or "pending", and whether the
 // functions are up to date. Changes nothing.
@@ -27,6 +34,7 @@ void migrate_status(const Config& config, std::ostream& out);
 struct Schema {
     std::vector<std::string> pending;  // what `migrate up` would do: names of migrations, or words
     std::vector<std::string> newer;    // applied, and unknown to this release
+    std::string oldest_release;        // that works with `newer`; empty if that is unknown
     bool may_change = true;            // false if the role of DATABASE_URL may not create tables
 };
 

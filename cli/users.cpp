@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "cli/consent.hpp"
 #include "cli/database.hpp"
 #include "cli/migrate.hpp"
 #include "shared/auth/password.hpp"
@@ -203,16 +204,9 @@ Async<> delete_all(Database& database, const User& user) {
     co_await database.run(std::move(last));
 }
 
-void confirm(const User& user, std::ostream& out) {
-    if (isatty(STDIN_FILENO) == 0)
-        throw std::runtime_error("this deletes " + user.label() +
-                                 " with all tasks and "
-                                 "conversations: confirm it with --yes");
-    out << "delete " << user.label() << " with " << user.tasks
-        << (user.tasks == 1 ? " task" : " tasks") << " and all conversations? [y/N] " << std::flush;
-    std::string answer;
-    std::getline(std::cin, answer);
-    if (answer != "y" && answer != "yes") throw std::runtime_error("nothing was deleted");
+std::string effect_of_deleting(const User& user) {
+    return "this deletes " + user.label() + " with " + std::to_string(user.tasks) +
+           (user.tasks == 1 ? " task" : " tasks") + " and all conversations";
 }
 
 }  // namespace
@@ -280,7 +274,7 @@ void enable_user(const Config& config, const UserName& name, std::ostream& out) 
 void delete_user(const Config& config, const UserName& name, bool is_confirmed, std::ostream& out) {
     with_users(config, [&](Database& database) -> Async<> {
         const auto found = co_await find(database, name);
-        if (!is_confirmed) confirm(found, out);
+        require_consent(effect_of_deleting(found), is_confirmed, "user delete --yes");
         co_await delete_all(database, found);
         out << "deleted " << found.label() << '\n';
     });

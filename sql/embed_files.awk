@@ -6,12 +6,15 @@
 # functions with the types of their parameters on PostgreSQL. Below its line "-- down", a migration
 # contains the statements that undo it.
 #
+# A migration begins with "-- works with 2.0.0": the oldest release that runs on the schema it makes.
+#
 # A migration whose first line is "-- concurrently" runs outside a transaction, one statement after the
 # other (shared/db/migrations.hpp). So each ";" ends a line, and PostgreSQL's CONCURRENTLY is only there.
 function begin(suffix) { printf "{\"%s\", \"%s%s\", R\"sql(", engine, name, suffix }
 function finish() {
     if (engine == "") return
     if (kind == "migrations" && !has_down) fail("has no line \"-- down\"")
+    if (kind == "migrations" && !has_release) fail("does not begin with \"-- works with RELEASE\"")
     printf ")sql\""
     if (kind == "functions") printf ", \"%s\"", objects
     print "},"
@@ -43,8 +46,10 @@ FNR == 1 {
     objects = ""
     has_down = 0
     is_concurrent = $0 == "-- concurrently"
+    has_release = 0
     begin(kind == "migrations" ? ".up" : "")
 }
+FNR <= 2 && /^-- works with [0-9]+\.[0-9]+\.[0-9]+$/ { has_release = 1 }
 $0 == "-- down" && kind == "migrations" {
     if (has_down) fail("has two lines \"-- down\"")
     has_down = 1

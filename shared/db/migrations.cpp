@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "shared/digest.hpp"
+#include "shared/number.hpp"
 #include "shared/text.hpp"
 
 std::vector<FunctionFile> functions_at(std::string_view engine, std::string_view migration,
@@ -46,6 +47,22 @@ std::vector<std::string> dropped_by(const std::string& script) {
 }
 
 bool is_concurrent(std::string_view script) { return script.starts_with("-- concurrently\n"); }
+
+std::string oldest_release(const std::string& script) {
+    static const std::regex line{"^(?:-- concurrently\\n)?-- works with (\\d+\\.\\d+\\.\\d+)\\n"};
+    std::smatch found;
+    return std::regex_search(script, found, line) ? found[1].str() : "";
+}
+
+bool is_older_release(std::string_view release, std::string_view other) {
+    const auto numbers = [](std::string_view text) {
+        std::vector<int> found;
+        for (const auto part : split(text, '.'))
+            found.push_back(parse_number<int>(part).value_or(0));
+        return found;
+    };
+    return numbers(release) < numbers(other);
+}
 
 std::vector<std::string> statements_of(const std::string& script) {
     std::vector<std::string> statements(1);

@@ -62,7 +62,14 @@ std::vector<std::string> dropped_by(const std::string& script);
 // outside a transaction, so that PostgreSQL can build an index while others write.
 bool is_concurrent(std::string_view script);
 
-// The statements of such a script. A ";" at the end of a line ends a statement.
+// The oldest release that works with the schema after this migration, from the line "-- works with
+// 2.0.0" at its beginning. Empty if there is none.
+std::string oldest_release(const std::string& script);
+
+// Whether one release ("2.0.0") comes before another one (https://semver.org, section 11).
+bool is_older_release(std::string_view release, std::string_view other);
+
+// The statements of a concurrent migration. A ";" at the end of a line ends a statement.
 std::vector<std::string> statements_of(const std::string& script);
 
 // The same script for one transaction: without the word CONCURRENTLY.

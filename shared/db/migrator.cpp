@@ -90,6 +90,7 @@ SchemaState Migrator::state() {
         if (!state.applied.contains(name)) state.pending.push_back(name);
     for (const auto& [name, moment] : state.applied)
         if (!known.contains(name)) state.newer.push_back(name);
+    state.oldest_release = oldest_release_of(state.newer);
     const auto& newest = known.rbegin()->first;
     const auto digest =
         functions_digest(functions_at(connection_.engine(), newest, files_.functions));
@@ -289,7 +290,7 @@ std::string Migrator::lock_holders() {
                            : "End the transaction that is in the way, and repeat this: " + holders;
 }
 
-// Of the table of migrations. Earlier releases create it without functions_digest.
+// Of the table of migrations. Earlier releases create it with fewer columns.
 bool Migrator::has_column(const char* name) {
     return !connection_
                 .query(connection_.engine() == "sqlite"
@@ -301,18 +302,33 @@ bool Migrator::has_column(const char* name) {
 }
 
 void Migrator::ensure_table() {
-    if (has_column("functions_digest")) return;
-    connection_.execute(has_column("name")
-                            ? "ALTER TABLE schema_migrations ADD COLUMN functions_digest text"
-                            : "CREATE TABLE schema_migrations (name text NOT NULL PRIMARY KEY, "
-                              "applied_at text NOT NULL, functions_digest text)");
+    if (!has_column("name"))
+        connection_.execute(
+            "CREATE TABLE schema_migrations (name text NOT NULL PRIMARY KEY, "
+            "applied_at text NOT NULL)");
+    for (const char* name : {"functions_digest", "oldest_release"})
+        if (!has_column(name))
+            connection_.execute(std::string{"ALTER TABLE schema_migrations ADD COLUMN "} + name +
+                                " text");
 }
 
 void Migrator::record(const std::string& migration, const std::string& digest) {
     connection_.query(
-        "INSERT INTO schema_migrations (name, applied_at, functions_digest) VALUES ($1, $2, "
-        "nullif($3, ''))",
-        {migration, Timestamp::now().text(), digest});
+        "INSERT INTO schema_migrations (name, applied_at, functions_digest, oldest_release) "
+        "VALUES ($1, $2, nullif($3, ''), nullif($4, ''))",
+        {migration, Timestamp::now().text(), digest, oldest_release(scripts("up").at(migration))});
+}
+
+// The migrations are unknown to this release, but a newer one has recorded what they need.
+std::string Migrator::oldest_release_of(const std::vector<std::string>& migrations) {
+    std::string oldest;
+    if (migrations.empty() || !has_column("oldest_release")) return oldest;
+    for (const auto& row : connection_.query(
+             "SELECT name, oldest_release FROM schema_migrations WHERE oldest_release IS NOT NULL"))
+        if (std::ranges::find(migrations, row[0]) != migrations.end() &&
+            is_older_release(oldest, row[1]))
+            oldest = row[1];
+    return oldest;
 }
 
 // The digest of the functions that were created for `migration`; empty if unknown.

@@ -23,6 +23,9 @@ struct SchemaState {
     std::vector<std::string> pending;            // migrations of this release
     std::vector<std::string> newer;              // applied, but unknown to this release
 
+    // The oldest release that works with all of `newer`; empty if that is unknown.
+    std::string oldest_release;
+
     // Whether the functions, views and triggers are those of this release, or of a newer one.
     bool has_functions = false;
 
@@ -83,6 +86,7 @@ private:
     bool has_column(const char* name);
     void ensure_table();
     void record(const std::string& migration, const std::string& digest);
+    std::string oldest_release_of(const std::vector<std::string>& migrations);
     std::string digest_of(const std::string& migration);
     std::map<std::string, std::string> scripts(std::string_view direction) const;
     std::string down_script(const std::string& migration) const;

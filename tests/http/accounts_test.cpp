@@ -125,7 +125,7 @@ ON_BOTH(accounts, get_back_the_addresses_that_others_named, Fixture, accounts) {
     cr_assert_eq(accounts.stack.stop(), 0);
     std::string undone;
     do {
-        undone = accounts.stack.command({"migrate", "down"}).output;
+        undone = accounts.stack.command({"migrate", "down", "--yes"}).output;
         cr_assert(undone.starts_with("undone "), "%s", undone.c_str());
     } while (undone != "undone 0009_verified_emails\n");
     accounts.database.execute(

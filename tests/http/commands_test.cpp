@@ -319,6 +319,7 @@ Test(commands, a_wrong_command_line_is_named) {
         {{"migrate"}, "migrate: direction is missing: up, down or status"},
         {{"migrate", "sideways"}, "migrate: unknown direction \"sideways\": up, down or status"},
         {{"migrate", "up", "--yes"}, "migrate: only `migrate down` takes --yes"},
+        {{"migrate", "status", "--force"}, "migrate: only `migrate down` takes --force"},
         {{"migrate", "up", "down"}, "migrate: unexpected argument \"down\""},
         {{"doctor", "all"}, "doctor: unexpected argument \"all\""},
         {{"token"}, "token: --user ID is missing"},
@@ -470,7 +471,7 @@ static void undo_in_production(Engine engine) {
         EXPECT_TEXT(refused.output, "");
         return refused.errors;
     };
-    const auto undo = [&] { return steelthread({"migrate", "down", "--yes"}, variables).output; };
+    const auto undo = [&] { return steelthread({"migrate", "down", "--force"}, variables).output; };
     const auto undo_until = [&](const std::string& last) {
         for (std::string undone; undone != "undone " + last + "\n";) {
             undone = undo();
@@ -480,32 +481,72 @@ static void undo_in_production(Engine engine) {
     undo_until("0013_counts");
     EXPECT_TEXT(refusal(),
                 "steelthread: ENVIRONMENT is production, and undoing 0012_accounts drops "
-                "users.disabled_at, login_networks with all data: repeat with `migrate down "
-                "--yes`\n");
+                "users.disabled_at, login_networks with all data: make a backup, and repeat with "
+                "`migrate down --force`\n");
     undo_until("0010_names");
     EXPECT_TEXT(refusal(),
                 "steelthread: ENVIRONMENT is production, and undoing 0009_verified_emails "
-                "drops no data: repeat with `migrate down --yes`\n");
+                "drops no data: make a backup, and repeat with `migrate down --force`\n");
     undo_until("0007_event_feed");
-    EXPECT_TEXT(refusal(),
-                "steelthread: ENVIRONMENT is production, and undoing 0006_jobs drops "
-                "idempotency_keys, jobs with all data: repeat with `migrate down --yes`\n");
+    EXPECT_TEXT(
+        refusal(),
+        "steelthread: ENVIRONMENT is production, and undoing 0006_jobs drops "
+        "idempotency_keys, jobs with all data: make a backup, and repeat with `migrate down "
+        "--force`\n");
+    EXPECT_TEXT(steelthread({"migrate", "down", "--yes"}, variables).output, "");
     EXPECT_TEXT(database.execute("SELECT count(*) FROM jobs"), "0");
     while (undo() != "nothing to undo\n") continue;
     EXPECT_TEXT(steelthread({"migrate", "down"}, variables).output, "nothing to undo\n");
 }
 
-Test(commands, production_undoes_only_what_is_confirmed_on_sqlite) {
+Test(commands, production_undoes_only_what_is_forced_on_sqlite) {
     undo_in_production(Engine::sqlite);
 }
-Test(commands, production_undoes_only_what_is_confirmed_on_postgres) {
+Test(commands, production_undoes_only_what_is_forced_on_postgres) {
     undo_in_production(Engine::postgres);
+}
+
+Test(commands, undoing_wants_consent_where_nobody_can_be_asked) {
+    const TestDatabase database{Engine::sqlite};
+    const auto variables = variables_for(database.url());
+    const auto newest =
+        database.execute("SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1");
+    const auto refused = steelthread({"migrate", "down"}, variables);
+    cr_expect_eq(refused.status, 1);
+    EXPECT_TEXT(refused.output, "");
+    cr_expect(refused.errors.starts_with("steelthread: undoing " + newest + " drops ") &&
+                  refused.errors.ends_with(": repeat with `migrate down --yes`\n"),
+              "%s", refused.errors.c_str());
+    EXPECT_TEXT(steelthread({"migrate", "down", "--yes"}, variables).output,
+                "undone " + newest + "\n");
+}
+
+// script(1) gives the command a terminal.
+Test(commands, undoing_asks_on_a_terminal) {
+    const TestDatabase database{Engine::sqlite};
+    const auto newest =
+        database.execute("SELECT name FROM schema_migrations ORDER BY name DESC LIMIT 1");
+    const auto answer = [&](const std::string& words) {
+        return run_command(
+            {"/usr/bin/script", "-qec", built("steelthread") + " migrate down", "/dev/null"},
+            variables_for(database.url()), words + "\n");
+    };
+    for (const char* no : {"n", "", "ja", "no"}) {
+        const auto refused = answer(no);
+        cr_expect(refused.output.find("undoing " + newest + " drops ") != std::string::npos &&
+                      refused.output.find("Go on? [y/N] ") != std::string::npos &&
+                      refused.output.find("nothing was changed") != std::string::npos,
+                  "%s", refused.output.c_str());
+        cr_expect_eq(refused.status, 1);
+    }
+    const auto done = answer("y");
+    cr_expect(done.output.find("undone " + newest) != std::string::npos, "%s", done.output.c_str());
 }
 
 Test(commands, nothing_is_undone_beside_a_running_service) {
     const Stack stack{Engine::sqlite};
     for (const std::vector<std::string>& words :
-         {std::vector<std::string>{"migrate", "down"}, {"migrate", "down", "--yes"}}) {
+         {std::vector<std::string>{"migrate", "down"}, {"migrate", "down", "--force"}}) {
         const auto refused = stack.command(words);
         cr_expect_eq(refused.status, 1);
         EXPECT_TEXT(refused.output, "");

@@ -60,7 +60,7 @@ public:
     // Undoes the migrations that came with the folded texts.
     void go_back() const {
         for (std::string output; !output.starts_with("undone 0016");)
-            output = steelthread({"migrate", "down"});
+            output = steelthread({"migrate", "down", "--yes"});
     }
     std::string up() const { return steelthread({"migrate", "up"}); }
 

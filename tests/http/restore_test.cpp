@@ -1,7 +1,7 @@
 // A dump made by PostgreSQL's own tools can be restored, and the service continues with it.
-#include <libpq-fe.h>
 #include <unistd.h>
 
+#include "tests/support/stack/empty_postgres.hpp"
 #include "tests/support/stack/stack.hpp"
 
 namespace {
@@ -38,44 +38,6 @@ Variables variables_for(const std::string& url) {
     return variables;
 }
 
-// An empty database next to the test's, dropped at the end.
-class Target {
-public:
-    explicit Target(const std::string& name)
-        : name_("restored_" + name + "_" + std::to_string(getpid())),
-          server_(PQconnectdb(test_variable("TEST_POSTGRES_URL").c_str())) {
-        run(server_.get(), "CREATE DATABASE " + name_);
-        connection_.reset(PQconnectdb(url().c_str()));
-    }
-    ~Target() {
-        connection_.reset();
-        PQclear(PQexec(server_.get(), ("DROP DATABASE " + name_ + " WITH (FORCE)").c_str()));
-    }
-    Target(const Target&) = delete;
-    Target& operator=(const Target&) = delete;
-
-    std::string url() const {
-        const auto server = test_variable("TEST_POSTGRES_URL");
-        return server.substr(0, server.rfind('/') + 1) + name_;
-    }
-
-    std::string execute(const std::string& sql) const { return run(connection_.get(), sql); }
-
-private:
-    static std::string run(PGconn* connection, const std::string& sql) {
-        const std::unique_ptr<PGresult, decltype(&PQclear)> result{PQexec(connection, sql.c_str()),
-                                                                   &PQclear};
-        const auto status = PQresultStatus(result.get());
-        cr_assert(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql.c_str(),
-                  PQerrorMessage(connection));
-        return PQntuples(result.get()) > 0 ? PQgetvalue(result.get(), 0, 0) : "";
-    }
-
-    std::string name_;
-    PgConnection server_;
-    PgConnection connection_;
-};
-
 std::string url_of(const TestDatabase& database) {
     const auto server = test_variable("TEST_POSTGRES_URL");
     return server.substr(0, server.rfind('/') + 1) + database.execute("SELECT current_database()");
@@ -91,19 +53,20 @@ Finished dump(const std::string& options, const std::string& from, const std::st
     return run_command({"/bin/sh", "-c", command}, base_variables());
 }
 
-void expect_same_data(const Target& target, const TestDatabase& database) {
+void expect_same_data(const EmptyPostgres& target, const TestDatabase& database) {
     for (const char* sql : {numbers_of_rows, feed})
         EXPECT_TEXT(target.execute(sql), database.execute(sql));
 }
 
 void migrate(const std::string& direction, const std::string& url) {
-    const auto finished =
-        run_command({built("steelthread"), "migrate", direction}, variables_for(url));
+    std::vector<std::string> words{built("steelthread"), "migrate", direction};
+    if (direction == "down") words.emplace_back("--yes");
+    const auto finished = run_command(words, variables_for(url));
     cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
 }
 
 // Expects that the service starts and that a write has its event.
-void expect_service(const Target& target) {
+void expect_service(const EmptyPostgres& target) {
     migrate("up", target.url());
     const Stack stack{target.url()};
     const auto path = stack.create_task("after");
@@ -116,7 +79,7 @@ void expect_service(const Target& target) {
 Test(restore, a_full_dump_comes_back) {
     const TestDatabase database{Engine::postgres};
     database.execute(rows);
-    const Target target{"full"};
+    const EmptyPostgres target{"full"};
     const auto finished = dump("", url_of(database), target.url());
     cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
     expect_same_data(target, database);
@@ -126,7 +89,7 @@ Test(restore, a_full_dump_comes_back) {
 Test(restore, the_data_alone_comes_back_without_triggers) {
     const TestDatabase database{Engine::postgres};
     database.execute(rows);
-    const Target target{"data"};
+    const EmptyPostgres target{"data"};
     migrate("up", target.url());
     const auto before = target.execute(board_revision);
     const auto finished = dump("--data-only --disable-triggers --exclude-table=schema_migrations",
@@ -143,7 +106,7 @@ Test(restore, the_data_alone_comes_back_without_triggers) {
 Test(restore, the_data_alone_comes_back_past_triggers) {
     const TestDatabase database{Engine::postgres};
     database.execute(rows);
-    const Target target{"triggers"};
+    const EmptyPostgres target{"triggers"};
     migrate("up", target.url());
     dump("--data-only", url_of(database), target.url());
     EXPECT_TEXT(target.execute(numbers_of_rows), database.execute(numbers_of_rows));
@@ -152,7 +115,7 @@ Test(restore, the_data_alone_comes_back_past_triggers) {
 }
 
 Test(restore, triggers_find_their_tables_in_any_schema) {
-    const Target target{"schema"};
+    const EmptyPostgres target{"schema"};
     target.execute("CREATE SCHEMA \"of the app\"");
     migrate("up", target.url() + "?options=-csearch_path%3D%22of%5C%20the%5C%20app%22");
     target.execute(
@@ -164,7 +127,7 @@ Test(restore, triggers_find_their_tables_in_any_schema) {
 // This also works if a function contains the schema's name as an identifier.
 Test(restore, triggers_work_after_a_migration_back) {
     for (const std::string schema : {"of the app", "task", "job", "message"}) {
-        const Target target{schema.substr(0, 2)};
+        const EmptyPostgres target{schema.substr(0, 2)};
         target.execute("CREATE SCHEMA \"" + schema + "\"");
         const auto escaped = schema == "of the app" ? "of%5C%20the%5C%20app" : schema;
         const auto url = target.url() + "?options=-csearch_path%3D%22" + escaped + "%22";

@@ -322,7 +322,9 @@ static void migrate_there_and_back(Engine engine) {
     const TestDatabase database{engine};
     const auto variables = variables_for(database);
     const auto run = [&](const char* direction) {
-        const auto finished = steelthread({"migrate", direction}, variables);
+        std::vector<std::string> words{"migrate", direction};
+        if (words.back() == "down") words.emplace_back("--yes");
+        const auto finished = steelthread(words, variables);
         cr_assert(finished.status == 0, "%s: %s", direction, finished.errors.c_str());
         return finished.output;
     };
@@ -365,7 +367,8 @@ static void migrate_at_once(Engine engine) {
     const TestDatabase database{engine};
     const auto variables = variables_for(database);
     int count = 0;
-    while (steelthread({"migrate", "down"}, variables).output != "nothing to undo\n") ++count;
+    while (steelthread({"migrate", "down", "--yes"}, variables).output != "nothing to undo\n")
+        ++count;
     // At first even the table of migrations is missing.
     database.execute("DROP TABLE schema_migrations");
     Finished finished[8];
@@ -390,7 +393,7 @@ Test(shell, a_failed_migration_changes_nothing) {
     const auto variables = variables_for(database);
     std::string undone;
     do {
-        undone = steelthread({"migrate", "down"}, variables).output;
+        undone = steelthread({"migrate", "down", "--yes"}, variables).output;
         cr_assert(undone.starts_with("undone "), "%s", undone.c_str());
     } while (undone != "undone 0008_restorable\n");
     const auto due = pending(steelthread({"migrate", "status"}, variables).output);

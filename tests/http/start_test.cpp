@@ -16,6 +16,7 @@
 #include <fstream>
 
 #include "shared/exit_status.hpp"
+#include "shared/version.hpp"
 #include "tests/support/stack/stack.hpp"
 
 namespace fs = std::filesystem;
@@ -279,6 +280,37 @@ Test(start, warns_of_a_newer_schema) {
               "%s", doctor.output.c_str());
 }
 
+// The newer release has recorded which releases its migrations work with.
+static void look_at_newer_schema(Engine engine) {
+    const TestDatabase database{engine};
+    const auto variables = variables_for(database.url());
+    database.execute(
+        "INSERT INTO schema_migrations (name, applied_at, oldest_release) VALUES "
+        "('9998_future', 'now', '1.9.9'), ('9999_future', 'now', '" +
+        std::string{service_version} + "')");
+    EXPECT_TEXT(steelthread({"migrate", "up"}, variables).output, "nothing to apply\n");
+    const auto log = log_of_start(variables, 200);
+    cr_expect(log.find("the schema is newer than this release") != log.npos, "%s", log.c_str());
+    database.execute(
+        "UPDATE schema_migrations SET oldest_release = '10.0.0' WHERE name LIKE '9998%'");
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"run"}, {"run", "--migrate"}, {"doctor"}}) {
+        const auto refused = steelthread(words, variables);
+        cr_expect(refused.status != 0);
+        const auto text = refused.output + refused.errors;
+        cr_expect(text.find("the schema is that of a newer release (9998_future, 9999_future) and "
+                            "needs steelthread 10.0.0 or later, not ") != text.npos,
+                  "%s", text.c_str());
+    }
+}
+
+Test(start, a_newer_schema_must_work_with_this_release_on_sqlite) {
+    look_at_newer_schema(Engine::sqlite);
+}
+Test(start, a_newer_schema_must_work_with_this_release_on_postgres) {
+    look_at_newer_schema(Engine::postgres);
+}
+
 Test(start, needs_no_living_database) {
     const auto refused = log_of_start(variables_for("postgresql://x@127.0.0.1:1/x"), 503);
     cr_expect(refused.find("the schema cannot be read") != std::string::npos, "%s",
@@ -391,7 +423,7 @@ Test(start, looking_writes_nothing) {
     cr_expect_eq(steelthread({"config"}, variables).status, 0);
     cr_expect_eq(steelthread({"doctor"}, variables).status, 1);
     cr_expect_eq(run_command({built("handlers/healthz"), "--dump-config"}, variables).status, 0);
-    EXPECT_TEXT(steelthread({"migrate", "down"}, variables).output, "nothing to undo\n");
+    EXPECT_TEXT(steelthread({"migrate", "down", "--yes"}, variables).output, "nothing to undo\n");
     EXPECT_TEXT(
         steelthread({"token", "--user", "ada"}, variables).errors,
         "steelthread: no service has run here, so there is no secret to sign the token with: "

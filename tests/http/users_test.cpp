@@ -224,9 +224,11 @@ ON_BOTH(user, delete_removes_everything_and_ends_streams, Fixture, users) {
     socket.next();
 
     const auto label = users.label(ada);
+    const auto tasks = users.database.execute("SELECT count(*) FROM tasks WHERE user_id <> 'bob'");
     EXPECT_TEXT(users.refused({"delete", ada}),
-                "steelthread: this deletes " + label +
-                    " with all tasks and conversations: confirm it with --yes\n");
+                "steelthread: this deletes " + label + " with " + tasks +
+                    (tasks == "1" ? " task" : " tasks") +
+                    " and all conversations: repeat with `user delete --yes`\n");
     cr_expect_eq(users.status_of("/api/tasks", authorization), 200);
     EXPECT_TEXT(users.done({"delete", ada, "--yes"}), "deleted " + label + "\n");
     expect_end(stream, "account.deleted", "/account");

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- One row for each change, written by triggers in the transaction of the change.
 --
 -- Ids are assigned before transactions commit, so their order is not the commit order: a reader orders by

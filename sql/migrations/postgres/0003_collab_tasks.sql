@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- The shared board.
 CREATE TABLE collab_tasks (
     id uuid PRIMARY KEY,

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- Personal tasks. Titles are sorted by their bytes, as in SQLite.
 CREATE TABLE tasks (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

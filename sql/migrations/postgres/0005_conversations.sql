@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- Personal conversations and their messages.
 CREATE TABLE conversations (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

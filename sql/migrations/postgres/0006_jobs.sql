@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- Jobs for programs. `payload` and `result` are the canonical text of any JSON value.
 CREATE TABLE jobs (
     id uuid PRIMARY KEY,

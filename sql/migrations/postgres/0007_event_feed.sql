@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- For readers of the whole feed, and of one audience, in commit order.
 CREATE INDEX events_in_commit_order ON events (transaction_id, id);
 CREATE INDEX events_of_audience ON events (audience, transaction_id, id);

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- Makes dumps restorable: `pg_dump` restores with an empty search_path, and may find rows that `migrate up` has
 -- just created.
 

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- The name that a person gave when signing up.
 ALTER TABLE users ADD COLUMN name text CHECK (char_length(name) BETWEEN 1 AND 100);
 

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- What tells one history of the feed from another (event_bounds in sql/queries): a random value, and the table and
 -- transaction of its row. Each further row begins a new history, and so does a restore, which writes the row anew. The
 -- row of this migration also holds the history that it begins, the only one that has cursors without an epoch: those

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- The networks from which each account has logged in, so that guesses from elsewhere cannot lock its owner out.
 CREATE TABLE login_networks (
     user_id text NOT NULL REFERENCES users (id) ON DELETE CASCADE,

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- How many tasks a user has, how many messages a conversation, and how many tasks the board. Quotas are compared with
 -- these counts, because counting rows takes longer with each row. Locks in the order of writers, so that nothing is
 -- added after it was counted and before the triggers count.

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- When a task is due, how urgent it is, and its tags: the canonical text of a JSON array. Constraints on what the table
 -- has already are checked by the next migration, because that takes long.
 ALTER TABLE tasks

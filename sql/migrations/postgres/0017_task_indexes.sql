@@ -1,4 +1,5 @@
 -- concurrently
+-- works with 2.0.0
 -- One index for each order of a list. The first one also serves the count.
 DROP INDEX CONCURRENTLY IF EXISTS tasks_by_created_at_filtered;
 CREATE INDEX CONCURRENTLY tasks_by_created_at_filtered ON tasks (user_id, created_at, id) INCLUDE (completed, due_date, priority);

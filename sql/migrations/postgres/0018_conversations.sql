@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- Conversations have titles. Messages have metadata, ids of their clients, and the roles system and tool. No statement
 -- reads the tables: defaults are constant, and 0019 validates the constraints.
 ALTER TABLE conversations

@@ -1,4 +1,5 @@
 -- concurrently
+-- works with 2.0.0
 -- Finds the message of a client's id, and validates the constraints of 0018. Both read all messages. The statements of
 -- this release need neither: they lock the conversation before they look for an id.
 DROP INDEX CONCURRENTLY IF EXISTS messages_of_clients;

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- The accounts of this service, and the users of other issuers whose tokens were used. In every table, timestamps
 -- are whole microseconds since 1970.
 CREATE TABLE users (

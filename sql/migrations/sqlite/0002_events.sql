@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- One row for each change, written by triggers in the transaction of the change. SQLite has one writer at a time,
 -- so the order of ids is the commit order.
 CREATE TABLE events (

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- Personal tasks.
 CREATE TABLE tasks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

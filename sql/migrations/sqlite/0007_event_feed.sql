@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- For readers of one audience of the feed, in commit order, which is the order of ids.
 CREATE INDEX events_of_audience ON events (audience, id);
 

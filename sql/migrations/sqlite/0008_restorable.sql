@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- events_pruned has at most one row: the greatest if there were several, and none in a new database, so that a
 -- restored row does not conflict. (A database with events keeps its row, because processes of an older release may
 -- still read it.)

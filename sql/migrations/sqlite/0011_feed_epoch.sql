@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- What tells one history of the feed from another: random values. Each further row begins a new history. The row of
 -- this migration also holds the history that it begins, the only one that has cursors without an epoch: those of
 -- earlier releases.

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- A request does a bounded amount of work. (That conversations have events of their own is in 0014_messages.sql of the
 -- functions.)
 

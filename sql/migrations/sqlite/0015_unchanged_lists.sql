@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- Every change of a personal list leaves an event of its user. The triggers of this number see to that.
 
 -- When the last removed event was created: an older file that was put back may give its id to another event.

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- When a task is due, how urgent it is, and its tags: the canonical text of a JSON array.
 ALTER TABLE tasks ADD COLUMN due_date INTEGER;
 ALTER TABLE tasks ADD COLUMN priority INTEGER NOT NULL DEFAULT 0 CHECK (priority BETWEEN 0 AND 4);

@@ -1,4 +1,5 @@
 -- concurrently
+-- works with 2.0.0
 -- One index for each order of a list. The first one also serves the count.
 DROP INDEX IF EXISTS tasks_by_created_at;
 CREATE INDEX tasks_by_created_at ON tasks (user_id, created_at, id, completed, due_date, priority);

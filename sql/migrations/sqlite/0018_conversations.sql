@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- Conversations have titles. Messages have metadata, ids of their clients, and the roles system and tool.
 ALTER TABLE conversations ADD COLUMN title TEXT CHECK (length(title) BETWEEN 1 AND 200);
 

@@ -1,3 +1,4 @@
+-- works with 2.0.0
 -- The Idempotency-Keys of users, each with the digest of its request and the answer to it: what the events say that the
 -- request has left. A row without an answer exists only inside a transaction.
 CREATE TABLE request_keys (

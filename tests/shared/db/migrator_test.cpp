@@ -784,3 +784,16 @@ Test(migrator, disturbs_no_writer) {
 }
 
 }  // namespace migrator_test
+
+Test(migrator, knows_the_oldest_release_of_a_schema) {
+    EXPECT_TEXT(oldest_release("-- works with 2.0.0\nSELECT 1;\n"), "2.0.0");
+    EXPECT_TEXT(oldest_release("-- concurrently\n-- works with 12.3.4\nSELECT 1;\n"), "12.3.4");
+    EXPECT_TEXT(oldest_release("SELECT 1;\n-- works with 2.0.0\n"), "");
+    for (const auto& file : migration_files)
+        if (file.name.ends_with(".up"))
+            cr_expect(!oldest_release(file.sql).empty(), "%s", std::string{file.name}.c_str());
+    cr_expect(is_older_release("2.0.0", "2.0.1") && is_older_release("2.9.0", "2.10.0") &&
+              is_older_release("9.0.0", "10.0.0") && is_older_release("", "0.0.1"));
+    cr_expect(!is_older_release("2.0.0", "2.0.0") && !is_older_release("2.0.0", "") &&
+              !is_older_release("10.0.0", "9.9.9"));
+}
