@@ -133,7 +133,7 @@ void make_complete(const fs::path& file, const std::function<void(const std::str
 void back_up_sqlite(const Config& config, const std::string& file) {
     require_sqlite_file(config);
     connect_blocking(config, Purpose::look);  // refuses a file that must not be trusted
-    const SqliteFile source{*config.sqlite_path(), SQLITE_OPEN_READWRITE};
+    const SqliteFile source{config.sqlite_path().value(), SQLITE_OPEN_READWRITE};
     make_complete(file, [&](const std::string& partial) {
         SqliteFile copy{partial, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE};
         copy.copy_from(source);
@@ -142,7 +142,7 @@ void back_up_sqlite(const Config& config, const std::string& file) {
 }
 
 void restore_sqlite(const Config& config, const std::string& file) {
-    const auto path = *config.sqlite_path();
+    const auto path = config.sqlite_path().value();
     for (const char* suffix : {"", "-wal"})
         if (fs::exists(path + suffix))
             throw std::runtime_error(path + suffix +

@@ -26,12 +26,15 @@ std::vector<std::string> environment_for(const DatabaseUrl& url) {
     for (const auto* option = options.get(); option && option->keyword; ++option)
         if (option->val && option->envvar) variables[option->envvar] = option->val;
     std::vector<std::string> lines;
-    for (const auto& [name, value] : variables) lines.push_back(name + "=" + value);
+    lines.reserve(variables.size());
+    for (const auto& [name, value] : variables)
+        lines.push_back(std::string{name}.append("=").append(value));
     return lines;
 }
 
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     std::vector<char*> pointers;
+    pointers.reserve(texts.size() + 1);
     for (auto& text : texts) pointers.push_back(text.data());
     pointers.push_back(nullptr);
     return pointers;
