@@ -130,10 +130,10 @@ void make_complete(const fs::path& file, const std::function<void(const std::str
     flush_to_disk(folder);
 }
 
-void back_up_sqlite(const Config& config, const std::string& file) {
+void back_up_sqlite(const Config& config, const std::string& path, const std::string& file) {
     require_sqlite_file(config);
     connect_blocking(config, Purpose::look);  // refuses a file that must not be trusted
-    const SqliteFile source{config.sqlite_path().value(), SQLITE_OPEN_READWRITE};
+    const SqliteFile source{path, SQLITE_OPEN_READWRITE};
     make_complete(file, [&](const std::string& partial) {
         SqliteFile copy{partial, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE};
         copy.copy_from(source);
@@ -141,8 +141,7 @@ void back_up_sqlite(const Config& config, const std::string& file) {
     });
 }
 
-void restore_sqlite(const Config& config, const std::string& file) {
-    const auto path = config.sqlite_path().value();
+void restore_sqlite(const Config& config, const std::string& path, const std::string& file) {
     for (const char* suffix : {"", "-wal"})
         if (fs::exists(path + suffix))
             throw std::runtime_error(path + suffix +
@@ -198,8 +197,8 @@ void restore_postgres(const Config& config, const std::string& file) {
 }  // namespace
 
 void back_up(const Config& config, const std::string& file, std::ostream& out) {
-    if (config.sqlite_path())
-        back_up_sqlite(config, file);
+    if (const auto path = config.sqlite_path())
+        back_up_sqlite(config, *path, file);
     else
         back_up_postgres(config, file);
     out << "wrote " << file << ", " << fs::file_size(file) << " bytes, from "
@@ -209,8 +208,8 @@ void back_up(const Config& config, const std::string& file, std::ostream& out) {
 void restore(const Config& config, const std::string& file, std::ostream& out) {
     refuse_second(config.run_dir);
     if (!fs::is_regular_file(file)) throw std::runtime_error("there is no file " + file);
-    if (config.sqlite_path())
-        restore_sqlite(config, file);
+    if (const auto path = config.sqlite_path())
+        restore_sqlite(config, *path, file);
     else
         restore_postgres(config, file);
     out << "restored " << file << " to " << database_name(config) << '\n';

@@ -1,7 +1,6 @@
 #include "cli/migrate.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 #include <ostream>
 #include <stdexcept>
@@ -16,8 +15,6 @@
 #include "shared/text.hpp"
 
 namespace {
-
-namespace fs = std::filesystem;
 
 using Purpose = BlockingConnection::Purpose;
 
