@@ -27,6 +27,7 @@
 #include "shared/config/setting.hpp"
 #include "shared/control_characters.hpp"
 #include "shared/exit_status.hpp"
+#include "shared/log.hpp"
 #include "shared/signals.hpp"
 #include "shared/version.hpp"
 
@@ -71,9 +72,27 @@ int migrate(Arguments& arguments) {
     return EXIT_SUCCESS;
 }
 
+// For the supervisor, whose log gets this process's lines.
+int prune_for_log(const Config& config, const Ages& ages) {
+    logging::set_level(config.log_level);
+    logging::set_endpoint("prune");
+    try {
+        log(prune(config, ages));
+        return EXIT_SUCCESS;
+    } catch (const std::exception& error) {
+        logging::warning("could not prune", {{"reason", std::string_view{error.what()}}});
+        return EXIT_FAILURE;
+    }
+}
+
 int prune(Arguments& arguments) {
-    const auto ages = take_ages(arguments);
-    prune(load_config(), ages, std::cout);
+    const bool is_for_log = arguments.flag("--log");
+    auto ages = take_ages(arguments);
+    arguments.end();
+    const auto config = load_config();
+    if (!ages.events && !ages.jobs) ages = ages_of(config);
+    if (is_for_log) return prune_for_log(config, ages);
+    print(prune(config, ages), std::cout);
     return EXIT_SUCCESS;
 }
 
@@ -190,7 +209,10 @@ constexpr Command commands[] = {
     {"backup", "FILE", "write a complete copy of the database, while the service runs", backup},
     {"restore", "FILE", "bring such a copy into an empty DATABASE_URL", restore},
     {"prune", "[--events-older-than AGE] [--jobs-older-than AGE]",
-     "delete events, and jobs that ended, before AGE: 90s, 15m, 12h, 7d", prune},
+     "delete old events, jobs that ended, and expired keys", prune,
+     "  AGE is 90s, 15m, 12h or 7d. Without an AGE, EVENTS_KEEP and JOBS_KEEP apply. A running "
+     "service\n"
+     "  does this once an hour. With --log it writes a line of the log.\n"},
     {"user", "ACTION", "manage users: list, create, password, disable, enable, delete", user,
      "  user list [--json]               list all users, oldest first, with their tasks counted\n"
      "  user create EMAIL [--name NAME]  create an account, also where SIGNUP=closed\n"

@@ -12,6 +12,7 @@
 #include "shared/async.hpp"
 #include "shared/db/database.hpp"
 #include "shared/json/fields.hpp"
+#include "shared/log.hpp"
 #include "shared/timestamp.hpp"
 #include "shared/uuid.hpp"
 #include "sql/prune.hpp"
@@ -93,31 +94,40 @@ Async<std::int64_t> prune_jobs(Database& database, std::string status, seconds a
 }
 
 // Those of the requests of users.
-Async<> prune_request_keys(Database& database) {
+Async<std::int64_t> prune_request_keys(Database& database) {
+    std::int64_t count = 0;
     for (bool is_done = false; !is_done;) {
         const auto before = Clock::now();
         db::Batch batch;
         const auto pruned = batch.add(sql::prune_request_keys, batch_rows);
         const auto results = co_await database.run(std::move(batch));
-        is_done = results.rows(pruned).size() < static_cast<std::size_t>(batch_rows);
+        const auto size = static_cast<std::int64_t>(results.rows(pruned).size());
+        count += size;
+        is_done = size < batch_rows;
         co_await sleep_for(Clock::now() - before);
     }
+    co_return count;
 }
 
-Async<> prune_all(Database& database, Ages ages, std::ostream& out) {
+Async<> prune_all(Database& database, Ages ages, Pruned& pruned) {
     if (ages.events) {
-        const auto count = co_await prune_events(database, *ages.events);
-        out << "pruned " << count << (count == 1 ? " event\n" : " events\n");
+        const auto events = co_await prune_events(database, *ages.events);
+        pruned.events = events;
     }
     if (ages.jobs) {
-        std::int64_t count = 0;
+        std::int64_t jobs = 0;
         for (const std::string status : ended) {
             const auto of_status = co_await prune_jobs(database, status, *ages.jobs);
-            count += of_status;
+            jobs += of_status;
         }
-        out << "pruned " << count << (count == 1 ? " job\n" : " jobs\n");
+        pruned.jobs = jobs;
     }
-    co_await prune_request_keys(database);
+    const auto keys = co_await prune_request_keys(database);
+    pruned.request_keys = keys;
+}
+
+void print_line(std::optional<std::int64_t> count, const char* noun, std::ostream& out) {
+    if (count) out << "pruned " << *count << ' ' << noun << (*count == 1 ? "\n" : "s\n");
 }
 
 }  // namespace
@@ -131,12 +141,28 @@ Ages take_ages(Arguments& arguments) {
         if (!(ages.*age))
             arguments.fail('"' + *text + "\" is not an age: 7d, 12h, 15m or 90s, up to 36500d");
     }
-    arguments.end();
-    if (!ages.events && !ages.jobs)
-        arguments.fail("--events-older-than AGE or --jobs-older-than AGE is missing");
     return ages;
 }
 
-void prune(const Config& config, const Ages& ages, std::ostream& out) {
-    with_database(config, [&](Database& database) { return prune_all(database, ages, out); });
+Ages ages_of(const Config& config) { return {config.events_keep, config.jobs_keep}; }
+
+Pruned prune(const Config& config, const Ages& ages) {
+    Pruned pruned;
+    with_database(config, [&](Database& database) { return prune_all(database, ages, pruned); });
+    return pruned;
+}
+
+void print(const Pruned& pruned, std::ostream& out) {
+    print_line(pruned.events, "event", out);
+    print_line(pruned.jobs, "job", out);
+    const bool is_alone = !pruned.events && !pruned.jobs;
+    if (is_alone || pruned.request_keys > 0) print_line(pruned.request_keys, "expired key", out);
+}
+
+void log(const Pruned& pruned) {
+    const auto events = pruned.events.value_or(0);
+    const auto jobs = pruned.jobs.value_or(0);
+    const bool is_nothing = events + jobs + pruned.request_keys == 0;
+    logging::write(is_nothing ? logging::Level::debug : logging::Level::info, "pruned",
+                   {{"events", events}, {"jobs", jobs}, {"expired_keys", pruned.request_keys}});
 }

@@ -23,6 +23,7 @@
 #include "cli/nginx.hpp"
 #include "cli/nginx_config.hpp"
 #include "cli/process.hpp"
+#include "cli/pruning.hpp"
 #include "cli/relay.hpp"
 #include "cli/run_dir.hpp"
 #include "cli/workers.hpp"
@@ -201,13 +202,15 @@ private:
         if (is_stopping()) go_on_stopping();
         if (may_start_handlers()) workers_.start_due(descriptors);
         if (is_stopping()) return;
+        pruning_.start_due();
         workers_.go_on_replacing();
         if (phase_ == Phase::starting) go_on_starting();
     }
 
     milliseconds until_next_due() const {
         if (phase_ != Phase::serving || workers_.is_replacing()) return tick;
-        return workers_.until_next_start();
+        const auto wait = workers_.until_next_start();
+        return std::min(wait, pruning_.until_due().value_or(wait));
     }
 
     void handle(const signalfd_siginfo& info) {
@@ -234,10 +237,12 @@ private:
     void reap() {
         int status = 0;
         for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-            if (pid == nginx_.pid)
+            if (pid == nginx_.pid) {
                 nginx_ended(status);
-            else
+            } else {
+                pruning_.child_ended(pid, status);
                 workers_.child_ended(pid, status, may_start_handlers());
+            }
     }
 
     void nginx_ended(int status) {
@@ -266,9 +271,13 @@ private:
         phase_ = phase;
         switch (phase) {
             case Phase::starting: break;
-            case Phase::serving: announce(); break;
+            case Phase::serving:
+                announce();
+                pruning_.begin();
+                break;
             case Phase::stopping_nginx:
                 stop_began_ = Clock::now();
+                pruning_.stop();
                 if (nginx_.pid != 0) kill(nginx_.pid, SIGQUIT);
                 break;
             case Phase::stopping_handlers: workers_.signal(SIGTERM); break;
@@ -276,6 +285,7 @@ private:
                 exit_status_ = EXIT_FAILURE;
                 if (nginx_.pid != 0) kill(-nginx_.pid, SIGKILL);
                 workers_.signal(SIGKILL);
+                pruning_.kill();
                 logging::warning("killed the processes that did not stop in time");
                 break;
         }
@@ -308,12 +318,16 @@ private:
             enter(Phase::killing);
     }
 
-    bool is_finished() const { return is_stopping() && nginx_.pid == 0 && !workers_.are_running(); }
+    bool is_finished() const {
+        return is_stopping() && nginx_.pid == 0 && !workers_.are_running() &&
+               !pruning_.is_running();
+    }
 
     Config config_;
     sigset_t original_mask_{};
     Process nginx_{.name = "nginx", .command = {}, .environment = {}};
     Workers workers_{original_mask_};
+    Pruning pruning_{original_mask_};
     int signals_ = -1;
     int exit_status_ = EXIT_SUCCESS;
     Clock::time_point stop_began_{};

@@ -4,7 +4,8 @@
 // nginx, and starts the WORKERS_<ENDPOINT> processes of a handler with the first connection to it
 // (all at once with PRESTART=on). It restarts handlers that die: at once, then after pauses of 50
 // ms to 5 s. After five deaths in a row, when no process of an endpoint is running, it closes the
-// connections to that endpoint. It ends when nginx does. It writes all its files in RUN_DIR.
+// connections to that endpoint. It deletes old rows (cli/pruning.hpp). It ends when nginx does. It
+// writes all its files in RUN_DIR.
 //
 // SIGTERM and SIGINT stop it cleanly within 9 s. SIGHUP makes nginx reload its configuration; if
 // the terminal was closed, it stops the service cleanly instead. For SIGUSR1 see cli/restart.hpp.
