@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "cli/certificate.hpp"
 #include "cli/database.hpp"
 #include "cli/endpoint_list.hpp"
 #include "cli/handlers.hpp"
@@ -30,9 +31,9 @@ std::string check_user(const Config& config) {
     return std::to_string(geteuid());
 }
 
-std::string check_programs(const Config&) {
+std::string check_programs(const Config& config) {
     const auto count = handler_executables().size();
-    return nginx_command().front() + ", " + std::to_string(count) +
+    return (config.nginx ? nginx_command().front() : "no nginx") + ", " + std::to_string(count) +
            (count == 1 ? " handler" : " handlers") + " and the templates in " + template_folder();
 }
 
@@ -65,7 +66,19 @@ std::string check_sqlite_file(const Config& config) {
     return *path;
 }
 
+std::string check_tls(const Config& config) {
+    if (!config.nginx || !config.has_tls()) return "off";
+    return check_certificate(config);
+}
+
+std::string check_socket_group(const Config& config) {
+    if (config.socket_group.empty()) return "none: only this user may open the sockets";
+    socket_group(config);
+    return config.socket_group;
+}
+
 std::string check_listening(const Config& config) {
+    if (!config.nginx) return "none: NGINX is off";
     if (const auto pid = supervisor_of(config.run_dir); pid != 0) {
         if (!nginx_answers(config))
             throw std::runtime_error("the service is running (pid " + std::to_string(pid) +
@@ -76,9 +89,14 @@ std::string check_listening(const Config& config) {
     return base_url(config) + " is free";
 }
 
-constexpr Check of_start[] = {
-    {"user", check_user},       {"programs", check_programs},       {"workers", check_workers},
-    {"RUN_DIR", check_run_dir}, {"SQLite file", check_sqlite_file}, {"port", check_listening}};
+constexpr Check of_start[] = {{"user", check_user},
+                              {"programs", check_programs},
+                              {"workers", check_workers},
+                              {"RUN_DIR", check_run_dir},
+                              {"SQLite file", check_sqlite_file},
+                              {"TLS", check_tls},
+                              {"sockets", check_socket_group},
+                              {"port", check_listening}};
 
 // Returns an empty text if nothing is pending.
 std::string fault_of(const Schema& schema) {

@@ -16,6 +16,7 @@
 #include "cli/doctor.hpp"
 #include "cli/endpoint_list.hpp"
 #include "cli/migrate.hpp"
+#include "cli/nginx_config.hpp"
 #include "cli/openapi.hpp"
 #include "cli/prune.hpp"
 #include "cli/reference.hpp"
@@ -28,6 +29,7 @@
 #include "shared/control_characters.hpp"
 #include "shared/exit_status.hpp"
 #include "shared/log.hpp"
+#include "shared/number.hpp"
 #include "shared/signals.hpp"
 #include "shared/version.hpp"
 
@@ -107,6 +109,18 @@ int restore(Arguments& arguments) {
     const auto file = arguments.word("a file");
     arguments.end();
     restore(load_config(), file, std::cout);
+    return EXIT_SUCCESS;
+}
+
+int nginx(Arguments& arguments) {
+    const auto connections = arguments.option("--connections");
+    const auto block = arguments.choice("block", {"http", "server"});
+    arguments.end();
+    constexpr rlim_t of_debian = 768;
+    const auto number = parse_number<rlim_t>(connections.value_or(std::to_string(of_debian)));
+    if (!number || *number < 64 || *number > 1'000'000)
+        arguments.fail("--connections needs a number from 64 to 1000000");
+    std::cout << nginx_include(load_config(), block, *number);
     return EXIT_SUCCESS;
 }
 
@@ -208,6 +222,15 @@ constexpr Command commands[] = {
      "  --yes elsewhere, and --force in production.\n"},
     {"backup", "FILE", "write a complete copy of the database, while the service runs", backup},
     {"restore", "FILE", "bring such a copy into an empty DATABASE_URL", restore},
+    {"nginx", "http|server [--connections N]",
+     "print the configuration for an nginx of your own, which runs with NGINX=off", nginx,
+     "  steelthread nginx http   > /etc/nginx/conf.d/steelthread.conf\n"
+     "  steelthread nginx server > /etc/nginx/snippets/steelthread.conf\n"
+     "\n"
+     "  The server block of your site includes the second file. N is the worker_connections of "
+     "that\n"
+     "  nginx; Debian's has 768. Print both files again after an upgrade and after a change of "
+     "settings.\n"},
     {"prune", "[--events-older-than AGE] [--jobs-older-than AGE]",
      "delete old events, jobs that ended, and expired keys", prune,
      "  AGE is 90s, 15m, 12h or 7d. Without an AGE, EVENTS_KEEP and JOBS_KEEP apply. A running "

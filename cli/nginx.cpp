@@ -51,7 +51,8 @@ std::vector<std::string> nginx_command() {
 }
 
 std::string base_url(const Config& config) {
-    return "http://" + url_host(reachable_host(config)) + ":" + std::to_string(config.port);
+    return (config.has_tls() ? "https://" : "http://") + url_host(reachable_host(config)) + ":" +
+           std::to_string(config.port);
 }
 
 void check_port(const Config& config) {
@@ -89,11 +90,12 @@ bool nginx_answers(const Config& config) {
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);  // applies to connect(), too
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     char answer[16] = {};
+    // On the port of TLS nginx refuses it, which shows as well that it answers.
     const std::string request = "GET /livez HTTP/1.0\r\n\r\n";
     const bool is_answered = connect(fd, address->ai_addr, address->ai_addrlen) == 0 &&
                              send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0 &&
                              recv(fd, answer, sizeof answer - 1, 0) > 0 &&
-                             std::strstr(answer, " 200") != nullptr;
+                             std::strstr(answer, config.has_tls() ? " 400" : " 200") != nullptr;
     close(fd);
     return is_answered;
 }

@@ -10,7 +10,7 @@
 // when it is not installed.
 std::vector<std::string> nginx_command();
 
-// http://HOST:PORT as a client on this machine would write it.
+// http://HOST:PORT, or https, as a client on this machine would write it.
 std::string base_url(const Config& config);
 
 // Throws std::runtime_error with the reason when nothing can listen on HOST:PORT.

@@ -118,6 +118,7 @@ struct NginxError {
 };
 constexpr NginxError nginx_errors[] = {
     {"400 501 505 =400", Error::bad_request},
+    {"497 =400", Error::https_required, false},
     {"403", Error::forbidden, false},
     {"404", Error::not_found, false},
     {"405", Error::method_not_allowed, false},
@@ -138,7 +139,7 @@ constexpr std::pair<ErrorShape, const char*> shapes[] = {
 // The body as a string in nginx's configuration language. The request id is its only variable.
 std::string body_literal(Error error, ErrorShape shape) {
     std::string literal;
-    const auto body = error_body(shape, ApiError{error}, "$correlation_id");
+    const auto body = error_body(shape, ApiError{error}, "$steelthread_correlation_id");
     for (const char c : body) {
         if (c == '\'' || c == '\\') literal += '\\';
         literal += c;
@@ -151,10 +152,12 @@ std::string body_literal(Error error, ErrorShape shape) {
 void print_error_location(std::ostream& out, Error error, ErrorShape shape,
                           const char* shape_name) {
     const auto& row = entry(error);
-    out << "location = /_errors/" << shape_name << "/" << row.status << " {\n"
+    out << "location = /_errors/" << shape_name << "/" << row.name << " {\n"
         << "    internal;\n"
         << "    default_type " << media_type(shape) << ";\n"
         << "    include error_headers.conf;\n";
+    // Over HTTP/2 nginx would compare the size of the body once more, and answer with its own page.
+    out << "    client_max_body_size 0;\n";
     // A refused request must not hold its connection while its body arrives.
     if (row.status == 429) out << "    lingering_time 1s;\n    lingering_timeout 1s;\n";
     // nginx adds Allow to a 405 by itself.
@@ -172,26 +175,26 @@ bool is_sent_once(const Route& route) {
 }
 
 void print_location(std::ostream& out, const Route& route, const std::string& condition) {
-    out << "location " << condition << " { set $endpoint " << route.name << ";";
+    out << "location " << condition << " { set $steelthread_endpoint " << route.name << ";";
     if (route.is_stream) out << " include streams.conf;";
     if (route.is_websocket) {
         // A ping is sent every 20 seconds.
-        out << " proxy_read_timeout 60s; proxy_pass http://" << route.name << "; }\n";
+        out << " proxy_read_timeout 60s; proxy_pass http://steelthread_" << route.name << "; }\n";
         return;
     }
     if (route.has_html)
         out << " fastcgi_hide_header Vary; add_header Vary \"Accept, Origin\" always;"
-            << " if ($wants_html) { rewrite ^ /_start last; }";
+            << " if ($steelthread_wants_html) { rewrite ^ /_start last; }";
     if (route.max_body != default_max_body)
         out << " client_max_body_size " << route.max_body << "; client_body_buffer_size "
             << route.max_body << ";";
     if (is_sent_once(route))
-        out << " if ($request_method ~ \"^(PUT|DELETE)\\z\") { fastcgi_pass " << route.name
-            << "_once; }";
+        out << " if ($request_method ~ \"^(PUT|DELETE)\\z\") { fastcgi_pass steelthread_"
+            << route.name << "_once; }";
     if (route.hashes_passwords) out << " fastcgi_read_timeout ${HASHING_PATIENCE};";
     // A comment is sent every 15 seconds.
     if (route.is_stream) out << " fastcgi_read_timeout 60s;";
-    out << " fastcgi_pass " << route.name << "; }\n";
+    out << " fastcgi_pass steelthread_" << route.name << "; }\n";
 }
 
 void print_methods(std::ostream& out, const Route& route, const std::string& path) {
@@ -218,8 +221,8 @@ void print_routes(std::ostream& out) {
     out << "\n# Answers of nginx itself. The status 494 is nginx's own, for a header that is too "
            "large.\n";
     for (const auto& [statuses, error, is_of_any_request] : nginx_errors)
-        out << "error_page " << statuses << " /_errors/$error_shape/" << entry(error).status
-            << ";\n";
+        out << "error_page " << statuses << " /_errors/$steelthread_error_shape/"
+            << entry(error).name << ";\n";
     for (const auto& nginx_error : nginx_errors)
         for (const auto& [shape, name] : shapes)
             print_error_location(out, nginx_error.error, shape, name);
@@ -230,25 +233,26 @@ void print_maps(std::ostream& out) {
     out << generated
         << "\n# The methods that each path allows. The map matches the raw target, including its "
            "query.\n"
-        << "map $request_uri $methods_of_path {\n"
+        << "map $request_uri $steelthread_methods_of_path {\n"
         << "    \"~^/(livez|openapi\\.json|favicon\\.ico|docs|docs/[^/?]*)(\\?|$)\" \"GET, "
            "HEAD\";\n";
     for_each_path(
         all, [&](const Route& route, const std::string& path) { print_methods(out, route, path); });
     out << "    default \"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\";\n}\n";
     for (const auto& route : all) {
-        const auto server = "server unix:sockets/" + route.name + ".sock max_fails=0;";
+        const auto server = "server unix:${SOCKETS}/" + route.name + ".sock max_fails=0;";
         if (route.is_websocket) {
-            out << "\nupstream " << route.name << " { " << server << " }\n";
+            out << "\nupstream steelthread_" << route.name << " { " << server << " }\n";
             continue;
         }
-        out << "\nupstream " << route.name << " {\n"
+        out << "\nupstream steelthread_" << route.name << " {\n"
             << "    " << server << "\n"
             << "    keepalive 64;\n"
             << "    keepalive_requests 1000000000;\n"
             << "    keepalive_timeout 1h;\n"
             << "}\n";
-        if (is_sent_once(route)) out << "upstream " << route.name << "_once { " << server << " }\n";
+        if (is_sent_once(route))
+            out << "upstream steelthread_" << route.name << "_once { " << server << " }\n";
     }
 }
 

@@ -1,12 +1,14 @@
 #include "cli/run_dir.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -14,6 +16,7 @@
 #include <filesystem>
 #include <stdexcept>
 #include <system_error>
+#include <vector>
 
 #include "shared/limits/rate_table.hpp"
 #include "shared/own_file.hpp"
@@ -95,6 +98,33 @@ void refuse_second(const std::string& run_dir) {
     if (supervisor_of(run_dir) != 0)
         throw std::runtime_error("another service is running in " +
                                  fs::absolute(run_dir).lexically_normal().string());
+}
+
+gid_t socket_group(const Config& config) {
+    const auto* const found = getgrnam(config.socket_group.c_str());
+    if (!found) throw ConfigError("SOCKET_GROUP: there is no group " + config.socket_group);
+    if (geteuid() == 0 || getegid() == found->gr_gid) return found->gr_gid;
+    std::vector<gid_t> groups(static_cast<std::size_t>(std::max(getgroups(0, nullptr), 0)));
+    const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+    if (count < 0 || std::find(groups.begin(), groups.end(), found->gr_gid) == groups.end())
+        throw ConfigError("SOCKET_GROUP: the user of the service must be a member of " +
+                          config.socket_group + ": `usermod -a -G " + config.socket_group +
+                          " USER`, and start the service anew");
+    return found->gr_gid;
+}
+
+void open_to_socket_group(const Config& config) {
+    if (config.socket_group.empty()) return;
+    const auto group = socket_group(config);
+    const auto open_up = [&](const fs::path& path, mode_t mode) {
+        if (chown(path.c_str(), static_cast<uid_t>(-1), group) != 0 ||
+            chmod(path.c_str(), mode) != 0)
+            fail("cannot give " + fs::absolute(path).string() + " to " + config.socket_group);
+    };
+    for (const char* folder : {".", "sockets", "public"}) open_up(folder, 0710);
+    for (const auto& socket : fs::directory_iterator{"sockets"}) open_up(socket.path(), 0660);
+    for (const auto& file : fs::directory_iterator{"public"})
+        if (!file.is_symlink()) open_up(file.path(), 0640);
 }
 
 int listen_on(const std::string& endpoint) {

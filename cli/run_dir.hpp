@@ -19,6 +19,15 @@ pid_t supervisor_of(const std::string& run_dir);
 // Throws std::runtime_error when a supervisor has locked RUN_DIR.
 void refuse_second(const std::string& run_dir);
 
+// The group of SOCKET_GROUP. Throws ConfigError if there is none of that name, or if this user is
+// not a member and may therefore give it no file.
+gid_t socket_group(const Config& config);
+
+// Lets the members of SOCKET_GROUP pass through the current folder to sockets/ and public/, and
+// read the files in public/. They see nothing else, and write nowhere. Throws like socket_group(),
+// and std::runtime_error.
+void open_to_socket_group(const Config& config);
+
 // Listens on sockets/<endpoint>.sock and returns the descriptor. The path is relative to the
 // current folder, because an absolute one may be too long for a socket's address.
 int listen_on(const std::string& endpoint);

@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/certificate.hpp"
 #include "cli/checks.hpp"
 #include "cli/database.hpp"
 #include "cli/endpoint_list.hpp"
@@ -67,12 +68,14 @@ void open_standard_streams() {
     if (fd > STDERR_FILENO) close(fd);
 }
 
-std::string welcome(const Config& config, int endpoint_count) {
-    const auto base = base_url(config);
+// `base` is the URL, or the folder of the sockets.
+std::string welcome(const Config& config, int endpoint_count, const std::string& base) {
     std::ostringstream out;
     out << "steelthread serves " << endpoint_count << " endpoints on " << base << " from "
         << database_name(config);
     if (config.redis_url) out << ", with limits in Redis (" << config.redis_url->place() << ")";
+    if (!config.nginx)
+        return out.str() + "\n\n  `steelthread nginx` prints the configuration of nginx\n";
     out << "\n\n  " << base << "/docs\n  curl " << base << "/healthz\n";
     if (config.dev_user_email.empty() && !config.is_production())
         out << "  set DEV_USER_EMAIL and DEV_USER_PASSWORD for an account to log in with\n";
@@ -127,7 +130,7 @@ public:
         look_for_older_file(config_);
         Streams streams;
         block_signals();
-        start(nginx_, original_mask_);
+        if (config_.nginx) start(nginx_, original_mask_);
         workers_.start_active();
         while (!is_finished()) turn(streams);
         logging::info("stopped", {{"exit_status", exit_status_}});
@@ -137,8 +140,10 @@ public:
 private:
     // Runs before any process starts, and does not notice a handler that cannot run.
     void prepare() {
-        nginx_.command = nginx_command();
-        nginx_.environment = nginx_environment();
+        if (config_.nginx) {
+            nginx_.command = nginx_command();
+            nginx_.environment = nginx_environment();
+        }
         const auto endpoints = read_endpoint_list();
         for (const auto& executable : handler_executables()) {
             const auto name = executable.filename().string();
@@ -152,11 +157,17 @@ private:
             }
             workers_.add(config_, *endpoint, executable.string());
         }
-        render_nginx(config_);
+        write_for_nginx();
         if (config_.demo_mode)
             logging::warning("DEMO_MODE is on: anyone may write without a token");
         if (config_.jwks_audience == any_audience)
             logging::warning("JWKS_AUDIENCE is any: tokens for other services are accepted");
+    }
+
+    // An nginx of somebody else reads what is published, too.
+    void write_for_nginx() {
+        (config_.nginx ? render_nginx : publish)(config_);
+        open_to_socket_group(config_);
     }
 
     void log_start() const {
@@ -167,10 +178,11 @@ private:
     }
 
     void announce() const {
-        logging::info("ready", {{"url", std::string_view{base_url(config_)}},
-                                {"endpoints", workers_.endpoint_count()}});
+        const auto place = config_.nginx ? base_url(config_) : config_.run_dir + "/sockets";
+        logging::info("ready",
+                      {{"url", std::string_view{place}}, {"endpoints", workers_.endpoint_count()}});
         if (terminal_ < 0) return;
-        const auto text = welcome(config_, workers_.endpoint_count());
+        const auto text = welcome(config_, workers_.endpoint_count(), place);
         [[maybe_unused]] const auto written = write(terminal_, text.data(), text.size());
     }
 
@@ -225,9 +237,10 @@ private:
 
     void reload_nginx(const signalfd_siginfo& info) {
         try {
-            render_nginx(config_);
+            if (config_.nginx && config_.has_tls()) check_certificate(config_);
+            write_for_nginx();
             if (nginx_.pid != 0) kill(nginx_.pid, SIGHUP);
-            log_signal("reloading nginx", info);
+            log_signal(config_.nginx ? "reloading nginx" : "published the documents", info);
         } catch (const std::exception& error) {
             logging::error("could not reload nginx, which keeps its configuration",
                            {{"reason", std::string_view{error.what()}}});
@@ -292,6 +305,7 @@ private:
     }
 
     void go_on_starting() {
+        if (!config_.nginx) return enter(Phase::serving);
         if (nginx_.pid == 0 && nginx_.next_start <= Clock::now()) start(nginx_, original_mask_);
         // The pid proves that this service's nginx has the port.
         pid_t listening = 0;

@@ -47,6 +47,7 @@ struct Config {
     std::vector<std::string> allowed_origins;    // CORS_ORIGINS and FRONTEND_ORIGIN
     std::map<std::string, std::size_t> workers;  // WORKERS_AUTH_LOGIN under "AUTH_LOGIN"
 
+    bool has_tls() const { return !tls_certificate.empty(); }
     bool is_production() const { return environment == Environment::production; }
 
     // The number of processes of an endpoint: WORKERS_<ENDPOINT>, or the default.

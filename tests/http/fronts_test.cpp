@@ -8,6 +8,8 @@
 
 #include "shared/text.hpp"
 #include "tests/support/stack/browser.hpp"
+#include "tests/support/stack/certificate.hpp"
+#include "tests/support/stack/page.hpp"
 #include "tests/support/stack/stack.hpp"
 
 namespace {
@@ -22,31 +24,12 @@ std::string new_folder() {
     return folder;
 }
 
-// The only block of docs/deploying.md in this language.
-std::string block(const std::string& language) {
-    const auto page = read_text("docs/deploying.md");
-    const auto fence = "```" + language + "\n";
-    const auto begin = page.find(fence);
-    cr_assert_neq(begin, page.npos, "no block in %s", language.c_str());
-    cr_assert_eq(page.find(fence, begin + 1), page.npos);
-    return page.substr(begin + fence.size(), page.find("```", begin + 1) - begin - fence.size());
-}
-
-// Replaces a word that must occur.
-std::string with(std::string text, const std::string& word, const std::string& value) {
-    cr_assert_neq(text.find(word), text.npos, "no %s in %s", word.c_str(), text.c_str());
-    for (auto at = text.find(word); at != text.npos; at = text.find(word, at + value.size()))
-        text.replace(at, word.size(), value);
-    return text;
-}
-
 // A front on a port of its own, in a folder of its own. Outside of what the page shows, nginx and
 // Apache compress JSON.
 class Front {
 public:
     Front(const std::string& language, int service)
         : folder_(new_folder()), port_(free_port()), service_(service) {
-        make_certificate();
         std::string text =
             with(block(language), "127.0.0.1:8000", "127.0.0.1:" + std::to_string(service_));
         if (language == "nginx") run_nginx(text);
@@ -75,21 +58,9 @@ public:
     }
 
 private:
-    std::string certificate() const { return folder_ + "/front.pem"; }
-    std::string key() const { return folder_ + "/front.key"; }
-
-    void make_certificate() {
-        const auto made = run_command(
-            {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-             "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-             "-addext", "subjectAltName=DNS:localhost", "-keyout", key(), "-out", certificate()},
-            base_variables());
-        cr_assert(made.status == 0, "%s", made.errors.c_str());
-    }
-
     std::string with_certificate(const std::string& text) const {
-        return with(with(text, "/etc/ssl/api.example.org.pem", certificate()),
-                    "/etc/ssl/api.example.org.key", key());
+        return with(with(text, "/etc/ssl/api.example.org.pem", certificate_.file()),
+                    "/etc/ssl/api.example.org.key", certificate_.key());
     }
 
     void run(const std::vector<std::string>& words, const std::string& config) {
@@ -120,7 +91,8 @@ private:
         run({"/usr/bin/caddy", "run", "--adapter", "caddyfile", "--config", folder_ + "/config"},
             "{\n admin off\n auto_https disable_redirects\n}\n" +
                 with(text, "api.example.org {",
-                     url() + " {\n bind 127.0.0.1\n tls " + certificate() + " " + key()));
+                     url() + " {\n bind 127.0.0.1\n tls " + certificate_.file() + " " +
+                         certificate_.key()));
     }
 
     void run_apache(const std::string& text) {
@@ -138,6 +110,7 @@ private:
                 address() + "\n" + with(with_certificate(text), "*:443", address()));
     }
 
+    const Certificate certificate_{"localhost"};
     std::string folder_;
     int port_;
     int service_;

@@ -91,7 +91,7 @@ pid_t worker_of(const Stack& stack) {
 
 // Changes nginx's configuration in this run, and waits for the worker that uses it.
 void reconfigure(const Stack& stack, const std::string& from, const std::string& to,
-                 const std::string& file = "nginx.conf") {
+                 const std::string& file = "server.conf") {
     const auto path = stack.run_dir() + "/" + file;
     auto text = read_text(path);
     const auto at = text.find(from);
@@ -286,7 +286,7 @@ Test(nginx, waits_for_the_longest_deadline) {
         const std::string name = "fastcgi_read_timeout ";
         return std::atoi(text.substr(text.find(name, text.find(start)) + name.size()).c_str());
     };
-    cr_expect_gt(milliseconds_after("nginx.conf", "http {"), 120'000);
+    cr_expect_gt(milliseconds_after("server.conf", "fastcgi_send_timeout"), 120'000);
     cr_expect_gt(milliseconds_after("routes.conf", "location = /auth/login "), 240'000);
 }
 
@@ -304,7 +304,7 @@ Test(nginx, livez_needs_nobody) {
 Test(nginx, too_many_connections_are_429) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
-    reconfigure(stack, "limit_conn requests ", "limit_conn requests 1; # ");
+    reconfigure(stack, "limit_conn steelthread_requests ", "limit_conn steelthread_requests 1; # ");
     signal_all(stack, "root", SIGSTOP);
     Reply first;
     std::thread client{[&] {
@@ -334,14 +334,15 @@ Test(nginx, streams_leave_room_for_all_others) {
     };
     const int connections = number_after("nginx.conf", "worker_connections ");
     cr_expect_eq(connections, most_files, "the soft limit was not raised to the hard one");
-    const int streams = number_after("streams.conf", "limit_conn all_streams ");
+    const int streams = number_after("streams.conf", "limit_conn steelthread_all_streams ");
     // Each stream takes two connections.
     cr_expect_gt(streams, connections / 4, "%d of %d", streams, connections);
     cr_expect_leq(2 * streams, connections - connections / 8, "%d of %d", streams, connections);
-    cr_expect_lt(number_after("streams.conf", "limit_conn streams "), streams,
+    cr_expect_lt(number_after("streams.conf", "limit_conn steelthread_streams "), streams,
                  "one network may have all");
 
-    reconfigure(stack, "limit_conn all_streams ", "limit_conn all_streams 2; # ", "streams.conf");
+    reconfigure(stack, "limit_conn steelthread_all_streams ",
+                "limit_conn steelthread_all_streams 2; # ", "streams.conf");
     const EventStream first{stack.port(), "/events/tail"};
     {
         const WebSocketClient second{stack.port(), "/ws", {stack.authorization_of("ann")}};
@@ -360,7 +361,8 @@ Test(nginx, streams_leave_room_for_all_others) {
 // A provider's customer may have all addresses of a /48.
 Test(nginx, streams_of_a_network_count_together) {
     const Stack stack{Engine::sqlite, {{"TRUSTED_PROXIES", "127.0.0.1"}}};
-    reconfigure(stack, "limit_conn streams ", "limit_conn streams 1; # ", "streams.conf");
+    reconfigure(stack, "limit_conn steelthread_streams ", "limit_conn steelthread_streams 1; # ",
+                "streams.conf");
     std::vector<EventStream> streams;
     const auto status_from = [&](const std::string& address) {
         streams.emplace_back(stack.port(), "/events/tail",
@@ -424,7 +426,7 @@ static int status_at(int fd) {
 // nginx waits five seconds for each further byte of a body.
 Test(nginx, slow_bodies_of_one_network_are_limited) {
     const Stack stack{Engine::sqlite};
-    reconfigure(stack, "limit_conn bodies ", "limit_conn bodies 2; # ");
+    reconfigure(stack, "limit_conn steelthread_bodies ", "limit_conn steelthread_bodies 2; # ");
     auto fds = send_slow_bodies(stack, "127.0.0.2", 2);
     for (const int fd : fds) cr_expect(!is_answered(fd, 200), "%d", status_at(fd));
     for (const int fd : send_slow_bodies(stack, "127.0.0.2", 1)) {
@@ -448,7 +450,7 @@ Test(nginx, slow_bodies_of_one_network_are_limited) {
 
 Test(nginx, one_network_has_room_for_its_other_requests) {
     const Stack stack{Engine::sqlite};
-    reconfigure(stack, "limit_conn bodies ", "limit_conn bodies 1; # ");
+    reconfigure(stack, "limit_conn steelthread_bodies ", "limit_conn steelthread_bodies 1; # ");
     const auto fds = send_slow_bodies(stack, "127.0.0.1", 1);
     wait_until("the limit is met", [&] {
         const Call login{.method = "POST", .path = "/auth/login", .body = "{}"};
@@ -475,7 +477,7 @@ static std::string text_of(int fd) {
 Test(nginx, that_has_no_connection_left_is_503) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
-    reconfigure(stack, "worker_connections ", "worker_connections 32; # ");
+    reconfigure(stack, "worker_connections ", "worker_connections 32; # ", "nginx.conf");
     signal_all(stack, "root", SIGSTOP);
     // Each request takes two connections. nginx's own needs decide whether the client's or the
     // endpoint's connection is the first one too many. Only in the latter case does the client get
@@ -506,7 +508,8 @@ Test(nginx, that_has_no_connection_left_is_503) {
 Test(nginx, an_endpoint_that_hangs_leaves_room_for_the_others) {
     const Stack stack{Engine::sqlite};
     cr_assert_eq(stack.send({.path = "/"}).status, 200);  // started
-    reconfigure(stack, "limit_conn endpoints ", "limit_conn endpoints 2; # ");
+    reconfigure(stack, "limit_conn steelthread_endpoints ",
+                "limit_conn steelthread_endpoints 2; # ");
     signal_all(stack, "root", SIGSTOP);
     std::map<int, int> statuses;
     std::vector<int> fds;
@@ -529,18 +532,18 @@ Test(nginx, an_endpoint_that_hangs_leaves_room_for_the_others) {
 
 Test(nginx, where_few_files_may_be_opened_one_network_has_a_quarter) {
     const Stack stack{Engine::sqlite};
-    const auto conf = read_text(stack.run_dir() + "/nginx.conf");
+    const auto conf = read_text(stack.run_dir() + "/server.conf");
     const auto streams = read_text(stack.run_dir() + "/streams.conf");
     const auto number_after = [](const std::string& text, const std::string& name) {
         return std::atoi(text.substr(text.find(name) + name.size()).c_str());
     };
-    const int requests = number_after(conf, "limit_conn requests ");
-    const int bodies = number_after(conf, "limit_conn bodies ");
+    const int requests = number_after(conf, "limit_conn steelthread_requests ");
+    const int bodies = number_after(conf, "limit_conn steelthread_bodies ");
     // A request takes two connections.
     cr_expect_eq(2 * requests, most_files / 4);
     cr_expect_lt(bodies, requests);
-    cr_expect_lt(number_after(conf, "limit_conn endpoints "), requests);
-    cr_expect_lt(number_after(streams, "limit_conn streams "), requests);
+    cr_expect_lt(number_after(conf, "limit_conn steelthread_endpoints "), requests);
+    cr_expect_lt(number_after(streams, "limit_conn steelthread_streams "), requests);
 }
 
 Test(nginx, head_is_get_without_a_body) {
@@ -739,7 +742,7 @@ Test(nginx, odd_paths_reach_nothing) {
                                    "/collab/tasks/x/../" + id,
                                    "/collab/tasks/%c3%28",
                                    "/collab/tasks/%ed%a0%80",
-                                   "/_errors/plain/500",
+                                   "/_errors/plain/service_unavailable",
                                    "/nginx.conf",
                                    "/log",
                                    "/sockets/root.sock"};

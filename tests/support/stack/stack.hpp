@@ -65,7 +65,8 @@ public:
     static constexpr const char* email = "dev@example.org";
     static constexpr const char* password = "correct horse battery";
 
-    // Starts the service and waits until /healthz answers. `variables` override the test's own.
+    // Starts the service and waits until /healthz answers, or without HTTP until it logs that it is
+    // ready. `variables` override the test's own.
     // `output` receives stdout and stderr instead of log().
     explicit Stack(Engine engine, const Variables& variables = {}, int output = -1);
     // Uses a database of the caller.
@@ -125,6 +126,7 @@ public:
 
 private:
     void prepare(const Variables& variables);
+    bool is_ready() const;
 
     std::unique_ptr<TestDatabase> own_;
     std::string database_url_;
