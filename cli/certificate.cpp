@@ -25,10 +25,9 @@ void check_readable(std::string_view setting, const std::string& file) {
 
 std::string text_of(const ASN1_TIME* time) {
     tm parts{};
-    char text[32] = {};
-    if (ASN1_TIME_to_tm(time, &parts) == 1)
-        std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return text;
+    char text[32];
+    if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unknown time";
+    return {text, std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
 }  // namespace
