@@ -7,12 +7,16 @@
 
 #include <cstdlib>
 #include <iostream>
+#include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "shared/context.hpp"
 #include "shared/endpoint.hpp"
 #include "shared/exit_status.hpp"
 #include "shared/log.hpp"
+#include "shared/server/listen.hpp"
 #include "shared/server/serve.hpp"
 
 namespace {
@@ -27,10 +31,12 @@ void print_usage(std::string_view name, const Endpoint& endpoint, std::ostream& 
     out << name << " answers " << endpoint.path << "\n\n"
         << "  REQUEST_METHOD=GET REQUEST_URI=" << endpoint.path << " " << name
         << "   answer once, as CGI (body on stdin)\n"
+        << "  " << name << " --listen ADDRESS\n"
+        << "      serve FastCGI until SIGTERM on unix:/path, 127.0.0.1:9000 or [::1]:9000\n"
         << "  " << name << " --describe      print the endpoint as JSON\n"
         << "  " << name << " --dump-config   print its settings, secrets masked\n"
         << "  " << name << " --help          print this\n"
-        << "  With a listening socket as stdin it serves FastCGI until SIGTERM.\n";
+        << "  With a listening socket as stdin it serves FastCGI there.\n";
 }
 
 int refuse(std::string_view name, std::string_view what, std::string_view word) {
@@ -38,8 +44,8 @@ int refuse(std::string_view name, std::string_view what, std::string_view word) 
     return exit_usage;
 }
 
-int serve(std::string_view name, const Endpoint& endpoint) {
-    umask(0077);  // its files are private to this user
+// Serves on a listening socket; without one answers the request in the environment.
+int serve(std::string_view name, const Endpoint& endpoint, std::optional<int> listener) {
     auto config = load_config(environment_variables(), setting_groups(endpoint));
     ensure_secret(config);
     // A fixed threshold: glibc would raise it with the first large board and then keep freed
@@ -54,43 +60,56 @@ int serve(std::string_view name, const Endpoint& endpoint) {
     Passwords passwords{config.bcrypt_cost};
     ProcessState state;
     Context context{config, *database, tokens, api_keys, passwords, state};
-    if (is_listening(STDIN_FILENO))
-        (endpoint.serve ? endpoint.serve : serve_fastcgi)(STDIN_FILENO, loop, endpoint, context);
+    if (listener)
+        (endpoint.serve ? endpoint.serve : serve_fastcgi)(*listener, loop, endpoint, context);
     else
         answer_cgi(loop, endpoint, context);
     return EXIT_SUCCESS;
 }
 
+int serve_alone(std::string_view name, const Endpoint& endpoint, std::string_view address) {
+    if (!is_listen_address(address))
+        return refuse(name, "--listen needs unix:/path or address:port, not", address);
+    const Listener listener{std::string{address}};
+    return serve(name, endpoint, listener.descriptor());
+}
+
+int run(std::string_view name, const Endpoint& endpoint, std::span<char*> words) {
+    const std::string_view option = words.empty() ? "" : words[0];
+    const std::string_view second = words.size() < 2 ? "" : words[1];
+    const bool is_alone = option == "--listen";
+    if (words.size() > (is_alone ? 2 : 1)) return refuse(name, "unexpected argument", words.back());
+    if (is_alone) return serve_alone(name, endpoint, second);
+    if (option == "--help" || option == "-h") {
+        print_usage(name, endpoint, std::cout);
+        return EXIT_SUCCESS;
+    }
+    if (option == "--describe") {
+        std::cout << describe(endpoint, name) << '\n';
+        return EXIT_SUCCESS;
+    }
+    if (option == "--dump-config") {
+        std::cout << dump_config(load_config(environment_variables(), setting_groups(endpoint)));
+        return EXIT_SUCCESS;
+    }
+    if (!words.empty())
+        return refuse(name, option.starts_with('-') ? "unknown option" : "unexpected argument",
+                      option);
+    if (is_listening(STDIN_FILENO)) return serve(name, endpoint, STDIN_FILENO);
+    if (std::getenv("REQUEST_METHOD")) return serve(name, endpoint, std::nullopt);
+    print_usage(name, endpoint, std::cerr);
+    return exit_usage;
+}
+
 }  // namespace
 
 int endpoint_main(Endpoint (*declare)(), int argc, char** argv) {
+    umask(0077);  // its files and its socket are private to this user
     std::string_view name = argc > 0 ? argv[0] : "handler";
     name.remove_prefix(name.rfind('/') + 1);
-    const std::string_view option = argc > 1 ? argv[1] : "";
     try {
-        const auto endpoint = declare();
-        if (argc > 2) return refuse(name, "unexpected argument", argv[2]);
-        if (option == "--help" || option == "-h") {
-            print_usage(name, endpoint, std::cout);
-            return EXIT_SUCCESS;
-        }
-        if (option == "--describe") {
-            std::cout << describe(endpoint, name) << '\n';
-            return EXIT_SUCCESS;
-        }
-        if (option == "--dump-config") {
-            std::cout << dump_config(
-                load_config(environment_variables(), setting_groups(endpoint)));
-            return EXIT_SUCCESS;
-        }
-        if (argc > 1)
-            return refuse(name, option.starts_with('-') ? "unknown option" : "unexpected argument",
-                          option);
-        if (!is_listening(STDIN_FILENO) && !std::getenv("REQUEST_METHOD")) {
-            print_usage(name, endpoint, std::cerr);
-            return exit_usage;
-        }
-        return serve(name, endpoint);
+        return run(name, declare(),
+                   std::span{argv, static_cast<std::size_t>(argc)}.subspan(argc > 0));
     } catch (const ConfigError& error) {
         std::cerr << error.what() << '\n';
         return exit_config;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <optional>
 
+#include "shared/scope_exit.hpp"
 #include "shared/text.hpp"
 #include "tests/support/stack/browser.hpp"
 #include "tests/support/stack/certificate.hpp"
@@ -28,13 +29,13 @@ std::string new_folder() {
 // Apache compress JSON.
 class Front {
 public:
-    Front(const std::string& language, int service)
-        : folder_(new_folder()), port_(free_port()), service_(service) {
-        std::string text =
-            with(block(language), "127.0.0.1:8000", "127.0.0.1:" + std::to_string(service_));
-        if (language == "nginx") run_nginx(text);
-        if (language == "caddy") run_caddy(text);
-        if (language == "apache") run_apache(text);
+    // `text` is what the page shows, with the addresses of the service.
+    Front(const std::string& server, const std::string& text)
+        : folder_(new_folder()), port_(free_port()) {
+        if (server == "nginx") run_nginx(text);
+        if (server == "caddy") run_caddy(text);
+        if (server == "apache") run_apache(text);
+        if (server == "lighttpd") run_lighttpd(text);
         wait_until("the front is ready",
                    [&] { return curl("-o /dev/null " + url() + "/livez").status == 0; });
     }
@@ -98,7 +99,7 @@ private:
     void run_apache(const std::string& text) {
         std::string modules;
         for (const char* name : {"mpm_event", "authz_core", "env", "filter", "deflate", "ssl",
-                                 "http2", "proxy", "proxy_http"})
+                                 "http2", "proxy", "proxy_http", "proxy_fcgi"})
             modules += std::string{"LoadModule "} + name + "_module /usr/lib/apache2/modules/mod_" +
                        name + ".so\n";
         const std::string user = geteuid() == 0 ? "User www-data\nGroup www-data\n" : "";
@@ -110,10 +111,16 @@ private:
                 address() + "\n" + with(with_certificate(text), "*:443", address()));
     }
 
+    void run_lighttpd(const std::string& text) {
+        run({"/usr/sbin/lighttpd", "-D", "-f", folder_ + "/config"},
+            "server.document-root = \"" + folder_ + "\"\nserver.port = " +
+                std::to_string(free_port()) + "\nserver.bind = \"127.0.0.1\"\n" +
+                with(with_certificate(text), "0.0.0.0:443", address()));
+    }
+
     const Certificate certificate_{"localhost"};
     std::string folder_;
     int port_;
-    int service_;
     std::optional<Background> process_;
 };
 
@@ -121,9 +128,12 @@ bool contains(const std::string& file, const std::string& text) {
     return fs::exists(file) && read_text(file).find(text) != std::string::npos;
 }
 
-void pass_everything_through(const std::string& language) {
+void pass_everything_through(const std::string& server) {
     const Stack stack{Engine::sqlite, {{"TRUSTED_PROXIES", "127.0.0.1"}}};
-    const Front front{language, stack.port()};
+    const auto port = std::to_string(stack.port());
+    const Front front{server, server == "lighttpd"
+                                  ? with(block(server), "\"port\" => 8000", "\"port\" => " + port)
+                                  : with(block(server), "127.0.0.1:8000", "127.0.0.1:" + port)};
     const auto url = front.url();
 
     const auto login =
@@ -167,8 +177,66 @@ void pass_everything_through(const std::string& language) {
     });
 }
 
+// Without nginx between the front and the handlers.
+void pass_to_handlers(const std::string& server) {
+    const Stack stack{
+        Engine::sqlite,
+        {{"NGINX", "off"}, {"RUN_DIR", "/tmp/steelthread_fronts_" + std::to_string(getpid())}}};
+    const ScopeExit clean_up{[&] { fs::remove_all(stack.run_dir()); }};
+    if (server == "apache" && geteuid() == 0)  // its workers are another user's
+        for (const auto* part : {"", "/sockets"})
+            fs::permissions(stack.run_dir() + part, fs::perms(0711));
+    if (server == "apache" && geteuid() == 0)
+        for (const auto& socket : fs::directory_iterator{stack.run_dir() + "/sockets"})
+            fs::permissions(socket.path(), fs::perms(0666));
+    const Front front{server, with(block(server + "-fastcgi"), "/run/steelthread/sockets",
+                                   stack.run_dir() + "/sockets")};
+    const auto url = front.url();
+    const auto body = [&](const std::string& words) { return front.curl(words).output; };
+    const auto status = [&](const std::string& words) {
+        return body("-o /dev/null -w '%{http_code}' " + words);
+    };
+
+    const auto login = body("--json '{\"email\":\"" + std::string{Stack::email} +
+                            "\",\"password\":\"" + Stack::password + "\"}' " + url + "/auth/login");
+    const auto token = json_member(login, "access_token");
+    cr_assert(token.starts_with("eyJ"), "%s", login.c_str());
+    const auto auth = "-H 'Authorization: Bearer " + token + "' ";
+
+    const auto stream = front.folder() + "/stream";
+    const auto reader = front.follow(url + "/events/tail", stream);
+    wait_until("the stream begins", [&] { return contains(stream, ": connected"); });
+    const auto path =
+        body(auth + "-o /dev/null -w '%header{location}' --json '{\"title\":\"x\"}' " + url +
+             "/collab/tasks");
+    wait_until("the event arrives", [&] { return contains(stream, "event: task.created"); });
+
+    const auto etag = body("-o /dev/null -w '%header{etag}' " + url + path);
+    EXPECT_TEXT(status("-H 'If-None-Match: " + etag + "' " + url + path), "304");
+    const auto change =
+        "-X PATCH " + auth + "-H 'If-Match: " + etag + "' --json '{\"title\":\"y\"}' " + url + path;
+    EXPECT_TEXT(status(change), "200");
+    EXPECT_TEXT(status(change), "412");
+    EXPECT_TEXT(status(url + "/collab/tasks/00000000-0000-4000-8000-000000000001"), "404");
+    EXPECT_TEXT(status(url + "/collab/state/tasks"), "200");
+    // A body without a length, and every path of the handler.
+    const auto user = json_member(stack.command({"user", "list", "--json"}).output, "0.id");
+    for (const auto& place : {std::string{"/api/tasks"}, "/api/v1/" + user + "/tasks"}) {
+        EXPECT_TEXT(status(auth +
+                           "-H 'Transfer-Encoding: chunked' --http1.1 --json "
+                           "'{\"title\":\"x\"}' " +
+                           url + place),
+                    "201");
+    }
+    EXPECT_TEXT(status(url + "/api/tasks"), "401");
+}
+
 }  // namespace
 
+Test(fronts, apache_serves_the_handlers) { pass_to_handlers("apache"); }
+Test(fronts, lighttpd_serves_the_handlers) { pass_to_handlers("lighttpd"); }
+Test(fronts, caddy_serves_the_handlers) { pass_to_handlers("caddy"); }
+Test(fronts, lighttpd_passes_everything_through) { pass_everything_through("lighttpd"); }
 Test(fronts, nginx_passes_everything_through) { pass_everything_through("nginx"); }
 Test(fronts, caddy_passes_everything_through) { pass_everything_through("caddy"); }
 Test(fronts, apache_passes_everything_through) { pass_everything_through("apache"); }

@@ -167,7 +167,8 @@ Test(shell, handlers_describe_themselves) {
         cr_assert(routes.find(location) != routes.npos, "no location for %s", path.c_str());
         const bool is_websocket =
             json_member(finished.output, "operations.0.answer.status") == "101";
-        const auto passed = is_websocket ? " proxy_pass http://" : " fastcgi_pass ";
+        const auto passed =
+            is_websocket ? " proxy_pass http://steelthread_" : " fastcgi_pass steelthread_";
         cr_expect(routes.find(passed + name + "; }\n") != routes.npos, "%s", name.c_str());
     }
 }
@@ -213,6 +214,8 @@ Test(shell, handlers_know_their_options) {
     const std::pair<std::vector<std::string>, const char*> cases[] = {
         {{"--nothing"}, "unknown option \"--nothing\""},
         {{"nothing"}, "unexpected argument \"nothing\""},
+        {{"--listen"}, "--listen needs unix:/path or address:port, not \"\""},
+        {{"--listen", "unix:/x", "y"}, "unexpected argument \"y\""},
         {{"--describe", "x"}, "unexpected argument \"x\""}};
     for (const auto& [words, message] : cases) {
         const auto refused = root(words);

@@ -1,0 +1,29 @@
+// The socket of a handler that runs by itself: HANDLER --listen ADDRESS.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+// Whether it is an address: "unix:/run/tasks.sock", "127.0.0.1:9000" or "[::1]:9000".
+bool is_listen_address(std::string_view text);
+
+class Listener {
+public:
+    // Listens. A Unix socket has mode 0660; the socket of a process that has died is replaced.
+    // Throws std::runtime_error with the address and the reason, for example if another process
+    // listens.
+    explicit Listener(const std::string& address);
+    // Closes nothing, because the server takes the descriptor; removes the Unix socket.
+    ~Listener();
+    Listener(const Listener&) = delete;
+    Listener& operator=(const Listener&) = delete;
+
+    int descriptor() const { return descriptor_; }
+
+private:
+    void listen_on_path();
+    void listen_on_port(const std::string& address);
+
+    std::string path_;  // empty for TCP
+    int descriptor_ = -1;
+};
