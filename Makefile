@@ -8,8 +8,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 parallel := $(MAKE) -j$(shell nproc)
 
 .PHONY: help run build packages test test-pooler tests http_tests coverage lint tidy format \
-	generate swagger-ui bench bench-verify bench-streams db-upgrade db-downgrade db-status \
-	compose-up compose-down clean
+	generate swagger-ui install uninstall deb test-package bench bench-verify bench-streams \
+	db-upgrade db-downgrade db-status compose-up compose-down clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
@@ -112,6 +112,38 @@ format: ## format all C++ files
 
 generate: build ## write the files that are made from the code: routes, OpenAPI, errors, settings
 	@cli/generate $(BUILD)
+
+PREFIX ?= /usr/local
+program = $(DESTDIR)$(PREFIX)/bin/steelthread
+library_folder = $(DESTDIR)$(PREFIX)/lib/steelthread
+share_folder = $(DESTDIR)$(PREFIX)/share
+install: build ## install to $(DESTDIR)$(PREFIX), by default /usr/local
+	install -d $(library_folder)/handlers $(share_folder)/steelthread/nginx/docs
+	install -D --strip $(BUILD)/steelthread $(program)
+	install --strip $(handlers) $(library_folder)/handlers
+	install cli/dotenv $(library_folder)
+	install -m 644 .env.example $(share_folder)/steelthread/env.example
+	install -m 644 $(wildcard nginx/*.conf nginx/*.in nginx/*.json) $(share_folder)/steelthread/nginx
+	install -m 644 $(wildcard nginx/docs/*.*) nginx/docs/LICENSE nginx/docs/NOTICE \
+	    $(share_folder)/steelthread/nginx/docs
+	install -d $(share_folder)/man/man1 $(share_folder)/man/man5 \
+	    $(share_folder)/bash-completion/completions
+	$(BUILD)/steelthread man 1 > $(share_folder)/man/man1/steelthread.1
+	$(BUILD)/steelthread man 5 > $(share_folder)/man/man5/steelthread.5
+	$(BUILD)/steelthread completion > $(share_folder)/bash-completion/completions/steelthread
+uninstall: ## remove what `make install` has installed there
+	rm -rf $(program) $(library_folder) $(share_folder)/steelthread \
+	    $(share_folder)/man/man1/steelthread.1 $(share_folder)/man/man5/steelthread.5 \
+	    $(share_folder)/bash-completion/completions/steelthread
+
+deb: ## build the Debian package, in build/deb
+	@cli/packages build package
+	@packaging/deb
+
+test-package: ## install, upgrade and purge the package in a Debian 12 of its own (needs root)
+	@cli/packages build package
+	@packaging/deb
+	@packaging/test build/deb/*.deb
 
 swagger-ui: ## fetch the Swagger UI that nginx/docs pins (needs npm)
 	@cli/swagger-ui

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/nearest.hpp"
 #include "shared/control_characters.hpp"
 #include "shared/text.hpp"
 
@@ -36,6 +37,7 @@ bool Arguments::asks_for_help() const {
 }
 
 std::optional<std::string> Arguments::option(std::string_view name) {
+    options_.push_back(name);
     const auto with_value = std::string{name} + "=";
     std::optional<std::string> value;
     for (auto word = words_.begin(); word != words_.end();) {
@@ -53,6 +55,7 @@ std::optional<std::string> Arguments::option(std::string_view name) {
 }
 
 bool Arguments::flag(std::string_view name) {
+    options_.push_back(name);
     const auto found = std::find(words_.begin(), words_.end(), name);
     if (found == words_.end()) return false;
     words_.erase(found);
@@ -90,5 +93,7 @@ void Arguments::fail(const std::string& message) const {
 
 void Arguments::refuse_options() const {
     for (const auto& word : words_)
-        if (word.starts_with('-')) fail("unknown option " + quoted(word));
+        if (word.starts_with('-'))
+            fail("unknown option " + quoted(word) +
+                 suggestion(word.substr(0, word.find('=')), options_));
 }

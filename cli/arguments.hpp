@@ -28,6 +28,8 @@ public:
     // Whether --help or -h is among the options.
     bool asks_for_help() const;
 
+    // `name` must outlive the object; an unknown option is compared with all names.
+    //
     // The value of "--user ada" or "--user=ada"; nullopt if the option is not there.
     std::optional<std::string> option(std::string_view name);
 
@@ -50,6 +52,7 @@ private:
     void refuse_options() const;
 
     std::string command_;
-    std::vector<std::string> words_;     // before "--"
-    std::vector<std::string> operands_;  // after it
+    std::vector<std::string> words_;         // before "--"
+    std::vector<std::string> operands_;      // after it
+    std::vector<std::string_view> options_;  // those that the command has asked for
 };

@@ -11,9 +11,9 @@
 #include "cli/database.hpp"
 #include "cli/endpoint_list.hpp"
 #include "cli/handlers.hpp"
+#include "cli/layout.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
-#include "cli/nginx_config.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/db/database.hpp"
 #include "shared/db/migrations.hpp"
@@ -34,7 +34,8 @@ std::string check_user(const Config& config) {
 std::string check_programs(const Config& config) {
     const auto count = handler_executables().size();
     return (config.nginx ? nginx_command().front() : "no nginx") + ", " + std::to_string(count) +
-           (count == 1 ? " handler" : " handlers") + " and the templates in " + template_folder();
+           (count == 1 ? " handler" : " handlers") + " and the templates in " +
+           nginx_folder().string();
 }
 
 std::string check_workers(const Config& config) {

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cli/handlers.hpp"
-#include "cli/nginx_config.hpp"
+#include "cli/layout.hpp"
 #include "cli/read_file.hpp"
 #include "shared/json/fields.hpp"
 #include "shared/json/reader.hpp"
@@ -33,7 +33,7 @@ void print_endpoint_list(std::ostream& out) {
 }
 
 std::vector<EndpointEntry> read_endpoint_list() {
-    const auto document = json::parse(read_file(template_folder() + "/endpoints.json"));
+    const auto document = json::parse(read_file(nginx_folder() / "endpoints.json"));
     std::vector<EndpointEntry> entries;
     for (const auto& entry : document.GetArray()) {
         SettingGroups settings;

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "cli/layout.hpp"
 #include "shared/json/reader.hpp"
 
 namespace {
@@ -45,10 +46,7 @@ std::string output_of(const fs::path& executable, const char* option) {
 }  // namespace
 
 std::vector<fs::path> handler_executables() {
-    const auto folder = fs::read_symlink("/proc/self/exe").parent_path() / "handlers";
-    if (!fs::is_directory(folder))
-        throw std::runtime_error("the folder " + folder.string() +
-                                 " is missing: it must be beside the program, with the handlers");
+    const auto folder = handlers_folder();
     std::vector<fs::path> found;
     for (const auto& file : fs::directory_iterator{folder})
         if (file.is_regular_file() && access(file.path().c_str(), X_OK) == 0)

@@ -12,10 +12,13 @@
 
 #include "cli/arguments.hpp"
 #include "cli/backup.hpp"
+#include "cli/command.hpp"
 #include "cli/development.hpp"
 #include "cli/doctor.hpp"
 #include "cli/endpoint_list.hpp"
+#include "cli/manual.hpp"
 #include "cli/migrate.hpp"
+#include "cli/nearest.hpp"
 #include "cli/nginx_config.hpp"
 #include "cli/openapi.hpp"
 #include "cli/prune.hpp"
@@ -34,14 +37,6 @@
 #include "shared/version.hpp"
 
 namespace {
-
-struct Command {
-    std::string_view name;
-    std::string_view arguments;
-    std::string_view summary;
-    int (*run)(Arguments&);
-    std::string_view details = {};  // further lines of its usage
-};
 
 int run(Arguments& arguments) {
     const bool migrates = arguments.flag("--migrate");
@@ -180,9 +175,12 @@ int openapi(Arguments& arguments) {
 }
 
 int endpoints(Arguments& arguments) {
-    const auto format = arguments.choice("format", {"json", "markdown"});
+    const auto format = arguments.choice("format", {"json", "markdown", "names"});
     arguments.end();
-    (format == "json" ? print_endpoint_list : print_endpoints_markdown)(std::cout);
+    if (format == "json") print_endpoint_list(std::cout);
+    if (format == "markdown") print_endpoints_markdown(std::cout);
+    if (format == "names")
+        for (const auto& endpoint : read_endpoint_list()) std::cout << endpoint.name << '\n';
     return EXIT_SUCCESS;
 }
 
@@ -210,6 +208,8 @@ void print_config(std::ostream& out) {
 
 void print_version(std::ostream& out) { out << service_version << '\n'; }
 int help(Arguments& arguments);
+int manual(Arguments& arguments);
+int completion(Arguments& arguments);
 
 constexpr Command commands[] = {
     {"run", "[--migrate]", "serve on HOST:PORT until SIGTERM; --migrate brings the schema up first",
@@ -236,7 +236,7 @@ constexpr Command commands[] = {
      "  AGE is 90s, 15m, 12h or 7d. Without an AGE, EVENTS_KEEP and JOBS_KEEP apply. A running "
      "service\n"
      "  does this once an hour. With --log it writes a line of the log.\n"},
-    {"user", "ACTION", "manage users: list, create, password, disable, enable, delete", user,
+    {"user", "list|create|password|disable|enable|delete", "manage users", user,
      "  user list [--json]               list all users, oldest first, with their tasks counted\n"
      "  user create EMAIL [--name NAME]  create an account, also where SIGNUP=closed\n"
      "  user password [--id] USER        set a new password\n"
@@ -261,10 +261,12 @@ constexpr Command generators[] = {
     {"openapi", "BASE", "print nginx/openapi.json, with its fixed parts from the file BASE",
      openapi},
     {"errors", "", "print docs/errors.md", print<print_errors>},
-    {"endpoints", "json|markdown", "print nginx/endpoints.json, the tables of docs/endpoints.md",
-     endpoints},
+    {"endpoints", "json|markdown|names",
+     "print nginx/endpoints.json, the tables of docs/endpoints.md, or their names", endpoints},
     {"settings", "env|markdown", "print .env.example, the table of docs/configuration.md",
      settings},
+    {"man", "1|5", "print the manual page of the commands, of the settings", manual},
+    {"completion", "", "print the completion for bash", completion},
 };
 
 const Command& command_named(std::string_view name) {
@@ -273,8 +275,10 @@ const Command& command_named(std::string_view name) {
     for (const std::span<const Command> table : {std::span<const Command>{commands}, {generators}})
         for (const auto& command : table)
             if (command.name == name) return command;
+    std::vector<std::string_view> names;
+    for (const auto& command : commands) names.push_back(command.name);
     throw UsageError((name.starts_with('-') ? "unknown option \"" : "unknown command \"") +
-                     printable(name) + '"');
+                     printable(name) + '"' + suggestion(name, names));
 }
 
 std::string synopsis(const Command& command) {
@@ -296,7 +300,7 @@ void print_rows(std::span<const Command> table, std::ostream& out) {
 void print_usage(std::ostream& out) {
     out << "usage: steelthread COMMAND\n\n";
     print_rows(commands, out);
-    out << "\nFor `make generate`:\n";
+    out << "\nFor `make generate` and `make install`:\n";
     print_rows(generators, out);
     out << "\n-- ends the options: words after it may begin with -.\n";
 }
@@ -314,6 +318,20 @@ int help(Arguments& arguments) {
     const auto& command = command_named(arguments.word("a command"));
     arguments.end();
     print_usage_of(command);
+    return EXIT_SUCCESS;
+}
+
+int manual(Arguments& arguments) {
+    const auto section = arguments.choice("section", {"1", "5"});
+    arguments.end();
+    if (section == "1") print_manual_of_commands(commands, std::cout);
+    if (section == "5") print_manual_of_settings(std::cout);
+    return EXIT_SUCCESS;
+}
+
+int completion(Arguments& arguments) {
+    arguments.end();
+    print_completion(commands, std::cout);
     return EXIT_SUCCESS;
 }
 

@@ -12,6 +12,7 @@
 #include <regex>
 #include <stdexcept>
 
+#include "cli/layout.hpp"
 #include "cli/read_file.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/auth/password.hpp"
@@ -162,7 +163,7 @@ struct Place {
 
 // A file of the templates, with the words in braces replaced.
 std::string rendered(const Config& config, const Place& place, const std::string& name) {
-    auto text = read_file(fs::path{template_folder()} / name);
+    auto text = read_file(nginx_folder() / name);
     const auto limits = network_limits(place.connections);
     const std::pair<const char*, std::string> words[] = {
         {"${API_PREFIX}", config.api_prefix},
@@ -207,21 +208,13 @@ std::string inlined(const Config& config, const Place& place, std::string text) 
 
 }  // namespace
 
-std::string template_folder() {
-    const auto beside = fs::read_symlink("/proc/self/exe").parent_path();
-    for (const auto& folder : {beside / "nginx", beside.parent_path() / "nginx",
-                               beside.parent_path().parent_path() / "nginx"})
-        if (fs::exists(folder / "nginx.conf.in")) return folder.string();
-    throw std::runtime_error("cannot find nginx/nginx.conf.in beside " + beside.string());
-}
-
 std::string request_id_pattern() {
     return "[A-Za-z0-9" + std::string{request_id_punctuation} + "]{1," +
            std::to_string(max_request_id_bytes) + "}";
 }
 
 void publish(const Config& config) {
-    const fs::path folder = template_folder();
+    const auto folder = nginx_folder();
     make_folder("public");
     replace_file("public/openapi.json", openapi_text(config, folder));
     replace_link(folder / "docs", "public/docs");

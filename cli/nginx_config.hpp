@@ -7,10 +7,6 @@
 
 #include "shared/config/config.hpp"
 
-// The folder of the templates and of the documents that nginx serves. Throws std::runtime_error
-// when it is not beside this executable.
-std::string template_folder();
-
 // The regular expression for a request id, without anchors: nginx and the OpenAPI document use it.
 std::string request_id_pattern();
 

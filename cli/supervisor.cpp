@@ -23,6 +23,7 @@
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
 #include "cli/nginx_config.hpp"
+#include "cli/notify.hpp"
 #include "cli/process.hpp"
 #include "cli/pruning.hpp"
 #include "cli/relay.hpp"
@@ -230,7 +231,11 @@ private:
         if (is_stopping() || signal == SIGCHLD) return;
         if (signal == SIGUSR1) return workers_.begin_replacing();
         // Closing a terminal sends SIGHUP, too.
-        if (signal == SIGHUP && !(had_terminal_ && !has_terminal())) return reload_nginx(info);
+        if (signal == SIGHUP && !(had_terminal_ && !has_terminal())) {
+            service_manager_.notify_reloading();
+            reload_nginx(info);
+            return service_manager_.notify("READY=1");
+        }
         log_signal("stopping", info);
         stop(EXIT_SUCCESS);
     }
@@ -286,10 +291,12 @@ private:
             case Phase::starting: break;
             case Phase::serving:
                 announce();
+                service_manager_.notify("READY=1");
                 pruning_.begin();
                 break;
             case Phase::stopping_nginx:
                 stop_began_ = Clock::now();
+                service_manager_.notify("STOPPING=1");
                 pruning_.stop();
                 if (nginx_.pid != 0) kill(nginx_.pid, SIGQUIT);
                 break;
@@ -338,6 +345,7 @@ private:
     }
 
     Config config_;
+    const ServiceManager service_manager_;
     sigset_t original_mask_{};
     Process nginx_{.name = "nginx", .command = {}, .environment = {}};
     Workers workers_{original_mask_};

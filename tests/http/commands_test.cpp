@@ -287,9 +287,10 @@ Test(commands, prune_knows_its_flags) {
         {{"--events-older-than"}, "--events-older-than needs a value"},
         {{"--events-older-than", "1d", "--events-older-than=1d"},
          "--events-older-than is given twice"},
-        {{"--tasks-older-than", "1d"}, "unknown option \"--tasks-older-than\""},
+        {{"--tasks-older-than", "1d"},
+         "unknown option \"--tasks-older-than\": did you mean \"--jobs-older-than\"?"},
         {{"--events-older-than", "1d", "--tasks-older-than=1d"},
-         "unknown option \"--tasks-older-than=1d\""},
+         "unknown option \"--tasks-older-than=1d\": did you mean \"--jobs-older-than\"?"},
         {{"--events-older-than=1d", "now"}, "unexpected argument \"now\""},
         {{"1d"}, "unexpected argument \"1d\""}};
     for (const auto& [words, message] : cases) {
@@ -310,9 +311,9 @@ Test(commands, prune_knows_its_flags) {
 
 Test(commands, a_wrong_command_line_is_named) {
     const std::pair<std::vector<std::string>, const char*> cases[] = {
-        {{"rnu"}, "unknown command \"rnu\""},
+        {{"rnu"}, "unknown command \"rnu\": did you mean \"run\"?"},
         {{"--verbose"}, "unknown option \"--verbose\""},
-        {{"help", "rnu"}, "unknown command \"rnu\""},
+        {{"help", "rnu"}, "unknown command \"rnu\": did you mean \"run\"?"},
         {{"help", "run", "now"}, "help: unexpected argument \"now\""},
         {{"run", "--nothing"}, "run: unknown option \"--nothing\""},
         {{"run", "--migrate", "x"}, "run: unexpected argument \"x\""},

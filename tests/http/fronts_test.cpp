@@ -189,7 +189,7 @@ void pass_to_handlers(const std::string& server) {
     if (server == "apache" && geteuid() == 0)
         for (const auto& socket : fs::directory_iterator{stack.run_dir() + "/sockets"})
             fs::permissions(socket.path(), fs::perms(0666));
-    const Front front{server, with(block(server + "-fastcgi"), "/run/steelthread/sockets",
+    const Front front{server, with(block(server + "-fastcgi"), "/var/lib/steelthread/run/sockets",
                                    stack.run_dir() + "/sockets")};
     const auto url = front.url();
     const auto body = [&](const std::string& words) { return front.curl(words).output; };

@@ -114,7 +114,7 @@ Test(start, looks_before_it_writes) {
     fs::copy_file(built("steelthread"), copy + "/steelthread");
     fs::create_symlink(built("handlers"), copy + "/handlers");
     setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
-    expect_refused(variables, "programs", 1, "cannot find nginx/nginx.conf.in beside " + copy);
+    expect_refused(variables, "programs", 1, "the folder " + copy + "/nginx is missing");
 }
 
 // Without a terminal there are only lines of JSON, all of them on stderr.
