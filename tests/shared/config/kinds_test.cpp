@@ -235,8 +235,8 @@ Test(config, takes_an_address_with_a_port) {
 }
 
 Test(config, takes_names_that_are_safe_in_the_configuration_of_nginx) {
-    for (const char* file : {"key.pem", "./key.pem", "/a b", "/a;b", "/a\"b", "/a'b", "/a{b",
-                             "/a$b", "/a\\b", "/a#b"})
+    for (const char* file :
+         {"key.pem", "./key.pem", "/a b", "/a;b", "/a\"b", "/a'b", "/a{b", "/a$b", "/a\\b", "/a#b"})
         for (const char* name : {"TLS_CERTIFICATE", "TLS_KEY"}) {
             const auto fault = faults({{name, file}});
             cr_expect(fault.starts_with(std::string{name} + " must be the absolute path of a file"),
