@@ -86,8 +86,9 @@ std::string check_listening(const Config& config) {
                                      "), but nothing answers at " + base_url(config));
         return base_url(config) + " is served (pid " + std::to_string(pid) + ")";
     }
-    check_port(config);
-    return base_url(config) + " is free";
+    check_ports(config);
+    const auto& metrics = config.metrics_listen;
+    return base_url(config) + (metrics ? " and " + metrics->text() + " are free" : " is free");
 }
 
 constexpr Check of_start[] = {{"user", check_user},

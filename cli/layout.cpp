@@ -4,14 +4,13 @@
 #include <array>
 #include <span>
 #include <stdexcept>
-#include <string>
 
 namespace {
 
 namespace fs = std::filesystem;
 
 fs::path first_of(std::span<const char* const> places, const char* content, const char* what) {
-    const auto program = fs::read_symlink("/proc/self/exe").parent_path();
+    const auto program = fs::path{own_executable()}.parent_path();
     for (const char* place : places)
         if (auto folder = (program / place).lexically_normal(); fs::exists(folder / content))
             return folder;
@@ -20,6 +19,8 @@ fs::path first_of(std::span<const char* const> places, const char* content, cons
 }
 
 }  // namespace
+
+std::string own_executable() { return fs::read_symlink("/proc/self/exe").string(); }
 
 fs::path handlers_folder() {
     constexpr std::array places = {"handlers", "../lib/steelthread/handlers"};

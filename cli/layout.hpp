@@ -3,6 +3,10 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+
+// The path of this executable.
+std::string own_executable();
 
 // The folder of the handlers: handlers/ beside this executable, or ../lib/steelthread/handlers.
 // Throws std::runtime_error if there is none.

@@ -1,6 +1,7 @@
 // steelthread: runs the service, maintains its schema, and helps its developers.
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include "cli/doctor.hpp"
 #include "cli/endpoint_list.hpp"
 #include "cli/manual.hpp"
+#include "cli/metrics.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nearest.hpp"
 #include "cli/nginx_config.hpp"
@@ -26,6 +28,7 @@
 #include "cli/restart.hpp"
 #include "cli/routes.hpp"
 #include "cli/supervisor.hpp"
+#include "cli/top.hpp"
 #include "cli/users.hpp"
 #include "shared/config/config.hpp"
 #include "shared/config/setting.hpp"
@@ -33,6 +36,7 @@
 #include "shared/exit_status.hpp"
 #include "shared/log.hpp"
 #include "shared/number.hpp"
+#include "shared/server/listen.hpp"
 #include "shared/signals.hpp"
 #include "shared/version.hpp"
 
@@ -116,6 +120,21 @@ int nginx(Arguments& arguments) {
     if (!number || *number < 64 || *number > 1'000'000)
         arguments.fail("--connections needs a number from 64 to 1000000");
     std::cout << nginx_include(load_config(), block, *number);
+    return EXIT_SUCCESS;
+}
+
+// With a listening socket as stdin it serves Prometheus there, as a process of the supervisor.
+int metrics(Arguments& arguments) {
+    arguments.end();
+    if (is_listening(STDIN_FILENO)) return serve_metrics();
+    print_metrics(load_config(), std::cout);
+    return EXIT_SUCCESS;
+}
+
+int top(Arguments& arguments) {
+    const bool is_once = arguments.flag("--once");
+    arguments.end();
+    watch_service(load_config(), is_once, std::cout);
     return EXIT_SUCCESS;
 }
 
@@ -246,6 +265,8 @@ constexpr Command commands[] = {
      "\n"
      "  USER is an e-mail address or an id; with --id it is an id. A password is read from\n"
      "  standard input; if that is a terminal or empty, one is made and printed.\n"},
+    {"top", "[--once]", "show what the running service does, second by second", top},
+    {"metrics", "", "print the metrics of the running service, as Prometheus reads them", metrics},
     {"doctor", "", "report what would prevent the service from running here", doctor},
     {"token", "--user ID", "print a token for a user (development)", token},
     {"seed", "[--user ID]", "add sample tasks and a conversation (development)", seed},

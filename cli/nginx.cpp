@@ -39,6 +39,19 @@ std::string reachable_host(const Config& config) {
     return config.host == "::" ? "::1" : config.host;
 }
 
+void check_port(const std::string& host, std::int64_t port) {
+    const auto address = resolve(host, port);
+    const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const int code = bind(fd, address->ai_addr, address->ai_addrlen);
+    const std::string reason = code == 0 ? "" : std::strerror(errno);
+    close(fd);
+    if (!reason.empty())
+        throw std::runtime_error("cannot listen on " + url_host(host) + ":" + std::to_string(port) +
+                                 ": " + reason);
+}
+
 }  // namespace
 
 std::vector<std::string> nginx_command() {
@@ -55,17 +68,9 @@ std::string base_url(const Config& config) {
            std::to_string(config.port);
 }
 
-void check_port(const Config& config) {
-    const auto address = resolve(config.host, config.port);
-    const int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const int code = bind(fd, address->ai_addr, address->ai_addrlen);
-    const std::string reason = code == 0 ? "" : std::strerror(errno);
-    close(fd);
-    if (!reason.empty())
-        throw std::runtime_error("cannot listen on " + config.host + ":" +
-                                 std::to_string(config.port) + ": " + reason);
+void check_ports(const Config& config) {
+    check_port(config.host, config.port);
+    if (const auto& metrics = config.metrics_listen) check_port(metrics->host, metrics->port);
 }
 
 void wait_for_orphaned_nginx(const std::string& run_dir) {

@@ -13,8 +13,9 @@ std::vector<std::string> nginx_command();
 // http://HOST:PORT, or https, as a client on this machine would write it.
 std::string base_url(const Config& config);
 
-// Throws std::runtime_error with the reason when nothing can listen on HOST:PORT.
-void check_port(const Config& config);
+// Throws std::runtime_error with the reason when nothing can listen on HOST:PORT, or on
+// METRICS_LISTEN.
+void check_ports(const Config& config);
 
 // Waits up to five seconds for the nginx of a supervisor that was killed: it keeps the port until
 // it ends, a moment later. No supervisor may run in `run_dir`.

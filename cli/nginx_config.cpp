@@ -148,10 +148,10 @@ milliseconds hashing_patience(const Config& config) {
 std::string in_nginx(milliseconds time) { return std::to_string(time.count()) + "ms"; }
 
 // The files that nginx.conf includes, directly or through others.
-constexpr const char* included[] = {
-    "http.conf",           "server.conf",        "maps.conf",
-    "request_fields.conf", "routes.conf",        "streams.conf",
-    "common_headers.conf", "error_headers.conf", "docs_headers.conf"};
+constexpr const char* included[] = {"http.conf",        "server.conf",         "metrics.conf",
+                                    "maps.conf",        "request_fields.conf", "routes.conf",
+                                    "streams.conf",     "common_headers.conf", "error_headers.conf",
+                                    "docs_headers.conf"};
 
 // What depends on the nginx that reads the configuration.
 struct Place {
@@ -176,6 +176,8 @@ std::string rendered(const Config& config, const Place& place, const std::string
         {"${LISTEN}", listen_lines(config)},
         {"${LOGS}", place.logs},
         {"${MAX_BODY_BYTES}", std::to_string(default_max_body)},
+        {"${METRICS_LISTEN}", config.metrics_listen ? config.metrics_listen->text() : ""},
+        {"${METRICS}", config.metrics_listen ? "include metrics.conf;" : ""},
         {"${ORIGINS}", origin_lines(config)},
         {"${PATIENCE}", in_nginx(patience(config))},
         {"${PUBLIC}", place.published},
@@ -188,7 +190,7 @@ std::string rendered(const Config& config, const Place& place, const std::string
         {"${TRUSTED_PROXIES}", proxy_lines(config)},
         // If root starts nginx, its workers would run as another user, who cannot open the sockets.
         {"${USER}", geteuid() == 0 ? "user root;" : ""},
-        {"${ACCESS_LOG}", config.log_level > logging::Level::info
+        {"${ACCESS_LOG}", config.log_level > logging::Level::info && !config.metrics_listen
                               ? "off"
                               : "/dev/stdout steelthread buffer=32k flush=1s"},
     };

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 
+#include "cli/layout.hpp"
 #include "shared/config/setting_group.hpp"
 
 namespace {
@@ -16,7 +16,7 @@ constexpr std::chrono::hours between_two{1};
 }  // namespace
 
 void Pruning::begin() {
-    process_.command = {std::filesystem::read_symlink("/proc/self/exe").string(), "prune", "--log"};
+    process_.command = {own_executable(), "prune", "--log"};
     process_.environment = handler_environment(all_setting_groups());
     process_.is_active = true;
     process_.next_start = Clock::now() + first_pause;

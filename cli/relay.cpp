@@ -38,7 +38,11 @@ int open_terminal(int stream) {
     return open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
-Relay::Relay(int stream) : stream_(stream), original_(duplicate(stream)), sink_(open_sink()) {
+Relay::Relay(int stream, Filter filter)
+    : stream_(stream),
+      filter_(std::move(filter)),
+      original_(duplicate(stream)),
+      sink_(open_sink()) {
     // The write end does not block either: a stopped supervisor must not block its children.
     int ends[2];
     if (original_ < 0 || sink_ < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail();
@@ -63,7 +67,10 @@ void Relay::watch(std::vector<pollfd>& descriptors) const {
 bool Relay::forward() {
     std::array<char, most_waiting> buffer;
     const auto count = read(pipe_, buffer.data(), buffer.size());
-    if (count > 0) keep({buffer.data(), static_cast<std::size_t>(count)});
+    if (count > 0) {
+        const std::string_view text{buffer.data(), static_cast<std::size_t>(count)};
+        filter_ ? keep(filter_(text)) : keep(text);
+    }
     put();
     return count > 0;
 }

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +18,12 @@ int open_terminal(int stream);
 
 class Relay {
 public:
+    // Takes what was read and returns what is passed on.
+    using Filter = std::function<std::string(std::string_view)>;
+
     // Replaces `stream`, STDOUT_FILENO or STDERR_FILENO, by a pipe to the present STDERR_FILENO.
     // Throws std::system_error.
-    explicit Relay(int stream);
+    explicit Relay(int stream, Filter filter = nullptr);
     // Passes on what the reader accepts at once, and restores the stream.
     ~Relay();
     Relay(const Relay&) = delete;
@@ -38,6 +42,7 @@ private:
     std::string_view next_chunk(std::size_t begin) const;
 
     int stream_;
+    Filter filter_;
     int original_ = -1;
     int sink_ = -1;     // what the pipe is passed on to
     int pipe_ = -1;     // the read end

@@ -52,10 +52,7 @@ int request_restart(const std::string& run_dir, const std::string& endpoint, std
                      [&](const auto& path) { return path.filename() == endpoint; }))
         throw std::runtime_error("no endpoint has the name " + endpoint +
                                  ": docs/endpoints.md lists the names");
-    const pid_t supervisor = supervisor_of(run_dir);
-    if (supervisor <= 0)
-        throw std::runtime_error("no service is running in " + fs::absolute(run_dir).string() +
-                                 ": set RUN_DIR to the folder of the service");
+    const pid_t supervisor = require_supervisor(run_dir);
     if (!is_in_this_namespace(supervisor, run_dir))
         throw std::runtime_error("the service of " + run_dir +
                                  " runs in another container, or as another user: run "

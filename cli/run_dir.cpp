@@ -94,6 +94,14 @@ pid_t supervisor_of(const std::string& run_dir) {
     return is_theirs ? pid : 0;
 }
 
+pid_t require_supervisor(const std::string& run_dir) {
+    const pid_t supervisor = supervisor_of(run_dir);
+    if (supervisor <= 0)
+        throw std::runtime_error("no service is running in " + fs::absolute(run_dir).string() +
+                                 ": set RUN_DIR to the folder of the service");
+    return supervisor;
+}
+
 void refuse_second(const std::string& run_dir) {
     if (supervisor_of(run_dir) != 0)
         throw std::runtime_error("another service is running in " +

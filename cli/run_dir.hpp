@@ -16,6 +16,9 @@ void enter_run_dir(Config& config);
 // The process that has locked RUN_DIR; 0 if there is none.
 pid_t supervisor_of(const std::string& run_dir);
 
+// The same. Throws std::runtime_error if there is none.
+pid_t require_supervisor(const std::string& run_dir);
+
 // Throws std::runtime_error when a supervisor has locked RUN_DIR.
 void refuse_second(const std::string& run_dir);
 

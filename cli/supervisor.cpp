@@ -15,11 +15,14 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/access_log.hpp"
 #include "cli/certificate.hpp"
 #include "cli/checks.hpp"
 #include "cli/database.hpp"
 #include "cli/endpoint_list.hpp"
 #include "cli/handlers.hpp"
+#include "cli/layout.hpp"
+#include "cli/metrics.hpp"
 #include "cli/migrate.hpp"
 #include "cli/nginx.hpp"
 #include "cli/nginx_config.hpp"
@@ -32,6 +35,7 @@
 #include "shared/config/setting.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/log.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/server/server.hpp"
 #include "shared/version.hpp"
 
@@ -70,7 +74,7 @@ void open_standard_streams() {
 }
 
 // `base` is the URL, or the folder of the sockets.
-std::string welcome(const Config& config, int endpoint_count, const std::string& base) {
+std::string welcome(const Config& config, std::size_t endpoint_count, const std::string& base) {
     std::ostringstream out;
     out << "steelthread serves " << endpoint_count << " endpoints on " << base << " from "
         << database_name(config);
@@ -129,7 +133,9 @@ public:
         log_start();
         if (migrates) bring_schema_up(config_);
         look_for_older_file(config_);
-        Streams streams;
+        AccessLog access_log{config_.log_level <= logging::Level::info};
+        Streams streams{.output =
+                            Relay{STDOUT_FILENO, [&](auto text) { return access_log.take(text); }}};
         block_signals();
         if (config_.nginx) start(nginx_, original_mask_);
         workers_.start_active();
@@ -156,13 +162,24 @@ private:
                                  {{"name", std::string_view{name}}});
                 continue;
             }
-            workers_.add(config_, *endpoint, executable.string());
+            workers_.add(config_, *endpoint, {executable.string()});
+            endpoints_.push_back(name);
         }
+        prepare_metrics();
         write_for_nginx();
         if (config_.demo_mode)
             logging::warning("DEMO_MODE is on: anyone may write without a token");
         if (config_.jwks_audience == any_audience)
             logging::warning("JWKS_AUDIENCE is any: tokens for other services are accepted");
+    }
+
+    void prepare_metrics() {
+        auto counted = endpoints_;
+        if (config_.metrics_listen) {
+            workers_.add(config_, metrics_entry(), {own_executable(), metrics_name});
+            counted.emplace_back(metrics_name);
+        }
+        metrics::create(config_.run_dir, counted);
     }
 
     // An nginx of somebody else reads what is published, too.
@@ -181,9 +198,9 @@ private:
     void announce() const {
         const auto place = config_.nginx ? base_url(config_) : config_.run_dir + "/sockets";
         logging::info("ready",
-                      {{"url", std::string_view{place}}, {"endpoints", workers_.endpoint_count()}});
+                      {{"url", std::string_view{place}}, {"endpoints", std::ssize(endpoints_)}});
         if (terminal_ < 0) return;
-        const auto text = welcome(config_, workers_.endpoint_count(), place);
+        const auto text = welcome(config_, endpoints_.size(), place);
         [[maybe_unused]] const auto written = write(terminal_, text.data(), text.size());
     }
 
@@ -348,6 +365,7 @@ private:
     const ServiceManager service_manager_;
     sigset_t original_mask_{};
     Process nginx_{.name = "nginx", .command = {}, .environment = {}};
+    std::vector<std::string> endpoints_;  // of the users
     Workers workers_{original_mask_};
     Pruning pruning_{original_mask_};
     int signals_ = -1;

@@ -9,6 +9,7 @@
 #include "cli/restart.hpp"
 #include "cli/run_dir.hpp"
 #include "shared/log.hpp"
+#include "shared/metrics/counters.hpp"
 
 namespace {
 
@@ -50,15 +51,14 @@ void log_result(const std::string& endpoint, const RestartResult& result) {
 }  // namespace
 
 void Workers::add(const Config& config, const EndpointEntry& endpoint,
-                  const std::string& executable) {
+                  std::vector<std::string> command) {
     Process worker{.name = endpoint.name,
-                   .command = {executable},
+                   .command = std::move(command),
                    .environment = handler_environment(endpoint.settings),
                    .is_stream = endpoint.is_stream,
                    .is_active = config.prestart};
     worker.socket = listen_on(worker.name);
     processes_.insert(processes_.end(), worker_count(config, endpoint), worker);
-    ++endpoint_count_;
 }
 
 void Workers::start_active() {
@@ -124,6 +124,7 @@ void Workers::child_ended(pid_t pid, int status, bool starts_again) {
             // starts the endpoint again.
             process.is_active = false;
         } else if (starts_again) {
+            metrics::count(metrics::endpoint_counters(process.name).restarts);
             log_end(process, pid, status);
             schedule_restart(process);
         }

@@ -18,9 +18,9 @@ public:
     // Processes start with `signal_mask`, which must outlive this object.
     explicit Workers(const sigset_t& signal_mask) : signal_mask_(signal_mask) {}
 
-    // Listens for an endpoint of `executable`. Must not be called once a process has started.
-    void add(const Config& config, const EndpointEntry& endpoint, const std::string& executable);
-    int endpoint_count() const { return endpoint_count_; }
+    // Listens for an endpoint whose processes run `command`. Must not be called once a process has
+    // started.
+    void add(const Config& config, const EndpointEntry& endpoint, std::vector<std::string> command);
 
     // Starts every process that is active from the beginning.
     void start_active();
@@ -57,5 +57,4 @@ private:
     const sigset_t& signal_mask_;
     std::vector<Process> processes_;  // those of one endpoint are neighbours
     std::optional<Replacement> replacement_;
-    int endpoint_count_ = 0;
 };

@@ -2,6 +2,7 @@
 // POST → 200 job | 401 | 404 | 409 | 413 | 415 | 422 | 429
 #include "shared/handler.hpp"
 #include "shared/jobs/change_job.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/models/job.hpp"
 #include "sql/jobs.hpp"
 
@@ -12,7 +13,9 @@ Async<Response> complete(const Request& request, Context& context) {
     const auto done = request.body<JobResult>();
     db::Batch batch;
     const auto job = batch.add<Job>(sql::complete_job, db::named("id", id), db::fields_of(done));
-    co_return Response::ok(co_await change_job(context.db, id, std::move(batch), job));
+    const auto changed = co_await change_job(context.db, id, std::move(batch), job);
+    metrics::count(metrics::counters().completed_jobs);
+    co_return Response::ok(changed);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "shared/limits/attempts.hpp"
 #include "shared/log.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/unicode.hpp"
 #include "sql/users.hpp"
 
@@ -99,8 +100,10 @@ Async<Account> log_in(const Request& request, Context& context) {
     if (trouble) std::rethrow_exception(trouble);
     if (!may_enter) {
         log_refused_login(request, email, reason_of(account));
+        metrics::count(metrics::Login::refused);
         throw ApiError{Error::invalid_credentials};
     }
+    metrics::count(metrics::Login::success);
     auto kept_up = keep_up(*account, context, client, network, credentials.password);
     co_await std::move(kept_up);
     co_return std::move(*account);

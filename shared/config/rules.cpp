@@ -92,6 +92,12 @@ constexpr Rule rules[] = {
     {{"TLS_CERTIFICATE", "TLS_KEY"},
      "TLS_CERTIFICATE and TLS_KEY must be set together",
      [](const Config& config) { return config.tls_certificate.empty() != config.tls_key.empty(); }},
+    // nginx would answer with one of them what is sent to the other.
+    {{"METRICS_LISTEN", "PORT"},
+     "METRICS_LISTEN must have another port than PORT",
+     [](const Config& config) {
+         return config.metrics_listen && config.metrics_listen->port == config.port;
+     }},
     {{"DEMO_MODE", "USER_ID_FORMAT"},
      "DEMO_MODE needs USER_ID_FORMAT=any: demo-user is not a UUID",
      [](const Config& config) {

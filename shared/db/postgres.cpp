@@ -13,6 +13,7 @@
 #include "shared/db/postgres_connection.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/log.hpp"
+#include "shared/metrics/counters.hpp"
 
 namespace {
 
@@ -56,6 +57,7 @@ public:
           commit_tick_(loop) {}
 
     Async<db::Results> run(db::Batch batch) override {
+        const metrics::BatchTimer timer;
         const auto latest = Clock::now() + deadline_;
         // Undone with others: after the second time it goes alone, where every error is its own. A
         // read may stay in groups, because each time at least the one at fault gets its answer.

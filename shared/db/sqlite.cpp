@@ -16,6 +16,7 @@
 #include "shared/db/engines.hpp"
 #include "shared/db/sqlite_connection.hpp"
 #include "shared/db/sqlstate.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/promise.hpp"
 
 namespace {
@@ -72,6 +73,7 @@ public:
           retry_(loop) {}
 
     Async<db::Results> run(db::Batch batch) override {
+        const metrics::BatchTimer timer;
         const auto latest = Clock::now() + deadline_;
         if (batch.reads_only()) {
             for (;;) {

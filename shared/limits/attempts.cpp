@@ -10,6 +10,7 @@
 #include "shared/error.hpp"
 #include "shared/limits/configured_limit.hpp"
 #include "shared/limits/rate_limit.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -31,6 +32,7 @@ FailureKeys keys_of(const Failures& failures) {
 [[noreturn]] void refuse(const Request& request, const std::string& email,
                          const Decision& decision) {
     log_refused_login(request, email, "too many failures");
+    metrics::count(metrics::Limit::attempts);
     throw ApiError{Error::rate_limited, std::chrono::seconds{decision.retry_after_seconds}};
 }
 
@@ -47,12 +49,12 @@ Async<> count_attempt(const Request& request, Context& context) {
         const auto of_site = co_await limiter->take("site:" + site, site_rate);
         if (!of_site.allowed) {
             refusals().log("login refused", request.request_id(), "too many attempts of its /48");
-            enforce(of_site, site_rate, request);
+            enforce(of_site, site_rate, request, metrics::Limit::attempts);
         }
     }
     if (!of_network.allowed)
         refusals().log("login refused", request.request_id(), "too many attempts of its network");
-    enforce(of_network, *rate, request);
+    enforce(of_network, *rate, request, metrics::Limit::attempts);
 }
 
 Async<> count_failure(const Request& request, Context& context, const Failures& failures) {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "shared/limits/caller.hpp"
+#include "shared/metrics/counters.hpp"
 
 namespace {
 
@@ -28,7 +29,10 @@ StreamPlace take_stream_place(const Identity& reader, Context& context) {
     if (!most || caller.empty()) return {};
     const auto counts = context.state.get<OpenStreams>().counts;
     const auto place = counts->try_emplace(std::move(caller), 0).first;
-    if (place->second >= *most) throw ApiError{Error::rate_limited, pause_of_refused};
+    if (place->second >= *most) {
+        metrics::count(metrics::Limit::streams);
+        throw ApiError{Error::rate_limited, pause_of_refused};
+    }
     ++place->second;
     const auto leave = [counts, name = place->first](const void*) {
         const auto found = counts->find(name);

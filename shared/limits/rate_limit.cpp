@@ -59,17 +59,19 @@ std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config) {
     return std::make_unique<MemoryLimiter>(config);
 }
 
-void enforce(const Decision& decision, const Rate& rate, const Request& request) {
-    const auto limit = std::to_string(decision.limit);
+void enforce(const Decision& decision, const Rate& rate, const Request& request,
+             metrics::Limit limit) {
+    const auto most = std::to_string(decision.limit);
     const auto remaining = std::to_string(decision.remaining);
     const auto reset = std::to_string(decision.reset_seconds);
     request.add_header("RateLimit-Policy",
-                       R"("default";q=)" + limit + ";w=" + std::to_string(rate.window.count()));
+                       R"("default";q=)" + most + ";w=" + std::to_string(rate.window.count()));
     request.add_header("RateLimit", R"("default";r=)" + remaining + ";t=" + reset);
-    request.add_header("X-RateLimit-Limit", limit);
+    request.add_header("X-RateLimit-Limit", most);
     request.add_header("X-RateLimit-Remaining", remaining);
     request.add_header("X-RateLimit-Reset", reset);
     if (decision.allowed) return;
+    metrics::count(limit);
     request.add_header("Retry-After", std::to_string(decision.retry_after_seconds));
     throw ApiError{Error::rate_limited};
 }

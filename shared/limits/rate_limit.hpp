@@ -12,6 +12,7 @@
 #include <string>
 
 #include "shared/async.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/rate.hpp"
 
 struct Config;
@@ -47,5 +48,6 @@ std::unique_ptr<RateLimiter> open_rate_limiter(const Config& config);
 
 // Adds the headers RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers) and
 // X-RateLimit-Limit, -Remaining and -Reset (seconds) to the answer. If the decision refuses, it
-// also adds Retry-After and throws ApiError (429).
-void enforce(const Decision& decision, const Rate& rate, const Request& request);
+// also adds Retry-After, counts it as a refusal of `limit`, and throws ApiError (429).
+void enforce(const Decision& decision, const Rate& rate, const Request& request,
+             metrics::Limit limit);

@@ -13,6 +13,7 @@
 #include "shared/http/response.hpp"
 #include "shared/limits/requests.hpp"
 #include "shared/log.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
 #include "shared/text.hpp"
@@ -303,6 +304,7 @@ Async<Response> answer(const RawRequest& received, const Endpoint& endpoint, Con
     if (raw.method == "HEAD") response.drop_body();
 
     const auto took = Clock::now() - started;
+    metrics::count_request(raw.method, response.status(), took);
     logging::debug(
         "request",
         {{"request_id", std::string_view{request_id}},

@@ -16,16 +16,11 @@
 #include "shared/endpoint.hpp"
 #include "shared/exit_status.hpp"
 #include "shared/log.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/server/listen.hpp"
 #include "shared/server/serve.hpp"
 
 namespace {
-
-bool is_listening(int fd) {
-    int value = 0;
-    socklen_t size = sizeof value;
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
-}
 
 void print_usage(std::string_view name, const Endpoint& endpoint, std::ostream& out) {
     out << name << " answers " << endpoint.path << "\n\n"
@@ -53,6 +48,7 @@ int serve(std::string_view name, const Endpoint& endpoint, std::optional<int> li
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     logging::set_level(config.log_level);
     logging::set_endpoint(name);
+    if (listener) metrics::open(config.run_dir, name);
     Loop loop{1};
     const auto database = open_database(config, loop);
     const Tokens tokens{config, open_key_set(config, loop)};

@@ -11,6 +11,7 @@
 #include <unordered_set>
 
 #include "shared/scope_exit.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/server/records.hpp"
 #include "shared/server/request_reader.hpp"
 #include "shared/server/serve.hpp"
@@ -188,6 +189,7 @@ private:
         stream->watch_peer();
         const ScopeExit forget_at_end{[&] { stream->forget_socket(); }};
         const OpenStream open{*this, *stream};
+        const metrics::Present counted{metrics::Stream::sse};
         co_await stream->write(cgi_head(response));
         co_await response.stream()(*stream);
         ResponseRecords end{connection.reader.id(), {}, {}};

@@ -48,6 +48,12 @@ void remove_stale(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
+bool is_listening(int fd) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
+}
+
 bool is_listen_address(std::string_view text) {
     if (text.starts_with(unix_scheme)) return text.size() > unix_scheme.size();
     return parse_listen_address(text).has_value();

@@ -7,6 +7,9 @@
 // Whether it is an address: "unix:/run/tasks.sock", "127.0.0.1:9000" or "[::1]:9000".
 bool is_listen_address(std::string_view text);
 
+// Whether the descriptor is a socket that listens.
+bool is_listening(int fd);
+
 class Listener {
 public:
     // Listens. A Unix socket has mode 0660; the socket of a process that has died is replaced.

@@ -14,6 +14,7 @@
 
 #include "shared/json/writer.hpp"
 #include "shared/log.hpp"
+#include "shared/metrics/counters.hpp"
 #include "shared/scope_exit.hpp"
 #include "shared/server/raw_request.hpp"
 #include "shared/server/serve.hpp"
@@ -260,6 +261,7 @@ private:
 
     Async<> send_all(std::shared_ptr<WebSocket> stream, const StreamBody& body) {
         const OpenStream open{*this, *stream};
+        const metrics::Present counted{metrics::Stream::websocket};
         start(read(stream));
         bool has_failed = false;
         try {

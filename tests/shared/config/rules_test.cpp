@@ -142,3 +142,9 @@ Test(config, wants_a_certificate_with_its_key) {
     EXPECT_TEXT(faults({{"TLS_KEY", "/k.pem"}}), fault);
     EXPECT_TEXT(faults({{"TLS_CERTIFICATE", "/c.pem"}, {"TLS_KEY", "/k.pem"}}), "");
 }
+
+Test(config, keeps_metrics_off_the_users_port) {
+    EXPECT_TEXT(faults({{"PORT", "9464"}, {"METRICS_LISTEN", "127.0.0.1:9464"}}),
+                "METRICS_LISTEN must have another port than PORT");
+    EXPECT_TEXT(faults({{"PORT", "9465"}, {"METRICS_LISTEN", "127.0.0.1:9464"}}), "");
+}

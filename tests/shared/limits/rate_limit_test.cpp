@@ -37,7 +37,7 @@ std::string headers_of(const Decision& decision, const Rate& rate, std::string& 
     const RawRequest raw;
     Headers headers;
     const Request request{raw, Method::post, {}, {}, &headers};
-    error = refusal([&] { enforce(decision, rate, request); });
+    error = refusal([&] { enforce(decision, rate, request, metrics::Limit::writes); });
     std::string text;
     for (const auto& [name, value] : headers)
         text.append(name).append(": ").append(value).append("\n");
