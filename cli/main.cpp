@@ -42,10 +42,17 @@
 
 namespace {
 
+// The settings of the environment, of which the log's format applies from now on.
+Config configuration() {
+    auto config = load_config();
+    logging::set_format(config.log_format);
+    return config;
+}
+
 int run(Arguments& arguments) {
     const bool migrates = arguments.flag("--migrate");
     arguments.end();
-    return supervise(load_config(), migrates);
+    return supervise(configuration(), migrates);
 }
 
 int restart(Arguments& arguments) {
@@ -66,7 +73,7 @@ int migrate(Arguments& arguments) {
     if (consent.is_given && direction != "down") arguments.fail("only `migrate down` takes --yes");
     if (consent.is_forced && direction != "down")
         arguments.fail("only `migrate down` takes --force");
-    const auto config = load_config();
+    const auto config = configuration();
     if (direction == "up" && !migrate_up(config, std::cout)) std::cout << "nothing to apply\n";
     if (direction == "down") migrate_down(config, consent, std::cout);
     if (direction == "status") migrate_status(config, std::cout);
@@ -90,7 +97,7 @@ int prune(Arguments& arguments) {
     const bool is_for_log = arguments.flag("--log");
     auto ages = take_ages(arguments);
     arguments.end();
-    const auto config = load_config();
+    const auto config = configuration();
     if (!ages.events && !ages.jobs) ages = ages_of(config);
     if (is_for_log) return prune_for_log(config, ages);
     print(prune(config, ages), std::cout);
@@ -100,14 +107,14 @@ int prune(Arguments& arguments) {
 int backup(Arguments& arguments) {
     const auto file = arguments.word("a file");
     arguments.end();
-    back_up(load_config(), file, std::cout);
+    back_up(configuration(), file, std::cout);
     return EXIT_SUCCESS;
 }
 
 int restore(Arguments& arguments) {
     const auto file = arguments.word("a file");
     arguments.end();
-    restore(load_config(), file, std::cout);
+    restore(configuration(), file, std::cout);
     return EXIT_SUCCESS;
 }
 
@@ -119,7 +126,7 @@ int nginx(Arguments& arguments) {
     const auto number = parse_number<rlim_t>(connections.value_or(std::to_string(of_debian)));
     if (!number || *number < 64 || *number > 1'000'000)
         arguments.fail("--connections needs a number from 64 to 1000000");
-    std::cout << nginx_include(load_config(), block, *number);
+    std::cout << nginx_include(configuration(), block, *number);
     return EXIT_SUCCESS;
 }
 
@@ -127,14 +134,14 @@ int nginx(Arguments& arguments) {
 int metrics(Arguments& arguments) {
     arguments.end();
     if (is_listening(STDIN_FILENO)) return serve_metrics();
-    print_metrics(load_config(), std::cout);
+    print_metrics(configuration(), std::cout);
     return EXIT_SUCCESS;
 }
 
 int top(Arguments& arguments) {
     const bool is_once = arguments.flag("--once");
     arguments.end();
-    watch_service(load_config(), is_once, std::cout);
+    watch_service(configuration(), is_once, std::cout);
     return EXIT_SUCCESS;
 }
 
@@ -147,14 +154,14 @@ int token(Arguments& arguments) {
     const auto user = arguments.option("--user");
     arguments.end();
     if (!user) arguments.fail("--user ID is missing");
-    print_token(load_config(), *user, std::cout);
+    print_token(configuration(), *user, std::cout);
     return EXIT_SUCCESS;
 }
 
 int seed(Arguments& arguments) {
     const auto user = arguments.option("--user");
     arguments.end();
-    seed(load_config(), user.value_or(""), std::cout);
+    seed(configuration(), user.value_or(""), std::cout);
     return EXIT_SUCCESS;
 }
 
@@ -175,7 +182,7 @@ int user(Arguments& arguments) {
                       : is_id              ? arguments.word("an id")
                                            : arguments.word("an e-mail address or id");
     arguments.end();
-    const auto config = load_config();
+    const auto config = configuration();
     const UserName who{text, is_id};
     if (action == "list") list_users(config, as_json, std::cout);
     if (action == "create") create_user(config, text, name, read_password(), std::cout);
@@ -219,7 +226,7 @@ int print(Arguments& arguments) {
 }
 
 void print_config(std::ostream& out) {
-    const auto config = load_config();
+    const auto config = configuration();
     out << dump_config(config);
     for (const auto& [key, count] : config.workers)
         out << workers_prefix << key << '=' << count << '\n';

@@ -38,11 +38,8 @@ int open_terminal(int stream) {
     return open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 }
 
-Relay::Relay(int stream, Filter filter)
-    : stream_(stream),
-      filter_(std::move(filter)),
-      original_(duplicate(stream)),
-      sink_(open_sink()) {
+Relay::Relay(int stream, Edit edit)
+    : stream_(stream), edit_(std::move(edit)), original_(duplicate(stream)), sink_(open_sink()) {
     // The write end does not block either: a stopped supervisor must not block its children.
     int ends[2];
     if (original_ < 0 || sink_ < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) fail();
@@ -67,31 +64,29 @@ void Relay::watch(std::vector<pollfd>& descriptors) const {
 bool Relay::forward() {
     std::array<char, most_waiting> buffer;
     const auto count = read(pipe_, buffer.data(), buffer.size());
-    if (count > 0) {
-        const std::string_view text{buffer.data(), static_cast<std::size_t>(count)};
-        filter_ ? keep(filter_(text)) : keep(text);
-    }
+    if (count > 0) take({buffer.data(), static_cast<std::size_t>(count)});
     put();
     return count > 0;
 }
 
-// A line whose beginning was kept is kept to its end.
-void Relay::keep(std::string_view text) {
-    while (!text.empty()) {
-        if (!is_line_begun_) {
-            is_dropping_ = text_.size() >= most_waiting;
-            if (is_dropping_) ++dropped_;
-        }
-        const auto size = std::min(text.find('\n'), text.size() - 1) + 1;
-        if (!is_dropping_) text_ += text.substr(0, size);
-        if (!is_dropping_ && text_.size() > 2 * most_waiting) {
-            text_ += '\n';  // a line without an end
-            is_dropping_ = true;
-            ++dropped_;
-        }
-        is_line_begun_ = text[size - 1] != '\n';
-        text.remove_prefix(size);
+void Relay::take(std::string_view text) {
+    line_ += text;
+    std::size_t begin = 0;
+    for (auto end = line_.find('\n'); end != line_.npos; end = line_.find('\n', begin)) {
+        keep(edit_(std::string_view{line_}.substr(begin, end - begin)));
+        begin = end + 1;
     }
+    line_.erase(0, begin);
+    if (line_.size() <= most_waiting) return;
+    keep(edit_(line_));  // a line without an end
+    line_.clear();
+}
+
+void Relay::keep(std::string_view lines) {
+    if (text_.size() < most_waiting)
+        text_ += lines;
+    else if (!lines.empty())
+        ++dropped_;
 }
 
 // As many whole lines as fit into one write; empty while there is only the beginning of one.

@@ -18,12 +18,12 @@ int open_terminal(int stream);
 
 class Relay {
 public:
-    // Takes what was read and returns what is passed on.
-    using Filter = std::function<std::string(std::string_view)>;
+    // Takes a line, without its end, and returns what is passed on in its place.
+    using Edit = std::function<std::string(std::string_view)>;
 
     // Replaces `stream`, STDOUT_FILENO or STDERR_FILENO, by a pipe to the present STDERR_FILENO.
     // Throws std::system_error.
-    explicit Relay(int stream, Filter filter = nullptr);
+    Relay(int stream, Edit edit);
     // Passes on what the reader accepts at once, and restores the stream.
     ~Relay();
     Relay(const Relay&) = delete;
@@ -37,24 +37,17 @@ public:
     bool forward();
 
 private:
+    void take(std::string_view text);
     void keep(std::string_view text);
     void put();
     std::string_view next_chunk(std::size_t begin) const;
 
     int stream_;
-    Filter filter_;
+    Edit edit_;
     int original_ = -1;
     int sink_ = -1;     // what the pipe is passed on to
     int pipe_ = -1;     // the read end
+    std::string line_;  // the beginning of one
     std::string text_;  // lines waiting for the reader
-    bool is_line_begun_ = false;
-    bool is_dropping_ = false;
     int dropped_ = 0;
-};
-
-// Both streams, which become one log. Each has a pipe of its own, because nginx, which has stdout,
-// writes more at a time than a pipe takes in one piece: its lines must not break others.
-struct Streams {
-    Relay output{STDOUT_FILENO};
-    Relay errors{STDERR_FILENO};
 };

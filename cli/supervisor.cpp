@@ -35,6 +35,7 @@
 #include "shared/config/setting.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/log.hpp"
+#include "shared/log_text.hpp"
 #include "shared/metrics/counters.hpp"
 #include "shared/server/server.hpp"
 #include "shared/version.hpp"
@@ -115,6 +116,16 @@ void look_for_older_file(const Config& config) {
     }
 }
 
+// Both streams, which become one log. Each has a pipe of its own, because nginx, which has stdout,
+// writes more at a time than a pipe takes in one piece: its lines must not break others.
+struct Streams {
+    explicit Streams(const Relay::Edit& edit)
+        : output(STDOUT_FILENO, edit), errors(STDERR_FILENO, edit) {}
+
+    Relay output;
+    Relay errors;
+};
+
 class Supervisor {
 public:
     explicit Supervisor(Config config) : config_(std::move(config)) {}
@@ -133,9 +144,8 @@ public:
         log_start();
         if (migrates) bring_schema_up(config_);
         look_for_older_file(config_);
-        AccessLog access_log{config_.log_level <= logging::Level::info};
-        Streams streams{.output =
-                            Relay{STDOUT_FILENO, [&](auto text) { return access_log.take(text); }}};
+        Streams streams{log_lines()};
+        logging::set_format(logging::Format::json);
         block_signals();
         if (config_.nginx) start(nginx_, original_mask_);
         workers_.start_active();
@@ -188,11 +198,22 @@ private:
         open_to_socket_group(config_);
     }
 
+    // The keys and limits in force are evidence, as those of the last start may have been others.
     void log_start() const {
         const auto database = database_name(config_);
         logging::info("starting", {{"version", service_version},
                                    {"environment", setting("ENVIRONMENT").print(config_)},
                                    {"database", std::string_view{database}}});
+        const auto rate = setting("RATE_LIMIT").print(config_);
+        const auto writes = setting("USER_RATE_LIMIT").print(config_);
+        const auto logins = setting("LOGIN_RATE_LIMIT").print(config_);
+        const auto streams = setting("MAX_STREAMS_PER_USER").print(config_);
+        logging::audit({}, "settings",
+                       {{"api_keys", std::ssize(config_.api_keys)},
+                        {"rate_limit", std::string_view{rate}},
+                        {"user_rate_limit", std::string_view{writes}},
+                        {"login_rate_limit", std::string_view{logins}},
+                        {"max_streams_per_user", std::string_view{streams}}});
     }
 
     void announce() const {
@@ -214,6 +235,19 @@ private:
         sigprocmask(SIG_BLOCK, &mask, &original_mask_);
         signals_ = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
         if (signals_ < 0) throw std::system_error(errno, std::generic_category(), "signalfd");
+    }
+
+    // All processes write JSON, and the supervisor passes it on in the format that LOG_FORMAT means
+    // for its own stderr.
+    Relay::Edit log_lines() const {
+        setenv("LOG_FORMAT", "json", 1);
+        const bool is_text = logging::is_text(config_.log_format);
+        const bool has_colours = is_text && logging::may_have_colours(STDERR_FILENO);
+        const bool has_requests = config_.log_level <= logging::Level::info;
+        return [=](std::string_view line) -> std::string {
+            if (count_response(line) && !has_requests) return {};
+            return is_text ? logging::text_line(line, has_colours) : std::string{line} + '\n';
+        };
     }
 
     // Waits for a signal, a line of the log, the first connection to an endpoint, or the time at
@@ -382,6 +416,7 @@ private:
 
 int supervise(const Config& config, bool migrates) {
     logging::set_level(config.log_level);
+    logging::set_format(config.log_format);
     logging::set_endpoint("supervisor");
     return Supervisor{config}.run(migrates);
 }

@@ -17,6 +17,7 @@
 #include "shared/control_characters.hpp"
 #include "shared/error.hpp"
 #include "shared/json/writer.hpp"
+#include "shared/log.hpp"
 #include "shared/models/account.hpp"
 #include "shared/models/existence.hpp"
 #include "shared/text.hpp"
@@ -204,6 +205,11 @@ Async<> delete_all(Database& database, const User& user) {
     co_await database.run(std::move(last));
 }
 
+// For whoever collects what commands write to stderr. At a terminal, stdout says it already.
+void audit(std::string_view action, const std::string& id) {
+    if (isatty(STDERR_FILENO) == 0) logging::audit({}, action, {{"user", id}});
+}
+
 std::string effect_of_deleting(const User& user) {
     return "this deletes " + user.label() + " with " + std::to_string(user.tasks) +
            (user.tasks == 1 ? " task" : " tasks") + " and all conversations";
@@ -233,6 +239,7 @@ void create_user(const Config& config, const std::string& email,
                 db::named("email", account.email));
             throw std::runtime_error((taken ? taken->label() : account.email) + " is taken");
         }
+        audit("account.created", made->id);
         out << "created " << account.email << " with the id " << made->id << '\n';
         print_made(password, account.password, out);
     });
@@ -250,6 +257,7 @@ void set_password(const Config& config, const UserName& name,
         batch.add(sql::set_password_hash, db::named("id", found.id),
                   db::named("password_hash", hash_password(account.password, config.bcrypt_cost)));
         co_await database.run(std::move(batch));
+        audit("password.set", found.id);
         out << "changed the password of " << found.label() << '\n';
         print_made(password, account.password, out);
     });
@@ -259,6 +267,7 @@ void disable_user(const Config& config, const UserName& name, std::ostream& out)
     with_users(config, [&](Database& database) -> Async<> {
         const auto found = co_await find(database, name);
         const bool has_changed = co_await set_disabled(database, found, true);
+        if (has_changed) audit("account.disabled", found.id);
         out << (has_changed ? "disabled " : "already disabled: ") << found.label() << '\n';
     });
 }
@@ -267,6 +276,7 @@ void enable_user(const Config& config, const UserName& name, std::ostream& out) 
     with_users(config, [&](Database& database) -> Async<> {
         const auto found = co_await find(database, name);
         const bool has_changed = co_await set_disabled(database, found, false);
+        if (has_changed) audit("account.enabled", found.id);
         out << (has_changed ? "enabled " : "already enabled: ") << found.label() << '\n';
     });
 }
@@ -276,6 +286,7 @@ void delete_user(const Config& config, const UserName& name, bool is_confirmed, 
         const auto found = co_await find(database, name);
         require_consent(effect_of_deleting(found), is_confirmed, "user delete --yes");
         co_await delete_all(database, found);
+        audit("account.deleted", found.id);
         out << "deleted " << found.label() << '\n';
     });
 }

@@ -3,6 +3,7 @@
 #include "shared/accounts/accounts.hpp"
 #include "shared/handler.hpp"
 #include "shared/limits/attempts.hpp"
+#include "shared/log.hpp"
 #include "shared/models/account.hpp"
 #include "shared/unicode.hpp"
 #include "sql/users.hpp"
@@ -27,6 +28,8 @@ Async<Response> post(const Request& request, Context& context) {
     const auto results = co_await context.db.run(std::move(batch));
     const auto account = results.first(inserted);
     if (!account) throw ApiError{Error::conflict};
+    logging::audit(request.log_ids(), "account.created",
+                   {{"user", id}, {"address", request.remote_address()}});
     co_return Response{201, json::write(*account)};
 }
 

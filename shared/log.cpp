@@ -7,6 +7,7 @@
 #include <string>
 
 #include "shared/json/writer.hpp"
+#include "shared/log_text.hpp"
 #include "shared/text.hpp"
 #include "shared/timestamp.hpp"
 
@@ -19,6 +20,8 @@ constexpr std::size_t most_text_bytes = 1000;
 Level threshold = Level::info;
 std::int64_t dropped_lines = 0;
 std::string endpoint_name;
+bool writes_text = false;
+bool has_colours = false;
 
 constexpr std::string_view names[] = {"debug", "info", "warning", "error"};
 
@@ -47,27 +50,25 @@ bool write_at_once(std::string_view line) {
            ::write(STDERR_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
-}  // namespace
-
-void set_level(Level level) { threshold = level; }
-
-void set_endpoint(std::string_view name) { endpoint_name = name; }
-
-void write(Level level, std::string_view message, std::initializer_list<Field> fields) {
-    if (level < threshold) return;
+// Empty ids and an empty action are left out.
+void put_line(Level level, std::string_view message, const RequestIds& request, Fields fields,
+              std::string_view action) {
     std::string line;
     json::Writer writer{line};
+    const auto put = [&](std::string_view name, std::string_view value) {
+        if (value.empty()) return;
+        writer.key(name);
+        put_text(writer, value);
+    };
     writer.begin_object();
-    writer.key("time");
-    writer.string(Timestamp::now().text());
-    writer.key("level");
-    writer.string(names[static_cast<std::size_t>(level)]);
-    if (!endpoint_name.empty()) {
-        writer.key("endpoint");
-        writer.string(endpoint_name);
-    }
+    put("time", Timestamp::now().text());
+    put("level", names[static_cast<std::size_t>(level)]);
+    put("endpoint", endpoint_name);
     writer.key("message");
     put_text(writer, message);
+    put("action", action);
+    put("request_id", request.request_id);
+    put("trace_id", request.trace_id);
     for (const auto& [name, value] : fields) {
         writer.key(name);
         if (const auto* text = std::get_if<std::string_view>(&value))
@@ -80,9 +81,36 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
         writer.integer(dropped_lines);
     }
     writer.end_object();
-    line += '\n';
+    line = writes_text ? text_line(line, has_colours) : line + '\n';
     // A log that cannot be written must not stop the service.
     dropped_lines = write_at_once(line) ? 0 : dropped_lines + 1;
+}
+
+}  // namespace
+
+void set_level(Level level) { threshold = level; }
+
+bool is_text(Format format) {
+    return format == Format::text || (format == Format::automatic && isatty(STDERR_FILENO) != 0);
+}
+
+void set_format(Format format) {
+    writes_text = is_text(format);
+    has_colours = writes_text && may_have_colours(STDERR_FILENO);
+}
+
+void set_endpoint(std::string_view name) { endpoint_name = name; }
+
+void write(Level level, std::string_view message, Fields fields) {
+    if (level >= threshold) put_line(level, message, {}, fields, {});
+}
+
+void write(Level level, const RequestIds& request, std::string_view message, Fields fields) {
+    if (level >= threshold) put_line(level, message, request, fields, {});
+}
+
+void audit(const RequestIds& request, std::string_view action, Fields fields) {
+    put_line(Level::info, "audit", request, fields, action);
 }
 
 }  // namespace logging

@@ -104,6 +104,8 @@ Async<Account> log_in(const Request& request, Context& context) {
         throw ApiError{Error::invalid_credentials};
     }
     metrics::count(metrics::Login::success);
+    logging::audit(request.log_ids(), "login",
+                   {{"user", account->id}, {"address", request.remote_address()}});
     auto kept_up = keep_up(*account, context, client, network, credentials.password);
     co_await std::move(kept_up);
     co_return std::move(*account);

@@ -3,6 +3,7 @@
 #include "shared/auth/refusals.hpp"
 #include "shared/db/sqlstate.hpp"
 #include "shared/error.hpp"
+#include "shared/log.hpp"
 #include "shared/text.hpp"
 #include "sql/users.hpp"
 
@@ -35,7 +36,12 @@ Async<db::Results> UserDatabase::run(db::Batch batch) {
                                     db::named("email", email)));
     }
     auto results = co_await run_checked(std::move(batch));
-    if (adds_row) known_.add(user_.user_id);
+    if (adds_row) {
+        known_.add(user_.user_id);
+        const bool is_request = !request_.request_id.empty();  // unlike `steelthread seed`
+        if (is_request && !results.prepended().empty())
+            logging::audit(request_, "account.created", {{"user", user_.user_id}});
+    }
     co_return results;
 }
 
@@ -53,7 +59,7 @@ Async<db::Results> UserDatabase::run_checked(db::Batch batch) {
         co_return results;
     } catch (const DbError& error) {
         if (error.sqlstate() != user_refused) throw;
-        refusals().log("token refused", request_id_, "its user is disabled or deleted");
+        refusals().log("token refused", request_, "its user is disabled or deleted");
         throw ApiError{Error::invalid_token};
     }
 }

@@ -31,13 +31,13 @@ private:
 // outlive the object.
 class UserDatabase final : public Database {
 public:
-    // The log names a refusal by `request_id`.
+    // The log names a refusal, and a user who is new, by `request`.
     UserDatabase(Database& database, KnownUsers& known, const Identity& user, bool needs_row = true,
-                 std::string_view request_id = {})
+                 const logging::RequestIds& request = {})
         : database_(database),
           known_(known),
           user_(user),
-          request_id_(request_id),
+          request_(request),
           adds_row_(needs_row && !user.needs_account) {}
 
     Async<db::Results> run(db::Batch batch) override;
@@ -54,7 +54,7 @@ private:
     Database& database_;
     KnownUsers& known_;
     const Identity& user_;
-    std::string_view request_id_;
+    logging::RequestIds request_;
     bool adds_row_;
     bool has_checked_ = false;
 };

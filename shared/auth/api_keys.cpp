@@ -5,7 +5,6 @@
 #include "shared/auth/refusals.hpp"
 #include "shared/auth/token.hpp"
 #include "shared/error.hpp"
-#include "shared/log.hpp"
 #include "shared/text.hpp"
 
 namespace {
@@ -16,19 +15,18 @@ std::string name_of(const Digest& digest) { return hex(bytes_of(digest).substr(0
 
 }  // namespace
 
-std::string ApiKeys::verify(std::string_view key, std::string_view request_id) const {
+std::string ApiKeys::verify(std::string_view key, const logging::RequestIds& request) const {
     const auto digest = sha256(key);
     bool is_accepted = false;
     for (const auto& known : accepted())
         is_accepted |= CRYPTO_memcmp(digest.data(), known.data(), digest.size()) == 0;
     auto name = name_of(digest);
     if (!is_accepted) {
-        refusals().log("API key refused", request_id, key.empty() ? "missing" : "unknown");
+        refusals().log("API key refused", request, key.empty() ? "missing" : "unknown");
         throw ApiError{Error::invalid_api_key};
     }
-    logging::debug("API key accepted",
-                   {{"request_id", request_id},
-                    {"key_id", std::string_view{name}.substr(0, shown_key_digits)}});
+    logging::write(logging::Level::debug, request, "API key accepted",
+                   {{"key_id", std::string_view{name}.substr(0, shown_key_digits)}});
     return name;
 }
 

@@ -8,6 +8,7 @@
 
 #include "shared/config/config.hpp"
 #include "shared/digest.hpp"
+#include "shared/log.hpp"
 
 // The keys of API_KEYS. Only their digests are compared, so the time this takes reveals nothing
 // about the keys.
@@ -19,7 +20,7 @@ public:
     // Returns the digest that identifies an accepted key in limits, logs and tickets: 32
     // hexadecimal digits, half of its SHA-256. Throws ApiError (401) for an absent and for an
     // unknown key, with the same answer.
-    std::string verify(std::string_view key, std::string_view request_id) const;
+    std::string verify(std::string_view key, const logging::RequestIds& request) const;
 
     // Returns what verify() returns for the accepted key whose digest starts with these digits,
     // which a ticket carries; nullopt if there is none.

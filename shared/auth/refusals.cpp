@@ -1,16 +1,15 @@
 #include "shared/auth/refusals.hpp"
 
-#include "shared/log.hpp"
-
-void Refusals::log(std::string_view message, std::string_view request_id, std::string_view reason) {
+void Refusals::log(std::string_view message, const logging::RequestIds& request,
+                   std::string_view reason) {
     const auto now = now_();
     if (last_line_ && now - *last_line_ < std::chrono::seconds{1}) {
         ++left_out_;
-        logging::debug(message, {{"request_id", request_id}, {"reason", reason}});
+        logging::write(logging::Level::debug, request, message, {{"reason", reason}});
         return;
     }
-    logging::info(message,
-                  {{"request_id", request_id}, {"reason", reason}, {"left_out", left_out_}});
+    logging::write(logging::Level::info, request, message,
+                   {{"reason", reason}, {"left_out", left_out_}});
     last_line_ = now;
     left_out_ = 0;
 }

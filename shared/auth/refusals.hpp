@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "shared/async.hpp"
+#include "shared/log.hpp"
 
 // Logs refusals at `info`, so that an issuer can be connected without LOG_LEVEL=debug, but at most
 // one a second, so that an attack does not flood the log. The others are logged at `debug`, and
@@ -18,7 +19,7 @@ public:
     explicit Refusals(Now now = Clock::now) : now_{std::move(now)} {}
 
     // `message` says what was refused. `reason` must not quote it.
-    void log(std::string_view message, std::string_view request_id, std::string_view reason);
+    void log(std::string_view message, const logging::RequestIds& request, std::string_view reason);
 
 private:
     Now now_;

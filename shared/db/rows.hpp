@@ -186,6 +186,9 @@ public:
     template <class T>
     void rows(const Slot<T>& slot) const&& = delete;
 
+    // The rows of the statement that was prepended last and therefore ran first. There must be one.
+    const Rows& prepended() const& { return *rows_.at(0); }
+
 private:
     const Rows& rows_at(const Place& place) const;
     [[noreturn]] static void throw_no_row(const Place& place);

@@ -19,6 +19,27 @@ constexpr std::array fields = {
 
 std::span<const RequestField> request_fields() { return fields; }
 
+std::string_view trace_id_of(std::string_view traceparent) {
+    // version "-" trace-id "-" parent-id "-" trace-flags; later versions may add "-" and more.
+    constexpr std::size_t size = 55;
+    const auto part = [&](std::size_t begin, std::size_t length) {
+        const auto digits = traceparent.substr(begin, length);
+        const bool is_hex = digits.find_first_not_of("0123456789abcdef") == digits.npos;
+        return is_hex ? digits : std::string_view{};
+    };
+    if (traceparent.size() < size || traceparent[2] != '-' || traceparent[35] != '-' ||
+        traceparent[52] != '-')
+        return {};
+    const auto version = part(0, 2);
+    const auto trace_id = part(3, 32);
+    const auto parent_id = part(36, 16);
+    const bool has_more = traceparent.size() > size;
+    if (version.empty() || version == "ff" || part(53, 2).empty()) return {};
+    if (has_more && (version == "00" || traceparent[size] != '-')) return {};
+    const auto is_zero = [](std::string_view id) { return id.find_first_not_of('0') == id.npos; };
+    return is_zero(trace_id) || is_zero(parent_id) ? std::string_view{} : trace_id;
+}
+
 void Request::add_header(std::string_view name, std::string value) const {
     if (has_control_bytes(value))
         throw std::invalid_argument("control byte in header " + std::string{name});

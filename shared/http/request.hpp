@@ -13,6 +13,7 @@
 #include "shared/http/method.hpp"
 #include "shared/http/target.hpp"
 #include "shared/json/fields.hpp"
+#include "shared/log.hpp"
 #include "shared/uuid.hpp"
 
 // The request as received, not decoded; an absent header is empty. The views belong to the
@@ -24,6 +25,15 @@ struct RawRequest {
     std::string_view body;
     bool is_body_too_large = false;
 };
+
+// The trace id of a `traceparent` header: 32 lower-case hexadecimal digits. Empty if the header is
+// invalid (W3C Trace Context, level 1, section 3.2.2). nginx/http.conf has the same rule.
+std::string_view trace_id_of(std::string_view traceparent);
+
+// What the log calls a request.
+inline logging::RequestIds log_ids(const RawRequest& raw) {
+    return {raw.request_id, trace_id_of(raw.traceparent)};
+}
 
 // A row of request_fields.def.
 struct RequestField {
@@ -63,6 +73,7 @@ public:
     Method method() const { return method_; }
     std::string_view path() const { return path_of(raw_.target); }
     std::string_view request_id() const { return raw_.request_id; }
+    logging::RequestIds log_ids() const { return ::log_ids(raw_); }
     std::string_view last_event_id() const { return raw_.last_event_id; }
     std::string_view remote_address() const { return raw_.remote_address; }
     std::string_view if_match() const { return raw_.if_match; }

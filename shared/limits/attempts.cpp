@@ -48,12 +48,12 @@ Async<> count_attempt(const Request& request, Context& context) {
         const auto site_rate = ten_times(*rate);
         const auto of_site = co_await limiter->take("site:" + site, site_rate);
         if (!of_site.allowed) {
-            refusals().log("login refused", request.request_id(), "too many attempts of its /48");
+            refusals().log("login refused", request.log_ids(), "too many attempts of its /48");
             enforce(of_site, site_rate, request, metrics::Limit::attempts);
         }
     }
     if (!of_network.allowed)
-        refusals().log("login refused", request.request_id(), "too many attempts of its network");
+        refusals().log("login refused", request.log_ids(), "too many attempts of its network");
     enforce(of_network, *rate, request, metrics::Limit::attempts);
 }
 
@@ -82,7 +82,7 @@ void log_refused_login(const Request& request, const std::string& email,
     const auto digest = sha256(email);
     constexpr std::size_t bytes = 8;
     const auto name = hex({reinterpret_cast<const char*>(digest.data()), bytes});
-    refusals().log("login refused", request.request_id(), reason + " (e-mail " + name + ")");
+    refusals().log("login refused", request.log_ids(), reason + " (e-mail " + name + ")");
 }
 
 std::string client_network(std::string_view address) {

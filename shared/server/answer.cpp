@@ -75,7 +75,7 @@ auto authenticate(const RawRequest& raw, const Context& context, Verify verify)
     try {
         return std::invoke(verify, context.tokens, token);
     } catch (const TokenError& error) {
-        refusals().log("token refused", raw.request_id, error.what());
+        refusals().log("token refused", log_ids(raw), error.what());
         throw ApiError{Error::invalid_token};
     }
 }
@@ -97,7 +97,7 @@ std::optional<Identity> read_ticket(const RawRequest& raw, Context& context) {
         }
         return bearer;
     } catch (const TokenError& error) {
-        refusals().log("ticket refused", raw.request_id, error.what());
+        refusals().log("ticket refused", log_ids(raw), error.what());
         throw ApiError{Error::invalid_token};
     }
 }
@@ -114,8 +114,7 @@ std::optional<Identity> identify(const RawRequest& raw, const AuthRule& rule, Co
     const bool is_user = rule.takes_token && (has_token || (rule.needs_proof && !has_key));
     std::optional<Identity> identity{std::in_place};
     if (is_user) identity = authenticate(raw, context, verify);
-    if (identity && has_key)
-        identity->api_key = context.api_keys.verify(raw.api_key, raw.request_id);
+    if (identity && has_key) identity->api_key = context.api_keys.verify(raw.api_key, log_ids(raw));
     return identity;
 }
 
@@ -140,7 +139,7 @@ Async<Response> run_handler(const Operation& operation, const Request& request, 
     }
     auto& known = context.state.get<KnownUsers>();
     UserDatabase db{context.db, known, request.identity(), rule_of(operation.auth).makes_user,
-                    request.request_id()};
+                    request.log_ids()};
     Context own{context.config,    db,           context.tokens, context.api_keys,
                 context.passwords, context.state};
     bool is_user_missing = false;
@@ -226,7 +225,7 @@ Response error_response(const RawRequest& raw, const Endpoint& endpoint, const A
 }
 
 // Turns an internal failure into the error for the client; the reason goes to the log.
-ApiError disclose(const std::exception_ptr& failure, std::string_view request_id) {
+ApiError disclose(const std::exception_ptr& failure, const logging::RequestIds& request) {
     try {
         std::rethrow_exception(failure);
     } catch (const ApiError& error) {
@@ -235,15 +234,15 @@ ApiError disclose(const std::exception_ptr& failure, std::string_view request_id
         ApiError disclosed{error_for_sqlstate(error.sqlstate())};
         const auto reason = error.what() + std::string{remedy_for_sqlstate(error.sqlstate())};
         if (entry(disclosed.error()).status >= 500)
-            logging::error("database failure", {{"request_id", request_id},
-                                                {"sqlstate", std::string_view{error.sqlstate()}},
-                                                {"reason", std::string_view{reason}}});
+            logging::write(logging::Level::error, request, "database failure",
+                           {{"sqlstate", std::string_view{error.sqlstate()}},
+                            {"reason", std::string_view{reason}}});
         return disclosed;
     } catch (const std::exception& error) {
-        logging::error("internal error",
-                       {{"request_id", request_id}, {"reason", std::string_view{error.what()}}});
+        logging::write(logging::Level::error, request, "internal error",
+                       {{"reason", std::string_view{error.what()}}});
     } catch (...) {
-        logging::error("internal error", {{"request_id", request_id}});
+        logging::write(logging::Level::error, request, "internal error");
     }
     return ApiError{Error::internal_error};
 }
@@ -292,7 +291,7 @@ Async<Response> answer(const RawRequest& received, const Endpoint& endpoint, Con
     } catch (...) {
         failure = std::current_exception();
     }
-    if (failure) response = error_response(raw, endpoint, disclose(failure, request_id));
+    if (failure) response = error_response(raw, endpoint, disclose(failure, log_ids(raw)));
     for (auto& [name, value] : headers) response.set(name, std::move(value));
 
     if (!response.body().empty() && response.header("Content-Type").empty())
@@ -305,10 +304,9 @@ Async<Response> answer(const RawRequest& received, const Endpoint& endpoint, Con
 
     const auto took = Clock::now() - started;
     metrics::count_request(raw.method, response.status(), took);
-    logging::debug(
-        "request",
-        {{"request_id", std::string_view{request_id}},
-         {"method", raw.method},
+    logging::write(
+        logging::Level::debug, log_ids(raw), "request",
+        {{"method", raw.method},
          {"path", path_of(raw.target)},
          {"status", response.status()},
          {"microseconds", std::chrono::duration_cast<std::chrono::microseconds>(took).count()}});

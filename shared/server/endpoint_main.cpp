@@ -47,6 +47,7 @@ int serve(std::string_view name, const Endpoint& endpoint, std::optional<int> li
     // memory.
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     logging::set_level(config.log_level);
+    logging::set_format(config.log_format);
     logging::set_endpoint(name);
     if (listener) metrics::open(config.run_dir, name);
     Loop loop{1};
@@ -66,7 +67,7 @@ int serve(std::string_view name, const Endpoint& endpoint, std::optional<int> li
 int serve_alone(std::string_view name, const Endpoint& endpoint, std::string_view address) {
     if (!is_listen_address(address))
         return refuse(name, "--listen needs unix:/path or address:port, not", address);
-    const Listener listener{std::string{address}};
+    const ListeningSocket listener{std::string{address}};
     return serve(name, endpoint, listener.descriptor());
 }
 

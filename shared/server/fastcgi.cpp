@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "shared/scope_exit.hpp"
 #include "shared/metrics/counters.hpp"
+#include "shared/scope_exit.hpp"
 #include "shared/server/records.hpp"
 #include "shared/server/request_reader.hpp"
 #include "shared/server/serve.hpp"

@@ -59,7 +59,7 @@ bool is_listen_address(std::string_view text) {
     return parse_listen_address(text).has_value();
 }
 
-Listener::Listener(const std::string& address) {
+ListeningSocket::ListeningSocket(const std::string& address) {
     if (address.starts_with(unix_scheme)) {
         path_ = address.substr(unix_scheme.size());
         listen_on_path();
@@ -68,11 +68,11 @@ Listener::Listener(const std::string& address) {
     }
 }
 
-Listener::~Listener() {
+ListeningSocket::~ListeningSocket() {
     if (!path_.empty()) unlink(path_.c_str());
 }
 
-void Listener::listen_on_path() {
+void ListeningSocket::listen_on_path() {
     const auto address = address_of(path_);
     remove_stale(path_, address);
     descriptor_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -82,7 +82,7 @@ void Listener::listen_on_path() {
         fail(path_, std::strerror(errno));
 }
 
-void Listener::listen_on_port(const std::string& address) {
+void ListeningSocket::listen_on_port(const std::string& address) {
     const auto parsed = parse_listen_address(address);
     if (!parsed) fail(address, "it is not an address");
     sockaddr_in6 ipv6{};

@@ -10,16 +10,16 @@ bool is_listen_address(std::string_view text);
 // Whether the descriptor is a socket that listens.
 bool is_listening(int fd);
 
-class Listener {
+class ListeningSocket {
 public:
     // Listens. A Unix socket has mode 0660; the socket of a process that has died is replaced.
     // Throws std::runtime_error with the address and the reason, for example if another process
     // listens.
-    explicit Listener(const std::string& address);
+    explicit ListeningSocket(const std::string& address);
     // Closes nothing, because the server takes the descriptor; removes the Unix socket.
-    ~Listener();
-    Listener(const Listener&) = delete;
-    Listener& operator=(const Listener&) = delete;
+    ~ListeningSocket();
+    ListeningSocket(const ListeningSocket&) = delete;
+    ListeningSocket& operator=(const ListeningSocket&) = delete;
 
     int descriptor() const { return descriptor_; }
 

@@ -44,6 +44,7 @@ INSERT INTO users (id, email)
 SELECT :id, CASE WHEN NOT EXISTS (SELECT 1 FROM users WHERE email = :email) THEN :email END
 WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = :id)
 ON CONFLICT DO NOTHING
+RETURNING true AS is_new
 
 -- The statements of `steelthread user`.
 -- fragment: user_columns

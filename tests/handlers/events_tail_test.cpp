@@ -240,7 +240,7 @@ ON_BOTH_ENGINES(events_tail, counts_a_key_and_its_tickets_together) {
     service.config().max_streams_per_user = 2;
     const auto ticket_of = [&](const std::string& key) {
         Identity bearer;
-        bearer.api_key = service.context().api_keys.verify(key, "");
+        bearer.api_key = service.context().api_keys.verify(key, {});
         return Sent{.target = path + "?ticket=" + service.context().tokens.issue_ticket(bearer)};
     };
     const Sent with_key{.target = path, .api_key = api_key};

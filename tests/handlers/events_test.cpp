@@ -119,7 +119,7 @@ ON_BOTH_ENGINES(events, are_for_their_audience_alone) {
     EXPECT_TEXT(list(service, "?after=" + bobs.next_cursor, with_user(service, ann)).types, "");
 
     Identity both{ann, ""};
-    both.api_key = service.context().api_keys.verify(api_key, "");
+    both.api_key = service.context().api_keys.verify(api_key, {});
     const auto ticket = service.context().tokens.issue_ticket(both);
     EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "public anns jobs");
     // A ticket takes precedence over a token.
@@ -144,7 +144,7 @@ ON_BOTH_ENGINES(events, refuse_a_ticket_that_has_outlived_its_proof) {
                  Error::invalid_token);
     // The key of this ticket has since been removed from API_KEYS.
     Identity worker;
-    worker.api_key = service.context().api_keys.verify(other_api_key, "");
+    worker.api_key = service.context().api_keys.verify(other_api_key, {});
     const auto ticket = tokens.issue_ticket(worker);
     EXPECT_TEXT(list(service, "?ticket=" + ticket).types, "");
     Service restarted{endpoint(), service.config().database_url.text};
@@ -255,7 +255,7 @@ ON_BOTH_ENGINES(events, are_filtered_by_type_and_subject) {
     EXPECT_TEXT(first.types, "task.created task.deleted");
     const auto second = list(service, "?types=task.*&limit=2&after=" + first.next_cursor);
     EXPECT_TEXT(second.types, "task.created");
-    EXPECT_TEXT(second.next_cursor, list(service, "").next_cursor);
+    EXPECT_TEXT(list(service, "?after=" + second.next_cursor).types, "");
     for (const char* types : {"a,,b", ",", "*x"})
         expect_detail(service.send({.target = path + "?types=" + types}), "query.types",
                       "value_error");
@@ -334,7 +334,7 @@ ON_BOTH_ENGINES(events, are_filtered_among_those_of_all_audiences) {
         write(service, audience, "wanted");
     write(service, "public", "noise");
     Identity both{ann, ""};
-    both.api_key = service.context().api_keys.verify(api_key, "");
+    both.api_key = service.context().api_keys.verify(api_key, {});
     const auto ticket = "&ticket=" + service.context().tokens.issue_ticket(both);
     const auto first = list(service, "?types=wanted&limit=3" + ticket);
     EXPECT_TEXT(first.types, "wanted wanted wanted");
@@ -359,7 +359,7 @@ ON_BOTH_ENGINES(events, need_a_token_if_the_board_is_not_public) {
     both.api_key = api_key;
     EXPECT_TEXT(list(service, "", both).types, "public anns jobs");
     Identity worker;
-    worker.api_key = service.context().api_keys.verify(api_key, "");
+    worker.api_key = service.context().api_keys.verify(api_key, {});
     const auto& tokens = service.context().tokens;
     EXPECT_TEXT(list(service, "?ticket=" + tokens.issue_ticket(worker)).types, "jobs");
     EXPECT_TEXT(list(service, "?ticket=" + tokens.issue_ticket({ann, ""})).types, "public anns");

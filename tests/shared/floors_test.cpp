@@ -1,4 +1,5 @@
-// The floors of docs/ARCHITECTURE.md: no file includes one from a higher floor.
+// The floors of docs/ARCHITECTURE.md: no file includes one from a higher floor. And a name stands
+// for one type.
 #include <criterion/criterion.h>
 
 #include <filesystem>
@@ -64,4 +65,35 @@ Test(floors, no_include_leads_up) {
             }
         }
     cr_expect(arrows > 100);
+}
+
+// The linker keeps one of two functions of the same name, so two types of one name are destroyed by
+// the code of one of them (C++20, [basic.def.odr], 14).
+Test(floors, no_two_types_share_a_name) {
+    const std::regex opening{R"(^namespace ([\w:]*) ?\{)"};
+    const std::regex definition{R"(^(?:class|struct|enum class) (\w+)(?: final)?(?: : .*)? \{)"};
+    std::map<std::string, std::string> files;
+    for (const auto* const root : {"shared", "cli"})
+        for (const auto& found_file : fs::recursive_directory_iterator{root}) {
+            const auto& file = found_file.path();
+            if (file.extension() != ".cpp" && file.extension() != ".hpp") continue;
+            std::ifstream source{file};
+            std::string space = "::";
+            std::smatch found;
+            for (std::string line; std::getline(source, line);) {
+                if (line.starts_with("}  // namespace"))
+                    space = "::";
+                else if (line.starts_with("namespace {"))
+                    space.clear();
+                else if (std::regex_search(line, found, opening))
+                    space = found[1].str() + "::";
+                else if (!space.empty() && std::regex_search(line, found, definition)) {
+                    const auto name = space + found[1].str();
+                    const auto [first, is_new] = files.try_emplace(name, file.string());
+                    cr_expect(is_new, "%s is in %s and in %s", name.c_str(), first->second.c_str(),
+                              file.c_str());
+                }
+            }
+        }
+    cr_expect(files.size() > 100);
 }

@@ -183,3 +183,40 @@ Test(log, drops_lines_that_nobody_takes_and_says_how_many) {
     const std::string control(1'000, '\x01');
     EXPECT_TEXT(logged([&] { logging::info(control); }), "nothing");
 }
+
+Test(log, names_the_request) {
+    const logging::RequestIds request{"r-1", "4bf92f3577b34da6a3ce929d0e0e4736"};
+    EXPECT_TEXT(logged([&] {
+                    logging::write(logging::Level::info, request, "m", {{"status", 200}});
+                }),
+                R"(level="info" message="m" request_id="r-1" )"
+                R"(trace_id="4bf92f3577b34da6a3ce929d0e0e4736" status=200)");
+    EXPECT_TEXT(logged([] { logging::write(logging::Level::info, {"r-2"}, "m"); }),
+                R"(level="info" message="m" request_id="r-2")");
+    EXPECT_TEXT(logged([&] { logging::write(logging::Level::debug, request, "m"); }), "nothing");
+}
+
+// Evidence does not depend on how much else somebody wants to read.
+Test(log, audits_at_every_level) {
+    logging::set_level(logging::Level::error);
+    EXPECT_TEXT(logged([] {
+                    logging::audit({"r-1"}, "login", {{"user", "ann"}});
+                }),
+                R"(level="info" message="audit" action="login" request_id="r-1" user="ann")");
+    EXPECT_TEXT(logged([] {
+                    logging::audit({}, "account.disabled", {{"user", "ann"}});
+                }),
+                R"(level="info" message="audit" action="account.disabled" user="ann")");
+}
+
+Test(log, writes_text_if_asked) {
+    cr_expect(logging::is_text(logging::Format::text));
+    cr_expect_not(logging::is_text(logging::Format::json));
+    logging::set_format(logging::Format::text);
+    const auto line = written_by([] { logging::info("m", {{"path", "/a b\n"}}); });
+    cr_expect(line.ends_with(R"( info    : m path="/a b\n")"
+                             "\n"),
+              "%s", shown(line).c_str());
+    logging::set_format(logging::Format::automatic);
+    cr_expect(written_by([] { logging::info("m"); }).starts_with("{"));
+}

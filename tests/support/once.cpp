@@ -93,5 +93,6 @@ void expect_created_once(Service& service, Sent sent, const std::string& other_b
     cr_expect(later.front().status() == first.status() &&
               later.front().body() != responses.front().body());
     expect_count(table, 6);
-    expect_count("request_keys", 4);
+    // One request in 256 forgets the keys that have expired, so the others may be gone.
+    expect_count("request_keys WHERE key = 'many'", 1);
 }

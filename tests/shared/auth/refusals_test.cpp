@@ -17,7 +17,7 @@ public:
 
     // Returns "level message request_id reason left_out" of the line; empty if there is none.
     std::string refuse(std::string_view message, std::string_view reason) {
-        const auto log = written_by([&] { refusals_.log(message, "r-1", reason); });
+        const auto log = written_by([&] { refusals_.log(message, {"r-1"}, reason); });
         if (log.empty()) return {};
         const auto line = json::parse(log);
         std::string text;

@@ -104,3 +104,23 @@ Test(request, reads_its_body) {
     // An empty body is read as an empty object, for operations whose body is optional.
     EXPECT_TEXT(refusal([&] { read({}); }), "body/text: Field required (missing)");
 }
+
+// https://www.w3.org/TR/trace-context-1/#traceparent-header
+Test(request, takes_the_trace_id_of_a_valid_traceparent_only) {
+    const std::string id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const std::string valid = "00-" + id + "-00f067aa0ba902b7-01";
+    EXPECT_TEXT(trace_id_of(valid), id);
+    EXPECT_TEXT(trace_id_of("00-" + id + "-00f067aa0ba902b7-ff"), id);
+    EXPECT_TEXT(trace_id_of("cc-" + id + "-00f067aa0ba902b7-01"), id);
+    EXPECT_TEXT(trace_id_of("cc-" + id + "-00f067aa0ba902b7-01-what-the-future-holds"), id);
+    for (const std::string& invalid :
+         {std::string{}, "00-" + id, valid + "-more", valid + "0",
+          "ff-" + id + "-00f067aa0ba902b7-01", "cc-" + id + "-00f067aa0ba902b7-01x",
+          "00-" + std::string(32, '0') + "-00f067aa0ba902b7-01",
+          "00-" + id + "-0000000000000000-01",
+          "00-" + std::string{"4BF92F3577B34DA6A3CE929D0E0E4736"} + "-00f067aa0ba902b7-01",
+          "0g-" + id + "-00f067aa0ba902b7-01", "00-" + id + "-00f067aa0ba902b7-0g",
+          "00_" + id + "-00f067aa0ba902b7-01", "00-" + id + "_00f067aa0ba902b7-01",
+          "00-" + id + "-00f067aa0ba902b7_01", " " + valid, valid + " ", valid + ", " + valid})
+        EXPECT_TEXT(trace_id_of(invalid), "");
+}
