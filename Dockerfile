@@ -1,36 +1,53 @@
-# A build stage, and a run stage with nginx and the executables. The service runs as an unprivileged user.
-# It works with a read-only root file system and writes only to RUN_DIR, which can be on a tmpfs.
+# A build stage, and two images that hold what the service needs and no other part of Debian. Both run as an
+# unprivileged user with a read-only root file system, and write only to /tmp, which can be on a tmpfs.
+#
+# docker build .                                                  every endpoint, with nginx
+# docker build --build-arg ENDPOINTS="tasks task" .               these and /healthz, with an nginx for them
+# docker build --target handler --build-arg ENDPOINTS=tasks .     one handler that listens on port 9000, without nginx
 FROM debian:bookworm-slim AS build
 WORKDIR /src
 COPY cli/packages cli/packages
-RUN cli/packages build && rm -rf /var/lib/apt/lists/*
-COPY Makefile ./
-COPY shared shared
+RUN cli/packages run image && rm -rf /var/lib/apt/lists/*
+COPY LICENSE Makefile .env.example ./
+COPY packaging/image-root packaging/
 COPY sql sql
+COPY shared shared
 COPY cli cli
 COPY handlers handlers
-RUN make -j"$(nproc)" build \
- && mkdir -p /out/handlers \
- && find build/handlers -type f -executable -exec cp {} /out/handlers/ ';' \
- && cp build/steelthread /out/ \
- && strip /out/steelthread /out/handlers/*
-COPY nginx /out/nginx
+COPY nginx nginx
+ARG ENDPOINTS=""
+RUN make -j"$(nproc)" install DESTDIR=/service PREFIX=/usr ENDPOINTS="$ENDPOINTS" \
+ && install -D -m 644 LICENSE /service/usr/share/doc/steelthread/LICENSE
 
-FROM debian:bookworm-slim
+FROM build AS handler-root
+ARG ENDPOINTS
+RUN set -- $ENDPOINTS \
+ && if [ $# != 1 ]; then echo "The target handler needs one name: --build-arg ENDPOINTS=tasks" >&2; exit 1; fi \
+ && install -D "/service/usr/lib/steelthread/handlers/$1" -t /handler/usr/lib/steelthread \
+ && ln -s "$1" /handler/usr/lib/steelthread/handler \
+ && install -D -m 644 LICENSE /handler/usr/share/doc/steelthread/LICENSE \
+ && packaging/image-root /handler
+
+FROM scratch AS handler
 LABEL org.opencontainers.image.title="steelthread" org.opencontainers.image.licenses="MIT"
-RUN apt-get update \
- && apt-get install -y --no-install-recommends nginx-light libpq5 libssl3 libjwt0 libsqlite3-0 \
-    libcrypt1 libutf8proc2 libcurl4 libhiredis0.14 ca-certificates curl \
- && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default \
- && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin steelthread
-COPY --from=build /out /opt/steelthread
-COPY LICENSE /opt/steelthread/
-RUN ln -s /opt/steelthread/steelthread /usr/local/bin/steelthread
+COPY --from=handler-root /handler /
+ENV RUN_DIR=/tmp/steelthread
+USER 10001
+EXPOSE 9000
+ENTRYPOINT ["/usr/lib/steelthread/handler"]
+CMD ["--listen", "0.0.0.0:9000"]
+
+FROM build AS service-root
+RUN packaging/image-root /service
+
+FROM scratch
+LABEL org.opencontainers.image.title="steelthread" org.opencontainers.image.licenses="MIT"
+COPY --from=service-root /service /
 ENV HOST=0.0.0.0 PORT=8000 RUN_DIR=/tmp/steelthread
 USER 10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=6s --start-period=5s --retries=3 \
-    CMD curl --fail --silent --max-time 5 "http://127.0.0.1:${PORT}/healthz" || exit 1
-ENTRYPOINT ["/opt/steelthread/steelthread"]
+    CMD curl --fail --silent --insecure --max-time 5 "http${TLS_CERTIFICATE:+s}://127.0.0.1:${PORT}/healthz" || exit 1
+ENTRYPOINT ["/usr/bin/steelthread"]
 CMD ["run", "--migrate"]

@@ -38,7 +38,14 @@ TEST_MODE := -O0
 
 # --- files
 
-handler_sources := $(wildcard handlers/*.cpp)
+# The endpoints to build and install, for example ENDPOINTS="tasks task": all of them if empty. /healthz is always
+# among them.
+ENDPOINTS ?=
+all_handlers := $(wildcard handlers/*.cpp)
+handler_sources := $(if $(ENDPOINTS),$(patsubst %,handlers/%.cpp,$(sort healthz $(ENDPOINTS))),$(all_handlers))
+unknown := $(filter-out $(all_handlers),$(handler_sources))
+$(if $(unknown),$(error no endpoint is named $(unknown:handlers/%.cpp=%): the names are \
+    $(all_handlers:handlers/%.cpp=%)))
 cli_sources := $(wildcard cli/*.cpp)
 shared_sources := $(wildcard shared/*.cpp shared/*/*.cpp)
 sources := $(handler_sources) $(cli_sources) $(shared_sources)
@@ -57,7 +64,7 @@ main := $(BUILD)/obj/shared/main.o
 library := $(BUILD)/libshared.a
 support := build/tests/libsupport.a
 # The Node.js programs that tests/http starts. npm writes these files last.
-node_programs := $(patsubst %,tests/%/node_modules/.package-lock.json,better_auth event_source openapi_tools)
+node_programs := $(patsubst %,tests/%/node_modules/.package-lock.json,better_auth deploy_tools event_source openapi_tools)
 
 # --- targets
 
@@ -117,13 +124,14 @@ PREFIX ?= /usr/local
 program = $(DESTDIR)$(PREFIX)/bin/steelthread
 library_folder = $(DESTDIR)$(PREFIX)/lib/steelthread
 share_folder = $(DESTDIR)$(PREFIX)/share
-install: build ## install to $(DESTDIR)$(PREFIX), by default /usr/local
+install: build ## install ENDPOINTS or everything to $(DESTDIR)$(PREFIX), by default /usr/local
 	install -d $(library_folder)/handlers $(share_folder)/steelthread/nginx/docs
 	install -D --strip $(BUILD)/steelthread $(program)
 	install --strip $(handlers) $(library_folder)/handlers
 	install cli/dotenv $(library_folder)
 	install -m 644 .env.example $(share_folder)/steelthread/env.example
-	install -m 644 $(wildcard nginx/*.conf nginx/*.in nginx/*.json) $(share_folder)/steelthread/nginx
+	install -m 644 $(wildcard nginx/*.conf nginx/*.in) $(share_folder)/steelthread/nginx
+	cli/generate $(BUILD) --nginx $(share_folder)/steelthread/nginx
 	install -m 644 $(wildcard nginx/docs/*.*) nginx/docs/LICENSE nginx/docs/NOTICE \
 	    $(share_folder)/steelthread/nginx/docs
 	install -d $(share_folder)/man/man1 $(share_folder)/man/man5 \

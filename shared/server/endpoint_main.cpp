@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <optional>
 #include <span>
@@ -102,9 +103,9 @@ int run(std::string_view name, const Endpoint& endpoint, std::span<char*> words)
 
 int endpoint_main(Endpoint (*declare)(), int argc, char** argv) {
     umask(0077);  // its files and its socket are private to this user
-    std::string_view name = argc > 0 ? argv[0] : "handler";
-    name.remove_prefix(name.rfind('/') + 1);
     try {
+        // A symbolic link to the executable is another name for the same endpoint.
+        const auto name = std::filesystem::read_symlink("/proc/self/exe").filename().string();
         return run(name, declare(),
                    std::span{argv, static_cast<std::size_t>(argc)}.subspan(argc > 0));
     } catch (const ConfigError& error) {

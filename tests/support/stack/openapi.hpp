@@ -16,7 +16,8 @@ public:
     // Throws std::logic_error if the text is not an OpenAPI document.
     explicit Contract(const std::string& document, std::string api_prefix = "/api/v1");
 
-    // Returns nginx/openapi.json as served with this API_PREFIX. Each is read once.
+    // Returns the openapi.json of the build's nginx as served with this API_PREFIX. Each is read
+    // once.
     static const Contract& of(const std::string& api_prefix);
 
     // Returns how a response violates the document's description of this method and target: the

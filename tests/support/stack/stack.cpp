@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <regex>
 #include <sstream>
@@ -428,19 +429,37 @@ Background::~Background() {
 
 std::string built(const std::string& name) { return test_variable("TEST_BUILD") + "/" + name; }
 
-void replace_handler(const std::string& name, const std::string& script) {
+namespace {
+
+// A copy of the build with the handlers that `keeps` accepts, which is used from now on.
+fs::path copy_build(const std::function<bool(const std::string&)>& keeps) {
     const fs::path original = test_variable("TEST_BUILD");
     const auto copy = fs::path{test_variable("TEST_DIR")} / ("build_" + std::to_string(getpid()));
     fs::create_directories(copy / "handlers");
     // Not a hard link, because /tmp may be another file system.
     fs::copy_file(original / "steelthread", copy / "steelthread");
-    fs::create_symlink(fs::absolute("nginx"), copy / "nginx");
     for (const auto& handler : fs::directory_iterator{original / "handlers"})
-        if (handler.path().filename() != name)
-            fs::create_symlink(handler.path(), copy / "handlers" / handler.path().filename());
+        if (const auto name = handler.path().filename(); keeps(name))
+            fs::create_symlink(handler.path(), copy / "handlers" / name);
+    setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
+    return copy;
+}
+
+}  // namespace
+
+void replace_handler(const std::string& name, const std::string& script) {
+    const auto copy = copy_build([&](const std::string& other) { return other != name; });
+    fs::create_symlink(fs::absolute("nginx"), copy / "nginx");
     std::ofstream{copy / "handlers" / name} << "#!/bin/sh\n" << script << "\n";
     fs::permissions(copy / "handlers" / name, fs::perms::owner_all);
-    setenv("TEST_BUILD", copy.c_str(), 1);  // a test is a process of its own
+}
+
+void keep_handlers(const std::set<std::string>& names) {
+    const auto copy = copy_build([&](const std::string& name) { return names.contains(name); });
+    fs::copy("nginx", copy / "nginx", fs::copy_options::recursive);
+    const auto generated =
+        run_command({"cli/generate", copy, "--nginx", copy / "nginx"}, base_variables());
+    cr_assert_eq(generated.status, 0, "%s", generated.errors.c_str());
 }
 
 std::vector<std::string> all_handlers() {

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -157,6 +158,10 @@ std::string built(const std::string& name);
 // Replaces one handler by a shell script, in a copy of the build that is used from now on. A test
 // may call this once.
 void replace_handler(const std::string& name, const std::string& script);
+
+// Leaves these handlers alone, with an nginx for them, in a copy of the build that is used from now
+// on. A test may call this once, instead of replace_handler().
+void keep_handlers(const std::set<std::string>& names);
 
 // The hard limit on open files for everything that tests start. The tests need about as many
 // themselves.
