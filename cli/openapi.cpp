@@ -34,14 +34,16 @@ rapidjson::Document read_base(const std::string& path) {
     return base;
 }
 
-// The base describes each tag, in the order in which they are shown.
-void check_tags(const Documents& endpoints, const rapidjson::Value& described) {
-    std::set<std::string> names;
-    for (const auto& tag : described.GetArray()) names.insert(text_at(tag, "name"));
-    for (const auto& endpoint : endpoints)
-        if (!names.contains(text_at(endpoint, "tag")))
-            throw std::runtime_error("the base does not describe the tag " +
-                                     text_at(endpoint, "tag"));
+// The tags of the endpoints as the base describes them, in its order, in which they are shown.
+Json tags(const Documents& endpoints, const rapidjson::Value& described) {
+    std::set<std::string> used;
+    for (const auto& endpoint : endpoints) used.insert(text_at(endpoint, "tag"));
+    std::vector<Json> kept;
+    for (const auto& tag : described.GetArray())
+        if (used.erase(text_at(tag, "name")) != 0) kept.emplace_back(tag);
+    if (!used.empty())
+        throw std::runtime_error("the base does not describe the tag " + *used.begin());
+    return array(kept);
 }
 
 // The path of each endpoint, the other listed ones, and nginx's own.
@@ -101,7 +103,6 @@ void print_openapi(const std::string& base_path, std::ostream& out) {
     const auto& fixed = base["components"];
     Schemas schemas;
     for (const auto& [name, schema] : members_of(fixed["schemas"])) schemas.add(name, schema);
-    check_tags(endpoints, base["tags"]);
     const auto all_paths = paths(endpoints, base["paths"], schemas);
     const std::vector<Section> sections{{"headers", members_of(fixed["headers"])},
                                         {"parameters", members_of(fixed["parameters"])},
@@ -110,7 +111,7 @@ void print_openapi(const std::string& base_path, std::ostream& out) {
     object({{"openapi", base["openapi"]},
             {"info", base["info"]},
             {"servers", base["servers"]},
-            {"tags", base["tags"]},
+            {"tags", tags(endpoints, base["tags"])},
             {"paths", all_paths},
             {"components", components(all_paths, sections, fixed["securitySchemes"])}})
         .print(out);

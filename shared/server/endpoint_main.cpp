@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "shared/context.hpp"
 #include "shared/endpoint.hpp"
@@ -22,6 +23,13 @@
 #include "shared/server/serve.hpp"
 
 namespace {
+
+// The endpoint's name, which is that of the executable. A symbolic link does not rename it.
+std::string name_of(const std::filesystem::path& program) {
+    std::error_code is_not_there;  // if it was found in PATH
+    const auto executable = std::filesystem::canonical(program, is_not_there);
+    return (is_not_there ? program : executable).filename();
+}
 
 void print_usage(std::string_view name, const Endpoint& endpoint, std::ostream& out) {
     out << name << " answers " << endpoint.path << "\n\n"
@@ -104,8 +112,7 @@ int run(std::string_view name, const Endpoint& endpoint, std::span<char*> words)
 int endpoint_main(Endpoint (*declare)(), int argc, char** argv) {
     umask(0077);  // its files and its socket are private to this user
     try {
-        // A symbolic link to the executable is another name for the same endpoint.
-        const auto name = std::filesystem::read_symlink("/proc/self/exe").filename().string();
+        const auto name = name_of(argc > 0 ? argv[0] : "handler");
         return run(name, declare(),
                    std::span{argv, static_cast<std::size_t>(argc)}.subspan(argc > 0));
     } catch (const ConfigError& error) {

@@ -72,6 +72,10 @@ Test(deploy, some_endpoints_come_with_a_matching_nginx) {
     EXPECT_TEXT(paths,
                 "/healthz /api/v1/{user_id}/tasks /api/{user_id}/tasks /api/tasks /livez "
                 "/openapi.json /docs /docs/{file} ");
+    std::string tags;
+    for (const auto& tag : Contract::of("/api/v1").document()["tags"].GetArray())
+        tags += tag["name"].GetString() + std::string{" "};
+    EXPECT_TEXT(tags, "tasks service ");
     for (const char* path : {"/", "/api/v1/tasks/1", "/jobs", "/events/tail", "/ws"})
         cr_expect_eq(stack.send({.path = path}).status, 404, "%s", path);
 }

@@ -135,3 +135,16 @@ Test(listen, names_what_is_wrong) {
                         address + "\"\nsee `healthz --help`\n");
     }
 }
+
+// The image of one handler starts it by a link.
+Test(listen, a_symbolic_link_does_not_rename_the_endpoint) {
+    const Fixture fixture;
+    const auto link = fixture.folder + "/handler";
+    fs::create_symlink(fs::absolute(built("handlers/healthz")), link);
+    const auto by_link = run_command({link, "--help"}, base_variables());
+    EXPECT_TEXT(by_link.output.substr(0, by_link.output.find('\n')), "healthz answers /healthz");
+    auto variables = base_variables();
+    variables["PATH"] = fs::absolute(built("handlers")).string() + ":" + variables["PATH"];
+    const auto by_path = run_command({"/usr/bin/env", "healthz", "--help"}, variables);
+    EXPECT_TEXT(by_path.output, by_link.output);
+}
