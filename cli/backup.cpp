@@ -159,8 +159,17 @@ void restore_sqlite(const Config& config, const std::string& path, const std::st
     });
 }
 
+// pg_dump and pg_restore empty the search_path of their session. A transaction pooler would give
+// that session to the service next, which would then find none of its tables.
+void refuse_pooler(const Config& config, BlockingConnection& connection) {
+    if (!connection.has_own_session())
+        throw std::runtime_error(database_name(config) +
+                                 " is a pooler: name the server itself in DATABASE_URL");
+}
+
 void back_up_postgres(const Config& config, const std::string& file) {
     const auto connection = connect_blocking(config, Purpose::look);
+    refuse_pooler(config, *connection);
     if (connection->query("SELECT to_regclass('schema_migrations')")[0][0].empty())
         throw std::runtime_error("there is nothing to back up: " + database_name(config) +
                                  " has no tables of this service");
@@ -181,6 +190,7 @@ void refuse_other_copies(BlockingConnection& connection) {
 
 void restore_postgres(const Config& config, const std::string& file) {
     const auto connection = connect_blocking(config, Purpose::change);
+    refuse_pooler(config, *connection);
     if (!connection->query("SELECT to_regclass('schema_migrations')")[0][0].empty())
         throw std::runtime_error(database_name(config) +
                                  " has the tables of the service already: create a new database, "

@@ -33,6 +33,12 @@ public:
 
     std::string_view engine() const override { return "postgres"; }
 
+    // A pooler gives its clients backend ids of its own.
+    bool has_own_session() override {
+        return query("SELECT pg_backend_pid()", {})[0][0] ==
+               std::to_string(PQbackendPID(connection_.get()));
+    }
+
     std::unique_ptr<BlockingConnection> another() const override {
         return std::unique_ptr<BlockingConnection>{
             new BlockingPostgres{place_, Purpose::change, forever_ms}};
@@ -165,6 +171,7 @@ public:
     }
 
     std::string_view engine() const override { return "sqlite"; }
+    bool has_own_session() override { return true; }
     std::unique_ptr<BlockingConnection> another() const override {
         return std::make_unique<BlockingSqlite>(path_, Purpose::change);
     }

@@ -24,6 +24,10 @@ public:
 
     virtual std::string_view engine() const = 0;  // "postgres" or "sqlite"
 
+    // Whether its settings concern nobody else. Those of a connection through a pooler may be left
+    // to the pooler's other clients.
+    virtual bool has_own_session() = 0;
+
     // Connects to the same database once more, for changes.
     virtual std::unique_ptr<BlockingConnection> another() const = 0;
 

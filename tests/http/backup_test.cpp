@@ -113,7 +113,7 @@ static void bring_back(Engine engine) {
     std::string cursor;
     int acknowledged = 0;
     {
-        const Stack stack{database.url(), {{"MAX_BOARD_TASKS", "off"}}};
+        const Stack stack{database.server_url(), {{"MAX_BOARD_TASKS", "off"}}};
         const Writers writers{stack};
         wait_until("some writes are acknowledged", [&] { return writers.acknowledged() > 50; });
         acknowledged = writers.acknowledged();
@@ -152,7 +152,7 @@ Test(backup, brings_back_every_acknowledged_row_on_postgres, .timeout = 100) {
 // The restored database is brought up to this release.
 ON_BOTH(backup, comes_back_from_an_earlier_schema, Source, database) {
     const auto file = folder() + "/earlier" + database.suffix;
-    const auto variables = variables_for(database.url());
+    const auto variables = variables_for(database.server_url());
     while (done(steelthread({"migrate", "down", "--yes"}, variables)) != "undone 0011_feed_epoch\n")
         continue;
     done(steelthread({"backup", file}, variables));
@@ -163,7 +163,7 @@ ON_BOTH(backup, comes_back_from_an_earlier_schema, Source, database) {
 
 ON_BOTH(backup, overwrites_nothing, Source, database) {
     const auto file = folder() + "/twice" + database.suffix;
-    const auto variables = variables_for(database.url());
+    const auto variables = variables_for(database.server_url());
     done(steelthread({"backup", file}, variables));
     const auto before = read_text(file);
     expect_refused(steelthread({"backup", file}, variables), file + " exists: name a new file");
@@ -179,7 +179,7 @@ ON_BOTH(backup, overwrites_nothing, Source, database) {
 ON_BOTH(backup, refuses_what_is_no_backup, Source, database) {
     const auto whole = folder() + "/whole" + database.suffix;
     const auto part = folder() + "/part" + database.suffix;
-    done(steelthread({"backup", whole}, variables_for(database.url())));
+    done(steelthread({"backup", whole}, variables_for(database.server_url())));
     const Elsewhere elsewhere{database.engine, "refused" + database.suffix};
     const auto variables = variables_for(elsewhere.url());
     const auto text = read_text(whole);
@@ -198,7 +198,7 @@ ON_BOTH(backup, refuses_what_is_no_backup, Source, database) {
 
 Test(backup, is_not_restored_beside_a_running_service) {
     const TestDatabase database{Engine::postgres};
-    const Stack stack{database.url()};
+    const Stack stack{database.server_url()};
     const auto file = folder() + "/running";
     done(stack.command({"backup", file}));
     expect_refused(stack.command({"restore", file}), "another service is running in ");
@@ -206,7 +206,7 @@ Test(backup, is_not_restored_beside_a_running_service) {
 
 Test(backup, needs_the_tools_of_postgres) {
     const TestDatabase database{Engine::postgres};
-    auto variables = variables_for(database.url());
+    auto variables = variables_for(database.server_url());
     variables["PATH"] = "/nowhere";
     expect_refused(steelthread({"backup", folder() + "/none"}, variables),
                    "pg_dump is not installed: apt-get install postgresql-client");
@@ -226,7 +226,7 @@ Test(backup, needs_no_more_than_the_rows_and_hides_the_password) {
                                       << "/environment; echo \"$@\" > " << folder()
                                       << "/words; exec /usr/bin/pg_dump \"$@\"\n";
     fs::permissions(tools + "/pg_dump", fs::perms::owner_all);
-    auto url = database.url();
+    auto url = database.server_url();
     url.replace(url.find("postgres@"), std::string{"postgres@"}.size(),
                 role + ":hunter2%20%26%20co@");
     auto variables = variables_for(url);
@@ -237,4 +237,16 @@ Test(backup, needs_no_more_than_the_rows_and_hides_the_password) {
     for (const auto& text : {output, read_text(folder() + "/words")})
         cr_expect(text.find("hunter2") == text.npos, "%s", text.c_str());
     database.execute("DROP OWNED BY " + role + "; DROP ROLE " + role);
+}
+
+// It would leave the service without a search_path.
+Test(backup, does_not_go_through_a_pooler) {
+    const TestDatabase database{Engine::postgres};
+    const auto variables = variables_for(database.pooler_url());
+    const auto reason = " is a pooler: name the server itself in DATABASE_URL";
+    const auto file = folder() + "/through_a_pooler";
+    expect_refused(steelthread({"backup", file}, variables), reason);
+    cr_expect(!fs::exists(file));
+    done(steelthread({"backup", file}, variables_for(database.server_url())));
+    expect_refused(steelthread({"restore", file}, variables), reason);
 }

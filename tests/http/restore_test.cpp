@@ -38,11 +38,6 @@ Variables variables_for(const std::string& url) {
     return variables;
 }
 
-std::string url_of(const TestDatabase& database) {
-    const auto server = test_variable("TEST_POSTGRES_URL");
-    return server.substr(0, server.rfind('/') + 1) + database.execute("SELECT current_database()");
-}
-
 // Restores a dump. psql stops at the first error, except for data only, where it tries every
 // statement.
 Finished dump(const std::string& options, const std::string& from, const std::string& to) {
@@ -80,7 +75,7 @@ Test(restore, a_full_dump_comes_back) {
     const TestDatabase database{Engine::postgres};
     database.execute(rows);
     const EmptyPostgres target{"full"};
-    const auto finished = dump("", url_of(database), target.url());
+    const auto finished = dump("", database.server_url(), target.url());
     cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
     expect_same_data(target, database);
     expect_service(target);
@@ -93,7 +88,7 @@ Test(restore, the_data_alone_comes_back_without_triggers) {
     migrate("up", target.url());
     const auto before = target.execute(board_revision);
     const auto finished = dump("--data-only --disable-triggers --exclude-table=schema_migrations",
-                               url_of(database), target.url());
+                               database.server_url(), target.url());
     cr_assert_eq(finished.status, 0, "%s", finished.errors.c_str());
     expect_same_data(target, database);
     // The new revision differs, so that no cached board is taken for this one.
@@ -108,7 +103,7 @@ Test(restore, the_data_alone_comes_back_past_triggers) {
     database.execute(rows);
     const EmptyPostgres target{"triggers"};
     migrate("up", target.url());
-    dump("--data-only", url_of(database), target.url());
+    dump("--data-only", database.server_url(), target.url());
     EXPECT_TEXT(target.execute(numbers_of_rows), database.execute(numbers_of_rows));
     EXPECT_TEXT(target.execute("SELECT count(*) FROM events"), "7");
     expect_service(target);

@@ -147,6 +147,7 @@ TestDatabase::TestDatabase(Engine engine) : engine_(engine) {
                       std::to_string(++count) + ".db";
     std::filesystem::copy_file(test_variable("TEST_DIR") + "/template.db", path);
     url_ = "sqlite:///" + path;
+    server_url_ = url_;
 }
 
 // Takes the first free slot and removes what the last test may have left there. If that test
@@ -163,7 +164,8 @@ void TestDatabase::take_postgres() {
     const auto name = "slot_" + std::to_string(slot);
     control_url_ = with_database(test_variable("TEST_CONTROL_URL"), name);
     const char* const pooler = std::getenv("TEST_POOLER_URL");
-    url_ = with_database(pooler ? pooler : server, name);
+    server_url_ = with_database(server, name);
+    url_ = pooler ? with_database(pooler, name) : server_url_;
 
     // The file contains the fingerprint of its database.
     char untouched[32];

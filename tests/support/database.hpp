@@ -70,6 +70,10 @@ public:
     // The URL for the service. It leads through a pooler if tests/run started one.
     const std::string& url() const { return url_; }
 
+    // The same without a pooler, and with one that gives each client a session.
+    const std::string& server_url() const { return server_url_; }
+    const std::string& pooler_url() const { return control_url_; }
+
     // Runs SQL on a connection that no service uses and that stays open. Returns the first cell of
     // the last statement's first row as text.
     std::string execute(const std::string& sql) const;
@@ -88,6 +92,7 @@ private:
     int lock_ = -1;  // on the slot while it is in use
     mutable PgConnection connection_;
     std::string url_;
+    std::string server_url_;
     std::string control_url_;  // for the test's own SQL
 };
 
