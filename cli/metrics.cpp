@@ -15,19 +15,24 @@
 
 namespace {
 
-// However many programs ask, the database is asked once in this time.
+// However many programs ask, the database is asked once in this time. Who asks meanwhile gets the
+// gauges of before, if there are any.
 constexpr std::chrono::seconds kept_for{5};
 
 struct KeptGauges {
     std::optional<DatabaseGauges> gauges;
-    std::optional<Clock::time_point> read_at;
+    std::optional<Clock::time_point> asked_at;
+    bool has_answer = false;  // possibly that the database is away: no gauges
 };
 
 Async<Response> get(const Request&, Context& context) {
     auto& kept = context.state.get<KeptGauges>();
-    if (!kept.read_at || Clock::now() - *kept.read_at >= kept_for) {
-        co_await read_database_gauges(context.db, kept.gauges);
-        kept.read_at = Clock::now();
+    if (!kept.has_answer || Clock::now() - *kept.asked_at >= kept_for) {
+        kept.asked_at = Clock::now();
+        std::optional<DatabaseGauges> gauges;
+        co_await read_database_gauges(context.db, gauges);
+        kept.gauges = gauges;
+        kept.has_answer = true;
     }
     co_return Response{200, prometheus_text(metrics::counters(), kept.gauges)}.with(
         "Content-Type", prometheus_media_type);

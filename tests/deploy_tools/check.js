@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import * as serving from "@kubernetes-models/knative/serving.knative.dev/v1";
 import * as apps from "kubernetes-models/apps/v1";
 import * as autoscaling from "kubernetes-models/autoscaling/v2";
+import * as networking from "kubernetes-models/networking.k8s.io/v1";
 import * as policy from "kubernetes-models/policy/v1";
 import * as core from "kubernetes-models/v1";
 import { parse as parseToml } from "smol-toml";
@@ -14,6 +15,7 @@ import { parse as parseYaml, parseAllDocuments } from "yaml";
 const models = {
   "apps/v1": ["kubernetes-models/apps/v1", apps],
   "autoscaling/v2": ["kubernetes-models/autoscaling/v2", autoscaling],
+  "networking.k8s.io/v1": ["kubernetes-models/networking.k8s.io/v1", networking],
   "policy/v1": ["kubernetes-models/policy/v1", policy],
   "serving.knative.dev/v1": ["@kubernetes-models/knative/serving.knative.dev/v1", serving],
   v1: ["kubernetes-models/v1", core],
