@@ -21,13 +21,13 @@ constexpr std::chrono::seconds kept_for{5};
 
 struct KeptGauges {
     std::optional<DatabaseGauges> gauges;
-    std::optional<Clock::time_point> asked_at;
+    Clock::time_point asked_at;
     bool has_answer = false;  // possibly that the database is away: no gauges
 };
 
 Async<Response> get(const Request&, Context& context) {
     auto& kept = context.state.get<KeptGauges>();
-    if (!kept.has_answer || Clock::now() - *kept.asked_at >= kept_for) {
+    if (!kept.has_answer || Clock::now() - kept.asked_at >= kept_for) {
         kept.asked_at = Clock::now();
         std::optional<DatabaseGauges> gauges;
         co_await read_database_gauges(context.db, gauges);
